@@ -1,0 +1,1 @@
+"""hw5: classifiers trained with hand-written CUDA kernels."""

@@ -1,0 +1,1 @@
+"""The hand-written CUDA kernels; this package holds only their .cu sources."""
