@@ -1,0 +1,225 @@
+"""Data sets: `load` gives the examples of a known name, a folder or a file, in one form.
+
+Bundled or drawn: digits, xor, spirals. From the data directory: mnist, fashion-mnist. By path: an
+IDX folder or file (idx.py), .npz and .npy (arrays.py), CSV (csv_table.py). Rows and columns in
+messages count from 1; the rows of a CSV are the lines of the file, its header included.
+"""
+
+import difflib
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hw5.datasets import arrays, csv_table, idx, synthetic
+from hw5.datasets.rows import Rows, as_features, column_index
+from hw5.errors import InputError
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N examples of d features."""
+
+    X: np.ndarray       # (N, d), uint8 or float32, C order, one example a row
+    y: np.ndarray       # (N,), int32, indices into class_names
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A train part, where there is one a test part, and the names of things."""
+
+    name: str                               # a known name, or that of the file or folder
+    source: str                             # for load() to find it again: name or absolute path
+    train: Examples
+    test: Examples | None
+    class_names: tuple[str, ...]            # by number if all are numbers, else by alphabet
+    feature_names: tuple[str, ...] | None   # from the header of a CSV
+    image_shape: tuple[int, ...] | None     # (height, width) of grey images
+
+
+BUILT_IN = {
+    "digits": "1,797 handwritten digits of 8 x 8 pixels, bundled",
+    "xor": "two classes in the four corners of a square, drawn: no straight line parts them",
+    "spirals": "three classes on interleaved spiral arms, drawn",
+    "mnist": "70,000 handwritten digits of 28 x 28 pixels, from the data directory",
+    "fashion-mnist": "70,000 pictures of clothes of 28 x 28 pixels, from the data directory",
+}
+
+_Parts = tuple[Rows, Rows | None]           # train and test
+
+
+class _Kind(NamedTuple):
+    """How a kind of file is read."""
+
+    read: Callable[..., _Parts]                         # with labels; a table: (path, label_column)
+    values: Callable[[Path], np.ndarray] | None = None  # its features alone, as an array
+    table: bool = False                                 # whether the labels are one of its columns
+
+
+_CSV = _Kind(csv_table.read, table=True)
+_KINDS = {
+    "folder": _Kind(idx.read_folder),
+    "idx": _Kind(idx.read_file, idx.read_values),
+    ".npz": _Kind(arrays.read_npz, arrays.read_npz_values),
+    ".npy": _Kind(arrays.read_npy, arrays.read_npy_values, table=True),
+    ".csv": _CSV, ".tsv": _CSV, ".txt": _CSV, ".data": _CSV,
+}
+
+
+def load(source: str, *, test: str | None = None, label_column: str | None = None,
+         data_dir: str | Path | None = None) -> Dataset:
+    """The data set of a name in BUILT_IN, or of a path.
+
+    test: a source whose examples become the test part; one with two parts gives its test part.
+    label_column: for CSV and .npy, the name or position of the label column; see csv_table.
+    data_dir: where mnist and fashion-mnist lie; see data_directory.
+    Whatever is wrong with a file is an InputError that says what, where and what to do.
+    """
+    train, test_part = _read(source, label_column, data_dir)
+    if test is not None:
+        own, test_part = _read(test, label_column, data_dir)
+        test_part = own if test_part is None else test_part
+    if test_part is not None:
+        _refuse_other_features(train, test_part)
+    class_names = _class_names(train)
+    known, path = source in BUILT_IN, _absolute(source)
+    return Dataset(
+        name=source if known else path.name,
+        source=source if known else str(path),
+        train=_examples(train, class_names),
+        test=None if test_part is None else _examples(test_part, class_names),
+        class_names=class_names,
+        feature_names=train.feature_names,
+        image_shape=train.image_shape,
+    )
+
+
+def load_inputs(path: str, *, features: int, feature_names: tuple[str, ...] | None = None,
+                label_column: str | None = None,
+                image_shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """The (N, features) inputs in a file, uint8 or float32, for a model to classify.
+
+    A table may have its labels too, which are left aside; the columns of a CSV go by
+    `feature_names` where it has them all. Another array may be a single example, of shape
+    (features,) or `image_shape`.
+    """
+    file = _existing(path)
+    kind = _kind_of(file)
+    if kind is _CSV:
+        return csv_table.read_inputs(file, features, feature_names, label_column)
+    if kind.values is None:
+        raise InputError(f"{file}: this is a folder; give the file in it that holds the inputs")
+    values = kind.values(file)
+    if kind.table and values.ndim == 2 and values.shape[1] == features + 1:
+        label = column_index(label_column or "-1", features + 1, str(file))
+        return as_features(values, str(file), without=label)
+    if values.shape in ((features,), image_shape):
+        values = values[np.newaxis]
+    reshaped = image_shape is not None and values.ndim > 2 and values.shape[1:] != image_shape
+    if reshaped or math.prod(values.shape[1:]) != features:
+        wanted = " x ".join(map(str, image_shape or (features,)))
+        raise InputError(f"{file}: its array has the shape {values.shape}, but the model takes "
+                         f"{wanted} features an example; give it an array of such rows")
+    return as_features(values, str(file))
+
+
+def data_directory(data_dir: str | Path | None = None) -> Path:
+    """Where mnist and its kin lie: data_dir, else $HW5_DATA, else hw5/data in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return _absolute(data_dir or os.environ.get("HW5_DATA") or os.path.join(cache, "hw5", "data"))
+
+
+def _read(source: str, label_column: str | None, data_dir: str | Path | None) -> _Parts:
+    """The parts of a known name or of a path."""
+    path = None if source in BUILT_IN else _existing(source)
+    kind = None if path is None else _kind_of(path)
+    if kind is not None and kind.table:
+        return kind.read(path, label_column)
+    if label_column is not None:
+        raise InputError(f"{source}: only in CSV and .npy tables can a label column be chosen; "
+                         f"leave out --label-column {label_column}")
+    return _known(source, data_dir) if kind is None else kind.read(path)
+
+
+def _known(name: str, data_dir: str | Path | None) -> _Parts:
+    inside = {"digits": _digits, "xor": synthetic.xor, "spirals": synthetic.spirals}
+    if name in inside:
+        return inside[name]()
+    folder = data_directory(data_dir) / name
+    if not folder.is_dir():
+        raise InputError(f"{name}: there is no folder {folder}; put {', '.join(idx.FILES)} into "
+                         "it, each plain or .gz, or name another data directory with --data-dir "
+                         "or HW5_DATA")
+    return idx.read_folder(folder)
+
+
+def _digits() -> _Parts:
+    bundled = resources.files("hw5.data")
+    with (resources.as_file(bundled / "digits-images-idx3-ubyte.gz") as images,
+          resources.as_file(bundled / "digits-labels-idx1-ubyte.gz") as labels):
+        return idx.read_pair(images, labels), None
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def _existing(source: str) -> Path:
+    path = _absolute(source)
+    if not os.path.exists(path):
+        near = difflib.get_close_matches(source, BUILT_IN, n=1)
+        guess = f" (did you mean {near[0]!r}?)" if near else ""
+        raise InputError(f"{source}: there is no such file, folder or data set{guess}; give a "
+                         f"path, or one of {', '.join(BUILT_IN)}")
+    return path
+
+
+def _kind_of(path: Path) -> _Kind:
+    if path.is_dir():
+        return _KINDS["folder"]
+    suffix = "idx" if idx.FILE_NAME.search(path.name) else path.suffix.lower()
+    if suffix not in _KINDS:
+        suffixes = ", ".join(name for name in _KINDS if name.startswith("."))
+        raise InputError(f"{path}: its name does not tell what it holds; readable are {suffixes}, "
+                         f"and files of IDX, named like {idx.FILES[0]}, or a folder of them")
+    return _KINDS[suffix]
+
+
+def _class_names(train: Rows) -> tuple[str, ...]:
+    names = sorted(set(train.labels))
+    if len(names) < 2:
+        raise InputError(f"{train.where}: it holds one class only, {names[0]!r}; a classifier "
+                         "needs examples of at least two")
+    try:
+        return tuple(sorted(names, key=int))
+    except ValueError:
+        return tuple(names)
+
+
+def _examples(rows: Rows, class_names: tuple[str, ...]) -> Examples:
+    index = {name: y for y, name in enumerate(class_names)}
+    y = np.array([index.get(name, -1) for name in rows.labels], np.int32)[rows.codes]
+    if y.min() < 0:
+        row = int(y.argmin())
+        line = row + 1 if rows.lines is None else rows.lines[row]
+        raise InputError(f"{rows.where}, row {line}: the class {rows.labels[rows.codes[row]]!r} is "
+                         "not one of the train part's; test on classes that were trained")
+    return Examples(rows.X, y)
+
+
+def _refuse_other_features(train: Rows, test: Rows) -> None:
+    if train.X.shape[1] != test.X.shape[1]:
+        raise InputError(f"the test part ({test.where}) has {test.X.shape[1]} features, but the "
+                         f"train part ({train.where}) has {train.X.shape[1]}; give two that have "
+                         "the same")
+    names = zip(test.feature_names or (), train.feature_names or ())
+    for position, (given, wanted) in enumerate(names, start=1):
+        if given != wanted:
+            raise InputError(f"{test.where}: its feature {position} is named {given!r}, but that "
+                             f"of the train part ({train.where}) {wanted!r}; give both the same "
+                             "columns in the same order")
