@@ -1,0 +1,141 @@
+"""The Device protocol: the operations that a network needs, whoever carries them out.
+
+Matrices are the lecture's: X is d x k with one example a column, W is d x m, and each is stored column by column.
+Seen from NumPy the same bytes are a C-ordered array with one example a row: X has the shape (k, d), W has (m, d).
+The operations below are named in the lecture's orientation; the shapes in their docstrings are NumPy's.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = Any  # a device's own array: it has .shape and .dtype, and a[i:j] is a view of its rows
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How far a step goes: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b)."""
+
+    eta: float
+    momentum: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+@dataclass(frozen=True)
+class ResidentData:
+    """Examples on a device as they are on disk: X (N, d) uint8 or float, y (N,), standardised when they are read.
+
+    A feature x is used as (x - mean) * scale, with mean and scale of the shape (d,).
+    """
+
+    X: Array
+    y: Array
+    mean: Array
+    scale: Array
+
+
+class Tally:
+    """Sums of the cross-entropy and of the hits over many minibatches of up to k examples.
+
+    Row i of every minibatch adds to slot i: no two examples of a step share a slot, so no device needs an atomic
+    addition, and the sums come out the same bit for bit however the steps were scheduled.
+    """
+
+    def __init__(self, device, k):
+        self.device = device
+        self.loss = device.upload(np.zeros(k, np.float64))
+        self.hits = device.upload(np.zeros(k, np.int32))
+
+    def read(self):
+        """Wait for the device; return (sum of the losses, number of hits)."""
+        return float(self.device.download(self.loss).sum()), int(self.device.download(self.hits).sum())
+
+
+class Device(ABC):
+    """A place where networks are trained. Arrays of one device are of no use to another."""
+
+    name: str
+    dtype: np.dtype  # of weights and activations
+    index_dtype: np.dtype  # of labels and of positions in the data
+
+    # -- memory
+
+    @abstractmethod
+    def empty(self, shape, dtype=None) -> Array:
+        """A new array with undefined content; dtype defaults to the device's."""
+
+    @abstractmethod
+    def upload(self, host, dtype=None) -> Array:
+        """A new array with a copy of a host array's values."""
+
+    @abstractmethod
+    def download(self, array) -> np.ndarray:
+        """Wait for the device; return a host copy of an array."""
+
+    def place(self, X, y, mean, scale) -> ResidentData:
+        """Bring a data set to the device: X (N, d) uint8 or float32, y (N,) integers, mean and scale (d,)."""
+        kind = None if X.dtype == np.uint8 else self.dtype
+        return ResidentData(
+            self.upload(X, kind),
+            self.upload(y, self.index_dtype),
+            self.upload(mean, self.dtype),
+            self.upload(scale, self.dtype),
+        )
+
+    # -- one minibatch, in the order of a training step
+
+    @abstractmethod
+    def minibatch(self, data, order, start, X, y):
+        """Assemble the k examples data[order[start : start + k]], standardised, into X (k, d) and y (k,)."""
+
+    @abstractmethod
+    def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
+        """out = alpha op(A) op(B) + beta out, in the lecture's orientation; op transposes where asked."""
+
+    @abstractmethod
+    def activate(self, theta, Z, b):
+        """X = theta(Z + b), in place; Z (k, m), b (m,), theta a name in hw5.activations."""
+
+    @abstractmethod
+    def softmax(self, Z, b):
+        """P = softmax(Z + b) of every example, in place; Z (k, m), b (m,)."""
+
+    @abstractmethod
+    def softmax_cross_entropy(self, Z, b, y, tally):
+        """Delta = P - Y with P = softmax(Z + b), in place; y (k,) labels.
+
+        Adds each example's -ln p[y] to tally.loss, and 1 to tally.hits where argmax finds y.
+        """
+
+    @abstractmethod
+    def argmax(self, Z, b, out):
+        """The index of each example's largest z + b, the lowest where several are largest; Z (k, m), b (m,), out (k,).
+
+        A NaN counts as larger than any number, as in NumPy.
+        """
+
+    @abstractmethod
+    def activation_gradient(self, theta, A, X):
+        """Delta = A o theta'(Z), in place in A, given X = theta(Z); both (k, m)."""
+
+    @abstractmethod
+    def gradient_mean(self, Delta, out, alpha=1.0, beta=0.0):
+        """out = alpha mean(Delta) + beta out, the mean over the minibatch; Delta (k, m), out (m,)."""
+
+    @abstractmethod
+    def sgd_update(self, W, V, eta, l1=0.0, l2=0.0):
+        """V += l2 W + l1 sign(W), then W -= eta V: the step that a gemm cannot hold; W and V of one shape."""
+
+    # -- many minibatches
+
+    def train(self, network, data, order, batch_size, rates, tally):
+        """Train on the examples data[order], batch_size at a time, the last minibatch as short as it comes.
+
+        A device that can do better than step by step overrides this method and nothing else.
+        """
+        for start in range(0, len(order), batch_size):
+            k = min(batch_size, len(order) - start)
+            network.step(data, order, start, k, rates, tally)

@@ -1,0 +1,85 @@
+"""What happens to a data set before training: parts are held out, and features are standardised."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw5.datasets import Dataset, Examples
+from hw5.errors import InputError
+
+_HOLD_OUT, _VALIDATION = 2, 3  # keep these random numbers apart from the others that come of the same seed
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of some examples: how the train, validation and test parts are told apart without copying any."""
+
+    examples: Examples
+    rows: np.ndarray
+
+    @classmethod
+    def whole(cls, examples):
+        """Every row."""
+        return cls(examples, np.arange(len(examples.y)))
+
+
+def partition(dataset: Dataset, validation, holdout, seed):
+    """Part "train", "validation" and "test" of a data set, by name; parts without examples are left out.
+
+    validation is the fraction of the training examples put aside to watch the training. holdout is the fraction
+    put aside for the test, of a set that has no test part of its own. The same seed takes the same examples.
+    """
+    train, rows = dataset.train, np.arange(len(dataset.train.y))
+    if dataset.test is None:
+        rows, test_rows = _hold_out(train.y, rows, holdout, (seed, _HOLD_OUT))
+        test = Part(train, test_rows)
+    else:
+        test = Part.whole(dataset.test)
+    rows, validation_rows = _hold_out(train.y, rows, validation, (seed, _VALIDATION))
+    if not len(rows):
+        raise InputError(f"{dataset.name}: no example is left to train on; lower --validation or --holdout")
+    parts = {"train": Part(train, rows), "validation": Part(train, validation_rows), "test": test}
+    return {name: part for name, part in parts.items() if len(part.rows)}
+
+
+def _hold_out(y, rows, fraction, seed):
+    """Split rows into (kept, held out), taking the same fraction of every class."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    held_out = []
+    for label in np.unique(y[rows]):
+        of_class = shuffled[y[shuffled] == label]
+        held_out.append(of_class[: round(fraction * len(of_class))])
+    held_out = np.sort(np.concatenate(held_out))
+    return np.setdiff1d(rows, held_out, assume_unique=True), held_out
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """A feature x is used as (x - mean) * scale; mean and scale are float32 of the shape (d,)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, part: Part):
+        """Bring the rows of a part to mean 0 and variance 1; a feature that never varies becomes 0.
+
+        Features are treated one by one, except for the pixels of uint8 images: these share one mean and one
+        variance, or a border pixel that is almost always black would be blown up to rival all others.
+        """
+        shared = part.examples.X.dtype == np.uint8
+        mean = _mean(part, lambda x: x, shared)
+        variance = _mean(part, lambda x: (x - mean) ** 2, shared)
+        constant = variance <= (np.finfo(np.float32).eps * mean) ** 2
+        scale = 1 / np.sqrt(np.where(constant, 1, variance))
+        return cls(mean.astype(np.float32), scale.astype(np.float32))
+
+
+def _mean(part, f, shared, chunk=1024):
+    """The mean of f(x) over a part, in float64: of each feature (d,), or of all together, repeated d times."""
+    X, rows = part.examples.X, part.rows
+    total = np.zeros(X.shape[1])
+    for start in range(0, len(rows), chunk):
+        total += f(X[rows[start : start + chunk]].astype(np.float64)).sum(axis=0)
+    mean = total / len(rows)
+    return np.full_like(mean, mean.mean()) if shared else mean

@@ -1,0 +1,115 @@
+"""The training loop: epochs of minibatch SGD over shuffled examples, watched on a validation part.
+
+It sees epochs, progress and learning rates; the steps belong to the device (Device.train).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from hw5.devices.base import Rates, Tally
+from hw5.errors import RunError
+
+_ORDER = 4  # keeps these random numbers apart from the others that come of the same seed
+_SECONDS_BETWEEN_REPORTS = 0.25
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines a run, given its data. A linear classifier has no hidden layers."""
+
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "relu"
+    epochs: int = 50
+    batch_size: int = 32
+    lr: float = 0.03  # lecture 14: "0.03 is usually a good place to start"
+    momentum: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    lr_decay: float = 1.0  # the learning rate is multiplied by this after every epoch
+    validation: float = 0.1
+    holdout: float = 0.2
+    seed: int = 0
+
+    @property
+    def model(self):
+        return "mlp" if self.hidden else "linear"
+
+    def rates(self, epoch):
+        """The rates of an epoch, counted from 1."""
+        return Rates(self.lr * self.lr_decay ** (epoch - 1), self.momentum, self.l1, self.l2)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the training stands: so many examples into an epoch, with the means over them.
+
+    seconds is the time spent training in this epoch. The validation figures come with the end of an epoch,
+    where there is a validation part.
+    """
+
+    epoch: int
+    examples: int
+    of: int
+    loss: float
+    accuracy: float
+    seconds: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    @property
+    def epoch_ends(self):
+        return self.examples == self.of
+
+    @property
+    def examples_per_second(self):
+        return self.examples / self.seconds
+
+
+def train(network, data, rows, settings, validate=None) -> Iterator[Progress]:
+    """Train a network on the examples data[rows], reporting a few times a second and at the end of every epoch.
+
+    validate() returns (loss, accuracy) on the validation part. The loop may be left between two reports: the
+    network is whole then. Raises RunError when the loss is no longer finite.
+    """
+    for epoch in range(1, settings.epochs + 1):
+        for progress in _train_epoch(network, data, rows, settings, epoch):
+            if progress.epoch_ends and validate:
+                loss, accuracy = validate()
+                progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
+            yield progress
+
+
+def _train_epoch(network, data, rows, settings, epoch):
+    device, k, n = network.device, settings.batch_size, len(rows)
+    tally = Tally(device, min(k, n))
+    order = device.upload(epoch_order(rows, settings.seed, epoch), device.index_dtype)
+    rates, done, seconds = settings.rates(epoch), 0, 0.0
+    while done < n:
+        # Stretches of whole minibatches, at the speed seen so far about as long as the time between two reports
+        minibatches = done / seconds * _SECONDS_BETWEEN_REPORTS / k if done else 8
+        stop = min(n, done + max(1, round(minibatches)) * k)
+        began = perf_counter()
+        with np.errstate(all="ignore"):  # a diverging step shows in its loss
+            device.train(network, data, order[done:stop], k, rates, tally)
+        loss, hits = tally.read()
+        seconds += perf_counter() - began
+        done = stop
+        if not math.isfinite(loss):
+            raise RunError(_diverged(epoch, settings))
+        yield Progress(epoch, done, n, loss / done, hits / done, seconds)
+
+
+def epoch_order(rows, seed, epoch):
+    """The order in which an epoch takes the rows: a fresh permutation that seed and epoch determine."""
+    return np.random.default_rng((seed, _ORDER, epoch)).permutation(rows)
+
+
+def _diverged(epoch, settings):
+    advice = f"a smaller --lr (it was {settings.lr:g})"
+    if settings.momentum:
+        advice += f" or --momentum (it was {settings.momentum:g})"
+    return f"training diverged in epoch {epoch}: the loss is no longer finite; try {advice}"

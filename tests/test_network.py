@@ -1,0 +1,124 @@
+"""The network's equations: gradients against numerical differentiation, steps against the formulas in float64."""
+
+import numpy as np
+import pytest
+
+from hw5.activations import ACTIVATIONS
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.network import Network, Workspace, initial_parameters
+
+SIZES = [(5, 3), (6, 7, 4), (4, 5, 3, 2)]
+
+
+def problem(sizes, k, seed=0):
+    """Random parameters and k random examples, float64."""
+    rng = np.random.default_rng(seed)
+    parameters = [(rng.normal(size=(m, d)) / d**0.5, rng.normal(size=m)) for d, m in zip(sizes, sizes[1:])]
+    return parameters, rng.normal(size=(k, sizes[0])), rng.integers(0, sizes[-1], k)
+
+
+def resident(device, X, y):
+    d = X.shape[1]
+    return device.place(X, y, np.zeros(d), np.ones(d))
+
+
+def loss_of(parameters, theta, X, y):
+    device = CpuDevice(np.float64)
+    return Network(device, parameters, theta).evaluate(resident(device, X, y), np.arange(len(y)))[0]
+
+
+@pytest.mark.parametrize("theta", ACTIVATIONS)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_gradient_is_the_numerical_derivative(sizes, theta):
+    """Central differences in float64 err by about h^2 + eps / h; with h = 1e-5 that is 1e-10 for a loss of about 1."""
+    parameters, X, y = problem(sizes, k=6)
+    device = CpuDevice(np.float64)
+    network = Network(device, parameters, theta)
+    # With velocities of zero and momentum, the velocities after one step are the gradient
+    order, rates = device.upload(np.arange(6), device.index_dtype), Rates(eta=0.1, momentum=0.5)
+    network.step(resident(device, X, y), order, 0, 6, rates, Tally(device, 6))
+    h = 1e-5
+    for (W, b), (V, Vb) in zip(parameters, network.velocities()):
+        for array, gradient in ((W, V), (b, Vb)):
+            for i in np.ndindex(array.shape):
+                value = array[i]
+                array[i] = value + h
+                above = loss_of(parameters, theta, X, y)
+                array[i] = value - h
+                below = loss_of(parameters, theta, X, y)
+                array[i] = value
+                assert gradient[i] == pytest.approx((above - below) / (2 * h), abs=1e-8)
+
+
+@pytest.mark.parametrize("rates", [Rates(0.1), Rates(0.1, l2=0.3), Rates(0.1, 0.9), Rates(0.1, 0.9, 0.2, 0.3), Rates(0.1, l1=0.2)])
+def test_linear_step_by_the_formula(rates):
+    """Two steps of W <- W - eta/k x'(p - y)^T with the penalties' gradients; the second has fewer examples."""
+    (parameters, X, y), mu, eta = problem((5, 3), k=7), rates.momentum, rates.eta
+    W, b = (array.copy() for array in parameters[0])
+    V, Vb = np.zeros_like(W), np.zeros_like(b)
+    for rows in (slice(0, 4), slice(4, 7)):
+        P = np.exp(X[rows] @ W.T + b)
+        P /= P.sum(axis=1, keepdims=True)
+        Delta = P - np.eye(3)[y[rows]]
+        V = mu * V + Delta.T @ X[rows] / len(Delta) + rates.l2 * W + rates.l1 * np.sign(W)
+        Vb = mu * Vb + Delta.mean(axis=0)
+        W, b = W - eta * V, b - eta * Vb
+
+    device = CpuDevice(np.float64)
+    network = Network(device, parameters)
+    order = device.upload(np.arange(7), device.index_dtype)
+    device.train(network, resident(device, X, y), order, 4, rates, Tally(device, 4))
+    (found_W, found_b), *_ = network.parameters()
+    np.testing.assert_allclose(found_W, W, rtol=1e-13, atol=1e-15)  # the same sums in another order
+    np.testing.assert_allclose(found_b, b, rtol=1e-13, atol=1e-15)
+
+
+def test_tally_counts_losses_and_hits_of_all_minibatches():
+    parameters, X, y = problem((5, 3), k=10)
+    P = np.exp(X @ parameters[0][0].T + parameters[0][1])
+    P /= P.sum(axis=1, keepdims=True)
+    device = CpuDevice(np.float64)
+    tally, standing_still = Tally(device, 4), Rates(eta=1e-300)
+    order = device.upload(np.arange(10), device.index_dtype)
+    device.train(Network(device, parameters), resident(device, X, y), order, 4, standing_still, tally)
+    loss, hits = tally.read()
+    assert loss == pytest.approx(-np.log(P[np.arange(10), y]).sum(), rel=1e-12)
+    assert hits == (P.argmax(axis=1) == y).sum()
+
+
+def test_evaluate_and_probabilities_take_the_rows_asked_for_in_chunks():
+    parameters, X, y = problem((6, 7, 4), k=50)
+    device = CpuDevice(np.float64)
+    network, data, rows = Network(device, parameters, "tanh"), resident(device, X, y), np.arange(48, 2, -3)
+    P = network.probabilities(data, rows, chunk=5)
+    H = np.tanh(X[rows] @ parameters[0][0].T + parameters[0][1])
+    want = np.exp(H @ parameters[1][0].T + parameters[1][1])
+    want /= want.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(P, want, rtol=1e-12)
+    loss, accuracy, classes = network.evaluate(data, rows, chunk=7)
+    assert loss == pytest.approx(-np.log(want[np.arange(len(rows)), y[rows]]).mean(), rel=1e-12)
+    assert accuracy == (want.argmax(axis=1) == y[rows]).mean()
+    assert (classes == want.argmax(axis=1)).all()
+
+
+def test_workspaces_share_one_allocation():
+    device = CpuDevice()
+    network = Network(device, initial_parameters((3, 4, 2), "relu", 0))
+    full, short = network.workspace(8), network.workspace(5)
+    assert short is network.workspace(5)
+    assert all(np.shares_memory(a, b) for a, b in zip(full.X, short.X))
+    assert short.X[2] is short.Delta[2] and short.X[1].shape == short.Delta[1].shape == (5, 4)
+    assert isinstance(network.workspace(9), Workspace) and network.workspace(5).y.shape == (5,)
+
+
+@pytest.mark.parametrize("theta", ACTIVATIONS)
+def test_initial_weights_keep_the_scale_of_the_signal(theta):
+    (W1, b1), (W2, _) = initial_parameters((1000, 500, 500), theta, seed=3)
+    gain = {"relu": 2**0.5}.get(theta, 1.0)
+    assert W1.shape == (500, 1000) and W1.dtype == np.float32 and not b1.any()
+    # the standard deviation of n samples is known to within 1 / sqrt(2n); five of those
+    assert W1.std() == pytest.approx(gain / 1000**0.5, rel=5 / (2 * W1.size) ** 0.5)
+    assert W2.std() == pytest.approx(1 / 500**0.5, rel=5 / (2 * W2.size) ** 0.5)
+    assert (W1 == initial_parameters((1000, 500, 500), theta, seed=3)[0][0]).all()
+    assert (W1 != initial_parameters((1000, 500, 500), theta, seed=4)[0][0]).any()

@@ -1,0 +1,116 @@
+"""The training loop: what an epoch covers, what it reports, and what a step must not do."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.errors import RunError
+from hw5.network import Network, initial_parameters
+from hw5.training import Settings, epoch_order, train
+
+
+def two_classes(n=100, d=6, seed=0):
+    """n examples of d uint8 features, whose class is whether the first is above its middle."""
+    X = np.random.default_rng(seed).integers(0, 256, (n, d), dtype=np.uint8)
+    return X, (X[:, 0] >= 128).astype(np.int32)
+
+
+def start(settings, n=100, d=6):
+    device = CpuDevice()
+    X, y = two_classes(n, d)
+    data = device.place(X, y, np.full(d, 127.5, np.float32), np.full(d, 1 / 74, np.float32))
+    network = Network(device, initial_parameters((d, *settings.hidden, 2), settings.activation, settings.seed))
+    return network, data
+
+
+def run(settings, **problem):
+    network, data = start(settings, **problem)
+    return network, list(train(network, data, np.arange(len(data.y)), settings))
+
+
+def test_learns():
+    _, progress = run(Settings(hidden=(8,), epochs=30, momentum=0.9), n=400)
+    assert progress[-1].loss < 0.2 < 0.5 < progress[0].loss
+    assert progress[-1].accuracy > 0.95
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 32, 100, 1000])
+def test_every_epoch_takes_every_example_once(batch_size):
+    _, progress = run(Settings(hidden=(), epochs=2, batch_size=batch_size, lr=1e-6))
+    ends = [now for now in progress if now.epoch_ends]
+    assert [now.epoch for now in ends] == [1, 2]
+    assert all(now.examples == now.of == 100 for now in ends)
+    # at a learning rate of almost nothing the mean over an epoch is the same whatever the minibatches
+    assert ends[0].loss == pytest.approx(ends[1].loss, abs=1e-3)
+
+
+def test_orders_are_permutations_of_the_rows_and_differ_by_epoch_and_seed():
+    rows = np.arange(5, 50)
+    orders = [epoch_order(rows, seed, epoch) for seed in (0, 1) for epoch in (1, 2)]
+    assert all((np.sort(order) == rows).all() for order in orders)
+    assert len({order.tobytes() for order in orders}) == 4
+    assert (epoch_order(rows, 1, 2) == orders[3]).all()
+
+
+def test_equal_seeds_give_equal_bits():
+    first, second, other = (
+        run(Settings(hidden=(8,), epochs=3, momentum=0.9, l2=1e-3, seed=seed))[0].parameters() for seed in (5, 5, 6)
+    )
+    for (W, b), (W2, b2), (W3, _) in zip(first, second, other):
+        assert W.tobytes() == W2.tobytes() and b.tobytes() == b2.tobytes()
+        assert W.tobytes() != W3.tobytes()
+
+
+def test_validation_figures_come_at_the_end_of_an_epoch():
+    network, data = start(settings := Settings(hidden=(), epochs=2))
+    calls = []
+
+    def validate():
+        calls.append(1)
+        return 0.25, 0.75
+
+    for now in train(network, data, np.arange(100), settings, validate):
+        assert (now.validation_loss, now.validation_accuracy) == ((0.25, 0.75) if now.epoch_ends else (None, None))
+    assert len(calls) == 2
+
+
+def test_divergence_stops_at_once_and_says_what_to_try():
+    settings = Settings(hidden=(8,), lr=1e30, momentum=0.5)
+    with pytest.raises(RunError, match=r"epoch 1: .* --lr \(it was 1e\+30\) or --momentum \(it was 0.5\)"):
+        run(settings)
+
+
+def test_learning_rate_decays_by_epoch():
+    settings = Settings(lr=0.5, lr_decay=0.1, momentum=0.9, l1=1e-3, l2=1e-4)
+    assert settings.rates(1) == Rates(0.5, 0.9, 1e-3, 1e-4)
+    assert settings.rates(3).eta == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("rates", [Rates(0.01), Rates(0.01, 0.9, 1e-4, 1e-4)], ids=["gemm", "velocity"])
+@pytest.mark.parametrize("theta", ["relu", "tanh", "sigmoid"])
+def test_a_step_allocates_nothing(theta, rates):
+    """50 steps, full and short minibatches: memory stays flat, and no temporary is as large as the smallest array.
+
+    NumPy's conversion of uint8 to float32 goes through a fixed buffer of its own, whatever the size of the arrays.
+    """
+    network, data = start(Settings(hidden=(256,)), n=400, d=784)
+    network.activation = theta
+    device, k = network.device, 256
+    order, tally = device.upload(np.arange(400), device.index_dtype), Tally(device, k)
+    device.train(network, data, order, k, rates, tally)
+    tracemalloc.start()
+    try:
+        device.train(network, data, order, k, rates, tally)
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(25):
+            device.train(network, data, order, k, rates, tally)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    smallest_minibatch_array = 144 * 256 * 4
+    assert after - before < 2_000
+    assert peak - before < smallest_minibatch_array
