@@ -1,0 +1,65 @@
+"""The hw5 program: one module a verb, loaded when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+VERBS = {
+    "train": "Train a classifier and save it as a checkpoint.",
+    "eval": "Measure a checkpoint on labelled data.",
+    "predict": "Classify new examples with a checkpoint.",
+}
+
+
+class Program(click.Group):
+    """A group whose verbs are imported on use, and whose errors are one sentence and an exit code."""
+
+    def list_commands(self, ctx):
+        return list(VERBS)
+
+    def get_command(self, ctx, name):
+        return import_module(f"hw5.cli.{name}").command if name in VERBS else None
+
+    def format_commands(self, ctx, formatter):
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def main(self, args=None, prog_name="hw5", standalone_mode=True, **extra):
+        arguments = sys.argv[1:] if args is None else list(args)
+        try:
+            return super().main(arguments, prog_name, standalone_mode=False, **extra)
+        except Exception as error:
+            code, sentence = _explain(error)
+            if code is None or "--debug" in arguments:
+                raise
+            click.echo(f"hw5: {sentence}", err=True)
+            sys.exit(code)
+
+
+def _explain(error):
+    """(exit code, sentence) for an error that a user can mend; (None, None) for a fault of the program."""
+    from hw5.errors import InputError, RunError
+
+    if isinstance(error, click.Abort):
+        return 130, "interrupted"
+    if isinstance(error, click.UsageError):
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        return 2, error.format_message().rstrip(".") + hint
+    for kind, code in ((InputError, 2), (RunError, 1)):
+        if isinstance(error, kind):
+            return code, str(error)
+    return None, None
+
+
+@click.command("hw5", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hw5", prog_name="hw5")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def main(debug):
+    """Train softmax classifiers and multi-layer networks with hand-written CUDA kernels, on a GPU or without one.
+
+    \b
+    hw5 train --model mlp --hidden 128 --out model.npz
+    hw5 eval model.npz
+    """

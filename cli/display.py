@@ -1,0 +1,58 @@
+"""What people see: training progress and tables, by rich."""
+
+import sys
+
+import click
+
+
+def show_progress(progress, epochs):
+    """Pass training progress on while showing it.
+
+    A bar on standard error where that is a terminal; a line an epoch on standard output where that is not one,
+    and where there is no bar.
+    """
+    bar, lines = sys.stderr.isatty(), not (sys.stderr.isatty() and sys.stdout.isatty())
+    if bar:
+        progress = _with_bar(progress, epochs)
+    for now in progress:
+        if lines and now.epoch_ends:
+            click.echo(f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s")
+        yield now
+
+
+def figures(now):
+    """Loss and accuracy in a few words."""
+    text = f"loss {now.loss:.4f}  accuracy {now.accuracy:7.2%}"
+    if now.validation_loss is not None:
+        text += f"  validation loss {now.validation_loss:.4f}  accuracy {now.validation_accuracy:7.2%}"
+    return text
+
+
+def _with_bar(progress, epochs):
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[speed]:,.0f} examples/s"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as display:
+        task = display.add_task("", total=epochs, epoch=1, epochs=epochs, figures="", speed=0)
+        for now in progress:
+            done = now.epoch - 1 + now.examples / now.of
+            speed = now.examples_per_second
+            display.update(task, completed=done, epoch=now.epoch, figures=figures(now), speed=speed)
+            yield now
+
+
+def print_tables(*tables):
+    """Print rich tables at their full width, whatever the width of the terminal."""
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    console.width = max([console.width, *(console.measure(table).maximum for table in tables)])
+    for table in tables:
+        console.print(table)

@@ -1,0 +1,70 @@
+"""hw5 eval"""
+
+import json
+
+import click
+
+from hw5.checkpoint import Checkpoint
+from hw5.cli import options
+from hw5.cli.display import print_tables
+from hw5.datasets import load
+from hw5.devices import open_device
+from hw5.metrics import confusion_matrix, precision_recall_f1
+from hw5.run import Classifier
+
+
+@click.command("eval")
+@click.argument("checkpoint", type=click.Path())
+@options.data(None, "What to evaluate on; by default what the checkpoint was trained on.")
+@click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Which part of the data.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.device
+def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name):
+    """Measure a checkpoint on labelled data.
+
+    \b
+    hw5 eval model.npz                      the test part of the data that it was trained on
+    hw5 eval model.npz --data new.csv       other data of the same kind
+    """
+    model = Checkpoint.load(checkpoint)
+    if data is None:
+        data, test, label_column = model.data.source, test or model.data.test, label_column or model.data.label_column
+    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir)
+    part = model.part(dataset, split)
+    loss, accuracy, classes = Classifier(open_device(device_name), model).evaluate(part)
+    C = confusion_matrix(part.examples.y[part.rows], classes, len(model.class_names))
+    per_class = [
+        {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
+        for name, p, r, f1, n in zip(model.class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
+    ]
+    if as_json:
+        figures = {"accuracy": accuracy, "loss": loss, "examples": len(part.rows)}
+        click.echo(json.dumps(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
+        return
+    click.echo(f"{dataset.name}, {split} part: accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(part.rows):,} examples)")
+    print_tables(_per_class_table(per_class), _confusion_table(C, model.class_names))
+
+
+def _per_class_table(per_class):
+    table = _table("class", "precision", "recall", "F1", "examples")
+    for row in per_class:
+        ratios = (f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
+        table.add_row(row["class"], *ratios, str(row["examples"]))
+    return table
+
+
+def _confusion_table(C, class_names):
+    table = _table("true \\ found", *class_names)
+    for name, row in zip(class_names, C):
+        table.add_row(name, *(str(n or ".") for n in row))
+    return table
+
+
+def _table(*columns):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*columns, box=box.SIMPLE)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table

@@ -1,0 +1,56 @@
+"""Options and parameter types that several verbs share."""
+
+import math
+
+import click
+
+from hw5.devices import DEVICES
+
+
+class Number(click.FloatRange):
+    """A finite number in a range: unlike click's own, it refuses nan and inf."""
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class Sizes(click.ParamType):
+    """Positive whole numbers with commas between: 128 or 256,128."""
+
+    name = "sizes"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        try:
+            sizes = tuple(int(size) for size in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of sizes such as 128 or 256,128.", param, ctx)
+        if min(sizes) < 1:
+            self.fail(f"{value!r} holds a layer without units; every size is 1 or more.", param, ctx)
+        return sizes
+
+
+device = click.option(
+    "--device", "device_name", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
+)
+
+_SOURCES = (
+    click.option("--test", metavar="PATH", help="Labelled data of the same kind to test on."),
+    click.option("--label-column", metavar="COLUMN", help="The CSV or NPY column that holds the classes: a name, or its number from 1."),
+    click.option("--data-dir", type=click.Path(file_okay=False), help="Where mnist and fashion-mnist lie; HW5_DATA says the same."),
+)
+
+
+def data(default, help):
+    """The options that name a data set; default and help are those of --data."""
+
+    def decorate(verb):
+        for option in reversed(_SOURCES):
+            verb = option(verb)
+        return click.option("--data", metavar="NAME|PATH", default=default, show_default=bool(default), help=help)(verb)
+
+    return decorate

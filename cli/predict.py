@@ -1,0 +1,41 @@
+"""hw5 predict"""
+
+import csv
+import sys
+
+import click
+
+from hw5.checkpoint import Checkpoint
+from hw5.cli import options
+from hw5.datasets import load_inputs
+from hw5.devices import open_device
+from hw5.run import Classifier
+
+
+@click.command("predict")
+@click.argument("checkpoint", type=click.Path())
+@click.argument("inputs", type=click.Path(), nargs=-1, required=True, metavar="INPUT...")
+@options.device
+def command(checkpoint, inputs, device_name):
+    """Classify new examples: CSV, .npy or IDX files, one example a row. Prints CSV.
+
+    \b
+    hw5 predict model.npz new.csv
+    """
+    model = Checkpoint.load(checkpoint)
+    files = [
+        load_inputs(
+            path,
+            features=model.features,
+            feature_names=model.feature_names,
+            label_column=model.data.label_column,
+            image_shape=model.image_shape,
+        )
+        for path in inputs
+    ]
+    classifier = Classifier(open_device(device_name), model)
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["class", "probability"])
+    for X in files:
+        P = classifier.predict(X)
+        table.writerows((model.class_names[c], f"{p:.6f}") for c, p in zip(P.argmax(axis=1), P.max(axis=1)))

@@ -1,0 +1,179 @@
+"""Checkpoints: one .npz that holds a trained network and all that is needed to use it.
+
+Readable by hand: numpy.load(path) gives W1, b1, V1, Vb1 (weights, biases and their velocities) and so on up the
+layers, mean and scale of the standardisation, and description, a JSON text with everything else.
+Nothing in it is a pickle, and the time of writing is not in it: equal runs write equal bytes.
+"""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hw5.datasets import Dataset, Examples
+from hw5.errors import InputError
+from hw5.files import replacing
+from hw5.preprocessing import Part, Standardisation, partition
+from hw5.training import Settings
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """How to get the training data again: the arguments of hw5.datasets.load, and how many examples it had."""
+
+    source: str
+    test: str | None
+    label_column: str | None
+    examples: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network, [(W, b), ...] with its velocities, and what it was trained on and how."""
+
+    parameters: list
+    velocities: list
+    standardisation: Standardisation
+    settings: Settings
+    data: DataSource
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...] | None
+    image_shape: tuple[int, ...] | None
+    history: list[dict] = field(default_factory=list)  # one row an epoch
+
+    @property
+    def features(self):
+        return self.parameters[0][0].shape[1]
+
+    def save(self, path):
+        """Write the checkpoint; a file that was at path is replaced in one go. Raises OSError."""
+        arrays = {"mean": self.standardisation.mean, "scale": self.standardisation.scale}
+        for l, (parameters, velocities) in enumerate(zip(self.parameters, self.velocities), start=1):
+            arrays |= zip((f"W{l}", f"b{l}", f"V{l}", f"Vb{l}"), (*parameters, *velocities))
+        with replacing(path) as file:
+            np.savez(file, description=json.dumps(self._description()), **arrays)
+
+    def _description(self):
+        return {
+            "format": FORMAT,
+            "layers": len(self.parameters),
+            "settings": asdict(self.settings),
+            "data": asdict(self.data),
+            "class_names": self.class_names,
+            "feature_names": self.feature_names,
+            "image_shape": self.image_shape,
+            "history": self.history,
+        }
+
+    @classmethod
+    def load(cls, path):
+        """Read a checkpoint. Raises InputError where path holds none, or a damaged one."""
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file; hw5 train --out {path} writes a checkpoint there") from error
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+        except Exception as error:  # whatever the readers of zip and npy stumble over in foreign bytes
+            raise InputError(f"{path} {_what_is_wrong(path)}; name a file that hw5 train --out wrote") from error
+        return cls._from_arrays(arrays, path)
+
+    @classmethod
+    def _from_arrays(cls, arrays, path):
+        try:
+            description = json.loads(str(arrays["description"]))
+            if description["format"] > FORMAT:
+                raise InputError(f"{path} was written by a newer hw5 than this one; upgrade hw5 to read it")
+            layers = range(1, description["layers"] + 1)
+            settings = description["settings"]
+            settings["hidden"] = tuple(settings["hidden"])
+            checkpoint = cls(
+                [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in layers],
+                [(arrays[f"V{l}"], arrays[f"Vb{l}"]) for l in layers],
+                Standardisation(arrays["mean"], arrays["scale"]),
+                Settings(**settings),
+                DataSource(**description["data"]),
+                tuple(description["class_names"]),
+                description["feature_names"] and tuple(description["feature_names"]),
+                description["image_shape"] and tuple(description["image_shape"]),
+                description["history"],
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(f"{path} is not a hw5 checkpoint; name a file that hw5 train --out wrote") from error
+        if not checkpoint._is_consistent():
+            raise InputError(f"{path} is damaged: its arrays do not fit each other; go back to an earlier copy")
+        return checkpoint
+
+    def _is_consistent(self):
+        """Whether every array is finite float32 of the shape that its place in the network demands."""
+        sizes = [len(self.standardisation.mean), *self.settings.hidden, len(self.class_names)]
+        expected = [shape for d, m in zip(sizes, sizes[1:]) for shape in ((m, d), (m,))]
+        arrays = [self.standardisation.mean, self.standardisation.scale]
+        for pairs in (self.parameters, self.velocities):
+            arrays += [array for pair in pairs for array in pair]
+        shapes = [(sizes[0],)] * 2 + expected * 2
+        return [array.shape for array in arrays] == shapes and all(
+            array.dtype == np.float32 and np.isfinite(array).all() for array in arrays
+        )
+
+    def part(self, dataset: Dataset, split):
+        """The "test" or "train" part of a data set, its labels numbered as in this checkpoint.
+
+        Of the set that the checkpoint was trained on, these are the parts that the training made; of another
+        set, its own parts, or all of it where it has no test part. Raises InputError where the data do not fit.
+        """
+        if dataset.source == self.data.source:
+            part = self._trained_parts(dataset).get(split)
+            if part is None:
+                raise InputError(f"{dataset.name}: nothing was held out for a test; name test data with --data")
+        else:
+            part = Part.whole(dataset.test if split == "test" and dataset.test else dataset.train)
+        self._require_same_features(dataset)
+        return Part(self._renumbered(part.examples, dataset), part.rows)
+
+    def _trained_parts(self, dataset):
+        if len(dataset.train.y) != self.data.examples:
+            raise InputError(
+                f"{dataset.name} has changed since the training: {self.data.examples} examples then and "
+                f"{len(dataset.train.y)} now, so those held out cannot be told apart; name other data with --data"
+            )
+        return partition(dataset, self.settings.validation, self.settings.holdout, self.settings.seed)
+
+    def _require_same_features(self, dataset):
+        features = dataset.train.X.shape[1]
+        if features != self.features:
+            raise InputError(
+                f"{dataset.name} has {features} features an example and the checkpoint was trained on {self.features}; "
+                "name data of the kind that it was trained on"
+            )
+        for ours, theirs in zip(self.feature_names or (), dataset.feature_names or ()):
+            if ours != theirs:
+                raise InputError(
+                    f"{dataset.name} has the column {theirs!r} where the checkpoint was trained with {ours!r}; "
+                    "bring the columns into the order of the training"
+                )
+
+    def _renumbered(self, examples, dataset):
+        number = {name: i for i, name in enumerate(self.class_names)}
+        unknown = [name for name in dataset.class_names if name not in number]
+        if unknown:
+            raise InputError(
+                f"{dataset.name} has the class {unknown[0]!r}, which the checkpoint was not trained on; "
+                f"its classes are {', '.join(self.class_names[:20])}"
+            )
+        ours = np.array([number[name] for name in dataset.class_names], np.int32)
+        return Examples(examples.X, ours[examples.y])
+
+
+def _what_is_wrong(path):
+    with open(path, "rb") as file:
+        start = file.read(2)
+    if start == b"PK":
+        return "is truncated or damaged"
+    return "is a pickle, which hw5 never loads" if start[:1] == b"\x80" else "is not a hw5 checkpoint"

@@ -1,0 +1,50 @@
+"""Writing files so that nothing that existed is lost: beside the target first, then renamed over it."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from hw5.errors import InputError
+
+
+@contextmanager
+def replacing(path):
+    """A binary file that becomes path when the block ends well; on an exception path stays as it was.
+
+    Missing folders are made. Raises OSError where the folder cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask():
+    """The permissions that new files of this process lack; mkstemp leaves theirs to the owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def require_writable(path, option):
+    """Find out before the work, not after it, that path cannot be written; raises InputError naming the option."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        reason = error.strerror.lower() if error.strerror else str(error)
+        raise InputError(f"{option} {path} cannot be written: {reason}; name a file in a folder you may write to") from error

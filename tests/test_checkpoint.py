@@ -1,0 +1,156 @@
+"""Checkpoints: what goes in comes out, and what is no checkpoint is told so."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hw5.checkpoint import Checkpoint, DataSource
+from hw5.datasets import Dataset, Examples
+from hw5.errors import InputError
+from hw5.network import initial_parameters
+from hw5.preprocessing import Standardisation
+from hw5.training import Settings
+
+
+@pytest.fixture
+def checkpoint():
+    parameters = initial_parameters((4, 5, 3), "tanh", seed=1)
+    return Checkpoint(
+        parameters,
+        [(W * 2, b + 1) for W, b in parameters],
+        Standardisation(np.arange(4, dtype=np.float32), np.ones(4, np.float32)),
+        Settings(hidden=(5,), activation="tanh"),
+        DataSource("made up", None, "kind", 10),
+        ("a", "b", "ç"),
+        ("w", "x", "y", "z"),
+        None,
+        [{"epoch": 1, "loss": 0.5, "accuracy": 0.75, "validation_loss": None, "validation_accuracy": None}],
+    )
+
+
+def made_up(class_names=("a", "b", "ç"), feature_names=None, d=4, source="made up", n=10, test=None):
+    examples = Examples(np.zeros((n, d), np.float32), np.arange(n, dtype=np.int32) % len(class_names))
+    return Dataset(source, source, examples, test, class_names, feature_names, None)
+
+
+def test_round_trip(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / "model.npz")
+    loaded = Checkpoint.load(tmp_path / "model.npz")
+    for mine, theirs in zip(checkpoint.parameters + checkpoint.velocities, loaded.parameters + loaded.velocities):
+        assert all(a.tobytes() == b.tobytes() and a.shape == b.shape for a, b in zip(mine, theirs))
+    assert (loaded.standardisation.mean == checkpoint.standardisation.mean).all()
+    same = dict(parameters=[], velocities=[], standardisation=None)
+    assert replace(loaded, **same) == replace(checkpoint, **same)
+
+
+def test_equal_checkpoints_are_equal_files(checkpoint, tmp_path):
+    for name in ("a", "b"):
+        checkpoint.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_numpy_reads_it_by_hand(checkpoint, tmp_path):
+    checkpoint.save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        assert file["W1"].shape == (5, 4) and file["b2"].shape == (3,)
+        assert json.loads(str(file["description"]))["class_names"] == ["a", "b", "ç"]
+
+
+def rewrite(path, **changes):
+    """Change arrays of a checkpoint, or entries of its description; None takes one away."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    description = json.loads(str(arrays["description"]))
+    for name, value in changes.items():
+        target = arrays if name in arrays else description
+        target[name] = value
+        if value is None:
+            del target[name]
+    np.savez(path, **arrays | {"description": json.dumps(description)})
+
+
+BAD_CHANGES = {
+    "newer": (dict(format=99), "newer hw5"),
+    "an array is missing": (dict(W2=None), "not a hw5 checkpoint"),
+    "an entry is missing": (dict(class_names=None), "not a hw5 checkpoint"),
+    "shapes do not fit": (dict(W1=np.zeros((5, 7), np.float32)), "do not fit each other"),
+    "another type": (dict(W1=np.zeros((5, 4))), "do not fit each other"),
+    "not finite": (dict(b1=np.full(5, np.nan, np.float32)), "do not fit each other"),
+    "another number of classes": (dict(class_names=["a"]), "do not fit each other"),
+}
+
+
+@pytest.mark.parametrize("change", BAD_CHANGES)
+def test_tampered_files_are_refused(checkpoint, tmp_path, change):
+    path = tmp_path / "model.npz"
+    checkpoint.save(path)
+    changes, message = BAD_CHANGES[change]
+    rewrite(path, **changes)
+    with pytest.raises(InputError, match=f"model.npz .*{message}"):
+        Checkpoint.load(path)
+
+
+def truncated(checkpoint, path):
+    checkpoint.save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def flipped(checkpoint, path):
+    checkpoint.save(path)
+    content = bytearray(path.read_bytes())
+    content[300] ^= 1  # within an array: the zip's own checksum tells
+    path.write_bytes(content)
+
+
+FOREIGN = {
+    "missing": (lambda checkpoint, path: None, "no such file"),
+    "empty": (lambda checkpoint, path: path.write_bytes(b""), "not a hw5 checkpoint"),
+    "text": (lambda checkpoint, path: path.write_text("hello"), "not a hw5 checkpoint"),
+    "pickle": (lambda checkpoint, path: path.write_bytes(pickle.dumps([1, 2])), "pickle, which hw5 never loads"),
+    "npy": (lambda checkpoint, path: np.save(path.open("wb"), np.zeros(3)), "not a hw5 checkpoint"),
+    "npz": (lambda checkpoint, path: np.savez(path, X=np.zeros(3)), "not a hw5 checkpoint"),
+    "folder": (lambda checkpoint, path: path.mkdir(), "cannot be read"),
+    "truncated": (truncated, "truncated or damaged"),
+    "flipped bit": (flipped, "truncated or damaged"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_and_damaged_files_are_refused(checkpoint, tmp_path, kind):
+    path = tmp_path / "model.npz"
+    make, message = FOREIGN[kind]
+    make(checkpoint, path)
+    with pytest.raises(InputError, match=message):
+        Checkpoint.load(path)
+
+
+def test_parts_of_the_training_data_are_those_of_the_training(checkpoint):
+    train, test = (checkpoint.part(made_up(), split) for split in ("train", "test"))
+    assert not set(train.rows) & set(test.rows) and len(test.rows) > 0
+    with pytest.raises(InputError, match="10 examples then and 11 now"):
+        checkpoint.part(made_up(n=11), "test")
+
+
+def test_other_data_are_used_whole_or_by_their_own_parts(checkpoint):
+    other = made_up(source="other", n=7)
+    assert len(checkpoint.part(other, "test").rows) == 7
+    with_test = replace(other, test=made_up(n=3).train)
+    assert len(checkpoint.part(with_test, "test").rows) == 3
+    assert len(checkpoint.part(with_test, "train").rows) == 7
+
+
+def test_labels_are_renumbered_by_class_name(checkpoint):
+    part = checkpoint.part(made_up(("b", "ç"), source="other", n=4), "test")
+    assert part.examples.y.tolist() == [1, 2, 1, 2]
+
+
+def test_data_that_do_not_fit_are_refused(checkpoint):
+    with pytest.raises(InputError, match="has 5 features an example and the checkpoint was trained on 4"):
+        checkpoint.part(made_up(d=5, source="other"), "test")
+    with pytest.raises(InputError, match="has the class 'd', which the checkpoint was not trained on"):
+        checkpoint.part(made_up(("a", "d"), source="other"), "test")
+    with pytest.raises(InputError, match="has the column 'v' where the checkpoint was trained with 'x'"):
+        checkpoint.part(made_up(feature_names=("w", "v", "y", "z"), source="other"), "test")
