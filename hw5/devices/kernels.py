@@ -1,0 +1,195 @@
+"""The Device that launches our kernels. Every grid, block and shared memory size is chosen here, and only here.
+
+It drives a Runtime, of which there is one a machine: PyCUDA on a GPU, the emulator on a CPU. The contract of each
+kernel is at the head of its .cu file.
+"""
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+
+from hw5.devices.base import Device
+
+THREADS = 256  # in a block: enough to hide latency, few enough for several blocks a multiprocessor
+WIDEST_WARP_ROW = 256  # packs in a row, above which a whole block works on it
+
+
+class Runtime(Protocol):
+    """What kernels.py asks of a machine. Addresses are integers in its memory; matrices are stored by columns."""
+
+    def allocate(self, nbytes: int, name: str = "") -> Any:
+        """Memory that lives as long as the object returned, whose int() is its address."""
+
+    def write(self, address: int, host: np.ndarray) -> None:
+        """Copy a C-contiguous host array to the device."""
+
+    def read(self, address: int, host: np.ndarray) -> None:
+        """Wait for the work before it, and copy from the device into a C-contiguous host array."""
+
+    def launch(self, kernel: str, grid, block, args, shared=0) -> None:
+        """Start a kernel; args are NumPy scalars of the kernel's types, and addresses as int."""
+
+    def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) -> None:
+        """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
+
+
+class DeviceArray:
+    """A C-ordered array in the memory of a device; a[i:j] is a view of its rows."""
+
+    __slots__ = ("memory", "address", "shape", "dtype")
+
+    def __init__(self, memory, address, shape, dtype):
+        self.memory, self.address = memory, address  # the memory is kept alive by its views
+        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        start, stop, _ = rows.indices(len(self))
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        shape = (max(stop - start, 0), *self.shape[1:])
+        return DeviceArray(self.memory, self.address + start * row_bytes, shape, self.dtype)
+
+    def reshape(self, shape):
+        """The same memory as an array of another shape with as many elements."""
+        return DeviceArray(self.memory, self.address, shape, self.dtype)
+
+    @property
+    def size(self):
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self):
+        return self.size * self.dtype.itemsize
+
+
+class KernelDevice(Device):
+    """A device made of a Runtime and the kernels in hw5/kernels. Weights and activations are float32."""
+
+    most_blocks = 4096  # in a grid whose threads loop: more than any GPU runs at once
+    tallest_slab = 1024  # rows of a gradient that one block sums; a taller one takes two launches
+    dtype = np.dtype(np.float32)
+    index_dtype = np.dtype(np.int32)
+
+    def __init__(self, name, runtime: Runtime):
+        self.name, self.runtime = name, runtime
+        self._partial_sums = None
+
+    # -- memory
+
+    def empty(self, shape, dtype=None):
+        array = DeviceArray(None, 0, shape, dtype or self.dtype)
+        array.memory = self.runtime.allocate(max(array.nbytes, 1))
+        array.address = int(array.memory)
+        return array
+
+    def upload(self, host, dtype=None):
+        host = np.ascontiguousarray(host, dtype)
+        array = self.empty(host.shape, host.dtype)
+        self.runtime.write(array.address, host)
+        return array
+
+    def download(self, array):
+        host = np.empty(array.shape, array.dtype)
+        self.runtime.read(array.address, host)
+        return host
+
+    # -- one minibatch
+
+    def minibatch(self, data, order, start, X, y):
+        k, d = X.shape
+        columns = _power_of_two(_packs(d), most=THREADS)
+        rows = THREADS // columns
+        arrays = (data.X, data.y, data.mean, data.scale, order[start : start + k], X, y)
+        self._launch(f"minibatch_{data.X.dtype}", (_blocks(k, rows),), (columns, rows), *arrays, k, d)
+
+    def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
+        # A NumPy shape is that of the transposed matrix, so that its second number is the leading dimension
+        n, m = out.shape
+        k = A.shape[1] if transpose_a else A.shape[0]
+        factors = (A.address, A.shape[1], B.address, B.shape[1])
+        self.runtime.gemm(transpose_a, transpose_b, m, n, k, alpha, *factors, beta, out.address, m)
+
+    def activate(self, theta, Z, b):
+        k, m = Z.shape
+        columns = _power_of_two(_packs(m), most=THREADS)
+        rows = THREADS // columns
+        grid = (_blocks(_packs(m), columns), min(_blocks(k, rows), self.most_blocks))
+        self._launch(f"{theta}_forward", grid, (columns, rows), Z, b, k, m)
+
+    def activation_gradient(self, theta, A, X):
+        self._launch(f"{theta}_gradient", self._grid_of(A), (THREADS,), A, X, np.int64(A.size))
+
+    def softmax(self, Z, b):
+        self._launch("softmax", *_by_rows(Z), Z, b, *Z.shape)
+
+    def softmax_cross_entropy(self, Z, b, y, tally):
+        self._launch("softmax_cross_entropy", *_by_rows(Z), Z, b, y, tally.loss, tally.hits, *Z.shape)
+
+    def argmax(self, Z, b, out):
+        self._launch("argmax", *_by_rows(Z), Z, b, out, *Z.shape)
+
+    def gradient_mean(self, Delta, out, alpha=1.0, beta=0.0):
+        k, m = Delta.shape
+        slabs = _blocks(k, self.tallest_slab)
+        if slabs > 2:
+            sums = self._sums(slabs, m)
+            self._sum_rows(Delta, sums, self.tallest_slab, 1.0, 0.0)
+            Delta = sums
+        self._sum_rows(Delta, out, len(Delta), alpha / k, beta)
+
+    def _sum_rows(self, Delta, out, slab, scale, beta):
+        k, m = Delta.shape
+        columns = _power_of_two(m, most=32)
+        block, grid = (columns, THREADS // columns), (_blocks(m, columns), _blocks(k, slab))
+        shared = THREADS * self.dtype.itemsize
+        self._launch("gradient_mean", grid, block, Delta, out, k, m, slab, scale, beta, shared=shared)
+
+    def _sums(self, slabs, m):
+        """Room for the sums of a gradient's slabs, made once for the largest gradient."""
+        if self._partial_sums is None or self._partial_sums.size < slabs * m:
+            self._partial_sums = self.empty((slabs * m,))
+        return self._partial_sums.reshape((slabs, m))
+
+    def sgd_update(self, W, V, eta, l1=0.0, l2=0.0):
+        self._launch("sgd_update", self._grid_of(W), (THREADS,), W, V, eta, l1, l2, np.int64(W.size))
+
+    def _grid_of(self, array):
+        """A one-dimensional grid for a kernel that loops over an array's elements in packs of four."""
+        return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
+
+    def _launch(self, kernel, grid, block, *args, shared=0):
+        """Launch with arrays as their addresses, int as int32 and float as float32."""
+        self.runtime.launch(kernel, grid, block, [_ARGUMENT.get(type(a), _itself)(a) for a in args], shared)
+
+
+def _itself(argument):
+    return argument
+
+
+_ARGUMENT = {DeviceArray: lambda array: array.address, int: np.int32, float: np.float32}
+
+
+def _blocks(items, in_a_block):
+    """How many blocks it takes: items / in_a_block, rounded up."""
+    return -(-items // in_a_block)
+
+
+def _power_of_two(items, most):
+    """The smallest power of two that is not less than items, or most."""
+    return min(1 << (items - 1).bit_length(), most)
+
+
+def _packs(columns):
+    """The loads that a row takes, where alignment allows loads of four (kernels/pack.cuh)."""
+    return columns // 4 if columns % 4 == 0 else columns
+
+
+def _by_rows(Z):
+    """Grid and block of a kernel that reduces every row (kernels/reduce.cuh): (lanes, rows) threads a block."""
+    packs = _packs(Z.shape[1])
+    lanes = _power_of_two(packs, most=32) if packs <= WIDEST_WARP_ROW else THREADS
+    rows = THREADS // lanes
+    return (_blocks(len(Z), rows),), (lanes, rows)

@@ -1,0 +1,46 @@
+// Assembles a shuffled minibatch from the data set that lies on the device.
+//
+//     X_out[i, :] = (X[order[i], :] - mean) * scale,   y_out[i] = y[order[i]]          i = 0 .. k-1
+//
+// X is (N, d) as it is on disk, uint8 (minibatch_uint8) or float32 (minibatch_float32); y is (N,); mean and scale are
+// (d,); order is (k,), in 0 .. N-1; X_out is (k, d) float32 and y_out (k,).
+//
+// Launch: block (columns, rows), any; grid.x * rows >= k, and the threads of a row go along its columns.
+// Moves (s + 4) k d + 12 k bytes, s being the size of an element of X; mean and scale come from cache.
+#include "pack.cuh"
+
+template <int N, class Element>
+__device__ void standardise_row(const Element *from, const float *mean, const float *scale, float *to, int d) {
+    for (int c = N * threadIdx.x; c < d; c += N * blockDim.x) {
+        const auto x = load<N>(from + c);
+        const auto m = load<N>(mean + c), s = load<N>(scale + c);
+        Pack<float, N> out;
+        for (int j = 0; j < N; ++j) out[j] = (static_cast<float>(x[j]) - m[j]) * s[j];
+        store(to + c, out);
+    }
+}
+
+template <class Element>
+__device__ void assemble(const Element *X, const int *y, const float *mean, const float *scale, const int *order,
+                         float *X_out, int *y_out, int k, int d) {
+    const int i = blockIdx.x * blockDim.y + threadIdx.y;
+    if (i >= k) return;
+    const Element *from = X + static_cast<size_t>(order[i]) * d;
+    float *to = X_out + static_cast<size_t>(i) * d;
+    if (d % 4 == 0 && aligned(X, mean, scale, X_out))
+        standardise_row<4>(from, mean, scale, to, d);
+    else
+        standardise_row<1>(from, mean, scale, to, d);
+    if (threadIdx.x == 0) y_out[i] = y[order[i]];
+}
+
+#define MINIBATCH(NAME, ELEMENT)                                                                                   \
+    extern "C" __global__ void NAME(const ELEMENT *__restrict__ X, const int *__restrict__ y,                      \
+                                    const float *__restrict__ mean, const float *__restrict__ scale,               \
+                                    const int *__restrict__ order, float *__restrict__ X_out,                      \
+                                    int *__restrict__ y_out, int k, int d) {                                       \
+        assemble(X, y, mean, scale, order, X_out, y_out, k, d);                                                    \
+    }
+
+MINIBATCH(minibatch_uint8, unsigned char)
+MINIBATCH(minibatch_float32, float)
