@@ -8,7 +8,7 @@ messages count from 1; the rows of a CSV are the lines of the file, its header i
 import difflib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -136,7 +136,7 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
 
 def _read(source: str, label_column: str | None, data_dir: str | Path | None) -> _Parts:
     """The parts of a known name or of a path."""
-    path = None if source in BUILT_IN else _existing(source)
+    path = None if source in BUILT_IN else _existing(source, BUILT_IN)
     kind = None if path is None else _kind_of(path)
     if kind is not None and kind.table:
         return kind.read(path, label_column)
@@ -169,13 +169,15 @@ def _absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(os.path.expanduser(path)))
 
 
-def _existing(source: str) -> Path:
+def _existing(source: str, names: Collection[str] = ()) -> Path:
+    """The path `source`, which might have been meant for one of `names`."""
     path = _absolute(source)
     if not os.path.exists(path):
-        near = difflib.get_close_matches(source, BUILT_IN, n=1)
+        near = difflib.get_close_matches(source, names, n=1)
         guess = f" (did you mean {near[0]!r}?)" if near else ""
-        raise InputError(f"{source}: there is no such file, folder or data set{guess}; give a "
-                         f"path, or one of {', '.join(BUILT_IN)}")
+        choice = f", or give one of the names {', '.join(names)}" if names else ""
+        raise InputError(f"{source}: there is no such file or folder{guess}; "
+                         f"check the path{choice}")
     return path
 
 

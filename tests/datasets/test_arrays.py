@@ -67,28 +67,28 @@ def test_class_names_are_sorted(tmp_path, labels, names):
 
 
 @pytest.mark.parametrize("arrays, words", [
-    (dict(a=X, y=Y), ["a, y", "X or x", "savez"]),
-    (dict(X=X), ["X, but none", "y_train or y"]),
-    (dict(X=X, y=Y[:-1]), ["9 examples", "8 labels"]),
-    (dict(X=X, y=np.eye(3)[Y]), ["y has the shape (9, 3)", "one label"]),
-    (dict(X=X, y=Y * 0), ["one class only"]),
-    (dict(X=X[:1], y=Y[:1]), ["one class only"]),
-    (dict(X=X[:0], y=Y[:0]), ["X: its header promises", "(0, 4)"]),
-    (dict(X=X, y=Y + 0.5), ["y, row 1", "0.5", "neither a whole number nor text"]),
-    (dict(X=X, y=np.where(Y, Y, np.nan)), ["y, row 1", "nan"]),
-    (dict(X=X, y=np.array(["a", "", "b"])[Y]), ["y, row 2", "missing"]),
-    (dict(X=X, y=np.array([b"a", b"b", b"c"])[Y]), ["labels must be", "S1"]),
-    (dict(X=X.astype(str), y=Y), ["X: features must be numbers"]),
-    (dict(X=X + 1j, y=Y), ["features must be numbers", "complex128"]),
-    (dict(X=np.where(X == X[4, 2], np.nan, X), y=Y), ["X, row 5, column 3", "nan"]),
-    (dict(X=np.where(X == X[4, 2], 1e39, X), y=Y), ["X, row 5, column 3", "1e+39"]),
-    (dict(X=X.astype(object), y=Y), ["X: it holds Python objects"]),
-    (dict(X=X, y=Y.astype(object)), ["y: it holds Python objects"]),
-    (dict(X=np.zeros(9, [("a", "f4")]), y=Y), ["records"]),
-    (dict(X=np.float32(1), y=Y), ["shape ()"]),
-    (dict(x_train=X, y_train=Y, x_test=X), ["none named y_test"]),
-    (dict(x_train=X, y_train=Y, x_test=X, y_test=Y + 1), ["y_test, row 3", "class '3'"]),
-    (dict(x_train=X, y_train=Y, x_test=X[:, 1:], y_test=Y), ["3 features"]),
+    ({"a": X, "y": Y}, ["a, y", "X or x", "savez"]),
+    ({"X": X}, ["X, but none", "y_train or y"]),
+    ({"X": X, "y": Y[:-1]}, ["9 examples", "8 labels"]),
+    ({"X": X, "y": np.eye(3)[Y]}, ["y has the shape (9, 3)", "one label"]),
+    ({"X": X, "y": Y * 0}, ["one class only"]),
+    ({"X": X[:1], "y": Y[:1]}, ["one class only"]),
+    ({"X": X[:0], "y": Y[:0]}, ["X: its header promises", "(0, 4)"]),
+    ({"X": X, "y": Y + 0.5}, ["y, row 1", "0.5", "neither a whole number nor text"]),
+    ({"X": X, "y": np.where(Y, Y, np.nan)}, ["y, row 1", "nan"]),
+    ({"X": X, "y": np.array(["a", "", "b"])[Y]}, ["y, row 2", "missing"]),
+    ({"X": X, "y": np.array([b"a", b"b", b"c"])[Y]}, ["labels must be", "S1"]),
+    ({"X": X.astype(str), "y": Y}, ["X: features must be numbers"]),
+    ({"X": X + 1j, "y": Y}, ["features must be numbers", "complex128"]),
+    ({"X": np.where(X == X[4, 2], np.nan, X), "y": Y}, ["X, row 5, column 3", "nan"]),
+    ({"X": np.where(X == X[4, 2], 1e39, X), "y": Y}, ["X, row 5, column 3", "1e+39"]),
+    ({"X": X.astype(object), "y": Y}, ["X: it holds Python objects"]),
+    ({"X": X, "y": Y.astype(object)}, ["y: it holds Python objects"]),
+    ({"X": np.zeros(9, [("a", "f4")]), "y": Y}, ["records"]),
+    ({"X": np.float32(1), "y": Y}, ["shape ()"]),
+    ({"x_train": X, "y_train": Y, "x_test": X}, ["none named y_test"]),
+    ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1}, ["y_test, row 3", "class '3'"]),
+    ({"x_train": X, "y_train": Y, "x_test": X[:, 1:], "y_test": Y}, ["3 features"]),
 ])
 def test_npz_that_is_refused(tmp_path, arrays, words):
     np.savez(tmp_path / "a.npz", **arrays)
@@ -199,7 +199,7 @@ def test_inputs(tmp_path):
     np.save(path, np.column_stack([Y, X]))
     np.testing.assert_array_equal(load_inputs(path, features=4, label_column="1"),
                                   X.astype(np.float32))
-    for arrays in (dict(X=X), dict(X=X, y=Y), dict(x_train=X)):
+    for arrays in ({"X": X}, {"X": X, "y": Y}, {"x_train": X}):
         np.savez(tmp_path / "a.npz", **arrays)
         np.testing.assert_array_equal(load_inputs(str(tmp_path / "a.npz"), features=4),
                                       X.astype(np.float32))
