@@ -1,5 +1,6 @@
 """The hw5 program: one module a verb, loaded when it is called."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -9,6 +10,7 @@ VERBS = {
     "train": "Train a classifier and save it as a checkpoint.",
     "eval": "Measure a checkpoint on labelled data.",
     "predict": "Classify new examples with a checkpoint.",
+    "check": "Find out whether the kernels are right.",
 }
 
 
@@ -27,6 +29,7 @@ class Program(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def main(self, args=None, prog_name="hw5", standalone_mode=True, **extra):
+        _use_one_blas_thread()
         arguments = sys.argv[1:] if args is None else list(args)
         try:
             return super().main(arguments, prog_name, standalone_mode=False, **extra)
@@ -36,6 +39,17 @@ class Program(click.Group):
                 raise
             click.echo(f"hw5: {sentence}", err=True)
             sys.exit(code)
+
+
+def _use_one_blas_thread():
+    """Unless the user says otherwise, and before NumPy is loaded.
+
+    The products of a training step are small: several threads gain little, lose much on a busy machine, where they wait
+    for each other spinning (25 times slower was seen), and make the bits of a result depend on the number of cores.
+    """
+    variables = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    if not any(variable in os.environ for variable in (*variables, "OMP_NUM_THREADS")):
+        os.environ.update(dict.fromkeys(variables, "1"))
 
 
 def _explain(error):

@@ -53,6 +53,18 @@ def print_tables(*tables):
     from rich.console import Console
 
     console = Console(markup=False, highlight=False)
-    console.width = max([console.width, *(console.measure(table).maximum for table in tables)])
+    unbounded = console.options.update(width=10_000)
+    console.width = max([console.width, *(console.measure(table, options=unbounded).maximum for table in tables)])
     for table in tables:
         console.print(table)
+
+
+def table(*columns):
+    """An empty table; the first column is text, the others are numbers."""
+    from rich import box
+    from rich.table import Table
+
+    empty = Table(*columns, box=box.SIMPLE)
+    for column in empty.columns[1:]:
+        column.justify = "right"
+    return empty

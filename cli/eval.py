@@ -6,7 +6,7 @@ import click
 
 from hw5.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.cli.display import print_tables
+from hw5.cli.display import print_tables, table
 from hw5.datasets import load
 from hw5.devices import open_device
 from hw5.metrics import confusion_matrix, precision_recall_f1
@@ -46,25 +46,15 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
 
 
 def _per_class_table(per_class):
-    table = _table("class", "precision", "recall", "F1", "examples")
+    rows = table("class", "precision", "recall", "F1", "examples")
     for row in per_class:
         ratios = (f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
-        table.add_row(row["class"], *ratios, str(row["examples"]))
-    return table
+        rows.add_row(row["class"], *ratios, str(row["examples"]))
+    return rows
 
 
 def _confusion_table(C, class_names):
-    table = _table("true \\ found", *class_names)
+    rows = table("true \\ found", *class_names)
     for name, row in zip(class_names, C):
-        table.add_row(name, *(str(n or ".") for n in row))
-    return table
-
-
-def _table(*columns):
-    from rich import box
-    from rich.table import Table
-
-    table = Table(*columns, box=box.SIMPLE)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
+        rows.add_row(name, *(str(n or ".") for n in row))
+    return rows

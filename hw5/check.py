@@ -15,6 +15,12 @@ import numpy as np
 
 from hw5.activations import ACTIVATIONS
 from hw5.devices.base import ResidentData
+from hw5.devices.compiler import CompileError
+from hw5.devices.emulator import KernelFault
+from hw5.devices.emulator.blas import EmulatorRuntime
+from hw5.devices.emulator.runtime import ORDERS
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.errors import InputError
 
 TOLERANCE = 4.0  # eps times the scale: expf and tanhf may err by 2, and a formula rounds a few times more
 EPS = float(np.finfo(np.float32).eps)
@@ -179,6 +185,12 @@ def minibatch(dtype, bench, k, d, values):
     yield error_of_integers(bench.get(y_out), y[order[2:]])
 
 
+def advance(bench, first, by, values):
+    array = bench.put([first], np.int32)
+    bench.device.advance(array, by)
+    yield error_of_integers(bench.get(array), [first + by])
+
+
 def sgd_update(bench, k, m, values):
     W, V = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=(k, m)).astype(np.float32)
     for eta, l1, l2 in ((0.1, 0.0, 0.0), (0.03, 0.01, 0.5)):
@@ -250,5 +262,75 @@ CONTRACTS = [
     Contract("gradient_mean", "gradient_mean.cu", gradient_mean, _TALL, _FINITE),
     Contract("minibatch_uint8", "minibatch.cu", partial(minibatch, np.uint8), _ROWS, ()),
     Contract("minibatch_float32", "minibatch.cu", partial(minibatch, np.float32), _ROWS, _FINITE),
+    Contract("advance", "minibatch.cu", advance, ((0, 1), (5, 7), (1 << 20, 512)), ()),
     Contract("sgd_update", "sgd_update.cu", sgd_update, _TALL, _FINITE),
 ]
+
+
+# -- grading a folder of kernels
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a kernel: its verdict, and for any but "right" the first offending case and the reason."""
+
+    kernel: str
+    file: str
+    verdict: str  # "right", "wrong", "fault", "missing" or "does not compile"
+    cases: int = 0
+    worst: float = 0.0  # error in eps times the scale
+    tolerance: float = TOLERANCE
+    reason: str = ""
+
+
+def check_kernels(folder=None):
+    """Yield a Report on every kernel that hw5 needs, from the .cu files in a folder (by default hw5's own).
+
+    Every case runs in the emulator's check mode, in every order of threads. Raises InputError where the folder holds
+    no .cu file, or where there is no compiler.
+    """
+    emulator, broken = _compiled(kernel_sources(folder), folder)
+    device = KernelDevice("emulator", emulator)
+    for contract in CONTRACTS:
+        if contract.kernel in emulator.kernels:
+            yield _grade(contract, device, emulator)
+        elif contract.file in broken:
+            yield Report(contract.kernel, contract.file, "does not compile", reason=broken[contract.file])
+        else:
+            reason = f'no file has an extern "C" __global__ function of this name; {contract.file} is its place'
+            yield Report(contract.kernel, contract.file, "missing", reason=reason)
+
+
+def _compiled(sources, folder):
+    """An emulator of the files that compile, and the compiler's words on the others by file name."""
+    if not sources:
+        raise InputError(f"{folder}: there is no .cu file; name the folder that holds softmax.cu and the others")
+    broken = {}
+    for source in sources:
+        try:
+            EmulatorRuntime([source], check=True)
+        except CompileError as error:
+            broken[source.name] = str(error)
+    return EmulatorRuntime([source for source in sources if source.name not in broken], check=True), broken
+
+
+def _grade(contract, device, emulator):
+    kernel = emulator.kernels[contract.kernel]
+    cases, worst, file = 0, 0.0, kernel.source.name
+    for case in contract.cases():
+        for emulator.order in ORDERS:
+            cases += 1
+            try:
+                worst = max(worst, contract.run(device, case))
+            except KernelFault as fault:
+                return Report(contract.kernel, file, "fault", cases, worst, reason=f"{case}: {fault}")
+            if worst > TOLERANCE:
+                reason = f"{kernel.source.name}:{kernel.line}: {case}: {_what_differs(worst)}"
+                return Report(contract.kernel, file, "wrong", cases, worst, reason=reason)
+    return Report(contract.kernel, file, "right", cases, worst)
+
+
+def _what_differs(worst):
+    if worst == np.inf:
+        return "the reference has other whole numbers, NaNs or infinities"
+    return f"the error is {worst:.3g} times eps and the scale of the numbers"

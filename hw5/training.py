@@ -75,26 +75,30 @@ def train(network, data, rows, settings, validate=None) -> Iterator[Progress]:
     validate() returns (loss, accuracy) on the validation part. The loop may be left between two reports: the
     network is whole then. Raises RunError when the loss is no longer finite.
     """
+    device = network.device
+    order = device.empty(rows.shape, device.index_dtype)
+    tally = Tally(device, min(settings.batch_size, len(rows)))
     for epoch in range(1, settings.epochs + 1):
-        for progress in _train_epoch(network, data, rows, settings, epoch):
+        device.assign(order, epoch_order(rows, settings.seed, epoch))
+        tally.reset()
+        for progress in _train_epoch(network, data, order, tally, settings, epoch):
             if progress.epoch_ends and validate:
                 loss, accuracy = validate()
                 progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
             yield progress
 
 
-def _train_epoch(network, data, rows, settings, epoch):
-    device, k, n = network.device, settings.batch_size, len(rows)
-    tally = Tally(device, min(k, n))
-    order = device.upload(epoch_order(rows, settings.seed, epoch), device.index_dtype)
-    rates, done, seconds = settings.rates(epoch), 0, 0.0
+def _train_epoch(network, data, order, tally, settings, epoch):
+    n, rates = len(order), settings.rates(epoch)
+    k = min(settings.batch_size, n)
+    done, seconds = 0, 0.0
     while done < n:
         # Stretches of whole minibatches, at the speed seen so far about as long as the time between two reports
         minibatches = done / seconds * _SECONDS_BETWEEN_REPORTS / k if done else 8
         stop = min(n, done + max(1, round(minibatches)) * k)
         began = perf_counter()
         with np.errstate(all="ignore"):  # a diverging step shows in its loss
-            device.train(network, data, order[done:stop], k, rates, tally)
+            network.device.train(network, data, order[done:stop], k, rates, tally)
         loss, hits = tally.read()
         seconds += perf_counter() - began
         done = stop

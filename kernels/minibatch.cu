@@ -1,9 +1,10 @@
 // Assembles a shuffled minibatch from the data set that lies on the device.
 //
-//     X_out[i, :] = (X[order[i], :] - mean) * scale,   y_out[i] = y[order[i]]          i = 0 .. k-1
+//     X_out[i, :] = (X[row, :] - mean) * scale,   y_out[i] = y[row],   row = order[*first + offset + i]      i = 0 .. k-1
 //
 // X is (N, d) as it is on disk, uint8 (minibatch_uint8) or float32 (minibatch_float32); y is (N,); mean and scale are
-// (d,); order is (k,), in 0 .. N-1; X_out is (k, d) float32 and y_out (k,).
+// (d,); order holds rows in 0 .. N-1; X_out is (k, d) float32 and y_out (k,). Where the minibatch begins is read from
+// device memory, so that recorded launches can be replayed further down the order: advance moves *first on.
 //
 // Launch: block (columns, rows), any; grid.x * rows >= k, and the threads of a row go along its columns.
 // Moves (s + 4) k d + 12 k bytes, s being the size of an element of X; mean and scale come from cache.
@@ -22,25 +23,28 @@ __device__ void standardise_row(const Element *from, const float *mean, const fl
 
 template <class Element>
 __device__ void assemble(const Element *X, const int *y, const float *mean, const float *scale, const int *order,
-                         float *X_out, int *y_out, int k, int d) {
+                         const int *first, int offset, float *X_out, int *y_out, int k, int d) {
     const int i = blockIdx.x * blockDim.y + threadIdx.y;
     if (i >= k) return;
-    const Element *from = X + static_cast<size_t>(order[i]) * d;
+    const int row = order[*first + offset + i];
+    const Element *from = X + static_cast<size_t>(row) * d;
     float *to = X_out + static_cast<size_t>(i) * d;
     if (d % 4 == 0 && aligned(X, mean, scale, X_out))
         standardise_row<4>(from, mean, scale, to, d);
     else
         standardise_row<1>(from, mean, scale, to, d);
-    if (threadIdx.x == 0) y_out[i] = y[order[i]];
+    if (threadIdx.x == 0) y_out[i] = y[row];
 }
 
 #define MINIBATCH(NAME, ELEMENT)                                                                                   \
     extern "C" __global__ void NAME(const ELEMENT *__restrict__ X, const int *__restrict__ y,                      \
                                     const float *__restrict__ mean, const float *__restrict__ scale,               \
-                                    const int *__restrict__ order, float *__restrict__ X_out,                      \
-                                    int *__restrict__ y_out, int k, int d) {                                       \
-        assemble(X, y, mean, scale, order, X_out, y_out, k, d);                                                    \
+                                    const int *__restrict__ order, const int *__restrict__ first, int offset,      \
+                                    float *__restrict__ X_out, int *__restrict__ y_out, int k, int d) {            \
+        assemble(X, y, mean, scale, order, first, offset, X_out, y_out, k, d);                                     \
     }
 
 MINIBATCH(minibatch_uint8, unsigned char)
 MINIBATCH(minibatch_float32, float)
+
+extern "C" __global__ void advance(int *first, int by) { *first += by; }  // launched with one thread

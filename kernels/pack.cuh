@@ -1,7 +1,6 @@
 // Packs: N neighbouring values that travel in one load or store, 16 bytes for four floats.
 #pragma once
 #include <climits>
-#include <cmath>
 
 template <class T, int N>
 struct alignas(N * sizeof(T)) Pack {

@@ -49,6 +49,11 @@ class Tally:
         self.loss = device.upload(np.zeros(k, np.float64))
         self.hits = device.upload(np.zeros(k, np.int32))
 
+    def reset(self):
+        """Back to no loss and no hit."""
+        self.device.assign(self.loss, np.zeros(self.loss.shape, np.float64))
+        self.device.assign(self.hits, np.zeros(self.hits.shape, np.int32))
+
     def read(self):
         """Wait for the device; return (sum of the losses, number of hits)."""
         return float(self.device.download(self.loss).sum()), int(self.device.download(self.hits).sum())
@@ -68,8 +73,15 @@ class Device(ABC):
         """A new array with undefined content; dtype defaults to the device's."""
 
     @abstractmethod
+    def assign(self, array, host):
+        """Copy a host array's values into an array of the same shape."""
+
     def upload(self, host, dtype=None) -> Array:
         """A new array with a copy of a host array's values."""
+        host = np.asarray(host, dtype)
+        array = self.empty(host.shape, host.dtype)
+        self.assign(array, host)
+        return array
 
     @abstractmethod
     def download(self, array) -> np.ndarray:

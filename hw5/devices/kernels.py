@@ -1,10 +1,12 @@
 """The Device that launches our kernels. Every grid, block and shared memory size is chosen here, and only here.
 
-It drives a Runtime, of which there is one a machine: PyCUDA on a GPU, the emulator on a CPU. The contract of each
-kernel is at the head of its .cu file.
+It drives a Runtime: the emulator on a CPU. The contract of each kernel is at the head of its .cu file.
 """
 
 import math
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +14,13 @@ import numpy as np
 from hw5.devices.base import Device
 
 THREADS = 256  # in a block: enough to hide latency, few enough for several blocks a multiprocessor
+STEPS_IN_A_RECORDING = 16
 WIDEST_WARP_ROW = 256  # packs in a row, above which a whole block works on it
+
+
+def kernel_sources(folder=None):
+    """The .cu files in a folder: by default those of hw5."""
+    return sorted(Path(folder or str(files("hw5.kernels"))).glob("*.cu"))
 
 
 class Runtime(Protocol):
@@ -32,6 +40,9 @@ class Runtime(Protocol):
 
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) -> None:
         """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
+        """Record what work() launches and multiplies, without running it; return what replays it, or None if it cannot."""
 
 
 class DeviceArray:
@@ -76,6 +87,8 @@ class KernelDevice(Device):
     def __init__(self, name, runtime: Runtime):
         self.name, self.runtime = name, runtime
         self._partial_sums = None
+        self._first = self.upload(np.zeros(1, np.int32))  # where in the order the minibatches begin
+        self._replay, self._recorded = None, None  # the recording, and what it was made of
 
     # -- memory
 
@@ -85,11 +98,8 @@ class KernelDevice(Device):
         array.address = int(array.memory)
         return array
 
-    def upload(self, host, dtype=None):
-        host = np.ascontiguousarray(host, dtype)
-        array = self.empty(host.shape, host.dtype)
-        self.runtime.write(array.address, host)
-        return array
+    def assign(self, array, host):
+        self.runtime.write(array.address, np.ascontiguousarray(host, array.dtype))
 
     def download(self, array):
         host = np.empty(array.shape, array.dtype)
@@ -102,7 +112,7 @@ class KernelDevice(Device):
         k, d = X.shape
         columns = _power_of_two(_packs(d), most=THREADS)
         rows = THREADS // columns
-        arrays = (data.X, data.y, data.mean, data.scale, order[start : start + k], X, y)
+        arrays = (data.X, data.y, data.mean, data.scale, order, self._first, start, X, y)
         self._launch(f"minibatch_{data.X.dtype}", (_blocks(k, rows),), (columns, rows), *arrays, k, d)
 
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
@@ -159,6 +169,37 @@ class KernelDevice(Device):
     def _grid_of(self, array):
         """A one-dimensional grid for a kernel that loops over an array's elements in packs of four."""
         return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
+
+    # -- many minibatches
+
+    def train(self, network, data, order, batch_size, rates, tally):
+        """Several steps recorded once and replayed down the order, where the runtime can; the others one by one."""
+        arguments = (network, data, order.memory, batch_size, rates, tally)
+        if len(order) >= batch_size and self._recorded != (arguments, network.workspace(batch_size)):
+            # The first step runs as it is: it makes all buffers, which cannot be done in a recording
+            super().train(network, data, order[:batch_size], batch_size, rates, tally)
+            order = order[batch_size:]
+            self._replay = self.runtime.record(lambda: self._recorded_steps(*arguments))
+            self._recorded = (arguments, network.workspace(batch_size))
+        replays = len(order) // (STEPS_IN_A_RECORDING * batch_size)
+        if self._replay and replays:
+            self.assign(self._first, [(order.address - int(order.memory)) // order.dtype.itemsize])
+            for _ in range(replays):
+                self._replay()
+            self.assign(self._first, [0])
+            order = order[replays * STEPS_IN_A_RECORDING * batch_size :]
+        super().train(network, data, order, batch_size, rates, tally)
+
+    def _recorded_steps(self, network, data, memory, batch_size, rates, tally):
+        """Steps over the order in this memory, from *first on, which is left where they end."""
+        n = STEPS_IN_A_RECORDING * batch_size
+        order = DeviceArray(memory, int(memory), (n,), self.index_dtype)
+        super().train(network, data, order, batch_size, rates, tally)
+        self.advance(self._first, n)
+
+    def advance(self, first, by):
+        """Add to the one number in an array: where in the order the next minibatch begins."""
+        self._launch("advance", (1,), (1,), first, by)
 
     def _launch(self, kernel, grid, block, *args, shared=0):
         """Launch with arrays as their addresses, int as int32 and float as float32."""

@@ -1,13 +1,43 @@
 """Every operation of every device against float64, with one body."""
 
+import numpy as np
 import pytest
 
-from hw5.check import CONTRACTS, TOLERANCE
-from hw5.devices.cpu import CpuDevice
+from hw5.check import CONTRACTS, TOLERANCE, Bench, error
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.kernel)
-def test_operation_agrees_with_float64(contract):
-    device = CpuDevice()
+def test_operation_agrees_with_float64(device, contract):
+    if contract.kernel == "advance" and device.name == "cpu":
+        pytest.skip("the NumPy device records no steps")
     for case in contract.cases():
         assert contract.run(device, case) <= TOLERANCE, case
+
+
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (3, 5, 2), (33, 7, 65), (10, 128, 784)])
+def test_gemm_agrees_with_float64(device, m, n, k, transpose_a, transpose_b):
+    """m x n = m x k times k x n in the lecture's orientation; NumPy's arrays are the transposed matrices."""
+    rng = np.random.default_rng(m + n + k)
+    A = rng.normal(size=(m, k) if transpose_a else (k, m)).astype(np.float32)
+    B = rng.normal(size=(k, n) if transpose_b else (n, k)).astype(np.float32)
+    C = rng.normal(size=(n, m)).astype(np.float32)
+    op_A, op_B = (A.T if transpose_a else A), (B.T if transpose_b else B)
+    for alpha, beta in ((1.0, 0.0), (-0.5, 0.75), (2.0, 1.0)):
+        bench = Bench(device, rng)
+        out = bench.put(C if beta else np.full_like(C, np.nan))  # with beta 0, what was there must not matter
+        device.gemm(bench.put(A), bench.put(B), out, transpose_a, transpose_b, alpha, beta)
+        want = alpha * (op_B.astype(np.float64) @ op_A) + (beta * C if beta else 0)
+        scale = abs(alpha) * (abs(op_B).astype(np.float64) @ abs(op_A)) + abs(beta * C)
+        assert error(bench.get(out), want, scale) <= TOLERANCE
+
+
+def test_copies_and_views(device):
+    host = np.arange(24, dtype=np.float32).reshape(6, 4)
+    array = device.upload(host)
+    host[:] = 0  # the device has its own copy
+    assert device.download(array[2:4]).tolist() == [[8, 9, 10, 11], [12, 13, 14, 15]]
+    assert array[4:9].shape == (2, 4) and len(array[6:]) == 0
+    assert device.download(array[1:][2:3].reshape((2, 2))).tolist() == [[12, 13], [14, 15]]
+    assert device.empty((3, 2)).dtype == device.dtype and device.upload([1, 2], device.index_dtype).dtype == device.index_dtype

@@ -1,0 +1,47 @@
+"""hw5 check"""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from hw5.check import check_kernels
+from hw5.cli.display import print_tables, table
+
+
+@click.group("check")
+def command():
+    """Find out whether the mathematics is right."""
+
+
+@command.command("kernels")
+@click.option("--kernels", "folder", type=click.Path(exists=True, file_okay=False), help="A folder of .cu files to grade instead of hw5's own.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def kernels(folder, as_json):
+    """Run every CUDA kernel against its float64 reference, without a GPU.
+
+    Each kernel is tried on awkward shapes and values, in several orders of its threads, while an emulator watches for
+    data races, accesses out of bounds, divergent barriers and reads of uninitialised shared memory. What a kernel
+    must do stands in kernels/README.md. The exit code is 1 when a kernel is not right.
+
+    \b
+    hw5 check kernels --kernels my-solution
+    """
+    reports = list(check_kernels(folder))
+    if as_json:
+        click.echo(json.dumps([asdict(report) for report in reports]))
+    else:
+        _print(reports)
+    sys.exit(any(report.verdict != "right" for report in reports))
+
+
+def _print(reports):
+    summary = table("kernel", "file", "cases", "worst error", "verdict")
+    for report in reports:
+        error = f"{report.worst:.2f} of {report.tolerance:g}" if report.cases else ""
+        summary.add_row(report.kernel, report.file, str(report.cases or ""), error, report.verdict)
+    print_tables(summary)
+    for report in reports:
+        if report.reason:
+            click.echo(f"{report.kernel}: {report.verdict}: {report.reason}")

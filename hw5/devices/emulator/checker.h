@@ -1,0 +1,265 @@
+// Check mode's judge of every access: bounds, alignment, initialisation and races.
+//
+// Two accesses of one place race when at least one writes, not both are atomic, and nothing orders them. Order comes
+// from the program alone, never from the schedule that happened to run: from a thread's own sequence, from barriers,
+// from __syncwarp, and from the end of a launch. So a race is found in any order of the threads. Other warp
+// operations pass values but promise no order of memory accesses, on a GPU as here.
+#pragma once
+#include "machine.h"
+
+namespace hw5 {
+
+#ifndef HW5_CHECK
+
+struct Checker {
+    void launch_begins() {}
+    void block_begins() {}
+    void block_ended() {}
+    void barrier_opened() {}
+    void warp_synchronised(int, unsigned) {}
+};
+static Checker checker;
+
+#else
+
+class Checker {
+  public:
+    void launch_begins() {
+        if (latest_ > 0xF0000000u || touched_ > most_touched) forget();
+        launch_time_ = ++latest_;
+        last_ = nullptr;
+        dynamic_.low = (uintptr_t)machine.module->dynamic_shared;
+        dynamic_.size = machine.launch->shared;
+    }
+
+    void block_begins() {
+        for (int t = 0; t < machine.threads; t++) clock_[t] = launch_time_;
+        memset(known_, 0, (size_t)machine.threads * sizeof known_[0]);
+        barrier_time_ = launch_time_;
+    }
+
+    void block_ended() {
+        if (machine.suspicious && !machine.faulted) record(machine.suspicion);
+    }
+
+    void barrier_opened() {
+        for (int t = 0; t < machine.threads; t++)
+            if (clock_[t] > barrier_time_) barrier_time_ = clock_[t];
+        advance(++barrier_time_);
+        for (int t = 0; t < machine.threads; t++) clock_[t] = barrier_time_;
+    }
+
+    // Each lane now knows what any of the others knew.
+    void warp_synchronised(int first, unsigned lanes) {
+        uint32_t joint[warp_size] = {};
+        for (int lane = 0; lane < warp_size; lane++) {
+            if (!(lanes >> lane & 1)) continue;
+            advance(++clock_[first + lane]);
+            for (int k = 0; k < warp_size; k++)
+                if (known_[first + lane][k] > joint[k]) joint[k] = known_[first + lane][k];
+        }
+        for (int lane = 0; lane < warp_size; lane++)
+            if (lanes >> lane & 1) joint[lane] = clock_[first + lane];
+        for (int lane = 0; lane < warp_size; lane++)
+            if (lanes >> lane & 1) memcpy(known_[first + lane], joint, sizeof joint);
+    }
+
+    void access(uintptr_t address, uint64_t size, AccessKind kind, bool aligned, const void *pc, const void *frame) {
+        if (size == 0 || on_stack(address, size)) return;
+        pc_ = pc, frame_ = frame;
+        Region *region = region_of(address);
+        if (!region && kind == AccessKind::read && machine.module->holds(address)) return;  // a constant
+        if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
+        if (aligned && address % size) fail_access(FaultKind::misaligned, *region, address, size, kind);
+        const uintptr_t origin = region->low & ~(uintptr_t)3, end = address + size;
+        for (uintptr_t word = address & ~(uintptr_t)3; word < end; word += 4) {
+            const uintptr_t from = word < address ? address : word, to = end < word + 4 ? end : word + 4;
+            visit_word(*region, (word - origin) / 4, word, from, to, kind);
+        }
+    }
+
+  private:
+    static constexpr uint64_t most_touched = 256 * 1024 * 1024 / sizeof(Cell);
+
+    bool on_stack(uintptr_t address, uint64_t size) const {
+        const uintptr_t low = (uintptr_t)machine.stacks.low(machine.me().stack);
+        return address >= low && address + size <= low + Stacks::size;
+    }
+
+    Region *region_of(uintptr_t address) {
+        if (last_ && last_->holds(address)) return last_;
+        if (dynamic_.holds(address)) return last_ = &dynamic_;
+        LoadedModule &module = *machine.module;
+        for (int i = 0; i < module.array_count; i++)
+            if (module.arrays[i].holds(address)) return last_ = &module.arrays[i];
+        Region *region = machine.memory.find(address);
+        if (region) last_ = region;
+        return region;
+    }
+
+    // ---- one place in memory
+
+    void visit_word(Region &region, uint64_t index, uintptr_t word, uintptr_t from, uintptr_t to, AccessKind kind) {
+        Cell &cell = *region.shadow.word(index);
+        const bool is_split = cell.split >= launch_time_;
+        if (!is_split && to - from == 4) return visit(region, cell, from, 4, kind);
+        Cell *bytes = region.shadow.bytes_of_word(index);
+        if (!is_split) {
+            for (int i = 0; i < 4; i++) bytes[i] = cell;
+            cell.split = launch_time_;
+        }
+        for (uintptr_t byte = from; byte < to; byte++) visit(region, bytes[byte - word], byte, 1, kind);
+    }
+
+    void visit(Region &region, Cell &cell, uintptr_t address, uint64_t size, AccessKind kind) {
+        const bool shared = region.space == Space::shared || region.space == Space::dynamic_shared;
+        const auto against = [&](const Access &past, AccessKind past_kind) {
+            if (!happened_before(past, shared)) fail_race(region, address, size, kind, past, past_kind);
+        };
+        against(cell.write, AccessKind::write);
+        if (kind != AccessKind::atomic)
+            for (const Access &past : cell.atomics) against(past, AccessKind::atomic);
+        if (kind != AccessKind::read)
+            for (const Access &past : cell.reads) against(past, AccessKind::read);
+        if (shared && kind != AccessKind::write && !written_by_this_block(cell)) suspect(region, address, size, kind);
+
+        if (cell.write.when < launch_time_ && cell.reads[0].when < launch_time_) touched_++;
+        const Access now = {who(), clock_[machine.current], (uint32_t)(module_offset(pc_) - 1)};
+        if (kind == AccessKind::read) remember(cell.reads, now, shared);
+        else if (kind == AccessKind::atomic) remember(cell.atomics, now, shared);
+        else cell.write = now, memset(cell.atomics, 0, sizeof cell.atomics + sizeof cell.reads);
+    }
+
+    static uint32_t who() { return machine.block_index * max_block_threads + (uint32_t)machine.current; }
+    static uint32_t block_of(uint32_t who) { return who / max_block_threads; }
+    static uint32_t warp_of(uint32_t who) { return who / warp_size; }
+
+    // Is the past access over, by the rules of the language, for the thread that runs now?
+    bool happened_before(const Access &past, bool shared) const {
+        if (past.when < launch_time_ || past.who == who()) return true;
+        if (block_of(past.who) != block_of(who())) return shared;  // each block has a shared memory of its own
+        if (past.when < barrier_time_) return true;
+        return warp_of(past.who) == warp_of(who()) && past.when < known_[machine.current][past.who % warp_size];
+    }
+
+    // Keep a new access, and as few older ones as suffice. One that happened before the new one may go: what is
+    // ordered after the new one is ordered after it as well. Of accesses that nothing orders two will do, of different
+    // warps if possible: whoever comes later without a barrier is of another warp than one of them, or else of the
+    // warp of both and unordered with one. (Only a __syncwarp of some lanes can leave a third for which that fails.)
+    void remember(Access (&kept)[2], const Access &now, bool shared) {
+        if (happened_before(kept[0], shared)) {
+            kept[0] = now;
+            if (happened_before(kept[1], shared)) kept[1] = {};
+        } else if (happened_before(kept[1], shared)) {
+            kept[1] = now;
+        } else if (warp_of(kept[0].who) == warp_of(kept[1].who) && warp_of(kept[0].who) != warp_of(now.who)) {
+            kept[1] = now;
+        }
+    }
+
+    bool written_by_this_block(const Cell &cell) const {
+        return cell.write.when >= launch_time_ && block_of(cell.write.who) == block_of(who());
+    }
+
+    // ---- time
+
+    void advance(uint32_t time) {
+        if (time > latest_) latest_ = time;
+    }
+
+    // Only this launch's accesses matter, so all of the past can go when it takes too much room, or the clock ends.
+    void forget() {
+        for (Region &region : machine.memory) region.shadow.release();
+        if (latest_ > 0xF0000000u) restart_clock();
+        touched_ = 0;
+    }
+    void restart_clock() {
+        dynamic_.shadow.release();
+        for (LoadedModule *module = LoadedModule::first; module; module = module->next)
+            for (int i = 0; i < module->array_count; i++) module->arrays[i].shadow.release();
+        latest_ = 0;
+    }
+
+    // ---- faults
+
+    Fault access_fault(FaultKind fault_kind, const Region *region, uintptr_t address, uint64_t size, AccessKind kind) {
+        Fault fault = {};
+        fault.kind = fault_kind;
+        fault.party = current_party(pc_, frame_);
+        fault.party.access = kind;
+        fault.address = address;
+        fault.size = size;
+        if (region) {
+            fault.space = region->space;
+            memcpy(fault.array, region->name, sizeof fault.array);
+            fault.offset = (int64_t)(address - region->low);
+            fault.array_size = region->size;
+        }
+        return fault;
+    }
+    [[noreturn]] void fail_access(FaultKind fault_kind, const Region &region, uintptr_t address, uint64_t size,
+                                  AccessKind kind) {
+        fail(access_fault(fault_kind, &region, address, size, kind));
+    }
+
+    [[noreturn]] void fail_race(const Region &region, uintptr_t address, uint64_t size, AccessKind kind,
+                                const Access &past, AccessKind past_kind) {
+        Fault fault = access_fault(FaultKind::race, &region, address, size, kind);
+        fault.other.block = block_coordinates(block_of(past.who));
+        fault.other.thread = machine.index[past.who % max_block_threads];
+        fault.other.access = past_kind;
+        fault.other.frames[fault.other.frame_count++] = past.pc;
+        fail(fault);
+    }
+
+    // Nobody has written this yet. If somebody does later without a barrier, that race is the better explanation, so
+    // the report waits for the end of the block.
+    void suspect(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
+        if (machine.suspicious) return;
+        machine.suspicion = access_fault(FaultKind::uninitialised, &region, address, size, kind);
+        machine.suspicious = true;
+    }
+
+    // In no array, or across the end of one: name the nearest.
+    [[noreturn]] void fail_bounds(uintptr_t address, uint64_t size, AccessKind kind) {
+        const Region *nearest = nullptr;
+        const auto consider = [&](const Region &region) {
+            if (region.size && (!nearest || region.distance(address) < nearest->distance(address))) nearest = &region;
+        };
+        for (const Region &region : machine.memory) consider(region);
+        for (int i = 0; i < machine.module->array_count; i++) consider(machine.module->arrays[i]);
+        consider(dynamic_);
+        fail(access_fault(FaultKind::out_of_bounds, nearest, address, size, kind));
+    }
+
+    uint32_t latest_ = 0;        // no clock was ever ahead of this
+    uint32_t launch_time_ = 0;   // what is older belongs to an earlier launch
+    uint32_t barrier_time_ = 0;  // what is older happened before the block's last barrier
+    uint32_t clock_[max_block_threads];
+    uint32_t known_[max_block_threads][warp_size];  // the time on each clock of its warp up to which a thread knows all
+    uint64_t touched_ = 0;                          // cells
+    Region dynamic_ = make_dynamic_region();
+    Region *last_ = nullptr;
+    const void *pc_, *frame_;
+
+    static Region make_dynamic_region() {
+        return make_region(0, max_dynamic_shared, Space::dynamic_shared, "");
+    }
+};
+static Checker checker;
+
+// Runtime::access
+inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,
+                         const void *frame) {
+    if (machine.time_is_up) {
+        Fault fault = {};
+        fault.kind = FaultKind::timeout;
+        fault.party = current_party(pc, frame);
+        fail(fault);
+    }
+    checker.access(address, size, kind, aligned, pc, frame);
+}
+
+#endif
+
+}  // namespace hw5

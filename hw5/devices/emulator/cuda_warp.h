@@ -1,0 +1,74 @@
+// Barriers, shuffles, votes and warp reductions: each waits in the scheduler and knows its line for a report.
+#pragma once
+
+// The default arguments are evaluated where a kernel calls, so they name the line of the kernel.
+#define HW5_SITE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+static inline void __syncthreads(HW5_SITE) { hw5_link.runtime.barrier(false, {file, line}); }
+static inline int __syncthreads_count(int predicate, HW5_SITE) { return hw5_link.runtime.barrier(predicate != 0, {file, line}); }
+static inline int __syncthreads_or(int predicate, HW5_SITE) { return hw5_link.runtime.barrier(predicate != 0, {file, line}) > 0; }
+static inline int __syncthreads_and(int predicate, HW5_SITE) {
+    return hw5_link.runtime.barrier(predicate == 0, {file, line}) == 0;
+}
+
+#define HW5_FULL_MASK 0xffffffffu
+static inline void __syncwarp(unsigned mask = HW5_FULL_MASK, HW5_SITE) {
+    hw5_link.runtime.warp(hw5::WarpOp::sync, mask, 0, 0, {file, line});
+}
+static inline unsigned __ballot_sync(unsigned mask, int predicate, HW5_SITE) {
+    return (unsigned)hw5_link.runtime.warp(hw5::WarpOp::ballot, mask, predicate != 0, 0, {file, line});
+}
+static inline int __any_sync(unsigned mask, int predicate, HW5_SITE) {
+    return hw5_link.runtime.warp(hw5::WarpOp::ballot, mask, predicate != 0, 0, {file, line}) != 0;
+}
+static inline int __all_sync(unsigned mask, int predicate, HW5_SITE) {
+    return hw5_link.runtime.warp(hw5::WarpOp::ballot, mask, predicate == 0, 0, {file, line}) == 0;
+}
+// Which lanes happen to be active depends on the schedule, on a GPU as well: a kernel must know its mask.
+static inline unsigned __activemask() = delete;
+
+template <class T> static inline T hw5_shuffle(unsigned mask, T value, int source, hw5::Site site) {
+    static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
+    uint64_t bits = 0;
+    __builtin_memcpy(&bits, &value, sizeof value);
+    bits = hw5_link.runtime.warp(hw5::WarpOp::shuffle, mask, bits, source, site);
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+}
+// A shuffle stays within groups of `width` lanes; a lane whose source lies outside of its group reads itself.
+template <class T> static inline T __shfl_sync(unsigned mask, T value, int lane, int width = 32, HW5_SITE) {
+    const int group = hw5_link.runtime.lane() & -width;
+    return hw5_shuffle(mask, value, group + (lane & (width - 1)), {file, line});
+}
+template <class T> static inline T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, HW5_SITE) {
+    const int me = hw5_link.runtime.lane(), source = me ^ bits;
+    return hw5_shuffle(mask, value, source < (me & -width) + width ? source : me, {file, line});
+}
+template <class T> static inline T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32, HW5_SITE) {
+    const int me = hw5_link.runtime.lane(), source = me + (int)by;
+    return hw5_shuffle(mask, value, source < (me & -width) + width ? source : me, {file, line});
+}
+template <class T> static inline T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, HW5_SITE) {
+    const int me = hw5_link.runtime.lane(), source = me - (int)by;
+    return hw5_shuffle(mask, value, source >= (me & -width) ? source : me, {file, line});
+}
+
+#define HW5_REDUCE(name, T, op)                                                                  \
+    static inline T __reduce_##name##_sync(unsigned mask, T value, HW5_SITE) {                   \
+        return (T)hw5_link.runtime.warp(hw5::WarpOp::op, mask, (uint64_t)(int64_t)value, 0, {file, line});   \
+    }
+HW5_REDUCE(add, int, add)
+HW5_REDUCE(add, unsigned, add)
+HW5_REDUCE(min, int, min_signed)
+HW5_REDUCE(max, int, max_signed)
+HW5_REDUCE(min, unsigned, min)
+HW5_REDUCE(max, unsigned, max)
+HW5_REDUCE(and, unsigned, bit_and)
+HW5_REDUCE(or, unsigned, bit_or)
+HW5_REDUCE(xor, unsigned, bit_xor)
+#undef HW5_REDUCE
+
+static inline void __threadfence() {}
+static inline void __threadfence_block() {}
+static inline void __threadfence_system() {}
+static inline void __nanosleep(unsigned) {}

@@ -1,0 +1,54 @@
+"""The variables of a shared library, read from its symbol table: nothing else tells where a __shared__ array ends."""
+
+import re
+import struct
+from dataclasses import dataclass
+
+_SYMTAB = 2  # section type
+_WRITABLE = 1  # section flag
+_OBJECT, _TLS = 1, 6  # symbol types
+
+
+@dataclass(frozen=True)
+class Variable:
+    """offset counts from the load address, for a shared array from the start of the thread-local storage."""
+
+    name: str
+    is_shared: bool
+    offset: int
+    size: int
+
+
+def variables(library):
+    """The __shared__ arrays and the writable variables of a 64-bit little-endian ELF file, without the emulator's."""
+    data = library.read_bytes()
+    (offset,) = struct.unpack_from("<Q", data, 0x28)
+    size, count = struct.unpack_from("<HH", data, 0x3A)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size) for i in range(count)]
+    found = []
+    for _, kind, _, _, start, length, link, _, _, entry in sections:
+        if kind != _SYMTAB:
+            continue
+        names = data[sections[link][4] :][: sections[link][5]]
+        for symbol in range(start, start + length, entry):
+            name, info, _, section, value, extent = struct.unpack_from("<IBBHQQ", data, symbol)
+            if extent == 0 or not 0 < section < count:
+                continue
+            is_shared = info & 15 == _TLS
+            if is_shared or (info & 15 == _OBJECT and sections[section][2] & _WRITABLE):
+                text = names[name : names.index(b"\0", name)].decode()
+                found.append(Variable(text, is_shared, value, extent))
+    dynamic = {v.offset for v in found if v.name == "hw5_dynamic_shared"}
+    own = {v for v in found if v.name.startswith("hw5_") or (v.is_shared and v.offset in dynamic)}
+    return [Variable(_plain(v.name), v.is_shared, v.offset, v.size) for v in found if v not in own]
+
+
+def _plain(symbol):
+    """The name in the source: the last part of a mangled one (_ZZ3sumIfEvPT_E4tile is `tile`)."""
+    for start in re.finditer(r"(?:^_Z\w*?E|^_ZL|^_ZN)(?=\d)|(?<=[A-Za-z_])(?=\d)", symbol):
+        length = re.match(r"\d+", symbol[start.end() :])
+        name = symbol[start.end() + length.end() :][: int(length.group())]
+        rest = symbol[start.end() + length.end() + len(name) :]
+        if symbol.startswith("_Z") and name.isidentifier() and re.fullmatch(r"E?(_\d+)?", rest):
+            return name
+    return symbol

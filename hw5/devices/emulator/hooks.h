@@ -1,0 +1,64 @@
+// Check mode: the compiler's -fsanitize=thread puts a call of __tsan_* ahead of every load and store. The compiler's
+// own answer to these calls, libtsan, knows nothing of blocks and barriers; these pass them to the runtime instead.
+#pragma once
+
+#define HW5_HOOK extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void
+
+namespace hw5 {
+// threadIdx and its kin, and the way to the runtime, are the emulator's own variables.
+static inline __attribute__((always_inline)) bool is_own(const void *p) {
+    return (uintptr_t)p - (uintptr_t)&hw5_link < sizeof hw5_link;
+}
+}  // namespace hw5
+
+#define HW5_ACCESS(p, size, kind, aligned)                                                                 \
+    hw5_link.runtime.access((uintptr_t)(p), size, hw5::AccessKind::kind, aligned, __builtin_return_address(0), \
+                        __builtin_frame_address(0))
+#define HW5_HOOKS(size)                                                                      \
+    HW5_HOOK __tsan_read##size(void *p) {                                                    \
+        if (!hw5::is_own(p)) HW5_ACCESS(p, size, read, true);                           \
+    }                                                                                        \
+    HW5_HOOK __tsan_write##size(void *p) { HW5_ACCESS(p, size, write, true); }               \
+    HW5_HOOK __tsan_read_write##size(void *p) {                                              \
+        HW5_ACCESS(p, size, read, true);                                                     \
+        HW5_ACCESS(p, size, write, true);                                                    \
+    }                                                                                        \
+    /* what the source itself declares to be unaligned, by memcpy or a packed type */        \
+    HW5_HOOK __tsan_unaligned_read##size(void *p) { HW5_ACCESS(p, size, read, false); }      \
+    HW5_HOOK __tsan_unaligned_write##size(void *p) { HW5_ACCESS(p, size, write, false); }    \
+    HW5_HOOK __tsan_unaligned_read_write##size(void *p) {                                    \
+        HW5_ACCESS(p, size, read, false);                                                    \
+        HW5_ACCESS(p, size, write, false);                                                   \
+    }
+HW5_HOOKS(1) HW5_HOOKS(2) HW5_HOOKS(4) HW5_HOOKS(8) HW5_HOOKS(16)
+#undef HW5_HOOKS
+
+HW5_HOOK __tsan_read_range(void *p, size_t size) {
+    if (!hw5::is_own(p)) HW5_ACCESS(p, size, read, false);
+}
+HW5_HOOK __tsan_write_range(void *p, size_t size) { HW5_ACCESS(p, size, write, false); }
+HW5_HOOK __tsan_vptr_read(void **p) { HW5_ACCESS(p, sizeof *p, read, true); }
+HW5_HOOK __tsan_vptr_update(void **p, void *) { HW5_ACCESS(p, sizeof *p, write, true); }
+HW5_HOOK __tsan_init() {}
+HW5_HOOK __tsan_func_entry(void *) {}
+HW5_HOOK __tsan_func_exit() {}
+
+// g++ leaves calls of these as they are, clang++ renames them: either way the module calls the functions below.
+#define HW5_BULK(name, ...) \
+    extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void *name(__VA_ARGS__)
+#define HW5_COPY(name)                                      \
+    HW5_BULK(name, void *to, const void *from, size_t n) {  \
+        HW5_ACCESS(from, n, read, false);                   \
+        HW5_ACCESS(to, n, write, false);                    \
+        return hw5_link.runtime.move(to, from, n);              \
+    }
+#define HW5_FILL(name)                                      \
+    HW5_BULK(name, void *to, int byte, size_t n) {          \
+        HW5_ACCESS(to, n, write, false);                    \
+        return hw5_link.runtime.fill(to, byte, n);              \
+    }
+HW5_COPY(__tsan_memcpy) HW5_COPY(__tsan_memmove) HW5_FILL(__tsan_memset)
+#undef HW5_COPY
+#undef HW5_FILL
+#undef HW5_BULK
+#undef HW5_HOOK

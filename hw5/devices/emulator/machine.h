@@ -1,0 +1,135 @@
+// The state of the one launch that is under way, and how a fault ends it.
+#pragma once
+#include <signal.h>
+
+#include "fiber.h"
+#include "interface.h"
+#include "loaded.h"
+#include "memory.h"
+#include "ready.h"
+#include "stacks.h"
+
+namespace hw5 {
+
+struct Thread {
+    Fiber fiber;
+    int stack;
+    // what it waits for, if it waits
+    Site site;
+    const void *frame;
+    WarpOp op;
+    unsigned mask;
+    int source;
+    uint64_t value;  // what it brings to a warp operation, then what it gets
+};
+
+// Sets of lanes
+struct Warp {
+    unsigned members;
+    unsigned unstarted;
+    unsigned exited;
+    unsigned at_barrier;
+    unsigned in_operation;
+};
+
+struct Barrier {
+    int arrived;
+    int holds;   // for how many of them the predicate holds
+    int result;  // of the barrier that opened last
+    Site site;
+    bool mixed;  // not all wait at the same site
+};
+
+struct Machine {
+    const Launch *launch;
+    LoadedModule *module;
+    Position *position;
+    unsigned block_index;
+    int threads, warps, exited;  // of the block
+    int current;
+    Warp warp[max_block_threads / warp_size];
+    Thread thread[max_block_threads];
+    uint3 index[max_block_threads];  // threadIdx of each thread
+    Barrier barrier;
+    Ready ready;
+    Stacks stacks;
+    Fiber host;  // whoever launched
+    Memory memory;
+    Fault fault;
+    bool faulted;
+    Fault suspicion;  // a read of uninitialised memory: see Checker::suspect
+    bool suspicious;
+    bool in_kernel;
+    volatile sig_atomic_t time_is_up;
+
+    Thread &me() { return thread[current]; }
+    Warp &my_warp() { return warp[current / warp_size]; }
+    unsigned my_bit() const { return 1u << (current % warp_size); }
+};
+
+static Machine machine;
+
+// The coordinates of a block, given its number
+inline uint3 block_coordinates(unsigned number) {
+    const unsigned *grid = machine.launch->grid;
+    return {number % grid[0], number / grid[0] % grid[1], number / grid[0] / grid[1]};
+}
+
+inline bool same_site(Site a, Site b) {
+    return a.line == b.line && (a.file == b.file || !strcmp(a.file, b.file));
+}
+
+inline uint64_t module_offset(const void *code) { return (uintptr_t)code - machine.module->base; }
+
+// The calls that led to a place, innermost first: return addresses by the chain of frame pointers, which check mode's
+// modules keep. pc lies in the innermost function, frame is that of the function it called.
+inline void trace(Party &party, int thread, const void *pc, const void *frame) {
+    party.frame_count = 0;
+    if (pc) party.frames[party.frame_count++] = module_offset(pc) - 1;
+    if (!checking || !frame) return;
+    const uintptr_t low = (uintptr_t)machine.stacks.low(machine.thread[thread].stack), high = low + Stacks::size;
+    for (auto link = (uintptr_t)frame; party.frame_count < max_frames;) {
+        if (link < low || link + 16 > high) return;
+        const void *return_address = ((void **)link)[1];
+        if (!machine.module->holds((uintptr_t)return_address)) return;
+        if (return_address != pc) party.frames[party.frame_count++] = module_offset(return_address) - 1;
+        link = ((uintptr_t *)link)[0];
+    }
+}
+
+// A thread that waits, or the current one
+inline Party party_of(int thread) {
+    const Thread &t = machine.thread[thread];
+    Party party = {};
+    party.block = machine.position->block;
+    party.thread = machine.index[thread];
+    party.site = t.site;
+    trace(party, thread, nullptr, t.frame);
+    return party;
+}
+
+// The current thread, at a place that only its address tells
+inline Party current_party(const void *pc, const void *frame) {
+    Party party = {};
+    party.block = machine.position->block;
+    party.thread = machine.index[machine.current];
+    trace(party, machine.current, pc, frame);
+    return party;
+}
+
+// A race explains why memory was read before it was written; anything else may follow from what was read.
+inline void record(const Fault &fault) {
+    machine.fault = machine.suspicious && fault.kind != FaultKind::race ? machine.suspicion : fault;
+    machine.faulted = true;
+}
+
+// End the launch: report the fault and abandon all threads where they are.
+[[noreturn]] inline void fail(const Fault &fault) {
+    record(fault);
+    machine.in_kernel = false;
+    Fiber abandoned;
+    switch_fiber(abandoned, machine.host);
+    __builtin_unreachable();
+}
+
+}  // namespace hw5

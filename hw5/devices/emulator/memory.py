@@ -1,0 +1,19 @@
+"""Device memory as Python holds it."""
+
+import weakref
+
+
+class Memory:
+    """Device memory of nbytes; int(memory) is its address. Freed when the object goes."""
+
+    def __init__(self, runtime, nbytes, name):
+        self.nbytes, self.name = nbytes, name
+        self._address = runtime.allocate(nbytes, name.encode())
+        if self._address is None:
+            raise MemoryError(f"no {nbytes} bytes for the device array '{name}'")
+        weakref.finalize(self, runtime.release, self._address)
+
+    def __index__(self):
+        return self._address
+
+    __int__ = __index__

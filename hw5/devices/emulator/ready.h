@@ -1,0 +1,91 @@
+// The threads of a block that can run, and which of them is next.
+#pragma once
+#include "interface.h"
+
+namespace hw5 {
+
+// A small fast generator (xorshift): the same seed gives the same schedule everywhere.
+class Random {
+  public:
+    void seed(uint64_t seed) { state_ = seed * 0x9E3779B97F4A7C15u + 0x2545F4914F6CDD1Du; }
+    unsigned below(unsigned n) {
+        state_ ^= state_ << 13;
+        state_ ^= state_ >> 7;
+        state_ ^= state_ << 17;
+        return (unsigned)((state_ >> 32) * n >> 32);
+    }
+
+  private:
+    uint64_t state_ = 1;
+};
+
+class Ready {
+  public:
+    // All the warps' lanes can run: a new block, or a barrier that opens.
+    void fill(const unsigned *lanes, int warps) {
+        for (int w = 0; w < warps; w++) lanes_[w] = lanes[w];
+        warps_ = ~0u >> (warp_size - warps);
+    }
+    void clear() { warps_ = 0; }
+    void add(int warp, unsigned lanes) {
+        // lanes_ of a warp outside warps_ is stale
+        lanes_[warp] = (warps_ >> warp & 1 ? lanes_[warp] : 0) | lanes;
+        warps_ |= 1u << warp;
+    }
+    void remove(int warp, unsigned lane_bit) {
+        if (!(lanes_[warp] &= ~lane_bit)) warps_ &= ~(1u << warp);
+    }
+
+    void set_order(Order order, uint64_t seed) {
+        order_ = order;
+        random_.seed(seed);
+    }
+    // May a thread that need not wait go on, or is another one to be drawn?
+    bool keeps_running() const { return order_ == Order::forward || order_ == Order::reverse; }
+    Random &random() { return random_; }
+
+    // Remove the next thread, given the warp that ran last; -1 when there is none.
+    int take(int last_warp) {
+        if (!warps_) return -1;
+        const int warp = next_warp(last_warp);
+        const int lane = next_lane(lanes_[warp]);
+        remove(warp, 1u << lane);
+        return warp * warp_size + lane;
+    }
+
+  private:
+    // In order, a warp runs on as long as it can: its lanes soon meet in their warp operations.
+    int next_warp(int last) {
+        if (order_ == Order::random) return nth_bit(warps_, random_.below(count(warps_)));
+        if (order_ == Order::warps) return favourite(last);
+        if (warps_ >> last & 1) return last;
+        if (order_ == Order::reverse) return highest(warps_);
+        const unsigned after = warps_ & (~0u << last);
+        return lowest(after ? after : warps_);
+    }
+    int next_lane(unsigned lanes) {
+        if (order_ == Order::forward) return lowest(lanes);
+        if (order_ == Order::reverse) return highest(lanes);
+        return nth_bit(lanes, random_.below(count(lanes)));
+    }
+    // One warp runs far ahead of the others, until now and then another is drawn.
+    int favourite(int last) {
+        const bool stay = warps_ >> last & 1 && random_.below(64);
+        return stay ? last : nth_bit(warps_, random_.below(count(warps_)));
+    }
+
+    static unsigned count(unsigned bits) { return (unsigned)__builtin_popcount(bits); }
+    static int lowest(unsigned bits) { return __builtin_ctz(bits); }
+    static int highest(unsigned bits) { return 31 - __builtin_clz(bits); }
+    static int nth_bit(unsigned bits, unsigned n) {
+        while (n--) bits &= bits - 1;
+        return lowest(bits);
+    }
+
+    unsigned warps_ = 0;  // which have lanes that can run
+    unsigned lanes_[max_block_threads / warp_size];
+    Order order_ = Order::forward;
+    Random random_;
+};
+
+}  // namespace hw5

@@ -1,0 +1,133 @@
+// The runtime of the emulator: what Python calls, and what modules call. One library a mode, fast or checking.
+//
+// It keeps one launch at a time: Python holds its global lock while it calls.
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "checker.h"
+#include "machine.h"
+#include "scheduler.h"
+#include "signals.h"
+
+namespace hw5 {
+
+static int current_lane() { return machine.current % warp_size; }
+
+static void fail_assertion(const char *expression, Site site) {
+    Fault fault = {};
+    fault.kind = FaultKind::assertion;
+    fault.party = current_party(nullptr, __builtin_frame_address(0));
+    fault.party.site = site;
+    snprintf(fault.text, sizeof fault.text, "%s", expression);
+    fail(fault);
+}
+
+#ifndef HW5_CHECK
+static void check_access(uintptr_t, size_t, AccessKind, bool, const void *, const void *) {}
+#endif
+
+static const Runtime runtime = {barrier,        warp_operation, current_lane, check_access,
+                                fail_assertion, memmove,        memset};
+
+__attribute__((format(printf, 1, 2))) static bool refuse(const char *format, ...) {
+    Fault fault = {};
+    fault.kind = FaultKind::launch;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fault.text, sizeof fault.text, format, arguments);
+    va_end(arguments);
+    record(fault);
+    return false;
+}
+
+// The limits of a GPU
+static bool is_launchable(const Launch &launch) {
+    const unsigned *grid = launch.grid, *block = launch.block;
+    const uint64_t threads = (uint64_t)block[0] * block[1] * block[2];
+    const uint64_t blocks = (uint64_t)grid[0] * grid[1] * grid[2];
+    if (blocks == 0) return refuse("its grid of (%u,%u,%u) has no blocks", grid[0], grid[1], grid[2]);
+    if (threads == 0) return refuse("its block of (%u,%u,%u) has no threads", block[0], block[1], block[2]);
+    if (block[0] > 1024 || block[1] > 1024 || block[2] > 64 || threads > max_block_threads)
+        return refuse("its block of (%u,%u,%u) is too large: at most 1024 threads, and (1024,1024,64) a dimension",
+                      block[0], block[1], block[2]);
+    if (grid[0] > 0x7FFFFFFF || grid[1] > 65535 || grid[2] > 65535 || blocks > 0x7FFFFFFF)
+        return refuse("its grid of (%u,%u,%u) is too large: at most (2147483647,65535,65535) blocks", grid[0],
+                      grid[1], grid[2]);
+    if (launch.shared > max_dynamic_shared)
+        return refuse("it asks for %u bytes of dynamic shared memory: at most %u", launch.shared, max_dynamic_shared);
+    return true;
+}
+
+static void number_threads(const unsigned *block) {
+    int t = 0;
+    for (unsigned z = 0; z < block[2]; z++)
+        for (unsigned y = 0; y < block[1]; y++)
+            for (unsigned x = 0; x < block[0]; x++) machine.index[t++] = {x, y, z};
+    machine.threads = t;
+    machine.warps = (t + warp_size - 1) / warp_size;
+}
+
+static void set_up(const Launch &launch) {
+    machine.launch = &launch;
+    machine.module = (LoadedModule *)launch.module;
+    machine.module->locate();
+    machine.position = &machine.module->module->link->position;
+    const dim3 block(launch.block[0], launch.block[1], launch.block[2]);
+    const dim3 &before = machine.position->block_size;
+    static LoadedModule *last_module = nullptr;
+    if (last_module != machine.module || block.x != before.x || block.y != before.y || block.z != before.z)
+        number_threads(launch.block);
+    last_module = machine.module;
+    machine.position->block_size = block;
+    machine.position->grid_size = dim3(launch.grid[0], launch.grid[1], launch.grid[2]);
+    machine.time_is_up = 0;
+    checker.launch_begins();
+}
+
+}  // namespace hw5
+
+using namespace hw5;
+#define HW5_EXPORT extern "C" __attribute__((visibility("default")))
+
+// Make a module known; Python keeps the result and puts it into Launch.
+HW5_EXPORT LoadedModule *hw5_load(const Module *module) {
+    static const bool installed = (Watch::install(), true);
+    (void)installed;
+    auto *loaded = new LoadedModule();
+    loaded->module = module;
+    loaded->next = LoadedModule::first;
+    LoadedModule::first = loaded;
+    module->link->runtime = runtime;
+    return loaded;
+}
+
+// Tell the checker of an array that a module declares: __shared__ or __device__.
+HW5_EXPORT void hw5_declare(LoadedModule *module, const char *name, int is_shared, uint64_t offset, uint64_t size) {
+    module->declare(name, is_shared ? Space::shared : Space::variable, offset, size);
+}
+
+HW5_EXPORT void *hw5_allocate(uint64_t size, const char *name) { return machine.memory.allocate(size, name); }
+HW5_EXPORT void hw5_release(void *memory) { machine.memory.release(memory); }
+
+// Does allocated memory hold all of these bytes?
+HW5_EXPORT int hw5_holds(uintptr_t address, uint64_t size) {
+    const Region *region = machine.memory.find(address);
+    return size == 0 || (region && size <= region->low + region->size - address);
+}
+
+// Run a kernel to its end; return what went wrong, or null.
+HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
+    static bool clean = false;
+    machine.faulted = machine.suspicious = false;
+    if (!is_launchable(*launch)) return &machine.fault;
+    if (!clean) machine.stacks.reset();  // the first launch, or threads were abandoned
+    set_up(*launch);
+    watch.start(launch->time_limit);
+    machine.in_kernel = true;
+    run_grid();
+    machine.in_kernel = false;
+    watch.stop();
+    fflush(stdout);
+    clean = !machine.faulted;
+    return machine.faulted ? &machine.fault : nullptr;
+}

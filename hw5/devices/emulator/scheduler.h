@@ -1,0 +1,218 @@
+// Running blocks: one after another, each as fibers that give way only where they wait. A thread gets a stack when it
+// first runs and leaves it to the next one, so the threads of a kernel that never waits run as a plain loop.
+#pragma once
+#include "checker.h"
+#include "machine.h"
+#include "warp.h"
+
+namespace hw5 {
+
+inline void thread_main();
+
+inline void make_current(int thread) {
+    machine.current = thread;
+    machine.position->thread = machine.index[thread];
+}
+
+// Was the thread never run? Then note that it is now.
+inline bool first_run(int thread) {
+    unsigned &unstarted = machine.warp[thread / warp_size].unstarted;
+    const unsigned bit = 1u << (thread % warp_size);
+    const bool first = unstarted & bit;
+    unstarted &= ~bit;
+    return first;
+}
+
+inline void run(Fiber &from, int thread) {
+    make_current(thread);
+    Thread &next = machine.thread[thread];
+    if (first_run(thread)) {
+        next.stack = machine.stacks.take();
+        prepare(next.fiber, machine.stacks.low(next.stack), machine.stacks.top(next.stack), thread_main);
+    }
+    switch_fiber(from, next.fiber);
+}
+
+[[noreturn]] inline void fail_timeout(const Party &party) {
+    Fault fault = {};
+    fault.kind = FaultKind::timeout;
+    fault.party = party;
+    fail(fault);
+}
+
+// Every thread waits for another. What is reported first is where the fewest wait: that is the branch that not all
+// threads took.
+[[noreturn]] inline void fail_stuck() {
+    Fault fault = {};
+    fault.kind = FaultKind::divergence;
+    fault.threads = machine.threads;
+    fault.exited = machine.exited;
+    int first = -1, elsewhere = -1;
+    for (int t = 0; t < machine.threads; t++) {
+        const Warp &warp = machine.warp[t / warp_size];
+        const unsigned bit = 1u << (t % warp_size);
+        if (warp.in_operation & bit) {
+            const unsigned absent = machine.thread[t].mask & warp.members & ~warp.exited & ~warp.in_operation;
+            fail_warp(Divergence::warp_incomplete, t, absent ? __builtin_ctz(absent) : 0);
+        }
+        if (!(warp.at_barrier & bit)) continue;
+        if (first < 0) first = t;
+        const bool same = same_site(machine.thread[t].site, machine.thread[first].site);
+        if (!same && elsewhere < 0) elsewhere = t;
+        ++(same ? fault.waiting : fault.waiting_elsewhere);
+    }
+    if (elsewhere >= 0 && fault.waiting_elsewhere < fault.waiting) {
+        const int t = first, n = fault.waiting;
+        first = elsewhere, elsewhere = t;
+        fault.waiting = fault.waiting_elsewhere, fault.waiting_elsewhere = n;
+    }
+    fault.divergence = elsewhere < 0 ? Divergence::exited : Divergence::two_barriers;
+    fault.party = party_of(first);
+    if (elsewhere >= 0) fault.other = party_of(elsewhere);
+    fail(fault);
+}
+
+// Give way until this thread is made ready again and drawn.
+inline void wait() {
+    if (machine.time_is_up) fail_timeout(party_of(machine.current));
+    const int me = machine.current, next = machine.ready.take(me / warp_size);
+    if (next < 0) fail_stuck();
+    if (next != me) run(machine.thread[me].fiber, next);
+}
+
+// The thread is ready again. In a fixed order it goes straight on, otherwise another may be drawn before it.
+inline void go_on() {
+    if (machine.ready.keeps_running()) machine.ready.remove(machine.current / warp_size, machine.my_bit());
+    else wait();
+}
+
+inline void open_barrier() {
+    Barrier &barrier = machine.barrier;
+    barrier.result = barrier.holds;
+    barrier.arrived = barrier.holds = 0;
+    barrier.mixed = false;
+    unsigned lanes[max_block_threads / warp_size];
+    for (int w = 0; w < machine.warps; w++) {
+        machine.warp[w].at_barrier = 0;
+        lanes[w] = machine.warp[w].members;
+    }
+    machine.ready.fill(lanes, machine.warps);
+    checker.barrier_opened();
+}
+
+// Runtime::barrier
+inline int barrier(bool predicate, Site site) {
+    Barrier &barrier = machine.barrier;
+    Thread &me = machine.me();
+    me.site = site;
+    me.frame = __builtin_frame_address(0);
+    machine.my_warp().at_barrier |= machine.my_bit();
+    barrier.holds += predicate;
+    if (barrier.arrived++ == 0) barrier.site = site;
+    else if (!same_site(site, barrier.site)) barrier.mixed = true;
+    if (barrier.arrived < machine.threads) {
+        wait();
+    } else if (barrier.mixed) {
+        fail_stuck();
+    } else {
+        open_barrier();
+        go_on();
+    }
+    return machine.barrier.result;
+}
+
+// Runtime::warp
+inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int source, Site site) {
+    Thread &me = machine.me();
+    me.op = op;
+    me.mask = mask;
+    me.value = value;
+    me.source = source;
+    me.site = site;
+    me.frame = __builtin_frame_address(0);
+    if (!(mask & machine.my_bit())) fail_warp(Divergence::not_in_mask, machine.current);
+    machine.my_warp().in_operation |= machine.my_bit();
+    if (complete(machine.current / warp_size, mask)) go_on();
+    else wait();
+    return me.value;
+}
+
+inline void retire(int thread) {
+    Warp &warp = machine.warp[thread / warp_size];
+    warp.exited |= 1u << (thread % warp_size);
+    machine.exited++;
+    if (warp.in_operation) complete_without(thread);
+}
+
+// What every fiber runs: one thread, and then on the same stack any others that have not started.
+inline void thread_main() {
+    const Kernel &kernel = *machine.launch->kernel;
+    const int stack = machine.me().stack;
+    for (;;) {
+        kernel.run(machine.launch->arguments);
+        const int me = machine.current;
+        retire(me);
+        const int next = machine.ready.take(me / warp_size);
+        if (next >= 0 && first_run(next)) {
+            machine.thread[next].stack = stack;
+            make_current(next);
+            continue;
+        }
+        machine.stacks.give_back(stack);
+        Fiber finished;
+        if (next >= 0) run(finished, next);
+        if (machine.exited < machine.threads) fail_stuck();
+        switch_fiber(finished, machine.host);
+    }
+}
+
+inline void run_block(unsigned number) {
+    machine.block_index = number;
+    machine.position->block = block_coordinates(number);
+    machine.exited = 0;
+    machine.barrier = {};
+    unsigned lanes[max_block_threads / warp_size];
+    for (int w = 0; w < machine.warps; w++) {
+        const int left = machine.threads - w * warp_size;
+        lanes[w] = left >= warp_size ? ~0u : (1u << left) - 1;
+        machine.warp[w] = {lanes[w], lanes[w], 0, 0, 0};
+    }
+    machine.ready.fill(lanes, machine.warps);
+    machine.module->poison_shared(machine.launch->shared);
+    checker.block_begins();
+    run(machine.host, machine.ready.take(0));
+}
+
+// Blocks come in no particular order on a GPU. The random one steps through them by a stride that has no common
+// divisor with their number, and so meets each once.
+class BlockOrder {
+  public:
+    BlockOrder(Order order, unsigned count, Random &random) : order_(order), count_(count) {
+        if (order < Order::random) return;
+        start_ = random.below(count);
+        do stride_ = 1 + random.below(count);
+        while (gcd(stride_, count) != 1);
+    }
+    unsigned operator[](unsigned i) const {
+        if (order_ == Order::reverse) return count_ - 1 - i;
+        return (unsigned)((start_ + (uint64_t)i * stride_) % count_);
+    }
+
+  private:
+    static unsigned gcd(unsigned a, unsigned b) { return b ? gcd(b, a % b) : a; }
+    Order order_;
+    unsigned count_, start_ = 0, stride_ = 1;
+};
+
+inline void run_grid() {
+    const Launch &launch = *machine.launch;
+    machine.ready.set_order(launch.order, launch.seed);
+    const unsigned blocks = launch.grid[0] * launch.grid[1] * launch.grid[2];
+    const BlockOrder order(launch.order, blocks, machine.ready.random());
+    for (unsigned i = 0; i < blocks && !machine.faulted; i++) {
+        run_block(order[i]);
+        checker.block_ended();
+    }
+}
+
+}  // namespace hw5

@@ -1,0 +1,139 @@
+// What can stop a thread between two of its instructions: the time limit, a wild pointer, an integer division by zero,
+// a stack that ran over. Each ends the launch with a report instead of the process.
+#pragma once
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "scheduler.h"
+
+namespace hw5 {
+
+struct Interrupted {
+    const void *pc, *frame;
+};
+
+inline Interrupted interrupted(void *context) {
+    const mcontext_t &state = ((ucontext_t *)context)->uc_mcontext;
+#if defined(__x86_64__)
+    return {(void *)state.gregs[REG_RIP], (void *)state.gregs[REG_RBP]};
+#else
+    return {(void *)state.pc, (void *)state.regs[29]};
+#endif
+}
+
+// The interrupted instruction itself, where a call would have left the address behind it
+inline Party interrupted_party(Interrupted at) {
+    const bool in_module = machine.module->holds((uintptr_t)at.pc);
+    return current_party(in_module ? (const char *)at.pc + 1 : nullptr, at.frame);
+}
+
+// A thread is abandoned only inside the kernel's own code, never inside the C library, which may hold a lock. Elsewhere
+// the next tick of the timer may find a better moment, and the runtime looks at time_is_up by itself.
+inline void on_tick(void *context) {
+    machine.time_is_up = 1;
+    const Interrupted at = interrupted(context);
+    if (machine.module->holds((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
+}
+
+[[noreturn]] inline void on_trap(int signal, const siginfo_t *info, void *context) {
+    const auto address = (uintptr_t)info->si_addr;
+    Fault fault = {};
+    if (signal == SIGFPE) fault.kind = FaultKind::arithmetic;
+    else if (machine.stacks.in_guard(address)) fault.kind = FaultKind::stack_overflow;
+    else fault.kind = FaultKind::out_of_bounds;
+    fault.address = signal == SIGFPE ? 0 : address;
+    fault.party = interrupted_party(interrupted(context));
+    fail(fault);
+}
+
+inline int timer_signal() { return SIGRTMIN + 9; }
+
+// Who handled our signals before: perhaps another runtime of ours, perhaps Python
+static struct Handled {
+    int signal;
+    struct sigaction before;
+} handled[] = {{SIGSEGV, {}}, {SIGBUS, {}}, {SIGFPE, {}}, {timer_signal(), {}}};
+
+// Not our business: as if this handler were not there
+inline void pass_on(int signal, siginfo_t *info, void *context) {
+    for (const Handled &h : handled) {
+        if (h.signal != signal) continue;
+        if (h.before.sa_flags & SA_SIGINFO) h.before.sa_sigaction(signal, info, context);
+        else if (signal != timer_signal()) sigaction(signal, &h.before, nullptr);  // and let it strike again
+    }
+}
+
+inline void on_signal(int signal, siginfo_t *info, void *context) {
+    if (!machine.in_kernel) pass_on(signal, info, context);
+    else if (signal == timer_signal()) on_tick(context);
+    else on_trap(signal, info, context);
+}
+
+class Watch {
+  public:
+    // Once. The handlers run on a stack of their own, since a fiber's may be the one that ran over. The signal mask
+    // stays as it is, since a handler that ends a launch does not return.
+    static void install() {
+        for (Handled &h : handled) {
+            struct sigaction action = {};
+            action.sa_sigaction = on_signal;
+            action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
+            sigaction(h.signal, &action, &h.before);
+        }
+    }
+
+    // For the time of a launch with a limit, the timer of the OS thread that launches
+    void start(double seconds) {
+        use_signal_stack();
+        if (seconds <= 0) return;
+        create_timer();
+        const auto whole = (time_t)seconds;
+        set({{0, 20 * 1000 * 1000}, {whole, (long)((seconds - (double)whole) * 1e9) + 1}});
+        running_ = true;
+    }
+    void stop() {
+        if (running_) set({});
+        running_ = false;
+    }
+
+  private:
+    static void use_signal_stack() {
+        static thread_local bool in_use = false;
+        if (in_use) return;
+        in_use = true;
+        stack_t current;
+        if (sigaltstack(nullptr, &current) == 0 && !(current.ss_flags & SS_DISABLE)) return;  // somebody set one up
+        constexpr size_t size = 64 * 1024;
+        stack_t stack = {};
+        stack.ss_sp = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        stack.ss_size = size;
+        sigaltstack(&stack, nullptr);
+    }
+
+    void create_timer() {
+        const auto thread = (pid_t)syscall(SYS_gettid);
+        if (thread == thread_) return;
+        if (thread_) timer_delete(timer_);
+        struct sigevent event = {};
+        event.sigev_notify = SIGEV_THREAD_ID;
+        event.sigev_signo = timer_signal();
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+        event.sigev_notify_thread_id = thread;
+        timer_create(CLOCK_MONOTONIC, &event, &timer_);
+        thread_ = thread;
+    }
+    void set(const struct itimerspec &time) { timer_settime(timer_, 0, &time, nullptr); }
+
+    timer_t timer_;
+    pid_t thread_ = 0;
+    bool running_ = false;
+};
+static Watch watch;
+
+}  // namespace hw5

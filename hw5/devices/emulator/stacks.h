@@ -1,0 +1,46 @@
+// The stacks of the fibers: reserved together, backed by memory when first touched, each with a guard page below.
+#pragma once
+#include <sys/mman.h>
+
+#include "interface.h"
+
+namespace hw5 {
+
+class Stacks {
+  public:
+    static constexpr size_t size = 256 * 1024;
+
+    // Make every stack free: before the first launch, and after one whose threads were abandoned.
+    void reset() {
+        if (!memory_) reserve();
+        free_count_ = 0;
+        for (int i = (int)max_block_threads; i-- > 0;) free_[free_count_++] = (short)i;
+    }
+    int take() { return free_[--free_count_]; }
+    void give_back(int stack) { free_[free_count_++] = (short)stack; }
+
+    char *low(int stack) const { return memory_ + (size_t)stack * stride + guard; }
+    // Were all the tops at one offset in a page, 1024 threads would fight for the same few lines of the L1 cache.
+    char *top(int stack) const { return low(stack) + size - (stack % 61) * 192; }
+
+    bool in_guard(uintptr_t address) const {
+        const uintptr_t offset = address - (uintptr_t)memory_;
+        return memory_ && offset < stride * max_block_threads && offset % stride < guard;
+    }
+
+  private:
+    static constexpr size_t guard = 64 * 1024;  // a multiple of every page size in use
+    static constexpr size_t stride = size + guard;
+
+    void reserve() {
+        memory_ = (char *)mmap(nullptr, stride * max_block_threads, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        for (unsigned i = 0; i < max_block_threads; i++) mprotect(low((int)i) - guard, guard, PROT_NONE);
+    }
+
+    char *memory_ = nullptr;
+    short free_[max_block_threads];
+    int free_count_ = 0;
+};
+
+}  // namespace hw5

@@ -1,0 +1,32 @@
+"""Every device of this machine, for one test body."""
+
+import pytest
+
+from hw5.devices import open_device
+from hw5.devices.cpu import CpuDevice
+from hw5.errors import InputError
+
+
+def _open(name):
+    try:
+        return open_device(name)
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session", params=["cpu", "emulator"])
+def device(request):
+    """A device by name, float32."""
+    return _open(request.param)
+
+
+@pytest.fixture(scope="session", params=["emulator"])
+def other(request):
+    """A device other than the NumPy reference."""
+    return _open(request.param)
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """The NumPy device in float64."""
+    return CpuDevice("float64")

@@ -1,0 +1,63 @@
+"""What the tests of the emulator share."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+
+from hw5.devices.emulator import Emulator
+
+HERE = Path(__file__).parent
+SCHEDULES = [("forward", 0), ("reverse", 0), *((order, seed) for order in ("random", "warps") for seed in range(4))]
+
+
+class Arrays:
+    """Host arrays copied to an emulator: pass them to run, read them back from it."""
+
+    def __init__(self, emulator):
+        self.emulator = emulator
+
+    def run(self, kernel, grid, block, *arguments, shared=0):
+        """Launch with NumPy arrays for pointers; return the arrays as the kernel left them, in the order given."""
+        placed = []
+        values = []
+        for position, argument in enumerate(arguments):
+            if isinstance(argument, np.ndarray):
+                memory = self.emulator.allocate(argument.nbytes, f"argument {position + 1}")
+                self.emulator.write(int(memory), argument)
+                placed.append((memory, np.empty_like(argument)))
+                values.append(int(memory))
+            else:
+                values.append(argument)
+        self.emulator.launch(kernel, grid, block, values, shared=shared)
+        for memory, host in placed:
+            self.emulator.read(int(memory), host)
+        return [host for _, host in placed]
+
+
+def line_of(file, marker):
+    """The number of the line that carries a marker."""
+    lines = Path(file).read_text().splitlines()
+    (number,) = [n for n, line in enumerate(lines, 1) if line.endswith(f"// {marker}")]
+    return number
+
+
+def write_kernel(folder, text, name="k.cu"):
+    """A .cu file with this text in a folder."""
+    file = Path(folder) / name
+    file.write_text(text)
+    return file
+
+
+@contextlib.contextmanager
+def schedule(emulator, order, seed):
+    """Run an emulator in an order, then in its former one."""
+    before = emulator.order, emulator.seed
+    emulator.order, emulator.seed = order, seed
+    try:
+        yield
+    finally:
+        emulator.order, emulator.seed = before
+
+
+__all__ = ["Arrays", "Emulator", "HERE", "SCHEDULES", "line_of", "schedule", "write_kernel"]

@@ -1,0 +1,94 @@
+"""Check mode finds each planted bug, in every order of threads, and names it by kind, file and line."""
+
+import numpy as np
+import pytest
+
+from hw5.devices.emulator import KernelFault
+from tests.emulator.support import HERE, SCHEDULES, Arrays, Emulator, line_of, schedule
+
+BUGS = HERE / "bugs"
+N = 128
+
+# file: the kind of fault, and the number of threads in a block (two blocks each)
+EXPECTED = {
+    "missing_barrier": ("race", 128),
+    "missing_barrier_in_loop": ("race", 128),
+    "reuse": ("race", 128),
+    "missing_syncwarp": ("race", 32),
+    "cross_block": ("race", 64),
+    "plain_and_atomic": ("race", 64),
+    "read_out_of_bounds": ("out-of-bounds", 160),
+    "write_out_of_bounds": ("out-of-bounds", 128),
+    "shared_out_of_bounds": ("out-of-bounds", 128),
+    "dynamic_out_of_bounds": ("out-of-bounds", 128),
+    "uninitialised": ("uninitialised", 128),
+    "misaligned": ("misaligned", 128),
+    "misaligned_store": ("misaligned", 128),
+    "barrier_after_return": ("divergence", 128),
+    "barrier_in_branch": ("divergence", 128),
+    "divergent_shuffle": ("divergence", 32),
+    "divergent_vote": ("divergence", 64),
+    "spin": ("timeout", 128),
+    "endless": ("timeout", 128),
+    "endless_hoisted": ("timeout", 128),
+    "endless_barriers": ("timeout", 128),
+    "failing_assert": ("assertion", 128),
+}
+
+
+def provoke(emulator, threads):
+    (kernel,) = emulator.kernels
+    x = np.ones(N, np.float32)
+    with pytest.raises(KernelFault) as caught:
+        Arrays(emulator).run(kernel, (2,), (threads,), x, np.zeros_like(x), np.int32(N), shared=4 * N)
+    assert caught.value.kernel == kernel
+    return caught.value
+
+
+def build(name):
+    return Emulator([BUGS / f"{name}.cu"], check=True, time_limit=0.1)
+
+
+def test_every_planted_bug_is_expected():
+    assert {file.stem for file in BUGS.glob("*.cu")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_planted_bug(name):
+    kind, threads = EXPECTED[name]
+    emulator = build(name)
+    header = BUGS / f"{name}.cuh"
+    file = header if header.exists() else BUGS / f"{name}.cu"
+    for order, seed in SCHEDULES[:3] if kind == "timeout" else SCHEDULES:
+        with schedule(emulator, order, seed):
+            fault = provoke(emulator, threads)
+        assert (fault.kind, fault.file, fault.line) == (kind, file, line_of(file, "BUG")), f"{order} {seed}: {fault}"
+
+
+@pytest.mark.parametrize("name", ["missing_barrier", "plain_and_atomic", "barrier_in_branch"])
+def test_both_sides_are_named(name):
+    file = BUGS / f"{name}.cu"
+    text = str(provoke(build(name), EXPECTED[name][1]))
+    assert f"{file.name}:{line_of(file, 'BUG')}" in text
+    assert f"{file.name}:{line_of(file, 'WITH')}" in text
+
+
+def test_a_helper_is_named_with_its_caller():
+    header, file = BUGS / "reuse.cuh", BUGS / "reuse.cu"
+    text = str(provoke(build("reuse"), 128))
+    assert f"reuse.cuh:{line_of(header, 'WITH')} (called at reuse.cu:{line_of(file, 'CALLER')})" in text
+
+
+def test_an_array_is_named_with_the_distance():
+    text = str(provoke(build("read_out_of_bounds"), 160))
+    assert "reads 4 bytes, right after the end of array 'argument 1', which has 512 bytes" in text
+
+
+def test_a_fault_leaves_the_emulator_usable():
+    emulator = Emulator([BUGS / "divergent_vote.cu", HERE / "correct" / "kernels.cu"], check=True)
+    x = np.ones(50, np.float32)
+    for _ in range(3):
+        with pytest.raises(KernelFault, match="divergence"):
+            Arrays(emulator).run("vote", (1,), (32,), x, x, np.int32(50))
+        _, y = Arrays(emulator).run("reverse", (2,), (32,), x, 0 * x, np.int32(50), shared=128)
+        np.testing.assert_array_equal(y, x)

@@ -1,0 +1,224 @@
+"""Finding kernels, compiling and caching."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hw5.devices import compiler
+from hw5.devices.emulator import CompileError, Emulator, build
+from hw5.errors import InputError
+from tests.emulator.support import HERE, SCHEDULES, Arrays, schedule, write_kernel
+
+KERNEL = 'extern "C" __global__ void k(int *y) { *y = VALUE; }'
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("HW5_CACHE", str(folder))
+    return folder
+
+
+def value_of(file, kernel="k"):
+    return int(Arrays(Emulator([file])).run(kernel, (1,), (1,), np.zeros(1, np.int32))[0][0])
+
+
+# ---- finding kernels
+
+
+def test_kernels_are_found_wherever_cuda_allows_them(tmp_path):
+    text = r"""
+    // extern "C" __global__ void commented(int *y) {}
+    const char *text = "extern \"C\" __global__ void quoted(int *y) { } \" ;";
+    const char *raw = R"(extern "C" __global__ void raw(int *y) {)";
+    #define KERNEL(NAME) extern "C" __global__ void NAME##_forward(int *y) { *y = sizeof #NAME; }
+    KERNEL(relu) KERNEL(tanh)
+    extern "C" __global__ void declared(int *y);
+    extern "C" __global__ void __launch_bounds__(128) after(int *y) { *y = '{'; }
+    extern "C" __launch_bounds__(128, 2) __global__ void before(int *y) { if (*y) { *y = 1; } }
+    extern "C" void __global__ swapped(int *y) { *y = 1'000; }
+    extern "C" {
+    __global__ void block(int *y) { }
+    #if 0
+    __global__ void left_out(int *y) { }
+    #endif
+    __device__ int helper() { return 1; }
+    __global__
+    void
+    lines(int *y,
+          const float *const *p) { *y = helper(); }
+    }
+    namespace ours { extern "C" __global__ void spaced(int *y) { *y = 3; } }
+    extern "C" __global__ void nothing() {}
+    """
+    emulator = Emulator([write_kernel(tmp_path, text)])
+    assert sorted(emulator.kernels) == sorted(
+        "relu_forward tanh_forward after before swapped block lines spaced nothing".split()
+    )
+    assert emulator.kernels["lines"].signature == "PP" and emulator.kernels["nothing"].signature == ""
+
+
+@pytest.mark.parametrize("text", ["__global__ void k(int *y) {}", "template <int n> __global__ void k(int *y) {}"])
+def test_a_kernel_without_c_linkage(tmp_path, text):
+    file = write_kernel(tmp_path, f"\n\n{text}\n")
+    with pytest.raises(InputError, match=r'k\.cu:3: the kernel k is not extern "C"'):
+        Emulator([file])
+
+
+def test_a_kernel_of_structures(tmp_path):
+    file = write_kernel(tmp_path, 'struct S { int i; };  extern "C" __global__ void k(S s) {}')
+    with pytest.raises(CompileError, match="a kernel takes pointers and numbers only"):
+        Emulator([file])
+
+
+# ---- compile errors
+
+
+def test_a_compile_error_names_the_users_file_and_line(tmp_path):
+    (tmp_path / "part.cuh").write_text("\n\n#define ONE 1\ninline int bad() { return nonsense; }\n")
+    file = write_kernel(tmp_path, '#include "part.cuh"\n\nextern "C" __global__ void k(int *y) {\n  *y = oops;\n}\n')
+    with pytest.raises(CompileError) as caught:
+        Emulator([file])
+    assert str(caught.value).startswith(f"{file} does not compile:\n")
+    assert "k.cu:4:8: error:" in str(caught.value) and "part.cuh:4:27: error:" in str(caught.value)
+    assert isinstance(caught.value, InputError)
+
+
+def test_no_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(InputError, match=r"^no C\+\+ compiler was found on PATH .*`apt install g\+\+`$"):
+        Emulator([write_kernel(tmp_path, KERNEL)])
+
+
+def test_other_systems(monkeypatch):
+    monkeypatch.setattr(compiler.sys, "platform", "darwin")
+    with pytest.raises(InputError, match="Linux on x86-64 or aarch64"):
+        compiler.find_compiler()
+
+
+# ---- the cache
+
+
+def test_a_warm_start_runs_no_compiler(cache, tmp_path, monkeypatch):
+    real = compiler.find_compiler().path
+    log, folder = tmp_path / "log", tmp_path / "bin"
+    folder.mkdir()
+    logging = folder / "g++"
+    logging.write_text(f'#!/bin/sh\necho run >> {log}\nexec {real} "$@"\n')
+    logging.chmod(0o755)
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    file = write_kernel(tmp_path, KERNEL.replace("VALUE", "1"))
+    assert value_of(file) == 1
+    cold = log.read_text()
+    assert cold
+    assert value_of(file) == 1
+    assert log.read_text() == cold
+
+
+def test_a_change_of_the_source_or_of_a_header_is_seen(cache, tmp_path):
+    (tmp_path / "inner.h").write_text("#define VALUE 1\n")
+    (tmp_path / "outer.cuh").write_text('#pragma once\n  #  include "inner.h"\n')
+    file = write_kernel(tmp_path, '#include "outer.cuh"\n' + KERNEL)
+    assert value_of(file) == 1
+    (tmp_path / "inner.h").write_text("#define VALUE 2\n")
+    assert value_of(file) == 2
+    file.write_text(file.read_text().replace("VALUE;", "VALUE + 5;"))
+    assert value_of(file) == 7
+
+
+def test_the_same_files_elsewhere_share_a_build_and_keep_their_own_names(cache, tmp_path):
+    faults = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        file = write_kernel(tmp_path / name, '\nextern "C" __global__ void k(int *y) { y[9] = 1; }')
+        with pytest.raises(compiler_fault()) as caught:
+            Arrays(Emulator([file], check=True)).run("k", (1,), (1,), np.zeros(1, np.int32))
+        faults.append((caught.value.file, caught.value.line))
+        built = sorted(cache.glob("k-*.so"))
+    assert faults == [(tmp_path / "here" / "k.cu", 2), (tmp_path / "there" / "k.cu", 2)]
+    assert len(built) == 1
+
+
+def compiler_fault():
+    from hw5.devices.emulator import KernelFault
+
+    return KernelFault
+
+
+def test_two_processes_on_an_empty_cache(cache, tmp_path):
+    file = write_kernel(tmp_path, KERNEL.replace("VALUE", "3"))
+    script = (
+        "import sys, numpy as np; from tests.emulator.support import *;"
+        "print(Arrays(Emulator([sys.argv[1]])).run('k', (1,), (1,), np.zeros(1, np.int32))[0][0])"
+    )
+    command = [sys.executable, "-c", script, str(file)]
+    root = HERE.parent.parent
+    processes = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0] for process in processes] == ["3\n", "3\n"]
+    assert {path.suffix for path in cache.iterdir()} == {".so"}
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    blocked = tmp_path / "a file, not a folder"
+    blocked.write_text("")
+    monkeypatch.setenv("HW5_CACHE", str(blocked))
+    assert value_of(write_kernel(tmp_path, KERNEL.replace("VALUE", "4"))) == 4
+
+
+def test_where_the_cache_is(tmp_path, monkeypatch):
+    monkeypatch.delenv("HW5_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert compiler.cache_folder() == tmp_path / "xdg" / "hw5"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert compiler.cache_folder() == tmp_path / "home" / ".cache" / "hw5"
+
+
+def test_libraries_that_nobody_uses_are_removed(cache, tmp_path):
+    cache.mkdir()
+    old, recent = cache / "old-1.so", cache / "recent-1.so"
+    old.touch(), recent.touch()
+    os.utime(old, (0, 0))
+    value_of(write_kernel(tmp_path, KERNEL.replace("VALUE", "1")))
+    assert recent.exists() and not old.exists()
+
+
+def test_a_library_of_any_source(cache, tmp_path):
+    source = tmp_path / "twice.cpp"
+    source.write_text('extern "C" __attribute__((visibility("default"))) int twice(int x) { return 2 * x; }\n')
+    library = compiler.build_shared_library(source, ("-O1", "-march=native"))
+    import ctypes
+
+    assert ctypes.CDLL(str(library)).twice(21) == 42
+    assert library == compiler.build_shared_library(source, ("-O1", "-march=native"))
+    assert library != compiler.build_shared_library(source, ("-O2",))
+
+
+# ---- other ways to compile
+
+
+@pytest.mark.parametrize("mode", ["FAST", "CHECK"])
+def test_portable_fibers_give_the_same_results(monkeypatch, mode):
+    import dataclasses
+
+    x = np.random.default_rng(5).standard_normal((3, 100), dtype=np.float32)
+    check = mode == "CHECK"
+
+    def softmax():
+        arrays = Arrays(Emulator([HERE / "correct" / "kernels.cu"], check=check))
+        results = []
+        for order, seed in SCHEDULES:
+            with schedule(arrays.emulator, order, seed):
+                results.append(arrays.run("softmax", (3,), (96,), x, 0 * x, np.int32(100))[1])
+        return results
+
+    expected = softmax()
+    portable = dataclasses.replace(getattr(build, mode), runtime=(*getattr(build, mode).runtime, "-DHW5_UCONTEXT"))
+    monkeypatch.setattr(f"hw5.devices.emulator.{mode}", portable)
+    np.testing.assert_array_equal(softmax(), expected)
