@@ -61,6 +61,8 @@ def _explain(error):
     if isinstance(error, click.UsageError):
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return 2, error.format_message().rstrip(".") + hint
+    if isinstance(error, MemoryError):
+        return 1, f"there is not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
     for kind, code in ((InputError, 2), (RunError, 1)):
         if isinstance(error, kind):
             return code, str(error)

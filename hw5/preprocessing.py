@@ -45,11 +45,9 @@ def partition(dataset: Dataset, validation, holdout, seed):
 def _hold_out(y, rows, fraction, seed):
     """Split rows into (kept, held out), taking the same fraction of every class."""
     shuffled = np.random.default_rng(seed).permutation(rows)
-    held_out = []
-    for label in np.unique(y[rows]):
-        of_class = shuffled[y[shuffled] == label]
-        held_out.append(of_class[: round(fraction * len(of_class))])
-    held_out = np.sort(np.concatenate(held_out))
+    of_each_class = [shuffled[y[shuffled] == label] for label in np.unique(y[rows])]
+    held_out = [of_class[: round(fraction * len(of_class))] for of_class in of_each_class]
+    held_out = np.sort(np.concatenate(held_out or [rows]))
     return np.setdiff1d(rows, held_out, assume_unique=True), held_out
 
 

@@ -42,8 +42,9 @@ def test_a_test_part_of_its_own_is_used_whole():
 
 
 def test_something_is_left_to_train_on():
-    with pytest.raises(InputError, match="no example is left"):
-        partition(dataset(counts=(1, 1)), validation=0.9, holdout=0.0, seed=0)
+    for validation, holdout in ((0.9, 0.0), (0.1, 0.9)):
+        with pytest.raises(InputError, match="no example is left"):
+            partition(dataset(counts=(1, 1)), validation, holdout, seed=0)
 
 
 def standardised(part, standardisation):

@@ -151,6 +151,10 @@ def test_bad_settings_are_one_sentence(case):
     assert words in refused("train", *arguments)
 
 
+def test_too_large_a_network_is_one_sentence():
+    assert "not enough memory" in refused("train", "--hidden", "9" * 12, code=1)
+
+
 def test_unwritable_outputs_are_refused_before_the_training(tmp_path):
     (tmp_path / "file").write_text("")
     for option in ("--out", "--log", "--plot"):
