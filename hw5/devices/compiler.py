@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ class Compiler:
 
     def run(self, arguments, directory, what):
         """Run the compiler in a directory; CompileError, beginning with `what`, if it fails."""
-        result = subprocess.run([self.path, *arguments], cwd=directory, capture_output=True, text=True, errors="replace")
+        command = [self.path, *arguments]
+        result = subprocess.run(command, cwd=directory, capture_output=True, text=True, errors="replace")
         if result.returncode != 0:
             raise CompileError(f"{what} does not compile:\n{result.stderr.strip()}")
 
@@ -61,18 +63,23 @@ def find_compiler():
         path = name and shutil.which(name)
         if path:
             return Compiler(path)
-    raise InputError("no C++ compiler was found on PATH (g++ or clang++): install one, for example by `apt install g++`")
+    raise InputError("no C++ compiler was found on PATH (g++ or clang++): install one, for instance `apt install g++`")
 
 
-@functools.cache
+_temporary = []  # the folder instead of a cache, kept for as long as the process runs, then removed
+_temporary_lock = threading.Lock()
+
+
 def _temporary_folder():
-    folder = tempfile.TemporaryDirectory(prefix="hw5-")
-    return folder, Path(folder.name)  # kept for as long as the process runs, then removed
+    with _temporary_lock:
+        if not _temporary:
+            _temporary.append(tempfile.TemporaryDirectory(prefix="hw5-"))
+        return Path(_temporary[0].name)
 
 
 def cache_folder():
     """Where compiled libraries are kept: $HW5_CACHE, $XDG_CACHE_HOME/hw5 or ~/.cache/hw5, if it can be written to."""
-    if "HW5_CACHE" in os.environ:
+    if os.environ.get("HW5_CACHE"):
         folder = Path(os.environ["HW5_CACHE"])
     else:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hw5"
@@ -81,7 +88,7 @@ def cache_folder():
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except (OSError, RuntimeError):  # RuntimeError: no home directory
-        return _temporary_folder()[1]
+        return _temporary_folder()
 
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)

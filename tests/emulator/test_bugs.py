@@ -1,10 +1,12 @@
 """Check mode finds each planted bug, in every order of threads, and names it by kind, file and line."""
 
+import re
+
 import numpy as np
 import pytest
 
 from hw5.devices.emulator import KernelFault
-from tests.emulator.support import HERE, SCHEDULES, Arrays, Emulator, line_of, schedule
+from .support import HERE, SCHEDULES, Arrays, Emulator, line_of, schedule
 
 BUGS = HERE / "bugs"
 N = 128
@@ -17,8 +19,10 @@ EXPECTED = {
     "missing_syncwarp": ("race", 32),
     "cross_block": ("race", 64),
     "plain_and_atomic": ("race", 64),
+    "last_block_without_fence": ("race", 32),
     "read_out_of_bounds": ("out-of-bounds", 160),
     "write_out_of_bounds": ("out-of-bounds", 128),
+    "bulk_copy": ("out-of-bounds", 32),
     "shared_out_of_bounds": ("out-of-bounds", 128),
     "dynamic_out_of_bounds": ("out-of-bounds", 128),
     "uninitialised": ("uninitialised", 128),
@@ -76,12 +80,21 @@ def test_both_sides_are_named(name):
 def test_a_helper_is_named_with_its_caller():
     header, file = BUGS / "reuse.cuh", BUGS / "reuse.cu"
     text = str(provoke(build("reuse"), 128))
+    assert "of __shared__ 'scratch' at reuse.cuh" in text
     assert f"reuse.cuh:{line_of(header, 'WITH')} (called at reuse.cu:{line_of(file, 'CALLER')})" in text
 
 
 def test_an_array_is_named_with_the_distance():
     text = str(provoke(build("read_out_of_bounds"), 160))
     assert "reads 4 bytes, right after the end of array 'argument 1', which has 512 bytes" in text
+
+
+def test_without_addr2line_the_address_is_given(monkeypatch):
+    emulator = build("write_out_of_bounds")
+    monkeypatch.setattr("hw5.devices.emulator.lines.shutil.which", lambda name: None)
+    fault = provoke(emulator, 128)
+    assert fault.line is None and fault.file == BUGS / "write_out_of_bounds.cu"
+    assert re.search(r"at \+0x[0-9a-f]+ in write_out_of_bounds.cu writes 4 bytes", str(fault))
 
 
 def test_a_fault_leaves_the_emulator_usable():

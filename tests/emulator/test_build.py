@@ -1,6 +1,9 @@
 """Finding kernels, compiling and caching."""
 
+import ctypes
+import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,9 +11,9 @@ import numpy as np
 import pytest
 
 from hw5.devices import compiler
-from hw5.devices.emulator import CompileError, Emulator, build
+from hw5.devices.emulator import CompileError, Emulator, KernelFault, build
 from hw5.errors import InputError
-from tests.emulator.support import HERE, SCHEDULES, Arrays, schedule, write_kernel
+from .support import HERE, SCHEDULES, Arrays, schedule, write_kernel
 
 KERNEL = 'extern "C" __global__ void k(int *y) { *y = VALUE; }'
 
@@ -105,13 +108,13 @@ def test_other_systems(monkeypatch):
 
 
 def test_a_warm_start_runs_no_compiler(cache, tmp_path, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
     real = compiler.find_compiler().path
     log, folder = tmp_path / "log", tmp_path / "bin"
     folder.mkdir()
-    logging = folder / "g++"
+    logging = folder / os.path.basename(real)
     logging.write_text(f'#!/bin/sh\necho run >> {log}\nexec {real} "$@"\n')
     logging.chmod(0o755)
-    monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     file = write_kernel(tmp_path, KERNEL.replace("VALUE", "1"))
     assert value_of(file) == 1
@@ -137,18 +140,12 @@ def test_the_same_files_elsewhere_share_a_build_and_keep_their_own_names(cache, 
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         file = write_kernel(tmp_path / name, '\nextern "C" __global__ void k(int *y) { y[9] = 1; }')
-        with pytest.raises(compiler_fault()) as caught:
+        with pytest.raises(KernelFault) as caught:
             Arrays(Emulator([file], check=True)).run("k", (1,), (1,), np.zeros(1, np.int32))
         faults.append((caught.value.file, caught.value.line))
         built = sorted(cache.glob("k-*.so"))
     assert faults == [(tmp_path / "here" / "k.cu", 2), (tmp_path / "there" / "k.cu", 2)]
     assert len(built) == 1
-
-
-def compiler_fault():
-    from hw5.devices.emulator import KernelFault
-
-    return KernelFault
 
 
 def test_two_processes_on_an_empty_cache(cache, tmp_path):
@@ -193,8 +190,6 @@ def test_a_library_of_any_source(cache, tmp_path):
     source = tmp_path / "twice.cpp"
     source.write_text('extern "C" __attribute__((visibility("default"))) int twice(int x) { return 2 * x; }\n')
     library = compiler.build_shared_library(source, ("-O1", "-march=native"))
-    import ctypes
-
     assert ctypes.CDLL(str(library)).twice(21) == 42
     assert library == compiler.build_shared_library(source, ("-O1", "-march=native"))
     assert library != compiler.build_shared_library(source, ("-O2",))
@@ -203,10 +198,21 @@ def test_a_library_of_any_source(cache, tmp_path):
 # ---- other ways to compile
 
 
+@pytest.mark.skipif(not shutil.which("clang++"), reason="clang++ is not installed")
+@pytest.mark.parametrize("check", [False, True])
+def test_clang(monkeypatch, check):
+    monkeypatch.setenv("CXX", "clang++")
+    emulator = Emulator([HERE / "correct" / "kernels.cu"], check=check)
+    x = np.arange(100, dtype=np.float32)
+    _, y = Arrays(emulator).run("reverse", (1,), (100,), x, 0 * x, np.int32(100), shared=400)
+    np.testing.assert_array_equal(y, x[::-1])
+    if check:
+        with pytest.raises(KernelFault, match="out-of-bounds .* at kernels.cu"):
+            Arrays(emulator).run("reverse", (1,), (100,), x, 0 * x, np.int32(100), shared=399)
+
+
 @pytest.mark.parametrize("mode", ["FAST", "CHECK"])
 def test_portable_fibers_give_the_same_results(monkeypatch, mode):
-    import dataclasses
-
     x = np.random.default_rng(5).standard_normal((3, 100), dtype=np.float32)
     check = mode == "CHECK"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.emulator.support import HERE, SCHEDULES, Arrays, Emulator
+from .support import HERE, SCHEDULES, Arrays, Emulator
 
 SOURCE = HERE / "correct" / "kernels.cu"
 i32 = np.int32
@@ -86,3 +86,16 @@ def test_constants_and_device_variables(run, random):
     _, y, launched = run("weigh", (2,), (32,), *arguments)
     np.testing.assert_allclose(y, x @ np.float32([1, 2, 3, 4]), rtol=1e-5, atol=1e-5)
     assert run("weigh", (2,), (32,), *arguments)[2] == launched + 1
+
+
+def test_the_last_block_sees_what_all_have_done(run, random):
+    x = floats(random, 400)
+    for _ in range(2):
+        *_, y = run("total_in_one_launch", (7,), (64,), x, np.empty(7, np.float32), np.empty(1, np.float32), i32(400))
+        np.testing.assert_allclose(y[0], x.sum(dtype=np.float64), rtol=1e-5, atol=1e-4)
+
+
+def test_the_last_warp_sees_what_all_have_done(run, random):
+    x = floats(random, 150)
+    *_, y = run("total_by_warps", (5,), (32,), x, np.empty(160, np.float32), np.empty(1, np.float32), i32(150))
+    np.testing.assert_allclose(y[0], 2 * x.sum(dtype=np.float64), rtol=1e-5, atol=1e-4)

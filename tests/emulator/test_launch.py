@@ -1,13 +1,14 @@
 """Launching: arguments against the kernel's own signature, the limits of a GPU, memory, modes side by side."""
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from hw5.devices.emulator import Emulator, KernelFault
 from hw5.errors import InputError, RunError
-from tests.emulator.support import HERE, Arrays, write_kernel
+from .support import HERE, Arrays, write_kernel
 
 i32, f32 = np.int32, np.float32
 
@@ -107,7 +108,7 @@ def test_new_memory_is_aligned_and_not_a_number(emulator):
 
 
 def test_copies_stay_in_bounds(emulator, memory):
-    with pytest.raises(KernelFault, match="not in one array"):
+    with pytest.raises(KernelFault, match="not within one array"):
         emulator.write(int(memory) + 4, np.zeros(10, f32))
     with pytest.raises(ValueError, match="C-contiguous"):
         emulator.write(int(memory), np.zeros((4, 4), f32)[:, :2])
@@ -162,6 +163,19 @@ def test_one_kernel_in_two_files(tmp_path):
         Emulator(files)
 
 
+def test_launches_from_several_os_threads(tmp_path):
+    """__shared__ is another memory in each OS thread: the emulator must look where it is."""
+    emulator = Emulator([HERE / "correct" / "kernels.cu"], check=True, time_limit=5)
+    x = np.arange(40, dtype=f32)
+
+    def reverse(_):
+        return Arrays(emulator).run("reverse", (2,), (20,), x, 0 * x, i32(40), shared=80)[1]
+
+    with ThreadPoolExecutor(3) as pool:
+        for y in [reverse(0), *pool.map(reverse, range(9)), reverse(0)]:
+            np.testing.assert_array_equal(y, np.r_[x[19::-1], x[:19:-1]])
+
+
 def test_order_is_one_of_four(emulator):
     with pytest.raises(ValueError, match="forward, reverse, random, warps"):
         emulator.order = "backwards"
@@ -179,7 +193,10 @@ def test_order_is_one_of_four(emulator):
 )
 @pytest.mark.parametrize("check", [False, True], ids=["fast", "check"])
 def test_what_would_end_the_process_ends_the_launch(tmp_path, check, body, kind, words):
-    text = f'extern "C" __global__ void k(int *y, int n) {{ {body} }}  extern "C" __global__ void fine(int *y) {{ *y = 5; }}'
+    text = f"""
+    extern "C" __global__ void k(int *y, int n) {{ {body} }}
+    extern "C" __global__ void fine(int *y) {{ *y = 5; }}
+    """
     emulator = Emulator([write_kernel(tmp_path, text)], check=check, time_limit=0.1)
     for _ in range(2):
         with pytest.raises(KernelFault) as caught:

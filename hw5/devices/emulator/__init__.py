@@ -28,7 +28,7 @@ class Emulator:
     sources: paths of the files, each a module of its own; what they include in quotes is found beside them.
     check: examine every access. order: "forward", "reverse", "random", or "warps" (random, a warp at a time), the
     last two from a seed. time_limit: seconds a launch may take, None for no limit (10 s in check mode).
-    order, seed and time_limit can be set again at any time.
+    order, seed and time_limit can be set again at any time. kernels: the Kernel of each name.
 
     Raises InputError where there is no compiler, CompileError with the compiler's lines.
     """
@@ -87,7 +87,8 @@ class Emulator:
         if not host.flags.c_contiguous:
             raise ValueError("a copy needs a C-contiguous array")
         if not self._runtime.holds(address, host.nbytes):
-            raise KernelFault("out-of-bounds", None, f"a copy of {host.nbytes} bytes at {address:#x} is not in one array")
+            sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within one array"
+            raise KernelFault("out-of-bounds", None, sentence)
 
     def launch(self, kernel, grid, block, args, shared=0):
         """Run a kernel over a grid of blocks, with `shared` bytes of dynamic shared memory; it has run on return.

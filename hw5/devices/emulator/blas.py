@@ -15,6 +15,10 @@ class EmulatorRuntime(Emulator):
     _cpu = CpuDevice()
     _recording = None  # the calls recorded so far, in a recording
 
+    def copy(self, address, source, nbytes):
+        """Copy within the device's memory."""
+        ctypes.memmove(address, source, nbytes)
+
     def launch(self, *arguments):
         if self._recording is None:
             return super().launch(*arguments)

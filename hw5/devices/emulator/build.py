@@ -11,28 +11,30 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Mode:
-    """How the runtime and the modules of a mode are compiled."""
+    """How the runtime and the modules of a mode are compiled; gcc has what clang++ does not know."""
 
     name: str
     runtime: tuple[str, ...]
     module: tuple[str, ...]
-    gcc: tuple[str, ...] = ()  # what clang++ does not know
+    gcc: tuple[str, ...]
 
 
 # No -march and no contraction to fused multiply-adds: one source gives the same bits on every machine. (nvcc contracts
-# by default, so a GPU's last bits differ from these in any case. A kernel says fmaf where it wants one.)
-_COMMON = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-ffp-contract=off", "-w", "-fmax-errors=10")
+# by default, so a GPU's last bits differ from these in any case. A kernel says fmaf where it wants one.) Loops without
+# an end are kept, so that they run into the time limit.
+_LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-w", "-fmax-errors=10")
+_COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # g++ would ask at every use of an `extern __shared__` array whether it needs initialisation.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
 
 FAST = Mode("fast", ("-O2",), ("-O2",), _GCC)
-# Little optimisation, so that an access stays on its line; vectors in one piece, so that their alignment can be seen;
-# frame pointers, so that the calls leading to a line can be told; loops without effect kept, so that they can time out.
+# Little optimisation, so that an access stays on its line; frame pointers, so that the calls leading to it are known.
+# Vectors are moved in one piece, so that their alignment can be seen; clang++ cannot be told to, and misses it.
 CHECK = Mode(
     "check",
     ("-O2", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
     ("-O1", "-g", "-fsanitize=thread", "-DHW5_CHECK", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"),
-    (*_GCC, "-fno-tree-sra", "-fno-finite-loops"),
+    (*_GCC, "-fno-tree-sra"),
 )
 
 
@@ -45,7 +47,8 @@ def module_library(source, mode):
     """The compiled module of a .cu file: a path. CompileError names the file as the compiler sees it."""
     compiler = find_compiler()
     flags = (*_COMMON, *mode.module, *(() if compiler.is_clang else mode.gcc))
-    key = digest(compiler, [*with_includes(source), *with_includes(HERE / "cuda.h"), Path(__file__)], flags)
+    ours = [*sorted(HERE.glob("*.h")), HERE / "build.py", HERE / "source.py"]
+    key = digest(compiler, [*with_includes(source), *ours], flags)
     return cached(source.stem, key, lambda library: _compile(compiler, source, flags, library))
 
 
@@ -61,8 +64,9 @@ def _compile(compiler, source, flags, library):
     text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
     declarations = scan(text)
     preprocessed.write_text(text + _epilogue(declarations), encoding="utf-8", errors="surrogateescape")
-    # only C's libraries: the compiler would add libtsan, whose place the emulator takes
-    link = ["-shared", "-nodefaultlibs", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
+    # Only C's libraries: the compiler would add libtsan, whose place the emulator takes. A call of memcpy is for the
+    # module's own (hooks.h), though the C library declares it for all to see.
+    link = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
     compiler.run([*flags, *link], source.parent, str(source))
 
 

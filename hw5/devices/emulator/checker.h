@@ -2,9 +2,10 @@
 //
 // Two accesses of one place race when at least one writes, not both are atomic, and nothing orders them. Order comes
 // from the program alone, never from the schedule that happened to run: from a thread's own sequence, from barriers,
-// from __syncwarp, and from the end of a launch. So a race is found in any order of the threads. Other warp
-// operations pass values but promise no order of memory accesses, on a GPU as here.
+// from __syncwarp, from fences (fences.h), and from the end of a launch. So a race is found in any order of the
+// threads. Other warp operations pass values but promise no order of memory accesses, on a GPU as here.
 #pragma once
+#include "fences.h"
 #include "machine.h"
 
 namespace hw5 {
@@ -35,7 +36,9 @@ class Checker {
     void block_begins() {
         for (int t = 0; t < machine.threads; t++) clock_[t] = launch_time_;
         memset(known_, 0, (size_t)machine.threads * sizeof known_[0]);
+        memset(fenced_at_, 0, sizeof fenced_at_);
         barrier_time_ = launch_time_;
+        fences_.block_begins();
     }
 
     void block_ended() {
@@ -62,6 +65,12 @@ class Checker {
             if (lanes >> lane & 1) joint[lane] = clock_[first + lane];
         for (int lane = 0; lane < warp_size; lane++)
             if (lanes >> lane & 1) memcpy(known_[first + lane], joint, sizeof joint);
+    }
+
+    // __threadfence: what the thread did so far counts for whoever sees its next atomic operation.
+    void fence() {
+        fenced_at_[machine.current] = clock_[machine.current];
+        advance(++clock_[machine.current]);
     }
 
     void access(uintptr_t address, uint64_t size, AccessKind kind, bool aligned, const void *pc, const void *frame) {
@@ -125,9 +134,16 @@ class Checker {
 
         if (cell.write.when < launch_time_ && cell.reads[0].when < launch_time_) touched_++;
         const Access now = {who(), clock_[machine.current], (uint32_t)(module_offset(pc_) - 1)};
+        if (kind == AccessKind::atomic && !shared) pass_fence(address, now);
         if (kind == AccessKind::read) remember(cell.reads, now, shared);
         else if (kind == AccessKind::atomic) remember(cell.atomics, now, shared);
         else cell.write = now, memset(cell.atomics, 0, sizeof cell.atomics + sizeof cell.reads);
+    }
+
+    void pass_fence(uintptr_t address, const Access &now) {
+        fences_.acquire(address, now);
+        const Access fence = {now.who, fenced_at_[machine.current], 0};
+        if (fence.when) fences_.release(address, fence, barrier_time_, known_[machine.current]);
     }
 
     static uint32_t who() { return machine.block_index * max_block_threads + (uint32_t)machine.current; }
@@ -137,7 +153,8 @@ class Checker {
     // Is the past access over, by the rules of the language, for the thread that runs now?
     bool happened_before(const Access &past, bool shared) const {
         if (past.when < launch_time_ || past.who == who()) return true;
-        if (block_of(past.who) != block_of(who())) return shared;  // each block has a shared memory of its own
+        if (block_of(past.who) != block_of(who()))  // each block has a shared memory of its own
+            return shared || fences_.orders(past, who(), launch_time_, barrier_time_);
         if (past.when < barrier_time_) return true;
         return warp_of(past.who) == warp_of(who()) && past.when < known_[machine.current][past.who % warp_size];
     }
@@ -237,6 +254,8 @@ class Checker {
     uint32_t barrier_time_ = 0;  // what is older happened before the block's last barrier
     uint32_t clock_[max_block_threads];
     uint32_t known_[max_block_threads][warp_size];  // the time on each clock of its warp up to which a thread knows all
+    uint32_t fenced_at_[max_block_threads];         // the time of a thread's last fence in this block, or 0
+    Fences fences_;
     uint64_t touched_ = 0;                          // cells
     Region dynamic_ = make_dynamic_region();
     Region *last_ = nullptr;
@@ -247,6 +266,9 @@ class Checker {
     }
 };
 static Checker checker;
+
+// Runtime::fence
+inline void check_fence() { checker.fence(); }
 
 // Runtime::access
 inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,

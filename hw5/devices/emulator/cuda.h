@@ -52,7 +52,7 @@
 
 extern "C" {
 hw5::Link hw5_link = {};
-// Every `extern __shared__` array of the module is another name of this one (module.py writes the aliases).
+// Every `extern __shared__` array of the module is another name of this one (build.py writes the aliases).
 thread_local __attribute__((aligned(256))) unsigned char hw5_dynamic_shared[hw5::max_dynamic_shared];
 }
 

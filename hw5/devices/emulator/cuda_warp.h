@@ -5,8 +5,12 @@
 #define HW5_SITE const char *file = __builtin_FILE(), int line = __builtin_LINE()
 
 static inline void __syncthreads(HW5_SITE) { hw5_link.runtime.barrier(false, {file, line}); }
-static inline int __syncthreads_count(int predicate, HW5_SITE) { return hw5_link.runtime.barrier(predicate != 0, {file, line}); }
-static inline int __syncthreads_or(int predicate, HW5_SITE) { return hw5_link.runtime.barrier(predicate != 0, {file, line}) > 0; }
+static inline int __syncthreads_count(int predicate, HW5_SITE) {
+    return hw5_link.runtime.barrier(predicate != 0, {file, line});
+}
+static inline int __syncthreads_or(int predicate, HW5_SITE) {
+    return hw5_link.runtime.barrier(predicate != 0, {file, line}) > 0;
+}
 static inline int __syncthreads_and(int predicate, HW5_SITE) {
     return hw5_link.runtime.barrier(predicate == 0, {file, line}) == 0;
 }
@@ -68,7 +72,7 @@ HW5_REDUCE(or, unsigned, bit_or)
 HW5_REDUCE(xor, unsigned, bit_xor)
 #undef HW5_REDUCE
 
-static inline void __threadfence() {}
+static inline void __threadfence() { hw5_link.runtime.fence(); }
+static inline void __threadfence_system() { hw5_link.runtime.fence(); }
 static inline void __threadfence_block() {}
-static inline void __threadfence_system() {}
 static inline void __nanosleep(unsigned) {}

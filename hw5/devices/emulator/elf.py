@@ -44,11 +44,10 @@ def variables(library):
 
 
 def _plain(symbol):
-    """The name in the source: the last part of a mangled one (_ZZ3sumIfEvPT_E4tile is `tile`)."""
-    for start in re.finditer(r"(?:^_Z\w*?E|^_ZL|^_ZN)(?=\d)|(?<=[A-Za-z_])(?=\d)", symbol):
-        length = re.match(r"\d+", symbol[start.end() :])
-        name = symbol[start.end() + length.end() :][: int(length.group())]
-        rest = symbol[start.end() + length.end() + len(name) :]
-        if symbol.startswith("_Z") and name.isidentifier() and re.fullmatch(r"E?(_\d+)?", rest):
-            return name
+    """The name in the source: what the last length in a mangled name counts (_ZZ3sumIfEvPT_E4tile is `tile`)."""
+    if symbol.startswith("_Z"):
+        for length in re.finditer(r"\d+", symbol):
+            end = length.end() + int(length.group())
+            if end <= len(symbol) and re.fullmatch(r"E?(_\d+)?", symbol[end:]):
+                return symbol[length.end() : end]
     return symbol

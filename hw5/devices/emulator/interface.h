@@ -37,6 +37,7 @@ struct Runtime {
     int (*lane)();
     // Check mode: a load or a store is about to happen at pc. A load or store of vector size must be aligned to it.
     void (*access)(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc, const void *frame);
+    void (*fence)();
     void (*assertion)(const char *expression, Site site);
     void *(*move)(void *to, const void *from, size_t size);  // C's memmove and memset
     void *(*fill)(void *to, int byte, size_t size);

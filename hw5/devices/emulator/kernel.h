@@ -1,5 +1,5 @@
 // hw5::describe<f>("f") describes a kernel: the signature by which Python packs its arguments, and the function that
-// unpacks them. module.py writes one such line for each kernel at the end of its file.
+// unpacks them. build.py writes one such line for each kernel at the end of its file.
 #pragma once
 
 namespace hw5 {

@@ -11,6 +11,7 @@ class Lines:
     def __init__(self, library, files):
         self._library = library
         self._files = list(files)  # the .cu file first
+        self._folder = self.source.parent
 
     @property
     def source(self):
@@ -21,8 +22,8 @@ class Lines:
         """The user's file that the compiler calls by this name, or None: the compiler's or the emulator's own."""
         parts = Path(reported).parts
         for file in self._files:
-            known = file.relative_to(self.source.parent).parts if file.is_relative_to(self.source.parent) else file.parts
-            if parts[-len(known) :] == known:
+            known = file.relative_to(self._folder) if file.is_relative_to(self._folder) else file
+            if parts[-len(known.parts) :] == known.parts:
                 return file
         return None
 

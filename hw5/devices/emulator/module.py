@@ -59,8 +59,8 @@ class Kernel:
             )
         except struct.error:
             raise self._refusal(
-                f"grid {grid}, block {block} and {shared} bytes of shared memory must be whole numbers from 0 to 2**32 - 1, "
-                "and pointers below 2**64"
+                f"grid {grid}, block {block} and {shared} bytes of shared memory must be whole numbers from 0 to "
+                "2**32 - 1, and pointers below 2**64"
             ) from None
 
     def _convert(self, args):

@@ -45,7 +45,7 @@ inline void on_tick(void *context) {
     if (signal == SIGFPE) fault.kind = FaultKind::arithmetic;
     else if (machine.stacks.in_guard(address)) fault.kind = FaultKind::stack_overflow;
     else fault.kind = FaultKind::out_of_bounds;
-    fault.address = signal == SIGFPE ? 0 : address;
+    fault.address = address;
     fault.party = interrupted_party(interrupted(context));
     fail(fault);
 }

@@ -108,3 +108,34 @@ extern "C" __global__ void weigh(const float4 *x, float *y, unsigned *launched, 
     }
     if (blockIdx.x == 0 && threadIdx.x == 0) *launched = atomicInc(&launches, 1000) + 1;
 }
+
+// The last block to finish adds up the parts of all: __threadfence orders them before the counter.
+__device__ unsigned finished;
+extern "C" __global__ void total_in_one_launch(const float *x, float *parts, float *y, int n) {
+    __shared__ bool last;
+    const int first = blockIdx.x * blockDim.x;
+    const float part = block_reduce<Sum>(first + threadIdx.x < n ? x[first + threadIdx.x] : 0.0f);
+    if (threadIdx.x == 0) {
+        parts[blockIdx.x] = part;
+        __threadfence();
+        last = atomicInc(&finished, gridDim.x - 1) == gridDim.x - 1;
+    }
+    __syncthreads();
+    if (!last) return;
+    const float sum = block_reduce<Sum>(threadIdx.x < gridDim.x ? parts[threadIdx.x] : 0.0f);
+    if (threadIdx.x == 0) *y = sum;
+}
+
+// The same by warps: a lane makes known what the lanes of its warp wrote before __syncwarp.
+__device__ unsigned warps_finished;
+extern "C" __global__ void total_by_warps(const float *x, float *parts, float *y, int n) {
+    const int i = blockIdx.x * 32 + threadIdx.x;
+    parts[i] = i < n ? 2 * x[i] : 0;
+    __syncwarp();
+    if (threadIdx.x > 0) return;
+    __threadfence();
+    if (atomicInc(&warps_finished, gridDim.x - 1) < gridDim.x - 1) return;
+    float sum = 0;
+    for (int j = 0; j < (int)gridDim.x * 32; j++) sum += parts[j];
+    *y = sum;
+}
