@@ -325,7 +325,7 @@ def _grade(contract, device, emulator):
             except KernelFault as fault:
                 return Report(contract.kernel, file, "fault", cases, worst, reason=f"{case}: {fault}")
             if worst > TOLERANCE:
-                reason = f"{kernel.source.name}:{kernel.line}: {case}: {_what_differs(worst)}"
+                reason = f"{kernel.site}: {case}: {_what_differs(worst)}"
                 return Report(contract.kernel, file, "wrong", cases, worst, reason=reason)
     return Report(contract.kernel, file, "right", cases, worst)
 

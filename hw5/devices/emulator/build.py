@@ -76,7 +76,10 @@ def _epilogue(declarations):
         f'asm(".globl {name}\\n.hidden {name}\\n.set {name}, hw5_dynamic_shared\\n");\n'
         for name in declarations.dynamic_arrays
     )
-    kernels = "".join(f'    hw5::describe<{k}>("{k.split("::")[-1]}"),\n' for k in declarations.kernels)
+    kernels = "".join(
+        f'    hw5::describe<{name}>("{name.split("::")[-1]}", {{"{file}", {line}}}),\n'
+        for name, (file, line) in declarations.kernels.items()
+    )
     return f"""
 # 1 "<the emulator's table of kernels>"
 {aliases}

@@ -57,6 +57,7 @@ struct alignas(8) Slot {
 struct Kernel {
     const char *name;
     const char *signature;  // one character a parameter: a format character of Python's struct module
+    Site site;              // where its body begins
     void (*run)(const Slot *arguments);  // the kernel's body, for the thread that is current
 };
 

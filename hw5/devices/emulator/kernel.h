@@ -1,4 +1,4 @@
-// hw5::describe<f>("f") describes a kernel: the signature by which Python packs its arguments, and the function that
+// hw5::describe<f>("f", {"file.cu", 1}) describes a kernel: the signature by which Python packs its arguments, and the function that
 // unpacks them. build.py writes one such line for each kernel at the end of its file.
 #pragma once
 
@@ -40,8 +40,8 @@ template <class... T, void (*kernel)(T...)> struct Unpack<kernel> {
     static HW5_UNCHECKED void run(const Slot *slots) { call(slots, typename UpTo<sizeof...(T)>::indices{}); }
 };
 
-template <auto kernel> constexpr Kernel describe(const char *name) {
-    return {name, Unpack<kernel>::signature, Unpack<kernel>::run};
+template <auto kernel> constexpr Kernel describe(const char *name, Site site) {
+    return {name, Unpack<kernel>::signature, site, Unpack<kernel>::run};
 }
 
 }  // namespace hw5

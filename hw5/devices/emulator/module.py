@@ -37,6 +37,7 @@ class Kernel:
         self.name = entry.name.decode()
         self.source = module.lines.source
         self.signature = entry.signature.decode()
+        self.site = f"{entry.site.file.decode()}:{entry.site.line}"  # file and line of its body
         self.lines = module.lines
         self._handles = (module.handle, address)
         self._types = tuple(_TYPES[code][0] for code in self.signature)

@@ -57,7 +57,7 @@ class Fault(Structure):
 
 
 class KernelEntry(Structure):
-    _fields_ = [("name", c_char_p), ("signature", c_char_p), ("run", c_void_p)]
+    _fields_ = [("name", c_char_p), ("signature", c_char_p), ("site", Site), ("run", c_void_p)]
 
 
 class ModuleTable(Structure):

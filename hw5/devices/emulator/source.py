@@ -26,9 +26,10 @@ _MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Declarations:
-    """What a file declares: kernels by the name to refer to them by, dynamic shared arrays by their symbol."""
+    """What a file declares: kernels by the name to refer to them by, with the file and line of their body; dynamic
+    shared arrays by their symbol."""
 
-    kernels: tuple[str, ...]
+    kernels: dict[str, tuple[str, int]]
     dynamic_arrays: tuple[str, ...]
 
 
@@ -46,14 +47,14 @@ def scan(text):
         if token == "{":
             if _KERNEL in declaration:
                 _check_linkage(declaration, scopes, text, match.start())
-                kernels[_qualified(_function_name(declaration), scopes)] = None
+                kernels[_qualified(_function_name(declaration), scopes)] = place(text, match.start())
             scopes.append(declaration)
         elif token == "}":
             del scopes[-1:]
         elif "extern" in declaration and "thread_local" in declaration and "[" in declaration:
             arrays[_symbol(declaration[declaration.index("[") - 1], scopes)] = None
         declaration = []
-    return Declarations(tuple(kernels), tuple(arrays))
+    return Declarations(kernels, tuple(arrays))
 
 
 def _function_name(declaration):

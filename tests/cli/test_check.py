@@ -1,0 +1,84 @@
+"""hw5 check kernels: our kernels are right, and a folder of a student's is graded kernel by kernel."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from hw5.check import CONTRACTS
+from hw5.cli import main
+from hw5.devices.compiler import find_compiler
+from hw5.devices.kernels import kernel_sources
+from hw5.errors import InputError
+
+try:
+    find_compiler()
+except InputError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+
+def check(*arguments, code):
+    result = CliRunner().invoke(main, ["check", "kernels", *map(str, arguments)])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def reports(*arguments, code):
+    return {report["kernel"]: report for report in json.loads(check(*arguments, "--json", code=code).stdout)}
+
+
+def test_our_kernels_are_right_in_every_order_of_threads():
+    found = reports(code=0)
+    assert list(found) == [contract.kernel for contract in CONTRACTS]
+    for report in found.values():
+        assert report["verdict"] == "right" and report["worst"] <= report["tolerance"]
+        assert report["cases"] >= 4 * 2 * (3 if report["kernel"] == "advance" else 9)  # orders, comfort and not, shapes
+
+
+@pytest.fixture(scope="module")
+def solution(tmp_path_factory):
+    """A folder of kernels of which some are missing, do not compile, are wrong, or have a race."""
+    folder = tmp_path_factory.mktemp("solution")
+    for path in [*kernel_sources(), *kernel_sources()[0].parent.glob("*.cuh")]:
+        shutil.copy(path, folder)
+    change(folder / "argmax.cu", "row < k ? m : 0", "row < k ? m - 1 : 0")
+    change(folder / "gradient_mean.cu", "        __syncthreads();\n", "")
+    change(folder / "sgd_update.cu", "l2 * w[j]", "l2 * u[j]")
+    (folder / "minibatch.cu").unlink()
+    return folder
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_a_solution_is_graded_kernel_by_kernel(solution):
+    found = reports("--kernels", solution, code=1)
+    verdicts = {kernel: report["verdict"] for kernel, report in found.items() if report["verdict"] != "right"}
+    assert verdicts == {
+        "argmax": "wrong",
+        "gradient_mean": "fault",
+        "minibatch_uint8": "missing",
+        "minibatch_float32": "missing",
+        "advance": "missing",
+        "sgd_update": "does not compile",
+    }
+    assert found["argmax"]["reason"].startswith("argmax.cu:23: shape (1, 1), values: normal: the reference has other whole")
+    assert "gradient_mean.cu:2" in found["gradient_mean"]["reason"] and "race" in found["gradient_mean"]["reason"]
+    assert "minibatch.cu is its place" in found["minibatch_uint8"]["reason"]
+    assert "sgd_update.cu" in found["sgd_update"]["reason"] and "'u'" in found["sgd_update"]["reason"].replace("‘", "'").replace("’", "'")
+
+
+def test_the_table_says_the_same(solution):
+    output = check("--kernels", solution, code=1).stdout
+    for words in ("worst error", "softmax_cross_entropy", "of 4", "right", "gradient_mean: fault: "):
+        assert words in output
+
+
+def test_a_folder_without_kernels_is_refused(tmp_path):
+    result = check("--kernels", tmp_path, code=2)
+    assert result.stderr == f"hw5: {tmp_path}: there is no .cu file; name the folder that holds softmax.cu and the others\n"
+    assert "does not exist" in check("--kernels", tmp_path / "none", code=2).stderr
