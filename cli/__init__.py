@@ -11,6 +11,7 @@ VERBS = {
     "eval": "Measure a checkpoint on labelled data.",
     "predict": "Classify new examples with a checkpoint.",
     "check": "Find out whether the kernels are right.",
+    "bench": "Measure how fast the kernels are.",
 }
 
 

@@ -59,12 +59,12 @@ def print_tables(*tables):
         console.print(table)
 
 
-def table(*columns):
-    """An empty table; the first column is text, the others are numbers."""
+def table(*columns, numbers=True):
+    """An empty table; the columns after the first are numbers, or not."""
     from rich import box
     from rich.table import Table
 
     empty = Table(*columns, box=box.SIMPLE)
     for column in empty.columns[1:]:
-        column.justify = "right"
+        column.justify = "right" if numbers else "left"
     return empty

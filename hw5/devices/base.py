@@ -87,6 +87,17 @@ class Device(ABC):
     def download(self, array) -> np.ndarray:
         """Wait for the device; return a host copy of an array."""
 
+    @abstractmethod
+    def copy(self, array, source):
+        """Copy an array's values into another of the same shape and type."""
+
+    @abstractmethod
+    def synchronize(self):
+        """Wait until all work has been done."""
+
+    def record(self, work):
+        """What work() asks of the device, recorded without being done: a function that does it. None where it cannot."""
+
     def place(self, X, y, mean, scale) -> ResidentData:
         """Bring a data set to the device: X (N, d) uint8 or float32, y (N,) integers, mean and scale (d,)."""
         kind = None if X.dtype == np.uint8 else self.dtype

@@ -39,6 +39,12 @@ class CpuDevice(Device):
     def download(self, array):
         return array.copy()
 
+    def copy(self, array, source):
+        array[...] = source
+
+    def synchronize(self):
+        """Nothing to wait for: an operation is done when it returns."""
+
     def place(self, X, y, mean, scale):
         """The data already is where it is needed: X is shared, not copied."""
         return ResidentData(X, y.astype(self.index_dtype), mean.astype(self.dtype), scale.astype(self.dtype))

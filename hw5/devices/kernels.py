@@ -35,6 +35,12 @@ class Runtime(Protocol):
     def read(self, address: int, host: np.ndarray) -> None:
         """Wait for the work before it, and copy from the device into a C-contiguous host array."""
 
+    def copy(self, address: int, source: int, nbytes: int) -> None:
+        """Copy within the device's memory."""
+
+    def synchronize(self) -> None:
+        """Wait for all work."""
+
     def launch(self, kernel: str, grid, block, args, shared=0) -> None:
         """Start a kernel; args are NumPy scalars of the kernel's types, and addresses as int."""
 
@@ -94,7 +100,7 @@ class KernelDevice(Device):
 
     def empty(self, shape, dtype=None):
         array = DeviceArray(None, 0, shape, dtype or self.dtype)
-        array.memory = self.runtime.allocate(max(array.nbytes, 1))
+        array.memory = self.runtime.allocate(max(array.nbytes, 1), f"{array.dtype} {array.shape}")
         array.address = int(array.memory)
         return array
 
@@ -105,6 +111,15 @@ class KernelDevice(Device):
         host = np.empty(array.shape, array.dtype)
         self.runtime.read(array.address, host)
         return host
+
+    def copy(self, array, source):
+        self.runtime.copy(array.address, source.address, source.nbytes)
+
+    def synchronize(self):
+        self.runtime.synchronize()
+
+    def record(self, work):
+        return self.runtime.record(work)
 
     # -- one minibatch
 
@@ -179,7 +194,7 @@ class KernelDevice(Device):
             # The first step runs as it is: it makes all buffers, which cannot be done in a recording
             super().train(network, data, order[:batch_size], batch_size, rates, tally)
             order = order[batch_size:]
-            self._replay = self.runtime.record(lambda: self._recorded_steps(*arguments))
+            self._replay = self.record(lambda: self._recorded_steps(*arguments))
             self._recorded = (arguments, network.workspace(batch_size))
         replays = len(order) // (STEPS_IN_A_RECORDING * batch_size)
         if self._replay and replays:

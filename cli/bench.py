@@ -1,0 +1,38 @@
+"""hw5 bench"""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from hw5.bench import bench_kernels, copy_ceiling
+from hw5.cli import options
+from hw5.cli.display import print_tables, table
+from hw5.devices import open_device
+
+
+@click.group("bench")
+def command():
+    """Measure speed."""
+
+
+@command.command("kernels")
+@options.device
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every single measurement.")
+def kernels(device_name, as_json):
+    """Time every kernel, and compare the bytes that it moves a second with what a plain copy moves.
+
+    Kernels follow each other without a pause; the time is the median of seven measurements, and beside it their range.
+    """
+    device = open_device(device_name)
+    ceiling, timings = copy_ceiling(device), list(bench_kernels(device))
+    if as_json:
+        click.echo(json.dumps({"device": device.name, "copy": ceiling, "kernels": [asdict(timing) for timing in timings]}))
+        return
+    listing = table("kernel", "shape", "time in us", "from", "to", "GB/s", "of a copy")
+    for timing in timings:
+        microseconds = (f"{1e6 * seconds:,.1f}" for seconds in (timing.median, min(timing.seconds), max(timing.seconds)))
+        speed = timing.bytes_per_second
+        listing.add_row(timing.kernel, "{} x {}".format(*timing.shape), *microseconds, f"{speed / 1e9:,.1f}", f"{speed / ceiling:.0%}")
+    print_tables(listing)
+    click.echo(f"{device.name}: a copy moves {ceiling / 1e9:,.1f} GB/s, read and written")

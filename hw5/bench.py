@@ -1,0 +1,110 @@
+"""How fast a device's kernels are, measured against what its memory can do at best.
+
+A kernel here does little arithmetic, so it is as fast as it moves its data: the figure to watch is the number of bytes
+that it must move (stated at the head of its .cu file) over its time, as a share of what a plain copy reaches.
+"""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from hw5.devices.base import ResidentData, Tally
+
+SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
+SECONDS = 0.05  # of back-to-back work in one measurement
+REPEATS = 7
+COPY_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call, one for each of several measurements, and the bytes that a call must move."""
+
+    kernel: str
+    shape: tuple[int, int]
+    seconds: list[float]
+    nbytes: int
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds)
+
+    @property
+    def bytes_per_second(self):
+        return self.nbytes / self.median
+
+
+# kernel: (bytes moved at shape (k, m), the call to time)
+_OPERATIONS: dict[str, tuple[Callable, Callable]] = {
+    "softmax": (lambda k, m: 8 * k * m, lambda a: a.device.softmax(a.Z, a.b)),
+    "softmax_cross_entropy": (lambda k, m: 8 * k * m, lambda a: a.device.softmax_cross_entropy(a.Z, a.b, a.y, a.tally)),
+    "argmax": (lambda k, m: 4 * k * m + 4 * k, lambda a: a.device.argmax(a.Z, a.b, a.y_out)),
+    "relu_forward": (lambda k, m: 8 * k * m + 4 * m, lambda a: a.device.activate("relu", a.Z, a.b)),
+    "relu_gradient": (lambda k, m: 12 * k * m, lambda a: a.device.activation_gradient("relu", a.Z, a.X)),
+    "gradient_mean": (lambda k, m: 4 * k * m + 4 * m, lambda a: a.device.gradient_mean(a.Z, a.b)),
+    "minibatch_uint8": (lambda k, m: 5 * k * m + 12 * k, lambda a: a.device.minibatch(a.bytes, a.order, 0, a.Z, a.y_out)),
+    "minibatch_float32": (lambda k, m: 8 * k * m + 12 * k, lambda a: a.device.minibatch(a.floats, a.order, 0, a.Z, a.y_out)),
+    "sgd_update": (lambda k, m: 16 * k * m, lambda a: a.device.sgd_update(a.Z, a.X, 1e-6)),
+}
+
+
+class _Arrays:
+    """What the operations work on, at one shape."""
+
+    def __init__(self, device, k, m):
+        rng = np.random.default_rng(0)
+        self.device = device
+        self.Z, self.X = (device.upload(rng.random((k, m), np.float32)) for _ in range(2))
+        self.b = device.upload(np.zeros(m, np.float32))
+        labels = rng.integers(0, m, k)
+        self.y, self.y_out = (device.upload(labels, device.index_dtype) for _ in range(2))
+        self.order = device.upload(rng.permutation(k), device.index_dtype)
+        self.tally = Tally(device, k)
+        unit = device.upload(np.ones(m, np.float32))
+        self.floats = ResidentData(self.X, self.y, self.b, unit)
+        pixels = rng.integers(0, 256, (k, m), dtype=np.uint8)
+        self.bytes = ResidentData(device.upload(pixels), self.y, self.b, unit)
+
+
+def copy_ceiling(device):
+    """Bytes a second, read and written, that a copy within the device's memory moves at best."""
+    source, target = (device.upload(np.zeros(COPY_BYTES // 8, np.float32)) for _ in range(2))
+    return COPY_BYTES / min(_seconds(device, lambda: device.copy(target, source)))
+
+
+def bench_kernels(device, shapes=None):
+    """Yield a Timing of every kernel at every shape, by default those of SHAPES."""
+    for k, m in shapes or SHAPES:
+        arrays = _Arrays(device, k, m)
+        for kernel, (nbytes, call) in _OPERATIONS.items():
+            yield Timing(kernel, (k, m), _seconds(device, lambda: call(arrays)), nbytes(k, m))
+
+
+def _seconds(device, call):
+    """Seconds a call: the mean over calls back to back, measured several times."""
+    call()
+    calls = 1
+    while (elapsed := _elapsed(device, repeated := _repeated(device, call, calls))) < SECONDS:
+        calls = max(2 * calls, round(calls * SECONDS / elapsed))
+    return [_elapsed(device, repeated) / calls for _ in range(REPEATS)]
+
+
+def _repeated(device, call, calls):
+    """A function that makes so many calls, from a recording where the device can: then Python's time is not measured."""
+
+    def work():
+        for _ in range(calls):
+            call()
+
+    return device.record(work) or work
+
+
+def _elapsed(device, work):
+    device.synchronize()
+    began = perf_counter()
+    work()
+    device.synchronize()
+    return perf_counter() - began
