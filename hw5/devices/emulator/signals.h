@@ -31,10 +31,14 @@ inline Party interrupted_party(Interrupted at) {
     return current_party(in_module ? (const char *)at.pc + 1 : nullptr, at.frame);
 }
 
-// A thread is abandoned only inside the kernel's own code, never inside the C library, which may hold a lock. Elsewhere
-// the next tick of the timer may find a better moment, and the runtime looks at time_is_up by itself.
+// The first tick after the time limit leaves the report to the runtime, which looks at time_is_up whenever the kernel
+// waits or, in check mode, touches memory, and then knows the line. A loop that does neither is stopped by a later tick:
+// only inside the kernel's own code, never inside the C library, which may hold a lock.
 inline void on_tick(void *context) {
-    machine.time_is_up = 1;
+    if (!machine.time_is_up) {
+        machine.time_is_up = 1;
+        return;
+    }
     const Interrupted at = interrupted(context);
     if (machine.module->holds((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
 }
