@@ -12,6 +12,7 @@ VERBS = {
     "predict": "Classify new examples with a checkpoint.",
     "check": "Find out whether the kernels are right.",
     "bench": "Measure how fast the kernels are.",
+    "doctor": "Tell which devices can be used, and what is missing.",
 }
 
 

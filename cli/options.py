@@ -4,7 +4,7 @@ import math
 
 import click
 
-from hw5.devices import DEVICES
+from hw5.devices import DEVICES, PRECISIONS
 
 
 class Number(click.FloatRange):
@@ -36,6 +36,10 @@ class Sizes(click.ParamType):
 
 device = click.option(
     "--device", "device_name", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
+)
+
+precision = click.option(
+    "--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help="Of matrix products on a GPU."
 )
 
 _SOURCES = (

@@ -40,10 +40,11 @@ _RATE, _FRACTION = Number(min=0), Number(min=0, max=1, max_open=True)
 @click.option("--holdout", type=_FRACTION, default=_DEFAULT.holdout, show_default=True, help="Fraction to test on, of data without a test part.")
 @click.option("--seed", type=click.IntRange(min=0), default=_DEFAULT.seed, show_default=True, help="Of initial weights, shuffling and held-out examples.")
 @options.device
+@options.precision
 @click.option("--out", type=click.Path(), help="Save the trained model here, as an .npz checkpoint.")
 @click.option("--log", type=click.Path(), help="Append one JSON line an epoch to this file.")
 @click.option("--plot", type=click.Path(), help="Draw loss and accuracy into this PNG file.")
-def command(model, hidden, data, test, label_column, data_dir, device_name, out, log, plot, **settings):
+def command(model, hidden, data, test, label_column, data_dir, device_name, precision, out, log, plot, **settings):
     """Train a classifier and save it as a checkpoint.
 
     \b
@@ -57,7 +58,7 @@ def command(model, hidden, data, test, label_column, data_dir, device_name, out,
     _check_outputs(out, log, plot)
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir)
     run = Run(
-        open_device(device_name), dataset, settings, DataSource(dataset.source, test, label_column, len(dataset.train.y))
+        open_device(device_name, precision), dataset, settings, DataSource(dataset.source, test, label_column, len(dataset.train.y))
     )
     click.echo(_headline(run))
     with _interruptible() as interrupted:

@@ -78,32 +78,44 @@ def train(network, data, rows, settings, validate=None) -> Iterator[Progress]:
     device = network.device
     order = device.empty(rows.shape, device.index_dtype)
     tally = Tally(device, min(settings.batch_size, len(rows)))
+    pace = _Pace(min(settings.batch_size, len(rows)))
     for epoch in range(1, settings.epochs + 1):
         device.assign(order, epoch_order(rows, settings.seed, epoch))
         tally.reset()
-        for progress in _train_epoch(network, data, order, tally, settings, epoch):
+        for progress in _train_epoch(network, data, order, tally, pace, settings.rates(epoch), epoch):
             if progress.epoch_ends and validate:
                 loss, accuracy = validate()
                 progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
             yield progress
 
 
-def _train_epoch(network, data, order, tally, settings, epoch):
-    n, rates = len(order), settings.rates(epoch)
-    k = min(settings.batch_size, n)
-    done, seconds = 0, 0.0
+class _Pace:
+    """How many examples to train on until the next report: whole minibatches, as many as the speed so far allows.
+
+    A device whose epochs are shorter than the time between two reports trains whole epochs without being waited for.
+    """
+
+    def __init__(self, batch_size):
+        self.batch_size, self.examples = batch_size, 8 * batch_size
+
+    def saw(self, examples, seconds):
+        minibatches = examples / seconds * _SECONDS_BETWEEN_REPORTS / self.batch_size
+        self.examples = max(1, round(minibatches)) * self.batch_size
+
+
+def _train_epoch(network, data, order, tally, pace, rates, epoch):
+    n, done, seconds = len(order), 0, 0.0
     while done < n:
-        # Stretches of whole minibatches, at the speed seen so far about as long as the time between two reports
-        minibatches = done / seconds * _SECONDS_BETWEEN_REPORTS / k if done else 8
-        stop = min(n, done + max(1, round(minibatches)) * k)
+        stop = min(n, done + pace.examples)
         began = perf_counter()
         with np.errstate(all="ignore"):  # a diverging step shows in its loss
-            network.device.train(network, data, order[done:stop], k, rates, tally)
+            network.device.train(network, data, order[done:stop], pace.batch_size, rates, tally)
         loss, hits = tally.read()
-        seconds += perf_counter() - began
-        done = stop
+        elapsed = perf_counter() - began
+        pace.saw(stop - done, elapsed)
+        done, seconds = stop, seconds + elapsed
         if not math.isfinite(loss):
-            raise RunError(_diverged(epoch, settings))
+            raise RunError(_diverged(epoch, rates))
         yield Progress(epoch, done, n, loss / done, hits / done, seconds)
 
 
@@ -112,8 +124,8 @@ def epoch_order(rows, seed, epoch):
     return np.random.default_rng((seed, _ORDER, epoch)).permutation(rows)
 
 
-def _diverged(epoch, settings):
-    advice = f"a smaller --lr (it was {settings.lr:g})"
-    if settings.momentum:
-        advice += f" or --momentum (it was {settings.momentum:g})"
+def _diverged(epoch, rates):
+    advice = f"a smaller --lr (it was {rates.eta:g})"
+    if rates.momentum:
+        advice += f" or --momentum (it was {rates.momentum:g})"
     return f"training diverged in epoch {epoch}: the loss is no longer finite; try {advice}"

@@ -1,26 +1,47 @@
 """Where a network is trained: open_device gives the Device for a name.
 
-cpu is NumPy. emulator runs the CUDA kernels of hw5/kernels on the CPU: slower, and with the same results as a GPU.
+cpu is NumPy. cuda runs the CUDA kernels of hw5/kernels on a GPU; emulator runs the same kernels on the CPU.
 """
 
+from hw5.errors import InputError
 
-def _cpu():
+
+def _cpu(_):
     from hw5.devices.cpu import CpuDevice
 
     return CpuDevice()
 
 
-def _emulator():
+def _cuda(precision):
+    from hw5.devices.kernels import KernelDevice, kernel_sources
+    from hw5.devices.pycuda import PyCudaRuntime
+
+    runtime = PyCudaRuntime(kernel_sources(), precision)
+    return KernelDevice("cuda", runtime, most_resident_bytes=runtime.free_bytes() // 10 * 8)
+
+
+def _emulator(_):
     from hw5.devices.emulator.blas import EmulatorRuntime
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
     return KernelDevice("emulator", EmulatorRuntime(kernel_sources()))
 
 
-_OPEN = {"auto": _cpu, "cpu": _cpu, "emulator": _emulator}
-DEVICES = tuple(_OPEN)
+_OPEN = {"cpu": _cpu, "cuda": _cuda, "emulator": _emulator}
+DEVICES = ("auto", *_OPEN)
+PRECISIONS = ("fp32", "tf32")
 
 
-def open_device(name="auto"):
-    """The Device called name; "auto" is the fastest that this machine has. Raises InputError where it cannot be had."""
-    return _OPEN[name]()
+def open_device(name="auto", precision="fp32"):
+    """The Device called name; "auto" is cuda where hw5 doctor finds it whole, else cpu.
+
+    precision: "fp32", or on cuda "tf32", for faster products whose factors are rounded to 11 significant bits.
+    Raises InputError where the device cannot be had.
+    """
+    if name == "auto":
+        from hw5.doctor import broken_link
+
+        name = "cpu" if broken_link("cuda") else "cuda"
+    if precision != "fp32" and name != "cuda":
+        raise InputError(f"--precision {precision} is for cuda alone, and this is {name}; leave it out")
+    return _OPEN[name](precision)

@@ -126,10 +126,10 @@ def _processor():
     return b"\n".join(sorted({line for line in lines if line.startswith((b"model name", b"flags", b"Features"))}))
 
 
-def cached(name, key, build):
-    """The library of this name and key from the cache; if it is not there, build(path) makes it at a path."""
+def cached(name, key, build, suffix=".so"):
+    """The file of this name and key from the cache; if it is not there, build(path) makes it at a path."""
     folder = cache_folder()
-    library = folder / f"{name}-{key}.so"
+    library = folder / f"{name}-{key}{suffix}"
     try:
         os.utime(library)  # it is in use: see _remove_unused
         return library
@@ -144,7 +144,7 @@ def cached(name, key, build):
 
 
 def _remove_unused(folder):
-    for library in folder.glob("*.so"):
+    for library in (*folder.glob("*.so"), *folder.glob("*.cubin")):
         try:
             if library.stat().st_mtime < time.time() - KEEP_UNUSED:
                 library.unlink()

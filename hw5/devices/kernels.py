@@ -1,6 +1,6 @@
 """The Device that launches our kernels. Every grid, block and shared memory size is chosen here, and only here.
 
-It drives a Runtime: the emulator on a CPU. The contract of each kernel is at the head of its .cu file.
+It drives a Runtime, of which there is one a machine: PyCUDA on a GPU, the emulator on a CPU. The contract of each kernel is at the head of its .cu file.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hw5.devices.base import Device
+from hw5.devices.streaming import StreamedData
 
 THREADS = 256  # in a block: enough to hide latency, few enough for several blocks a multiprocessor
 STEPS_IN_A_RECORDING = 16
@@ -90,8 +91,8 @@ class KernelDevice(Device):
     dtype = np.dtype(np.float32)
     index_dtype = np.dtype(np.int32)
 
-    def __init__(self, name, runtime: Runtime):
-        self.name, self.runtime = name, runtime
+    def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf):
+        self.name, self.runtime, self.most_resident_bytes = name, runtime, most_resident_bytes
         self._partial_sums = None
         self._first = self.upload(np.zeros(1, np.int32))  # where in the order the minibatches begin
         self._replay, self._recorded = None, None  # the recording, and what it was made of
@@ -123,8 +124,17 @@ class KernelDevice(Device):
 
     # -- one minibatch
 
+    def place(self, X, y, mean, scale):
+        """On the device if there is room for X, else on the host, from where it comes over piece by piece."""
+        if X.nbytes > self.most_resident_bytes:
+            return StreamedData(self, X, y, mean, scale, self.most_resident_bytes // 4)
+        return super().place(X, y, mean, scale)
+
     def minibatch(self, data, order, start, X, y):
         k, d = X.shape
+        if isinstance(data, StreamedData):
+            ((data, order),) = data.pieces(self.download(order[start : start + k]), k)
+            start = 0
         columns = _power_of_two(_packs(d), most=THREADS)
         rows = THREADS // columns
         arrays = (data.X, data.y, data.mean, data.scale, order, self._first, start, X, y)
@@ -189,10 +199,15 @@ class KernelDevice(Device):
 
     def train(self, network, data, order, batch_size, rates, tally):
         """Several steps recorded once and replayed down the order, where the runtime can; the others one by one."""
+        if isinstance(data, StreamedData):
+            for piece, its_order in data.pieces(self.download(order), batch_size):
+                self.train(network, piece, its_order, batch_size, rates, tally)
+            return
         arguments = (network, data, order.memory, batch_size, rates, tally)
         if len(order) >= batch_size and self._recorded != (arguments, network.workspace(batch_size)):
-            # The first step runs as it is: it makes all buffers, which cannot be done in a recording
+            # The first step runs as it is: it makes all buffers and loads all kernels, which a recording cannot do
             super().train(network, data, order[:batch_size], batch_size, rates, tally)
+            self.advance(self._first, 0)
             order = order[batch_size:]
             self._replay = self.record(lambda: self._recorded_steps(*arguments))
             self._recorded = (arguments, network.workspace(batch_size))

@@ -14,13 +14,13 @@ def _open(name):
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session", params=["cpu", "emulator"])
+@pytest.fixture(scope="session", params=["cpu", "emulator", "cuda"])
 def device(request):
     """A device by name, float32."""
     return _open(request.param)
 
 
-@pytest.fixture(scope="session", params=["emulator"])
+@pytest.fixture(scope="session", params=["emulator", "cuda"])
 def other(request):
     """A device other than the NumPy reference."""
     return _open(request.param)

@@ -4,6 +4,7 @@ Steps are compared, not trajectories: rounding errors of 1e-7 grow from step to 
 1e-2 apart in their weights after an epoch of MNIST.
 """
 
+import math
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from hw5.activations import ACTIVATIONS
 from hw5.datasets import load
 from hw5.devices.base import Device, Rates, Tally
+from hw5.devices.kernels import KernelDevice
+from hw5.devices.streaming import StreamedData
 from hw5.network import Network, initial_parameters
 from hw5.preprocessing import Standardisation, partition
 from hw5.training import Settings, train
@@ -61,6 +64,25 @@ def test_recorded_steps_are_the_same_to_the_bit(other):
                 train = other.train if stretches else partial(Device.train, other)
                 train(network, data, order[start:stop], k, rates, tally)
         results.append((tally.read(), [array.tobytes() for array in sum(network.parameters(), ())]))
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_streamed_data_give_the_same_bits_as_resident_data(other, dtype):
+    """With room for so little that an epoch takes many pieces; training and evaluation."""
+    n, k = 230, 8
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.integers(0, 3, n)
+    device = KernelDevice(other.name, other.runtime)
+    results = []
+    for most_resident_bytes in (math.inf, X[:120].nbytes, X[:2].nbytes):
+        device.most_resident_bytes = most_resident_bytes
+        data = device.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
+        assert isinstance(data, StreamedData) == (most_resident_bytes < X.nbytes)
+        network, tally = Network(device, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(device, k)
+        device.train(network, data, device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
+        loss, accuracy, classes = network.evaluate(data, np.arange(0, n, 3), chunk=16)
+        results.append((tally.read(), loss, accuracy, classes.tobytes(), network.parameters()[0][0].tobytes()))
     assert results[0] == results[1] == results[2]
 
 

@@ -11,7 +11,8 @@ class Memory:
         self._address = runtime.allocate(nbytes, name.encode())
         if self._address is None:
             raise MemoryError(f"no {nbytes} bytes for the device array '{name}'")
-        weakref.finalize(self, runtime.release, self._address)
+        # not at exit, when others may still use what would be freed
+        weakref.finalize(self, runtime.release, self._address).atexit = False
 
     def __index__(self):
         return self._address

@@ -1,0 +1,249 @@
+"""Seconds for an epoch of training: hw5 against PyTorch and JAX on the same GPU, in one process, in turns.
+
+    python benchmarks/gpu_training.py [--device cuda|cpu] [--repeats 7] [--models linear,128,1024] [--batch-sizes 32,...]
+
+Every contender trains softmax classifiers of 784 inputs and 10 classes by plain SGD on the same 60,000 examples, which
+lie on the device (for the others as float32, already standardised; for hw5 as bytes), with a new permutation each
+epoch, in whole minibatches. Contenders that are not installed are left out. All warm up for two epochs, then take
+turns; the result is printed, and added to benchmarks/results/gpu_training.jsonl with versions, GPU and commit. The
+losses of the last epoch are recorded too: all must have learned the same. On the CPU, hw5 runs its NumPy device, and
+nothing can be concluded about a GPU.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import statistics
+import subprocess
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the GPU's memory
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results" / "gpu_training.jsonl"
+ETA, EXAMPLES, INPUTS, CLASSES = 0.03, 60000, 784, 10
+
+
+def learnable_examples():
+    """Bytes whose class a linear classifier finds in part, so that a contender that does not learn is found out."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (EXAMPLES, INPUTS), dtype=np.uint8)
+    scores = (X[:, :100].astype(np.float32) - 127.5) @ rng.normal(size=(100, CLASSES))
+    return X, scores.argmax(axis=1)
+
+
+MEAN, SCALE = 127.5, 1 / 73.9
+
+
+def hw5(device, sizes, k, X, y, seed=0):
+    from hw5.devices import open_device
+    from hw5.devices.base import Rates, Tally
+    from hw5.network import Network, initial_parameters
+
+    device = open_device(device)
+    constant = np.full(INPUTS, 1, np.float32)
+    data = device.place(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
+    network, tally = Network(device, initial_parameters(sizes, "relu", seed)), Tally(device, k)
+    order, rng = device.empty((len(y),), device.index_dtype), np.random.default_rng(0)
+
+    def epoch():
+        device.assign(order, rng.permutation(len(y)))
+        tally.reset()
+        device.train(network, data, order, k, Rates(ETA), tally)
+        return tally.read()[0] / len(y)
+
+    return epoch
+
+
+def _torch_parts(device, sizes, X, y):
+    import torch
+
+    layers = []
+    for d, m in zip(sizes, sizes[1:]):
+        layers += [torch.nn.Linear(d, m), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1]).to(device)
+    optimiser = torch.optim.SGD(model.parameters(), lr=ETA, fused=True)
+    X = (torch.from_numpy(X).to(device).float() - MEAN) * SCALE
+    return torch, model, optimiser, X, torch.from_numpy(y).to(device)
+
+
+def torch_eager(device, sizes, k, X, y, compiled=False):
+    torch, model, optimiser, X, y = _torch_parts(device, sizes, X, y)
+    loss_of = torch.nn.functional.cross_entropy
+    total = torch.zeros((), device=device)
+
+    def step(rows):
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(model(X[rows]), y[rows])
+        loss.backward()
+        optimiser.step()
+        return loss.detach()
+
+    step = torch.compile(step) if compiled else step
+
+    def epoch():
+        total.zero_()
+        for rows in torch.randperm(len(y), device=device).split(k):
+            total.add_(step(rows))
+        return float(total) * k / len(y)
+
+    return epoch
+
+
+def torch_compile(device, sizes, k, X, y):
+    return torch_eager(device, sizes, k, X, y, compiled=True)
+
+
+def torch_graph(device, sizes, k, X, y):
+    """The whole step captured into a CUDA graph; its rows are copied into a fixed place before each replay."""
+    if device != "cuda":
+        raise ImportError("CUDA graphs need a GPU")
+    torch, model, optimiser, X, y = _torch_parts(device, sizes, X, y)
+    loss_of = torch.nn.functional.cross_entropy
+    total, rows = torch.zeros((), device=device), torch.arange(k, device=device)
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_of(model(X[rows]), y[rows])
+        loss.backward()
+        optimiser.step()
+        total.add_(loss.detach())
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # as PyTorch's notes on graphs ask: warm up on a side stream
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+
+    def epoch():
+        total.zero_()
+        for chosen in torch.randperm(len(y), device=device).split(k):
+            rows.copy_(chosen)
+            graph.replay()
+        return float(total) * k / len(y)
+
+    return epoch
+
+
+def jax_scan(device, sizes, k, X, y):
+    """The epoch as one compiled program: a scan over the minibatches."""
+    import jax
+    import jax.numpy as jnp
+
+    rng = np.random.default_rng(0)
+    with jax.default_device(jax.devices("gpu" if device == "cuda" else "cpu")[0]):
+        weights = [
+            (jnp.asarray(rng.normal(size=(d, m)) * (2 / d) ** 0.5, jnp.float32), jnp.zeros(m))
+            for d, m in zip(sizes, sizes[1:])
+        ]
+        X, y = (jnp.asarray(X, jnp.float32) - MEAN) * SCALE, jnp.asarray(y, jnp.int32)
+        key = jax.random.key(0)
+
+        def loss_of(weights, rows):
+            x = X[rows]
+            for W, b in weights[:-1]:
+                x = jax.nn.relu(x @ W + b)
+            W, b = weights[-1]
+            return -jnp.take_along_axis(jax.nn.log_softmax(x @ W + b), y[rows][:, None], axis=1).mean()
+
+        def step(weights, rows):
+            loss, gradients = jax.value_and_grad(loss_of)(weights, rows)
+            return jax.tree.map(lambda w, g: w - ETA * g, weights, gradients), loss
+
+        @jax.jit
+        def train(weights, key):
+            rows = jax.random.permutation(key, len(y)).reshape(-1, k)
+            weights, losses = jax.lax.scan(step, weights, rows)
+            return weights, losses.mean()
+
+    state = [weights, key]
+
+    def epoch():
+        state[1], this = jax.random.split(state[1])
+        state[0], loss = train(state[0], this)
+        return float(loss)
+
+    return epoch
+
+
+CONTENDERS = {
+    "hw5": hw5,
+    "PyTorch eager": torch_eager,
+    "torch.compile": torch_compile,
+    "PyTorch graph": torch_graph,
+    "JAX jit+scan": jax_scan,
+}
+
+
+def measure(device, sizes, k, repeats):
+    """{contender: (seconds of every epoch, loss of the last)}; a contender's epoch ends with reading its loss."""
+    X, y = learnable_examples()
+    whole = len(y) // k * k
+    epochs, results = {}, {}
+    for name, contender in CONTENDERS.items():
+        with suppress(ImportError):
+            epochs[name] = contender(device, sizes, k, X[:whole], y[:whole])
+    for epoch in epochs.values():
+        epoch(), epoch()
+    for _ in range(repeats):
+        for name, epoch in epochs.items():
+            began = perf_counter()
+            loss = epoch()
+            results.setdefault(name, ([], []))[0].append(perf_counter() - began)
+            results[name][1].append(loss)
+    return results
+
+
+def gpu():
+    with suppress(OSError):
+        query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        return subprocess.run(query, capture_output=True, text=True).stdout.strip()
+    return "none"
+
+
+def versions():
+    found = {}
+    for package in ("numpy", "torch", "jax", "pycuda", "cuda-bindings", "scikit-cuda"):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def numbers(text):
+    return [int(number) for number in text.split(",")]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--models", type=lambda text: text.split(","), default=["linear", "128", "1024"])
+    parser.add_argument("--batch-sizes", type=numbers, default=[32, 128, 512, 4096])
+    options = parser.parse_args()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    header = {"date": date.today().isoformat(), "commit": commit, "gpu": gpu(), "device": options.device, "versions": versions()}
+    RESULTS.parent.mkdir(exist_ok=True)
+    for model in options.models:
+        sizes = (INPUTS, CLASSES) if model == "linear" else (INPUTS, int(model), CLASSES)
+        for k in options.batch_sizes:
+            results = measure(options.device, sizes, k, options.repeats)
+            print(f"{'-'.join(map(str, sizes))}, minibatch {k}: milliseconds an epoch, median (from - to), loss")
+            for name, (seconds, losses) in results.items():
+                low, middle, high = (1e3 * f(seconds) for f in (min, statistics.median, max))
+                print(f"    {name:14} {middle:9.2f} ({low:.2f} - {high:.2f})  {losses[-1]:.4f}", flush=True)
+            with RESULTS.open("a") as file:
+                cell = {"sizes": sizes, "batch_size": k, "results": {n: {"seconds": s, "losses": l} for n, (s, l) in results.items()}}
+                file.write(json.dumps(header | cell) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""hw5 doctor"""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from hw5.cli.display import print_tables, table
+from hw5.doctor import CHAINS, examine
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json):
+    """Tell device by device whether it can be used, and if not which link is broken and what mends it."""
+    findings = {device: list(examine(device)) for device in CHAINS}
+    if as_json:
+        click.echo(json.dumps({device: [asdict(finding) for finding in chain] for device, chain in findings.items()}))
+        return
+    listing = table("device", "needs", "", "found", numbers=False)
+    for device, chain in findings.items():
+        for finding in chain:
+            listing.add_row(device, finding.link, "ok" if finding.is_whole else "broken", finding.text)
+            device = ""
+        listing.add_section()
+    print_tables(listing)
+    for device, chain in findings.items():
+        broken = next((finding for finding in chain if not finding.is_whole), None)
+        click.echo(f"{device}: {f'not usable: {broken.link}: {broken.text}' if broken else 'usable'}")

@@ -1,0 +1,8 @@
+"""scikit-cuda 0.5.3 reduced to the obstacles in the way of importing its cublas module."""
+
+try:
+    __import__("pkg_resources").declare_namespace(__name__)
+except ImportError:
+    pass
+
+from .version import __version__

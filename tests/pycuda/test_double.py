@@ -1,0 +1,166 @@
+"""What the double refuses: each mistake here would pass unseen, or fail only now and then, on a GPU or
+without one.
+"""
+
+import ctypes
+import importlib
+
+import numpy as np
+import pytest
+
+from hw5.devices.kernels import kernel_sources
+
+
+class Cuda:
+    """The double's modules, with a stream, a function and memory for ten floats; a finished launch and a
+    product.
+    """
+
+    def __init__(self, gpu):
+        self.gpu = gpu
+        self.driver, self.blas = (
+            importlib.import_module("pycuda.driver"),
+            importlib.import_module("skcuda.cublas"),
+        )
+        self.graphs = importlib.import_module("cuda.bindings.driver")
+        self.Misuse = importlib.import_module("simulated_gpu").Misuse
+        self.driver.init()
+        self.context = self.driver.Device(0).retain_primary_context()
+        self.context.push()
+        self.stream, self.other = self.driver.Stream(1), self.driver.Stream(1)
+        self.memory = self.driver.mem_alloc(512)
+        self.pinned = self.driver.pagelocked_empty(10, np.float32)
+        code = "\n".join(["sm_86", *map(str, kernel_sources())]).encode()
+        self.module = self.driver.module_from_buffer(code)
+        self.function = self.module.get_function("sgd_update").prepare("PPfffl")
+        self.handle = self.blas.cublasCreate()
+        self.blas.cublasSetStream(self.handle, self.stream.handle)
+
+    def launch(
+        self, function=None, stream=None, address=None, block=(32, 1, 1), arguments=(0.5, 0.0, 0.0, 10)
+    ):
+        address = int(self.memory) if address is None else address
+        call = (function or self.function).prepared_async_call
+        call((1,), block, stream or self.stream, address, address, *arguments, shared_size=0)
+
+    def product(self, A=None, lda=1, m=1):
+        address = int(self.memory)
+        A = address if A is None else A
+        self.blas.cublasSgemm(self.handle, "n", "n", m, 1, 1, 1.0, A, lda, address, 1, 0.0, address, m)
+
+    def copy_in(self, host, offset=0):
+        self.driver.memcpy_htod_async(int(self.memory) + offset, host, self.stream)
+
+    def set_workspace(self, address):
+        arguments = ctypes.c_void_p(self.handle), ctypes.c_void_p(address), ctypes.c_size_t(512)
+        return self.blas._libcublas.cublasSetWorkspace_v2(*arguments)
+
+    def capture(self, work):
+        stream = self.graphs.CUstream(self.stream.handle)
+        mode = self.graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+        assert self.graphs.cuStreamBeginCapture(stream, mode) == (0,)
+        try:
+            work()
+        finally:
+            self.result = self.graphs.cuStreamEndCapture(stream)
+
+
+@pytest.fixture
+def cuda(simulated):
+    return Cuda(simulated())
+
+
+MISUSES = {
+    "arguments of other types": lambda c: c.module.get_function("sgd_update").prepare("PPfffi"),
+    "too few arguments": lambda c: c.module.get_function("sgd_update").prepare("PPfff"),
+    "an address that is none": lambda c: c.launch(address=12345),
+    "an address beyond the memory": lambda c: c.launch(address=int(c.memory) + 512),
+    "no stream": lambda c: c.launch(stream="the default stream"),
+    "freed memory": lambda c: (c.memory.free(), c.launch()),
+    "a matrix that is too large": lambda c: c.product(m=129, lda=129),
+    "a matrix in freed memory": lambda c: (c.memory.free(), c.product()),
+    "an asynchronous copy of pageable memory": lambda c: c.copy_in(np.ones(3)),
+    "a copy that is too large": lambda c: c.copy_in(c.pinned, offset=500),
+    "a copy on no stream": lambda c: c.driver.memcpy_dtoh_async(c.pinned, int(c.memory), None),
+    "a copy in a recording": lambda c: c.capture(lambda: c.copy_in(c.pinned)),
+    "another stream in a recording": lambda c: c.capture(lambda: c.launch(stream=c.other)),
+    "a product without a workspace in a recording": lambda c: c.capture(c.product),
+    "a cuBLAS context twice destroyed": lambda c: [c.blas.cublasDestroy(c.handle) for _ in range(2)],
+    "a product without a cuBLAS context": lambda c: (c.blas.cublasDestroy(c.handle), c.product()),
+    "a cuBLAS context that outlives CUDA's": lambda c: c.context.detach(),
+    "cuBLAS on a stream that there is not": lambda c: c.blas.cublasSetStream(c.handle, 0),
+    "a workspace in no memory": lambda c: c.set_workspace(4096),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISUSES)
+def test_misuse_is_refused(cuda, what):
+    with pytest.raises(cuda.Misuse):
+        MISUSES[what](cuda)
+
+
+ERRORS = {
+    "memory of no bytes": ("LogicError", lambda c: c.driver.mem_alloc(0)),
+    "too much memory": ("MemoryError", lambda c: c.driver.mem_alloc(1 << 31)),
+    "memory twice freed": ("LogicError", lambda c: (c.memory.free(), c.memory.free())),
+    "a block that is too large": ("LogicError", lambda c: c.launch(block=(1025, 1, 1))),
+    "a module for another GPU": ("LogicError", lambda c: c.driver.module_from_buffer(b"sm_90\n")),
+    "an allocation in a recording": ("LogicError", lambda c: c.capture(lambda: c.driver.mem_alloc(8))),
+    "freeing in a recording": ("LogicError", lambda c: c.capture(c.memory.free)),
+    "waiting in a recording": ("LogicError", lambda c: c.capture(c.stream.synchronize)),
+    "work after the context": (
+        "LogicError", lambda c: (c.blas.cublasDestroy(c.handle), c.context.detach(), c.stream.synchronize()),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ERRORS)
+def test_an_error_of_cuda(cuda, what):
+    kind, provoke = ERRORS[what]
+    with pytest.raises(getattr(cuda.driver, kind)):
+        provoke(cuda)
+
+
+def test_what_a_recording_may_not_hold_spoils_it(cuda):
+    with pytest.raises(cuda.driver.LogicError):
+        cuda.capture(lambda: cuda.driver.mem_alloc(8))
+    assert cuda.result == (901, None)
+
+
+def test_too_small_a_leading_dimension(cuda):
+    with pytest.raises(cuda.blas.cublasInvalidValue):
+        cuda.product(lda=1, m=2)
+
+
+def test_cublas_set_stream_takes_the_workspace_away(cuda):
+    with pytest.raises(cuda.Misuse):  # nobody keeps that memory
+        cuda.set_workspace(int(cuda.driver.mem_alloc(1024)))
+    assert cuda.set_workspace(int(cuda.memory)) == 0
+    cuda.capture(cuda.product)
+    cuda.blas.cublasSetStream(cuda.handle, cuda.stream.handle)
+    with pytest.raises(cuda.Misuse):
+        cuda.capture(cuda.product)
+
+
+def test_work_waits_for_a_synchronisation(cuda):
+    cuda.pinned[:] = 8
+    cuda.copy_in(cuda.pinned)
+    cuda.pinned[:] = 4  # too early: the copy has not been made
+    cuda.launch()
+    result = cuda.driver.pagelocked_empty(10, np.float32)
+    cuda.driver.memcpy_dtoh_async(result, int(cuda.memory), cuda.stream)
+    assert not cuda.gpu.launches and not (result == 2).any()
+    cuda.stream.synchronize()
+    assert (result == 2).all()
+
+
+def test_a_replay_of_freed_memory_is_found(cuda):
+    cuda.capture(cuda.launch)
+    _, executable = cuda.graphs.cuGraphInstantiate(cuda.result[1], 0)
+    cuda.memory.free()
+    cuda.graphs.cuGraphLaunch(executable, cuda.graphs.CUstream(cuda.stream.handle))
+    with pytest.raises(cuda.Misuse, match="in no memory that is allocated"):
+        cuda.stream.synchronize()
+    cuda.graphs.cuGraphExecDestroy(executable)
+    with pytest.raises(cuda.Misuse):
+        cuda.graphs.cuGraphLaunch(executable, cuda.graphs.CUstream(cuda.stream.handle))
