@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 RUN := runs/digits
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install train test clean
+.PHONY: help install train test test-tools gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1:/p' $(MAKEFILE_LIST) | awk -F: '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /make \1:/p' $(MAKEFILE_LIST) | awk -F: '{ printf "%-16s %s\n", $$1, $$2 }'
 
 install: $(VENV)/installed ## set up .venv with hw5 in it
 	@echo "hw5 is installed: $(BIN)/hw5 --help"
@@ -18,8 +18,13 @@ train: install ## train 64-128-10 on the bundled digits, evaluate it, and draw t
 	$(BIN)/hw5 train --model mlp --hidden 128 --out $(RUN)/model.npz --plot $(RUN)/curve.png
 	$(BIN)/hw5 eval $(RUN)/model.npz
 
-test: install $(VENV)/installed-dev ## install what the tests need and run them all
+test: test-tools ## install what the tests need and run them all
 	$(BIN)/python -m pytest
+
+test-tools: install $(VENV)/installed-dev
+
+gpu-check: test-tools ## run all that needs a GPU, and record what it shows
+	$(BIN)/python benchmarks/gpu_check.py
 
 clean: ## remove .venv and runs
 	rm -rf $(VENV) runs
@@ -32,7 +37,22 @@ $(BIN)/python:
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 	$(INSTALL) --editable '.[plot]'
+	@$(ADD_CUDA)
 	@touch $@
+
+# PyCUDA is compiled when it is installed, which needs a driver and CUDA's toolkit. Without it hw5 works on the CPU.
+define ADD_CUDA
+if ! $(PYTHON) -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null; then \
+    echo "no NVIDIA driver is here: hw5 will use the CPU"; \
+elif ! PATH="$$PATH:/usr/local/cuda/bin" command -v nvcc >/dev/null; then \
+    echo "an NVIDIA driver is here but no nvcc: hw5 will use the CPU until CUDA's toolkit is installed and make install is run again"; \
+elif echo "an NVIDIA driver and nvcc are here: adding PyCUDA, which takes a minute or two to build"; \
+    PATH="$$PATH:/usr/local/cuda/bin" $(INSTALL) --editable '.[cuda]' >$(VENV)/cuda.log 2>&1; then \
+    $(BIN)/hw5 doctor | tail -n 1; \
+else \
+    echo "hw5 will use the CPU, since PyCUDA could not be built: $$(grep -m 1 -i 'error' $(VENV)/cuda.log) (all of it is in $(VENV)/cuda.log)"; \
+fi
+endef
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(INSTALL) --editable '.[dev]'

@@ -3,8 +3,8 @@
     python benchmarks/gpu_training.py [--device cuda|cpu] [--repeats 7] [--models linear,128,1024] [--batch-sizes 32,...]
 
 Every contender trains softmax classifiers of 784 inputs and 10 classes by plain SGD on the same 60,000 examples, which
-lie on the device (for the others as float32, already standardised; for hw5 as bytes), with a new permutation each
-epoch, in whole minibatches. Contenders that are not installed are left out. All warm up for two epochs, then take
+lie on the device (for the others as float32, already standardised; for hw5 as bytes), from the same initial weights, with
+a new permutation each epoch, in whole minibatches. Contenders that are not installed are left out. All warm up for two epochs, then take
 turns; the result is printed, and added to benchmarks/results/gpu_training.jsonl with versions, GPU and commit. The
 losses of the last epoch are recorded too: all must have learned the same. On the CPU, hw5 runs its NumPy device, and
 nothing can be concluded about a GPU.
@@ -14,6 +14,7 @@ import argparse
 import importlib.metadata
 import json
 import os
+import platform
 import statistics
 import subprocess
 from contextlib import suppress
@@ -24,6 +25,10 @@ from time import perf_counter
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the GPU's memory
 
 import numpy as np
+
+from hw5.devices import open_device
+from hw5.devices.base import Rates, Tally
+from hw5.network import Network, initial_parameters
 
 RESULTS = Path(__file__).parent / "results" / "gpu_training.jsonl"
 ETA, EXAMPLES, INPUTS, CLASSES = 0.03, 60000, 784, 10
@@ -40,15 +45,11 @@ def learnable_examples():
 MEAN, SCALE = 127.5, 1 / 73.9
 
 
-def hw5(device, sizes, k, X, y, seed=0):
-    from hw5.devices import open_device
-    from hw5.devices.base import Rates, Tally
-    from hw5.network import Network, initial_parameters
-
+def hw5(device, parameters, k, X, y):
     device = open_device(device)
     constant = np.full(INPUTS, 1, np.float32)
     data = device.place(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
-    network, tally = Network(device, initial_parameters(sizes, "relu", seed)), Tally(device, k)
+    network, tally = Network(device, parameters), Tally(device, k)
     order, rng = device.empty((len(y),), device.index_dtype), np.random.default_rng(0)
 
     def epoch():
@@ -60,20 +61,22 @@ def hw5(device, sizes, k, X, y, seed=0):
     return epoch
 
 
-def _torch_parts(device, sizes, X, y):
+def _torch_parts(device, parameters, X, y):
     import torch
 
     layers = []
-    for d, m in zip(sizes, sizes[1:]):
-        layers += [torch.nn.Linear(d, m), torch.nn.ReLU()]
+    for W, b in parameters:
+        linear = torch.nn.Linear(*reversed(W.shape))
+        linear.load_state_dict({"weight": torch.from_numpy(W), "bias": torch.from_numpy(b)})
+        layers += [linear, torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1]).to(device)
     optimiser = torch.optim.SGD(model.parameters(), lr=ETA, fused=True)
     X = (torch.from_numpy(X).to(device).float() - MEAN) * SCALE
     return torch, model, optimiser, X, torch.from_numpy(y).to(device)
 
 
-def torch_eager(device, sizes, k, X, y, compiled=False):
-    torch, model, optimiser, X, y = _torch_parts(device, sizes, X, y)
+def torch_eager(device, parameters, k, X, y, compiled=False):
+    torch, model, optimiser, X, y = _torch_parts(device, parameters, X, y)
     loss_of = torch.nn.functional.cross_entropy
     total = torch.zeros((), device=device)
 
@@ -95,15 +98,15 @@ def torch_eager(device, sizes, k, X, y, compiled=False):
     return epoch
 
 
-def torch_compile(device, sizes, k, X, y):
-    return torch_eager(device, sizes, k, X, y, compiled=True)
+def torch_compile(device, parameters, k, X, y):
+    return torch_eager(device, parameters, k, X, y, compiled=True)
 
 
-def torch_graph(device, sizes, k, X, y):
+def torch_graph(device, parameters, k, X, y):
     """The whole step captured into a CUDA graph; its rows are copied into a fixed place before each replay."""
     if device != "cuda":
         raise ImportError("CUDA graphs need a GPU")
-    torch, model, optimiser, X, y = _torch_parts(device, sizes, X, y)
+    torch, model, optimiser, X, y = _torch_parts(device, parameters, X, y)
     loss_of = torch.nn.functional.cross_entropy
     total, rows = torch.zeros((), device=device), torch.arange(k, device=device)
 
@@ -134,17 +137,13 @@ def torch_graph(device, sizes, k, X, y):
     return epoch
 
 
-def jax_scan(device, sizes, k, X, y):
+def jax_scan(device, parameters, k, X, y):
     """The epoch as one compiled program: a scan over the minibatches."""
     import jax
     import jax.numpy as jnp
 
-    rng = np.random.default_rng(0)
     with jax.default_device(jax.devices("gpu" if device == "cuda" else "cpu")[0]):
-        weights = [
-            (jnp.asarray(rng.normal(size=(d, m)) * (2 / d) ** 0.5, jnp.float32), jnp.zeros(m))
-            for d, m in zip(sizes, sizes[1:])
-        ]
+        weights = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in parameters]
         X, y = (jnp.asarray(X, jnp.float32) - MEAN) * SCALE, jnp.asarray(y, jnp.int32)
         key = jax.random.key(0)
 
@@ -188,10 +187,10 @@ def measure(device, sizes, k, repeats):
     """{contender: (seconds of every epoch, loss of the last)}; a contender's epoch ends with reading its loss."""
     X, y = learnable_examples()
     whole = len(y) // k * k
-    epochs, results = {}, {}
+    epochs, results, parameters = {}, {}, initial_parameters(sizes, "relu", seed=0)
     for name, contender in CONTENDERS.items():
         with suppress(ImportError):
-            epochs[name] = contender(device, sizes, k, X[:whole], y[:whole])
+            epochs[name] = contender(device, parameters, k, X[:whole], y[:whole])
     for epoch in epochs.values():
         epoch(), epoch()
     for _ in range(repeats):
@@ -210,12 +209,14 @@ def gpu():
     return "none"
 
 
-def versions():
-    found = {}
+def provenance():
+    """Date, commit and versions, to be kept with a result."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    versions = {"python": platform.python_version()}
     for package in ("numpy", "torch", "jax", "pycuda", "cuda-bindings", "scikit-cuda"):
         with suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            versions[package] = importlib.metadata.version(package)
+    return {"date": date.today().isoformat(), "commit": commit, "versions": versions}
 
 
 def numbers(text):
@@ -229,8 +230,7 @@ def main():
     parser.add_argument("--models", type=lambda text: text.split(","), default=["linear", "128", "1024"])
     parser.add_argument("--batch-sizes", type=numbers, default=[32, 128, 512, 4096])
     options = parser.parse_args()
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    header = {"date": date.today().isoformat(), "commit": commit, "gpu": gpu(), "device": options.device, "versions": versions()}
+    header = provenance() | {"gpu": gpu(), "device": options.device}
     RESULTS.parent.mkdir(exist_ok=True)
     for model in options.models:
         sizes = (INPUTS, CLASSES) if model == "linear" else (INPUTS, int(model), CLASSES)

@@ -1,0 +1,65 @@
+"""Everything that only a machine with a GPU can show, in one go: make gpu-check
+
+Each step is a program of its own. What it printed is kept, and one JSON file, benchmarks/results/gpu_check.json, says of
+every step whether it succeeded, how long it took and how its output ended, with the GPU, the versions and the commit.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from gpu_training import gpu, provenance
+
+from hw5.doctor import broken_link
+
+ROOT = Path(__file__).parents[1]
+RESULT = Path(__file__).parent / "results" / "gpu_check.json"
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest", "-q"]
+KERNEL_TESTS = [*PYTEST, "tests/devices/test_operations.py", "-k", "cuda"]
+
+STEPS = {
+    "first run": [PYTHON, "-m", "tests.pycuda.first_run"],
+    "tests": PYTEST,
+    "memcheck": ["compute-sanitizer", "--tool=memcheck", "--error-exitcode=9", *KERNEL_TESTS],
+    "racecheck": ["compute-sanitizer", "--tool=racecheck", "--error-exitcode=9", *KERNEL_TESTS],
+    "kernels": [PYTHON, "-m", "hw5.cli", "bench", "kernels", "--device", "cuda"],
+    "training": [PYTHON, str(Path(__file__).parent / "gpu_training.py")],
+}
+
+
+def run(command):
+    """What became of a step; where its program is not installed it is skipped."""
+    if shutil.which(command[0]) is None:
+        return {"outcome": f"skipped: {command[0]} is not installed"}
+    began = perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines = []
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        lines.append(line)
+    succeeded = process.wait() == 0
+    outcome = "succeeded" if succeeded else f"failed with code {process.returncode}"
+    return {"outcome": outcome, "seconds": round(perf_counter() - began, 1), "output": "".join(lines[-200:])}
+
+
+def main():
+    broken = broken_link("cuda")
+    if broken:
+        sys.exit(f"the GPU cannot be checked: {broken.link}: {broken.text}")
+    steps = {}
+    for name, command in STEPS.items():
+        print(f"== {name}: {' '.join(command)}", flush=True)
+        steps[name] = run(command)
+        RESULT.parent.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps(provenance() | {"gpu": gpu(), "steps": steps}, indent=1) + "\n")
+    for name, step in steps.items():
+        print(f"{name:10} {step['outcome']}")
+    sys.exit(any(step["outcome"].startswith("failed") for step in steps.values()))
+
+
+if __name__ == "__main__":
+    main()

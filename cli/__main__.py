@@ -1,0 +1,5 @@
+"""python -m hw5.cli is hw5."""
+
+from hw5.cli import main
+
+main()
