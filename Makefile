@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/digits
+CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help install train test test-tools gpu-check clean
@@ -44,13 +45,13 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 define ADD_CUDA
 if ! $(PYTHON) -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null; then \
     echo "no NVIDIA driver is here: hw5 will use the CPU"; \
-elif ! PATH="$$PATH:/usr/local/cuda/bin" command -v nvcc >/dev/null; then \
+elif ! PATH="$(CUDA_BIN):$$PATH" command -v nvcc >/dev/null; then \
     echo "an NVIDIA driver is here but no nvcc: hw5 will use the CPU until CUDA's toolkit is installed and make install is run again"; \
 elif echo "an NVIDIA driver and nvcc are here: adding PyCUDA, which takes a minute or two to build"; \
-    PATH="$$PATH:/usr/local/cuda/bin" $(INSTALL) --editable '.[cuda]' >$(VENV)/cuda.log 2>&1; then \
+    PATH="$(CUDA_BIN):$$PATH" $(INSTALL) --editable '.[cuda]' >$(VENV)/cuda.log 2>&1; then \
     $(BIN)/hw5 doctor | tail -n 1; \
 else \
-    echo "hw5 will use the CPU, since PyCUDA could not be built: $$(grep -m 1 -i 'error' $(VENV)/cuda.log) (all of it is in $(VENV)/cuda.log)"; \
+    echo "hw5 will use the CPU, since PyCUDA could not be built: $$( { grep -m 1 -iE 'fatal error|cannot find' $(VENV)/cuda.log || grep -m 1 -i error $(VENV)/cuda.log; } | sed 's/^ *//') (all of it is in $(VENV)/cuda.log)"; \
 fi
 endef
 
