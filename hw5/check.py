@@ -119,7 +119,7 @@ def softmax_cross_entropy(bench, k, m, values):
     at_label = np.arange(k), y
     before, hits_before = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
     z = bench.put(Z)
-    tally = SimpleNamespace(loss=bench.put(before, np.float64), hits=bench.put(hits_before, np.int32))
+    tally = SimpleNamespace(loss=bench.put(before, np.float64), hits=bench.put(hits_before, np.float64))
     bench.device.softmax_cross_entropy(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
     Delta = P.copy()
     Delta[at_label] -= 1

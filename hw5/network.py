@@ -150,15 +150,13 @@ class Network:
     def evaluate(self, data, rows, chunk=1024):
         """Mean cross-entropy, accuracy, and the classes found (n,), of the examples data[rows]; rows on the host."""
         tally = Tally(self.device, chunk)
-        classes = np.empty(len(rows), np.int32)
-        found = self.device.empty((chunk,), self.device.index_dtype)
+        classes = self.device.empty((len(rows),), self.device.index_dtype)
         for part, space in self._forward_in_chunks(data, rows, chunk):
-            Z, b, out = space.X[-1], self.layers[-1].b, found[: len(space.y)]
-            self.device.argmax(Z, b, out)
+            Z, b = space.X[-1], self.layers[-1].b
+            self.device.argmax(Z, b, classes[part])
             self.device.softmax_cross_entropy(Z, b, space.y, tally)
-            classes[part] = self.device.download(out)
         loss, hits = tally.read()
-        return loss / len(rows), hits / len(rows), classes
+        return loss / len(rows), hits / len(rows), self.device.download(classes)
 
     def probabilities(self, data, rows, chunk=1024):
         """P of the examples data[rows], (n, m); their labels play no part."""

@@ -61,7 +61,7 @@ __device__ void softmax(Row row) {
 }
 
 template <int N>
-__device__ void softmax_cross_entropy(Row row, int y, double *loss, int *hits) {
+__device__ void softmax_cross_entropy(Row row, int y, double *loss, double *hits) {
     const Best best = largest<N>(row);
     const float sum = sum_of_exponentials<N>(row, best.value);
     for (int c = N * threadIdx.x; c < row.m; c += N * blockDim.x) {
@@ -94,7 +94,7 @@ extern "C" __global__ void softmax(float *__restrict__ Z, const float *__restric
 
 extern "C" __global__ void softmax_cross_entropy(float *__restrict__ Z, const float *__restrict__ b,
                                                  const int *__restrict__ y, double *__restrict__ loss,
-                                                 int *__restrict__ hits, int k, int m) {
+                                                 double *__restrict__ hits, int k, int m) {
     const auto row = softmax_rows::my_row(Z, b, k, m);
     const int i = blockIdx.x * blockDim.y + threadIdx.y, label = i < k ? y[i] : -1;
     if (softmax_rows::packs_of_four(Z, b, m))

@@ -46,17 +46,17 @@ class Tally:
 
     def __init__(self, device, k):
         self.device = device
-        self.loss = device.upload(np.zeros(k, np.float64))
-        self.hits = device.upload(np.zeros(k, np.int32))
+        self._sums = device.upload(np.zeros((2, k)))  # one array, so that one copy reads both
+        self.loss, self.hits = (self._sums[i : i + 1].reshape((k,)) for i in range(2))
 
     def reset(self):
         """Back to no loss and no hit."""
-        self.device.assign(self.loss, np.zeros(self.loss.shape, np.float64))
-        self.device.assign(self.hits, np.zeros(self.hits.shape, np.int32))
+        self.device.assign(self._sums, np.zeros(self._sums.shape))
 
     def read(self):
         """Wait for the device; return (sum of the losses, number of hits)."""
-        return float(self.device.download(self.loss).sum()), int(self.device.download(self.hits).sum())
+        loss, hits = self.device.download(self._sums).sum(axis=1)
+        return float(loss), int(hits)
 
 
 class Device(ABC):

@@ -120,3 +120,21 @@ def test_a_recorded_step_has_the_bits_of_a_launched_one(device, runtime, gpu, ra
     launched, launches = stretch(False), len(gpu.launches)
     assert stretch(True) == launched
     assert gpu.launches[launches:] == gpu.launches[:launches]  # and the recording itself launched nothing
+
+
+def test_the_host_waits_once_an_epoch(device, monkeypatch):
+    """From the second epoch on, when the speed is known; the first is cut short for an early report."""
+    import pycuda.driver
+
+    waits, synchronize = [], pycuda.driver.Stream.synchronize
+    monkeypatch.setattr(pycuda.driver.Stream, "synchronize", lambda stream: waits.append(1) or synchronize(stream))
+    monkeypatch.setattr("hw5.training._SECONDS_BETWEEN_REPORTS", 60.0)
+    digits, settings = load("digits"), Settings(hidden=(16,), epochs=4)
+    part = partition(digits, 0, 0, 0)["train"]
+    standardisation = Standardisation.fit(part)
+    data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
+    network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))
+    by_epoch = {}
+    for now in train(network, data, part.rows, settings):
+        by_epoch[now.epoch] = len(waits)
+    assert [by_epoch[epoch] - by_epoch[epoch - 1] for epoch in (2, 3, 4)] == [1, 1, 1]
