@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw5.check import CONTRACTS, TOLERANCE, Bench, error
+from hw5.contracts import CONTRACTS, TOLERANCE, Workbench, error
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.kernel)
@@ -25,7 +25,7 @@ def test_gemm_agrees_with_float64(device, m, n, k, transpose_a, transpose_b):
     C = rng.normal(size=(n, m)).astype(np.float32)
     op_A, op_B = (A.T if transpose_a else A), (B.T if transpose_b else B)
     for alpha, beta in ((1.0, 0.0), (-0.5, 0.75), (2.0, 1.0)):
-        bench = Bench(device, rng)
+        bench = Workbench(device, rng)
         out = bench.put(C if beta else np.full_like(C, np.nan))  # with beta 0, what was there must not matter
         device.gemm(bench.put(A), bench.put(B), out, transpose_a, transpose_b, alpha, beta)
         want = alpha * (op_B.astype(np.float64) @ op_A) + (beta * C if beta else 0)

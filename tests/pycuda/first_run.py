@@ -10,7 +10,7 @@ import traceback
 
 import numpy as np
 
-from hw5.check import CONTRACTS, TOLERANCE
+from hw5.contracts import CONTRACTS, TOLERANCE
 from hw5.devices.base import Device, Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.kernels import KernelDevice, kernel_sources

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw5.check import CONTRACTS, TOLERANCE
+from hw5.contracts import CONTRACTS, TOLERANCE
 from hw5.datasets import load
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice

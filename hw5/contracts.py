@@ -1,0 +1,263 @@
+"""What every operation must do: its formula in float64, and the shapes and values on which it is tried.
+
+hw5 check kernels grades kernels by it, and the tests every device.
+
+An operation is tried on awkward shapes and values. What it gives is compared with the formula in float64, and the
+error is counted in units of float32's eps (1.2e-7) times a scale: the size of the numbers that went into the result,
+times the square root of the number of additions where there is a reduction. Each formula below states its scale;
+the tolerance is the same for all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+from hw5.activations import ACTIVATIONS
+from hw5.devices.base import ResidentData
+
+TOLERANCE = 4.0  # eps times the scale: expf and tanhf may err by 2, and a formula rounds a few times more
+EPS = float(np.finfo(np.float32).eps)
+SMALLEST = float(np.finfo(np.float32).tiny)  # below the smallest normal number only the absolute error counts
+
+
+def error(got, want, scale):
+    """The largest error in eps times the scale: infinite where got has other NaNs or infinities than want."""
+    got, want, scale = np.broadcast_arrays(np.asarray(got, np.float64), want, scale)
+    finite = np.isfinite(want)
+    if not np.array_equal(got[~finite], want[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
+        return np.inf
+    excess = np.maximum(abs(got[finite] - want[finite]) - SMALLEST, 0)
+    return float(np.max(excess / (EPS * scale[finite] + SMALLEST), initial=0))
+
+
+def error_of_integers(got, want):
+    """0 where they are equal, and infinite where they are not."""
+    return 0.0 if np.array_equal(got, want) else np.inf
+
+
+class Workbench:
+    """A device to try operations on, which puts arrays where their alignment is awkward if asked."""
+
+    def __init__(self, device, rng, offset=0):
+        self.device, self.rng, self.offset = device, rng, offset
+
+    def put(self, host, dtype=np.float32):
+        """A device array with the values of host, offset elements past an aligned address."""
+        host = np.asarray(host, dtype)
+        padding = np.zeros(self.offset, dtype)
+        return self.device.upload(np.concatenate([padding, host.ravel()]))[self.offset :].reshape(host.shape)
+
+    def get(self, array):
+        return self.device.download(array)
+
+
+# -- values: what the numbers of an array are like
+
+FINITE_VALUES = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "large": lambda rng, shape: rng.normal(size=shape) * 1e4,
+    "outliers": lambda rng, shape: rng.normal(size=shape) * np.where(rng.random(shape) < 0.05, 1e3, 1),
+    "negative": lambda rng, shape: -50 * rng.random(shape) - 1,
+    "equal": lambda rng, shape: np.full(shape, 0.5),
+    "ties": lambda rng, shape: rng.integers(-1, 2, shape),
+    "denormal": lambda rng, shape: rng.normal(size=shape) * 1e-40,
+}
+
+
+def _sprinkled(*specials):
+    def values(rng, shape):
+        return np.where(rng.random(shape) < 0.2, rng.choice(specials, shape), rng.normal(size=shape))
+
+    return values
+
+
+VALUES = FINITE_VALUES | {
+    "minus infinity": _sprinkled(-np.inf),
+    "infinity": _sprinkled(np.inf, -np.inf),
+    "NaN": _sprinkled(np.nan),
+    "NaN and infinity": _sprinkled(np.nan, np.inf, -np.inf),
+}
+
+
+# -- the operations: each runs on the device and yields one error per array that it writes
+
+
+def _logits(bench, k, m, values):
+    Z, b = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
+    return Z, b, (Z + b).astype(np.float64)  # the sum as float32 has it: its rounding is no fault of the softmax
+
+
+def _softmax64(S):
+    """P, its scale, and ln of the sum of exponentials; S - max is rounded before exp makes that error relative."""
+    shifted = S - S.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    sums = exponentials.sum(axis=1, keepdims=True)
+    P = exponentials / sums
+    reach = np.where(exponentials > 0, abs(shifted), 0)
+    return P, P * (1 + reach + S.shape[1] ** 0.5), shifted, np.log(sums)
+
+
+def softmax(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    P, scale, *_ = _softmax64(S)
+    z = bench.put(Z)
+    bench.device.softmax(z, bench.put(b))
+    yield error(bench.get(z), P, scale)
+
+
+def softmax_cross_entropy(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    P, scale, shifted, log_sums = _softmax64(S)
+    y = bench.rng.integers(0, m, k)
+    at_label = np.arange(k), y
+    before, hits_before = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
+    z = bench.put(Z)
+    tally = SimpleNamespace(loss=bench.put(before, np.float64), hits=bench.put(hits_before, np.float64))
+    bench.device.softmax_cross_entropy(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
+    Delta = P.copy()
+    Delta[at_label] -= 1
+    scale[at_label] += 1
+    yield error(bench.get(z), Delta, scale)
+    loss = log_sums[:, 0] - shifted[at_label]
+    yield error(bench.get(tally.loss), before + loss, abs(before) + abs(shifted[at_label]) + m**0.5)
+    yield error_of_integers(bench.get(tally.hits), hits_before + (S.argmax(axis=1) == y))
+
+
+def argmax(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    out = bench.put(np.full(k, -1), bench.device.index_dtype)
+    bench.device.argmax(bench.put(Z), bench.put(b), out)
+    yield error_of_integers(bench.get(out), S.argmax(axis=1))
+
+
+ACTIVATIONS64 = {  # theta(z), and theta'(z) from x = theta(z)
+    "relu": (lambda z: np.where(z < 0, 0, z), lambda x: np.where(x > 0, 1.0, 0.0)),
+    "tanh": (np.tanh, lambda x: 1 - x * x),
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda x: x * (1 - x)),
+}
+
+
+def forward(theta, bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    z = bench.put(Z)
+    bench.device.activate(theta, z, bench.put(b))
+    want = ACTIVATIONS64[theta][0](S)
+    yield error(bench.get(z), want, abs(want))
+
+
+def gradient(theta, bench, k, m, values):
+    A = values(bench.rng, (k, m)).astype(np.float32)
+    X = ACTIVATIONS64[theta][0](bench.rng.normal(size=(k, m)) * 3).astype(np.float32)
+    a = bench.put(A)
+    bench.device.activation_gradient(theta, a, bench.put(X))
+    yield error(bench.get(a), A * ACTIVATIONS64[theta][1](X.astype(np.float64)), abs(A))
+
+
+def gradient_mean(bench, k, m, values):
+    Delta, before = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
+    for alpha, beta in ((1.0, 0.0), (-0.5, 1.0)):
+        out = bench.put(before if beta else np.full(m, np.nan))
+        bench.device.gradient_mean(bench.put(Delta), out, alpha, beta)
+        want = alpha * Delta.mean(axis=0, dtype=np.float64)
+        scale = abs(alpha) * abs(Delta).mean(axis=0, dtype=np.float64) * k**0.5
+        yield error(bench.get(out), want + beta * before, scale + abs(beta * before))
+
+
+def minibatch(dtype, bench, k, d, values):
+    n = k + 3
+    X = bench.rng.integers(0, 256, (n, d)) if dtype == np.uint8 else values(bench.rng, (n, d))
+    X = X.astype(dtype)
+    y, order = bench.rng.integers(0, 10, n), bench.rng.integers(0, n, k + 2)
+    mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) + 0.5
+    index = bench.device.index_dtype
+    data = ResidentData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
+    X_out, y_out = bench.put(np.full((k, d), np.nan)), bench.put(np.full(k, -1), index)
+    bench.device.minibatch(data, bench.put(order, index), 2, X_out, y_out)
+    x = X[order[2:]].astype(np.float64)
+    yield error(bench.get(X_out), (x - mean) * scale, (abs(x) + abs(mean)) * scale)
+    yield error_of_integers(bench.get(y_out), y[order[2:]])
+
+
+def advance(bench, first, by, values):
+    array = bench.put([first], np.int32)
+    bench.device.advance(array, by)
+    yield error_of_integers(bench.get(array), [first + by])
+
+
+def sgd_update(bench, k, m, values):
+    W, V = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=(k, m)).astype(np.float32)
+    for eta, l1, l2 in ((0.1, 0.0, 0.0), (0.03, 0.01, 0.5)):
+        w, v = bench.put(W), bench.put(V)
+        bench.device.sgd_update(w, v, eta, l1, l2)
+        W64, V64 = W.astype(np.float64), V + l2 * W.astype(np.float64) + l1 * np.sign(W)
+        scale = abs(V) + l2 * abs(W64) + l1
+        yield error(bench.get(v), V64, scale)
+        yield error(bench.get(w), W64 - eta * V64, abs(W64) + eta * scale)
+
+
+# -- the kernels that a folder must hold, and the cases that each must pass
+
+
+@dataclass(frozen=True)
+class Case:
+    """The shape (k, m) of an operation's matrix, what its numbers are like, and how awkward its memory is."""
+
+    k: int
+    m: int
+    values: str = "normal"
+    awkward: bool = False  # arrays 4 bytes off alignment, and grids and slabs so small that every loop must turn
+
+    def __str__(self):
+        place = ", unaligned and with few blocks" if self.awkward else ""
+        return f"shape ({self.k}, {self.m}), values: {self.values}{place}"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A kernel, the file that it lies in, the operation that launches it, and what it is tried on."""
+
+    kernel: str
+    file: str
+    operation: Callable
+    shapes: tuple
+    values: tuple
+
+    def cases(self):
+        """Every shape with ordinary values, in comfort and not; then every kind of values on a few shapes."""
+        for k, m in self.shapes:
+            yield Case(k, m)
+            yield Case(k, m, awkward=True)
+        for values in self.values:
+            for k, m in self.shapes[3::4]:
+                yield Case(k, m, values)
+
+    def run(self, device, case):
+        """The largest error of a case, in eps times the scale."""
+        rng = np.random.default_rng((case.k, case.m, case.awkward))
+        device.most_blocks, device.tallest_slab = (2, 8) if case.awkward else (4096, 1024)
+        with np.errstate(all="ignore"):
+            return max(self.operation(Workbench(device, rng, int(case.awkward)), case.k, case.m, VALUES[case.values]))
+
+
+_ROWS = ((1, 1), (2, 2), (3, 10), (5, 31), (7, 32), (33, 33), (257, 7), (4, 127), (2, 128), (2, 1021), (2, 1024), (3, 4099))
+_TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
+_FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
+
+CONTRACTS = [
+    Contract("softmax", "softmax.cu", softmax, _ROWS, _ALL),
+    Contract("softmax_cross_entropy", "softmax.cu", softmax_cross_entropy, _ROWS, _ALL),
+    Contract("argmax", "argmax.cu", argmax, _ROWS, _ALL),
+    *(
+        Contract(f"{theta}_{direction.__name__}", "activation.cu", partial(direction, theta), _TALL, values)
+        for theta in ACTIVATIONS
+        for direction, values in ((forward, _ALL), (gradient, _FINITE))
+    ),
+    Contract("gradient_mean", "gradient_mean.cu", gradient_mean, _TALL, _FINITE),
+    Contract("minibatch_uint8", "minibatch.cu", partial(minibatch, np.uint8), _ROWS, ()),
+    Contract("minibatch_float32", "minibatch.cu", partial(minibatch, np.float32), _ROWS, _FINITE),
+    Contract("advance", "minibatch.cu", advance, ((0, 1), (5, 7), (1 << 20, 512)), ()),
+    Contract("sgd_update", "sgd_update.cu", sgd_update, _TALL, _FINITE),
+]
