@@ -8,11 +8,12 @@ import click
 
 from hw5.check import check_kernels
 from hw5.cli.display import print_tables, table
+from hw5.gradients import TOLERANCE, check_gradients
 
 
 @click.group("check")
 def command():
-    """Find out whether the mathematics is right."""
+    """Find out whether the kernels and the gradients are right."""
 
 
 @command.command("kernels")
@@ -34,6 +35,27 @@ def kernels(folder, as_json):
     else:
         _print(reports)
     sys.exit(any(report.verdict != "right" for report in reports))
+
+
+@command.command("gradients")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gradients(as_json):
+    """Compare the gradients of the network with numerical differentiation, layer by layer, in float64.
+
+    Every parameter of small networks is tried, and a random sample of a large one's. The exit code is 1 when a layer's
+    gradient is not right.
+    """
+    reports = list(check_gradients())
+    if as_json:
+        click.echo(json.dumps([asdict(report) for report in reports]))
+    else:
+        summary = table("network", "activation", "layer", "parameters", "tried", "worst error", "verdict")
+        for report in reports:
+            sizes, verdict = "-".join(map(str, report.sizes)), "right" if report.is_right else "wrong"
+            counts = (str(n) for n in (report.layer, report.parameters, report.tried))
+            summary.add_row(sizes, report.activation, *counts, f"{report.worst:.1e} of {TOLERANCE:g}", verdict)
+        print_tables(summary)
+    sys.exit(not all(report.is_right for report in reports))
 
 
 def _print(reports):

@@ -135,8 +135,11 @@ def argmax(bench, k, m, values):
 
 ACTIVATIONS64 = {  # theta(z), and theta'(z) from x = theta(z)
     "relu": (lambda z: np.where(z < 0, 0, z), lambda x: np.where(x > 0, 1.0, 0.0)),
+    "leaky_relu": (lambda z: np.where(z < 0, 0.1 * z, z), lambda x: np.where(x > 0, 1.0, 0.1)),
+    "elu": (lambda z: np.where(z < 0, np.expm1(z), z), lambda x: np.where(x < 0, x + 1, 1.0)),
     "tanh": (np.tanh, lambda x: 1 - x * x),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda x: x * (1 - x)),
+    "linear": (lambda z: z, np.ones_like),
 }
 
 

@@ -53,7 +53,11 @@ __device__ void gradient(float *A, const float *X, long long n, Derivative deriv
         gradient(A, X, n, [](float x) { return DERIVATIVE; });                                                     \
     }
 
-//         name     theta(z)                     theta'(z), given x = theta(z)
-ACTIVATION(relu,    z < 0.0f ? 0.0f : z,         x > 0.0f ? 1.0f : 0.0f)  // a NaN stays one, for the loss to show it
-ACTIVATION(tanh,    tanhf(z),                    1.0f - x * x)
-ACTIVATION(sigmoid, 1.0f / (1.0f + expf(-z)),    x * (1.0f - x))
+// A NaN must stay one, for the loss to show it.
+//         name        theta(z)                     theta'(z), given x = theta(z)
+ACTIVATION(relu,       z < 0.0f ? 0.0f : z,         x > 0.0f ? 1.0f : 0.0f)
+ACTIVATION(leaky_relu, z < 0.0f ? 0.1f * z : z,     x > 0.0f ? 1.0f : 0.1f)
+ACTIVATION(elu,        z < 0.0f ? expm1f(z) : z,    x < 0.0f ? x + 1.0f : 1.0f)
+ACTIVATION(tanh,       tanhf(z),                    1.0f - x * x)
+ACTIVATION(sigmoid,    1.0f / (1.0f + expf(-z)),    x * (1.0f - x))
+ACTIVATION(linear,     z,                           1.0f)

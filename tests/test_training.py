@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from hw5.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import RunError
@@ -90,7 +91,7 @@ def test_learning_rate_decays_by_epoch():
 
 
 @pytest.mark.parametrize("rates", [Rates(0.01), Rates(0.01, 0.9, 1e-4, 1e-4)], ids=["gemm", "velocity"])
-@pytest.mark.parametrize("theta", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("theta", ACTIVATIONS)
 def test_a_step_allocates_nothing(theta, rates):
     """50 steps, full and short minibatches: memory stays flat, and no temporary is as large as the smallest array.
 

@@ -71,10 +71,10 @@ class CpuDevice(Device):
 
     def activate(self, theta, Z, b):
         Z += b
-        ACTIVATIONS[theta].apply(Z)
+        ACTIVATIONS[theta].apply(Z, self._scratch("activation", Z.shape))
 
     def activation_gradient(self, theta, A, X):
-        derivative = self._scratch("derivative", X.shape)
+        derivative = self._scratch("activation", X.shape)
         ACTIVATIONS[theta].derivative(X, derivative)
         A *= derivative
 
