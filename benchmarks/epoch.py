@@ -1,10 +1,11 @@
 """Seconds for an epoch of training on every device of this machine, interleaved.
 
-    python benchmarks/epoch.py [--sizes 784,128,10] [--batch-size 128] [--examples 60000] [--repeats 7] [--devices cpu,emulator]
+    python benchmarks/epoch.py [--sizes 784,128,10] [--batch-size 128] [--examples 60000] [--repeats 7]
+                               [--devices cpu,emulator]
 
-The data have MNIST's shape and random content, which takes the same time. Each device trains one epoch to warm up; then
-the devices take turns. The result is printed, and added to benchmarks/results/epoch.jsonl with the machine, the versions
-and the commit. Set OPENBLAS_NUM_THREADS=1 to measure one core.
+The data have MNIST's shape and random content, which takes the same time. Each device trains one epoch to warm up;
+then the devices take turns. The result is printed, and added to benchmarks/results/epoch.jsonl with the machine, the
+versions and the commit. Set OPENBLAS_NUM_THREADS=1 to measure one core.
 """
 
 import argparse
@@ -80,7 +81,9 @@ def main():
             seconds[name].append(epoch())
     for name, times in seconds.items():
         print(f"{name:10} median {statistics.median(times):.3f} s, from {min(times):.3f} to {max(times):.3f} s")
-    result = environment() | {key: value for key, value in vars(options).items() if key != "devices"} | {"seconds": seconds}
+    result = (
+        environment() | {key: value for key, value in vars(options).items() if key != "devices"} | {"seconds": seconds}
+    )
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("a") as file:
         file.write(json.dumps(result) + "\n")

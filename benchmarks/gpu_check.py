@@ -1,7 +1,8 @@
 """Everything that only a machine with a GPU can show, in one go: make gpu-check
 
-Each step is a program of its own. What it printed is kept, and one JSON file, benchmarks/results/gpu_check.json, says of
-every step whether it succeeded, how long it took and how its output ended, with the GPU, the versions and the commit.
+Each step is a program of its own. What it printed is kept, and one JSON file, benchmarks/results/gpu_check.json, says
+of every step whether it succeeded, how long it took and how its output ended, with the GPU, the versions and the
+commit.
 """
 
 import json

@@ -1,13 +1,14 @@
 """Seconds for an epoch of training: hw5 against PyTorch and JAX on the same GPU, in one process, in turns.
 
-    python benchmarks/gpu_training.py [--device cuda|cpu] [--repeats 7] [--models linear,128,1024] [--batch-sizes 32,...]
+    python benchmarks/gpu_training.py [--device cuda|cpu] [--repeats 7] [--models linear,128,1024]
+                                      [--batch-sizes 32,128,512,4096]
 
-Every contender trains softmax classifiers of 784 inputs and 10 classes by plain SGD on the same 60,000 examples, which
-lie on the device (for the others as float32, already standardised; for hw5 as bytes), from the same initial weights, with
-a new permutation each epoch, in whole minibatches. Contenders that are not installed are left out. All warm up for two epochs, then take
-turns; the result is printed, and added to benchmarks/results/gpu_training.jsonl with versions, GPU and commit. The
-losses of the last epoch are recorded too: all must have learned the same. On the CPU, hw5 runs its NumPy device, and
-nothing can be concluded about a GPU.
+Every contender trains softmax classifiers of 784 inputs and 10 classes by plain SGD on the same 60,000 examples,
+which lie on the device (for the others as float32, already standardised; for hw5 as bytes), from the same initial
+weights, with a new permutation each epoch, in whole minibatches. Contenders that are not installed are left out. All
+warm up for two epochs, then take turns; the result is printed, and added to benchmarks/results/gpu_training.jsonl
+with versions, GPU and commit. The losses of the last epoch are recorded too: all must have learned the same. On the
+CPU, hw5 runs its NumPy device, and nothing can be concluded about a GPU.
 """
 
 import argparse
@@ -241,7 +242,11 @@ def main():
                 low, middle, high = (1e3 * f(seconds) for f in (min, statistics.median, max))
                 print(f"    {name:14} {middle:9.2f} ({low:.2f} - {high:.2f})  {losses[-1]:.4f}", flush=True)
             with RESULTS.open("a") as file:
-                cell = {"sizes": sizes, "batch_size": k, "results": {n: {"seconds": s, "losses": l} for n, (s, l) in results.items()}}
+                cell = {
+                    "sizes": sizes,
+                    "batch_size": k,
+                    "results": {n: {"seconds": s, "losses": l} for n, (s, l) in results.items()},
+                }
                 file.write(json.dumps(header | cell) + "\n")
 
 

@@ -27,12 +27,22 @@ def kernels(device_name, as_json):
     device = open_device(device_name)
     ceiling, timings = copy_ceiling(device), list(bench_kernels(device))
     if as_json:
-        click.echo(json.dumps({"device": device.name, "copy": ceiling, "kernels": [asdict(timing) for timing in timings]}))
+        click.echo(
+            json.dumps({"device": device.name, "copy": ceiling, "kernels": [asdict(timing) for timing in timings]})
+        )
         return
     listing = table("kernel", "shape", "time in us", "from", "to", "GB/s", "of a copy")
     for timing in timings:
-        microseconds = (f"{1e6 * seconds:,.1f}" for seconds in (timing.median, min(timing.seconds), max(timing.seconds)))
+        microseconds = (
+            f"{1e6 * seconds:,.1f}" for seconds in (timing.median, min(timing.seconds), max(timing.seconds))
+        )
         speed = timing.bytes_per_second
-        listing.add_row(timing.kernel, "{} x {}".format(*timing.shape), *microseconds, f"{speed / 1e9:,.1f}", f"{speed / ceiling:.0%}")
+        listing.add_row(
+            timing.kernel,
+            "{} x {}".format(*timing.shape),
+            *microseconds,
+            f"{speed / 1e9:,.1f}",
+            f"{speed / ceiling:.0%}",
+        )
     print_tables(listing)
     click.echo(f"{device.name}: a copy moves {ceiling / 1e9:,.1f} GB/s, read and written")

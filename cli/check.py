@@ -17,7 +17,12 @@ def command():
 
 
 @command.command("kernels")
-@click.option("--kernels", "folder", type=click.Path(exists=True, file_okay=False), help="A folder of .cu files to grade instead of hw5's own.")
+@click.option(
+    "--kernels",
+    "folder",
+    type=click.Path(exists=True, file_okay=False),
+    help="A folder of .cu files to grade instead of hw5's own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def kernels(folder, as_json):
     """Run every CUDA kernel against its float64 reference, without a GPU.

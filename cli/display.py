@@ -16,7 +16,9 @@ def show_progress(progress, epochs):
         progress = _with_bar(progress, epochs)
     for now in progress:
         if lines and now.epoch_ends:
-            click.echo(f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s")
+            click.echo(
+                f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s"
+            )
         yield now
 
 

@@ -16,7 +16,9 @@ from hw5.run import Classifier
 @click.command("eval")
 @click.argument("checkpoint", type=click.Path())
 @options.data(None, "What to evaluate on; by default what the checkpoint was trained on.")
-@click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Which part of the data.")
+@click.option(
+    "--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Which part of the data."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.device
 def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name):
@@ -41,7 +43,9 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
         figures = {"accuracy": accuracy, "loss": loss, "examples": len(part.rows)}
         click.echo(json.dumps(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
-    click.echo(f"{dataset.name}, {split} part: accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(part.rows):,} examples)")
+    click.echo(
+        f"{dataset.name}, {split} part: accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(part.rows):,} examples)"
+    )
     print_tables(_per_class_table(per_class), _confusion_table(C, model.class_names))
 
 

@@ -44,8 +44,16 @@ precision = click.option(
 
 _SOURCES = (
     click.option("--test", metavar="PATH", help="Labelled data of the same kind to test on."),
-    click.option("--label-column", metavar="COLUMN", help="The CSV or NPY column that holds the classes: a name, or its number from 1."),
-    click.option("--data-dir", type=click.Path(file_okay=False), help="Where mnist and fashion-mnist lie; HW5_DATA says the same."),
+    click.option(
+        "--label-column",
+        metavar="COLUMN",
+        help="The CSV or NPY column that holds the classes: a name, or its number from 1.",
+    ),
+    click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False),
+        help="Where mnist and fashion-mnist lie; HW5_DATA says the same.",
+    ),
 )
 
 

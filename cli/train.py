@@ -21,24 +21,42 @@ from hw5.run import Run
 from hw5.training import Settings
 
 _DEFAULT = Settings()
-_RATE, _FRACTION = Number(min=0), Number(min=0, max=1, max_open=True)
+_COUNT, _RATE, _FRACTION = click.IntRange(min=1), Number(min=0), Number(min=0, max=1, max_open=True)
+
+# The options that are Settings of the same name, and have their defaults
+_SETTINGS = (
+    ("activation", click.Choice(list(ACTIVATIONS)), "Of the hidden layers."),
+    ("epochs", _COUNT, "Passes over the training examples."),
+    ("batch_size", _COUNT, "Examples in a minibatch."),
+    ("lr", Number(min=0, min_open=True), "Learning rate."),
+    ("momentum", _FRACTION, "Share of the last step that is kept."),
+    ("l1", _RATE, "L1 penalty on the weights."),
+    ("l2", _RATE, "L2 penalty on the weights."),
+    ("lr_decay", Number(min=0, max=1, min_open=True), "Factor on the learning rate after every epoch."),
+    ("validation", _FRACTION, "Fraction of the training examples to watch, not train on."),
+    ("holdout", _FRACTION, "Fraction to test on, of data without a test part."),
+    ("seed", click.IntRange(min=0), "Of initial weights, shuffling and held-out examples."),
+)
+
+
+def _settings(verb):
+    for name, kind, text in reversed(_SETTINGS):
+        flag, default = "--" + name.replace("_", "-"), getattr(_DEFAULT, name)
+        verb = click.option(flag, type=kind, default=default, show_default=True, help=text)(verb)
+    return verb
 
 
 @click.command("train")
-@click.option("--model", type=click.Choice(["linear", "mlp"]), default="mlp", show_default=True, help="With or without hidden layers.")
+@click.option(
+    "--model",
+    type=click.Choice(["linear", "mlp"]),
+    default="mlp",
+    show_default=True,
+    help="Without or with hidden layers.",
+)
 @click.option("--hidden", type=Sizes(), help="Units of each hidden layer, such as 128 or 256,128.  [default: 128]")
-@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default=_DEFAULT.activation, show_default=True, help="Of the hidden layers.")
 @options.data("digits", "A built-in set (digits, xor, spirals), or a path to IDX, NPZ, NPY or CSV.")
-@click.option("--epochs", type=click.IntRange(min=1), default=_DEFAULT.epochs, show_default=True, help="Passes over the training examples.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=_DEFAULT.batch_size, show_default=True, help="Examples in a minibatch.")
-@click.option("--lr", type=Number(min=0, min_open=True), default=_DEFAULT.lr, show_default=True, help="Learning rate.")
-@click.option("--momentum", type=_FRACTION, default=_DEFAULT.momentum, show_default=True, help="Share of the last step that is kept.")
-@click.option("--l1", type=_RATE, default=_DEFAULT.l1, show_default=True, help="L1 penalty on the weights.")
-@click.option("--l2", type=_RATE, default=_DEFAULT.l2, show_default=True, help="L2 penalty on the weights.")
-@click.option("--lr-decay", type=Number(min=0, max=1, min_open=True), default=_DEFAULT.lr_decay, show_default=True, help="Factor on the learning rate after every epoch.")
-@click.option("--validation", type=_FRACTION, default=_DEFAULT.validation, show_default=True, help="Fraction of the training examples to watch, not train on.")
-@click.option("--holdout", type=_FRACTION, default=_DEFAULT.holdout, show_default=True, help="Fraction to test on, of data without a test part.")
-@click.option("--seed", type=click.IntRange(min=0), default=_DEFAULT.seed, show_default=True, help="Of initial weights, shuffling and held-out examples.")
+@_settings
 @options.device
 @options.precision
 @click.option("--out", type=click.Path(), help="Save the trained model here, as an .npz checkpoint.")
@@ -58,7 +76,10 @@ def command(model, hidden, data, test, label_column, data_dir, device_name, prec
     _check_outputs(out, log, plot)
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir)
     run = Run(
-        open_device(device_name, precision), dataset, settings, DataSource(dataset.source, test, label_column, len(dataset.train.y))
+        open_device(device_name, precision),
+        dataset,
+        settings,
+        DataSource(dataset.source, test, label_column, len(dataset.train.y)),
     )
     click.echo(_headline(run))
     with _interruptible() as interrupted:

@@ -45,8 +45,14 @@ _OPERATIONS: dict[str, tuple[Callable, Callable]] = {
     "relu_forward": (lambda k, m: 8 * k * m + 4 * m, lambda a: a.device.activate("relu", a.Z, a.b)),
     "relu_gradient": (lambda k, m: 12 * k * m, lambda a: a.device.activation_gradient("relu", a.Z, a.X)),
     "gradient_mean": (lambda k, m: 4 * k * m + 4 * m, lambda a: a.device.gradient_mean(a.Z, a.b)),
-    "minibatch_uint8": (lambda k, m: 5 * k * m + 12 * k, lambda a: a.device.minibatch(a.bytes, a.order, 0, a.Z, a.y_out)),
-    "minibatch_float32": (lambda k, m: 8 * k * m + 12 * k, lambda a: a.device.minibatch(a.floats, a.order, 0, a.Z, a.y_out)),
+    "minibatch_uint8": (
+        lambda k, m: 5 * k * m + 12 * k,
+        lambda a: a.device.minibatch(a.bytes, a.order, 0, a.Z, a.y_out),
+    ),
+    "minibatch_float32": (
+        lambda k, m: 8 * k * m + 12 * k,
+        lambda a: a.device.minibatch(a.floats, a.order, 0, a.Z, a.y_out),
+    ),
     "sgd_update": (lambda k, m: 16 * k * m, lambda a: a.device.sgd_update(a.Z, a.X, 1e-6)),
 }
 
@@ -93,7 +99,7 @@ def _seconds(device, call):
 
 
 def _repeated(device, call, calls):
-    """A function that makes so many calls, from a recording where the device can: then Python's time is not measured."""
+    """A function that makes so many calls, from a recording where the device can, to leave Python's time out."""
 
     def work():
         for _ in range(calls):

@@ -6,7 +6,6 @@ Nothing in it is a pickle, and the time of writing is not in it: equal runs writ
 """
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 

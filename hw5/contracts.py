@@ -245,7 +245,20 @@ class Contract:
             return max(self.operation(Workbench(device, rng, int(case.awkward)), case.k, case.m, VALUES[case.values]))
 
 
-_ROWS = ((1, 1), (2, 2), (3, 10), (5, 31), (7, 32), (33, 33), (257, 7), (4, 127), (2, 128), (2, 1021), (2, 1024), (3, 4099))
+_ROWS = (
+    (1, 1),
+    (2, 2),
+    (3, 10),
+    (5, 31),
+    (7, 32),
+    (33, 33),
+    (257, 7),
+    (4, 127),
+    (2, 128),
+    (2, 1021),
+    (2, 1024),
+    (3, 4099),
+)
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
 

@@ -36,7 +36,7 @@ def _compiler():
 
 
 def _driver():
-    """The driver's library loads and shows a GPU: its name, its compute capability, and the CUDA that the driver knows."""
+    """The driver's library loads and shows a GPU: its name, and the newest CUDA that the driver knows."""
     import ctypes
 
     from hw5.devices.cublas import open_library
@@ -44,7 +44,9 @@ def _driver():
     cuda = open_library("cuda")
     failure = cuda.cuInit(0)
     if failure:
-        raise InputError(f"the driver does not start (CUDA error {failure}): reboot, or install the driver of this kernel again")
+        raise InputError(
+            f"the driver does not start (CUDA error {failure}): reboot, or install the driver of this kernel again"
+        )
     count, version, name = ctypes.c_int(), ctypes.c_int(), ctypes.create_string_buffer(256)
     cuda.cuDeviceGetCount(ctypes.byref(count))
     if not count.value:

@@ -47,4 +47,6 @@ def require_writable(path, option):
             pass
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error)
-        raise InputError(f"{option} {path} cannot be written: {reason}; name a file in a folder you may write to") from error
+        raise InputError(
+            f"{option} {path} cannot be written: {reason}; name a file in a folder you may write to"
+        ) from error

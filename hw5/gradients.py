@@ -1,7 +1,7 @@
 """The network's gradients against numerical differentiation, in float64: what `hw5 check gradients` runs.
 
-dJ/dw is about (J(w + h) - J(w - h)) / 2h. The formula errs by h^2 times a third derivative, and rounding by eps / h, so with
-h = 1e-5 the difference is known to within about 1e-10 times J, far better than the tolerance asks for.
+dJ/dw is about (J(w + h) - J(w - h)) / 2h. The formula errs by h^2 times a third derivative, and rounding by eps / h,
+so with h = 1e-5 the difference is known to within about 1e-10 times J, far better than the tolerance asks for.
 """
 
 from dataclasses import dataclass

@@ -11,8 +11,8 @@ Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k w
 The lecture's x' = (1, x) is kept apart as the bias b: its row of W is updated by the mean of Delta over the minibatch.
 
 In memory a matrix is stored column by column, as cuBLAS has it. For NumPy the same bytes are the transposed array in C
-order: X has the shape (k, d), one example a row, and W has (m, d). Nothing is ever transposed to go from one to the other.
-A linear classifier is L = 1; every further layer puts a hidden one below it.
+order: X has the shape (k, d), one example a row, and W has (m, d). Nothing is ever transposed to go from one to the
+other. A linear classifier is L = 1; every further layer puts a hidden one below it.
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,11 @@ def small(monkeypatch):
 def test_every_kernel_that_moves_data_is_timed():
     timings = list(bench.bench_kernels(CpuDevice(), [(4, 3)]))
     kernels = {contract.kernel for contract in CONTRACTS} - {"advance"}
-    same_traffic = {f"{theta}_{direction}" for theta in ("leaky_relu", "elu", "tanh", "sigmoid", "linear") for direction in ("forward", "gradient")}
+    same_traffic = {
+        f"{theta}_{direction}"
+        for theta in ("leaky_relu", "elu", "tanh", "sigmoid", "linear")
+        for direction in ("forward", "gradient")
+    }
     assert {timing.kernel for timing in timings} == kernels - same_traffic
     assert all(len(timing.seconds) == bench.REPEATS and min(timing.seconds) > 0 for timing in timings)
 

@@ -52,7 +52,12 @@ def test_the_table_and_the_verdicts(chains):
     lines = run().splitlines()
     assert lines[-3:] == ["cpu: usable", "emulator: usable", "cuda: not usable: nvcc: it is not there: fetch it"]
     found = json.loads(run("--json"))
-    assert found["cuda"][1] == {"device": "cuda", "link": "nvcc", "is_whole": False, "text": "it is not there: fetch it"}
+    assert found["cuda"][1] == {
+        "device": "cuda",
+        "link": "nvcc",
+        "is_whole": False,
+        "text": "it is not there: fetch it",
+    }
 
 
 def test_auto_is_the_cpu_where_cuda_is_not_whole(chains):
@@ -67,9 +72,11 @@ def test_a_missing_compiler_breaks_the_emulator_alone(monkeypatch):
 
 
 def test_missing_packages_are_named_with_what_mends_them(monkeypatch):
-    monkeypatch.setattr(doctor.importlib.metadata, "version", lambda name: (_ for _ in ()).throw(
-        doctor.importlib.metadata.PackageNotFoundError(name)
-    ))
+    monkeypatch.setattr(
+        doctor.importlib.metadata,
+        "version",
+        lambda name: (_ for _ in ()).throw(doctor.importlib.metadata.PackageNotFoundError(name)),
+    )
     texts = {finding.link: finding.text for finding in examine("cuda")}
     assert texts["PyCUDA"] == texts["scikit-cuda"] == "it is not installed: pip install 'hw5[cuda]'"
     assert "one by one" in texts["CUDA graphs"]

@@ -21,7 +21,9 @@ def resident(device, X, y):
     return device.place(X, y, np.zeros(d), np.ones(d))
 
 
-@pytest.mark.parametrize("rates", [Rates(0.1), Rates(0.1, l2=0.3), Rates(0.1, 0.9), Rates(0.1, 0.9, 0.2, 0.3), Rates(0.1, l1=0.2)])
+@pytest.mark.parametrize(
+    "rates", [Rates(0.1), Rates(0.1, l2=0.3), Rates(0.1, 0.9), Rates(0.1, 0.9, 0.2, 0.3), Rates(0.1, l1=0.2)]
+)
 def test_linear_step_by_the_formula(rates):
     """Two steps of W <- W - eta/k x'(p - y)^T with the penalties' gradients; the second has fewer examples."""
     (parameters, X, y), mu, eta = problem((5, 3), k=7), rates.momentum, rates.eta

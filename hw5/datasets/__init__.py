@@ -25,21 +25,21 @@ from hw5.errors import InputError
 class Examples:
     """N examples of d features."""
 
-    X: np.ndarray       # (N, d), uint8 or float32, C order, one example a row
-    y: np.ndarray       # (N,), int32, indices into class_names
+    X: np.ndarray  # (N, d), uint8 or float32, C order, one example a row
+    y: np.ndarray  # (N,), int32, indices into class_names
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A train part, where there is one a test part, and the names of things."""
 
-    name: str                               # a known name, or that of the file or folder
-    source: str                             # for load() to find it again: name or absolute path
+    name: str  # a known name, or that of the file or folder
+    source: str  # for load() to find it again: name or absolute path
     train: Examples
     test: Examples | None
-    class_names: tuple[str, ...]            # by number if all are numbers, else by alphabet
-    feature_names: tuple[str, ...] | None   # from the header of a CSV
-    image_shape: tuple[int, ...] | None     # (height, width) of grey images
+    class_names: tuple[str, ...]  # by number if all are numbers, else by alphabet
+    feature_names: tuple[str, ...] | None  # from the header of a CSV
+    image_shape: tuple[int, ...] | None  # (height, width) of grey images
 
 
 BUILT_IN = {
@@ -50,15 +50,15 @@ BUILT_IN = {
     "fashion-mnist": "70,000 pictures of clothes of 28 x 28 pixels, from the data directory",
 }
 
-_Parts = tuple[Rows, Rows | None]           # train and test
+_Parts = tuple[Rows, Rows | None]  # train and test
 
 
 class _Kind(NamedTuple):
     """How a kind of file is read."""
 
-    read: Callable[..., _Parts]                         # with labels; a table: (path, label_column)
+    read: Callable[..., _Parts]  # with labels; a table: (path, label_column)
     values: Callable[[Path], np.ndarray] | None = None  # its features alone, as an array
-    table: bool = False                                 # whether the labels are one of its columns
+    table: bool = False  # whether the labels are one of its columns
 
 
 _CSV = _Kind(csv_table.read, table=True)
@@ -67,12 +67,16 @@ _KINDS = {
     "idx": _Kind(idx.read_file, idx.read_values),
     ".npz": _Kind(arrays.read_npz, arrays.read_npz_values),
     ".npy": _Kind(arrays.read_npy, arrays.read_npy_values, table=True),
-    ".csv": _CSV, ".tsv": _CSV, ".txt": _CSV, ".data": _CSV,
+    ".csv": _CSV,
+    ".tsv": _CSV,
+    ".txt": _CSV,
+    ".data": _CSV,
 }
 
 
-def load(source: str, *, test: str | None = None, label_column: str | None = None,
-         data_dir: str | Path | None = None) -> Dataset:
+def load(
+    source: str, *, test: str | None = None, label_column: str | None = None, data_dir: str | Path | None = None
+) -> Dataset:
     """The data set of a name in BUILT_IN, or of a path.
 
     test: a source whose examples become the test part; one with two parts gives its test part.
@@ -99,9 +103,14 @@ def load(source: str, *, test: str | None = None, label_column: str | None = Non
     )
 
 
-def load_inputs(path: str, *, features: int, feature_names: tuple[str, ...] | None = None,
-                label_column: str | None = None,
-                image_shape: tuple[int, ...] | None = None) -> np.ndarray:
+def load_inputs(
+    path: str,
+    *,
+    features: int,
+    feature_names: tuple[str, ...] | None = None,
+    label_column: str | None = None,
+    image_shape: tuple[int, ...] | None = None,
+) -> np.ndarray:
     """The (N, features) inputs in a file, uint8 or float32, for a model to classify.
 
     A table may have its labels too, which are left aside; the columns of a CSV go by
@@ -123,8 +132,10 @@ def load_inputs(path: str, *, features: int, feature_names: tuple[str, ...] | No
     reshaped = image_shape is not None and values.ndim > 2 and values.shape[1:] != image_shape
     if reshaped or math.prod(values.shape[1:]) != features:
         wanted = " x ".join(map(str, image_shape or (features,)))
-        raise InputError(f"{file}: its array has the shape {values.shape}, but the model takes "
-                         f"{wanted} features an example; give it an array of such rows")
+        raise InputError(
+            f"{file}: its array has the shape {values.shape}, but the model takes "
+            f"{wanted} features an example; give it an array of such rows"
+        )
     return as_features(values, str(file))
 
 
@@ -141,8 +152,10 @@ def _read(source: str, label_column: str | None, data_dir: str | Path | None) ->
     if kind is not None and kind.table:
         return kind.read(path, label_column)
     if label_column is not None:
-        raise InputError(f"{source}: only in CSV and .npy tables can a label column be chosen; "
-                         f"leave out --label-column {label_column}")
+        raise InputError(
+            f"{source}: only in CSV and .npy tables can a label column be chosen; "
+            f"leave out --label-column {label_column}"
+        )
     return _known(source, data_dir) if kind is None else kind.read(path)
 
 
@@ -152,16 +165,20 @@ def _known(name: str, data_dir: str | Path | None) -> _Parts:
         return inside[name]()
     folder = data_directory(data_dir) / name
     if not folder.is_dir():
-        raise InputError(f"{name}: there is no folder {folder}; put {', '.join(idx.FILES)} into "
-                         "it, each plain or .gz, or name another data directory with --data-dir "
-                         "or HW5_DATA")
+        raise InputError(
+            f"{name}: there is no folder {folder}; put {', '.join(idx.FILES)} into "
+            "it, each plain or .gz, or name another data directory with --data-dir "
+            "or HW5_DATA"
+        )
     return idx.read_folder(folder)
 
 
 def _digits() -> _Parts:
     bundled = resources.files("hw5.data")
-    with (resources.as_file(bundled / "digits-images-idx3-ubyte.gz") as images,
-          resources.as_file(bundled / "digits-labels-idx1-ubyte.gz") as labels):
+    with (
+        resources.as_file(bundled / "digits-images-idx3-ubyte.gz") as images,
+        resources.as_file(bundled / "digits-labels-idx1-ubyte.gz") as labels,
+    ):
         return idx.read_pair(images, labels), None
 
 
@@ -176,8 +193,7 @@ def _existing(source: str, names: Collection[str] = ()) -> Path:
         near = difflib.get_close_matches(source, names, n=1)
         guess = f" (did you mean {near[0]!r}?)" if near else ""
         choice = f", or give one of the names {', '.join(names)}" if names else ""
-        raise InputError(f"{source}: there is no such file or folder{guess}; "
-                         f"check the path{choice}")
+        raise InputError(f"{source}: there is no such file or folder{guess}; check the path{choice}")
     return path
 
 
@@ -187,16 +203,19 @@ def _kind_of(path: Path) -> _Kind:
     suffix = "idx" if idx.FILE_NAME.search(path.name) else path.suffix.lower()
     if suffix not in _KINDS:
         suffixes = ", ".join(name for name in _KINDS if name.startswith("."))
-        raise InputError(f"{path}: its name does not tell what it holds; readable are {suffixes}, "
-                         f"and files of IDX, named like {idx.FILES[0]}, or a folder of them")
+        raise InputError(
+            f"{path}: its name does not tell what it holds; readable are {suffixes}, "
+            f"and files of IDX, named like {idx.FILES[0]}, or a folder of them"
+        )
     return _KINDS[suffix]
 
 
 def _class_names(train: Rows) -> tuple[str, ...]:
     names = sorted(set(train.labels))
     if len(names) < 2:
-        raise InputError(f"{train.where}: it holds one class only, {names[0]!r}; a classifier "
-                         "needs examples of at least two")
+        raise InputError(
+            f"{train.where}: it holds one class only, {names[0]!r}; a classifier needs examples of at least two"
+        )
     try:
         return tuple(sorted(names, key=int))
     except ValueError:
@@ -209,19 +228,25 @@ def _examples(rows: Rows, class_names: tuple[str, ...]) -> Examples:
     if y.min() < 0:
         row = int(y.argmin())
         line = row + 1 if rows.lines is None else rows.lines[row]
-        raise InputError(f"{rows.where}, row {line}: the class {rows.labels[rows.codes[row]]!r} is "
-                         "not one of the train part's; test on classes that were trained")
+        raise InputError(
+            f"{rows.where}, row {line}: the class {rows.labels[rows.codes[row]]!r} is "
+            "not one of the train part's; test on classes that were trained"
+        )
     return Examples(rows.X, y)
 
 
 def _refuse_other_features(train: Rows, test: Rows) -> None:
     if train.X.shape[1] != test.X.shape[1]:
-        raise InputError(f"the test part ({test.where}) has {test.X.shape[1]} features, but the "
-                         f"train part ({train.where}) has {train.X.shape[1]}; give two that have "
-                         "the same")
+        raise InputError(
+            f"the test part ({test.where}) has {test.X.shape[1]} features, but the "
+            f"train part ({train.where}) has {train.X.shape[1]}; give two that have "
+            "the same"
+        )
     names = zip(test.feature_names or (), train.feature_names or ())
     for position, (given, wanted) in enumerate(names, start=1):
         if given != wanted:
-            raise InputError(f"{test.where}: its feature {position} is named {given!r}, but that "
-                             f"of the train part ({train.where}) {wanted!r}; give both the same "
-                             "columns in the same order")
+            raise InputError(
+                f"{test.where}: its feature {position} is named {given!r}, but that "
+                f"of the train part ({train.where}) {wanted!r}; give both the same "
+                "columns in the same order"
+            )

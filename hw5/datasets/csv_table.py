@@ -33,9 +33,9 @@ from hw5.errors import InputError
 _LABEL_NAMES = ("label", "class", "target", "species", "y")
 
 _DELIMITERS = ",;\t"
-_BLOCK = 1 << 14        # cells that are turned into numbers at once
+_BLOCK = 1 << 14  # cells that are turned into numbers at once
 
-_Records = Iterator[tuple[int, list[str]]]      # each row, with the line on which it begins
+_Records = Iterator[tuple[int, list[str]]]  # each row, with the line on which it begins
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class _Layout:
     """Which columns of `path` are read."""
 
     path: Path
-    first: list[str]                    # the first row
-    header: bool                        # whether that is a header
-    features: list[int]                 # the columns of the features, in their order
-    label: int | None                   # the column of the labels, None where they are not read
+    first: list[str]  # the first row
+    header: bool  # whether that is a header
+    features: list[int]  # the columns of the features, in their order
+    label: int | None  # the column of the labels, None where they are not read
 
     def where(self, line: int, column: int) -> str:
         name = f" ({quoted(self.first[column].strip())})" if self.header else ""
@@ -57,15 +57,18 @@ def read(path: Path, label_column: str | None) -> tuple[Rows, None]:
     """The examples of a table with labels."""
     records, first, second = _open_table(path)
     if len(first) < 2:
-        raise InputError(f"{path}: it has one column, but a table needs a feature and a label; "
-                         "separate columns by commas, semicolons or tabs")
+        raise InputError(
+            f"{path}: it has one column, but a table needs a feature and a label; "
+            "separate columns by commas, semicolons or tabs"
+        )
     header, label = _find_label(path, first, second, label_column)
     layout = _Layout(path, first, header, _without(first, label), label)
     return _parse(layout, records), None
 
 
-def read_inputs(path: Path, features: int, feature_names: tuple[str, ...] | None,
-                label_column: str | None) -> np.ndarray:
+def read_inputs(
+    path: Path, features: int, feature_names: tuple[str, ...] | None, label_column: str | None
+) -> np.ndarray:
     """The (N, features) inputs of a table, whose labels, if it has any, are left aside.
 
     Columns are found by `feature_names` where the first row has them all, in any order and among
@@ -81,12 +84,16 @@ def read_inputs(path: Path, features: int, feature_names: tuple[str, ...] | None
     elif len(first) == features + 1:
         header, label = _find_label(path, first, second, label_column)
     else:
-        raise InputError(f"{path}: it has {len(first)} columns, but the model takes {features} "
-                         "features; give it these, with or without the label")
+        raise InputError(
+            f"{path}: it has {len(first)} columns, but the model takes {features} "
+            "features; give it these, with or without the label"
+        )
     if header and feature_names:
         lacking = next(name for name in feature_names if name not in names)
-        raise InputError(f"{path}: no column is named {quoted(lacking)}, as a feature of the model "
-                         "is; give the columns that it was trained on")
+        raise InputError(
+            f"{path}: no column is named {quoted(lacking)}, as a feature of the model "
+            "is; give the columns that it was trained on"
+        )
     return _parse(_Layout(path, first, header, _without(first, label), None), records).X
 
 
@@ -107,22 +114,24 @@ def _records(path: Path) -> _Records:
         size_of(path)
         try:
             with open(path, encoding="utf-8-sig", newline="") as file:
-                reader = csv.reader(file, delimiter=_delimiter(file), skipinitialspace=True,
-                                    strict=True)
+                reader = csv.reader(file, delimiter=_delimiter(file), skipinitialspace=True, strict=True)
                 for cells in reader:
                     if cells not in ([], [""]):
                         yield line, cells
                     line = reader.line_num + 1
         except csv.Error as error:
-            raise InputError(f"{path}, row {line}: this is not sound CSV ({error}); look for a "
-                             "quote that is not closed") from error
+            raise InputError(
+                f"{path}, row {line}: this is not sound CSV ({error}); look for a quote that is not closed"
+            ) from error
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}: byte {_undecodable(path)}, counted from 0, is not UTF-8; "
-                             "save the file as UTF-8") from error
+            raise InputError(
+                f"{path}: byte {_undecodable(path)}, counted from 0, is not UTF-8; save the file as UTF-8"
+            ) from error
 
 
 def _delimiter(file: TextIO) -> str:
     """The delimiter that splits the first record into most cells: a comma if none does."""
+
     def columns(delimiter: str) -> int:
         file.seek(0)
         return len(next(filter(None, csv.reader(file, delimiter=delimiter)), []))
@@ -149,15 +158,16 @@ def _without(first: list[str], label: int | None) -> list[int]:
     return [column for column in range(len(first)) if column != label]
 
 
-def _find_label(path: Path, first: list[str], second: list[str],
-                wanted: str | None) -> tuple[bool, int]:
+def _find_label(path: Path, first: list[str], second: list[str], wanted: str | None) -> tuple[bool, int]:
     """Whether the first row is a header, and the label column, by the rules of this module."""
     names = [cell.strip() for cell in first]
     if wanted is not None and not re.fullmatch(r"[-+]?\d+", wanted):
         if wanted not in names:
             columns = ", ".join(map(quoted, names[:10])) + (", ..." if len(names) > 10 else "")
-            raise InputError(f"{path}: there is no column named {quoted(wanted)}; its first row "
-                             f"has {columns}: choose one of these, or give a position")
+            raise InputError(
+                f"{path}: there is no column named {quoted(wanted)}; its first row "
+                f"has {columns}: choose one of these, or give a position"
+            )
         return True, names.index(wanted)
     if wanted is not None:
         label = column_index(wanted, len(first), str(path))
@@ -197,14 +207,16 @@ def _parse(layout: _Layout, records: _Records) -> Rows:
         next(records)
         _refuse_twins(layout)
         names = tuple(layout.first[column].strip() for column in columns)
-    several = len(columns) > 1          # of one column, itemgetter would give no sequence
+    several = len(columns) > 1  # of one column, itemgetter would give no sequence
     pick = itemgetter(*columns) if several else itemgetter(slice(columns[0], columns[0] + 1))
     values, cells, lines = bytearray(), [], array("q")
     codes, code_of, classes = array("q"), {}, []
     for line, row in records:
         if len(row) != len(layout.first):
-            raise InputError(f"{layout.path}, row {line}: it has {len(row)} columns, but the first "
-                             f"row has {len(layout.first)}; look for a missing or extra delimiter")
+            raise InputError(
+                f"{layout.path}, row {line}: it has {len(row)} columns, but the first "
+                f"row has {len(layout.first)}; look for a missing or extra delimiter"
+            )
         lines.append(line)
         if layout.label is not None:
             label = row[layout.label]
@@ -220,16 +232,14 @@ def _parse(layout: _Layout, records: _Records) -> Rows:
         raise InputError(f"{layout.path}: there are no rows below its header; add examples")
     values += _numbers(layout, cells, lines).tobytes()
     X = np.frombuffer(values, np.float32).reshape(len(lines), -1)
-    return Rows(str(layout.path), X, np.array(codes), tuple(classes), feature_names=names,
-                lines=np.array(lines))
+    return Rows(str(layout.path), X, np.array(codes), tuple(classes), feature_names=names, lines=np.array(lines))
 
 
 def _refuse_twins(layout: _Layout) -> None:
     names = Counter(name.strip() for name in layout.first)
     name, times = names.most_common(1)[0]
     if times > 1:
-        raise InputError(f"{layout.path}: {times} columns are named {quoted(name)}; give each a "
-                         "name of its own")
+        raise InputError(f"{layout.path}: {times} columns are named {quoted(name)}; give each a name of its own")
 
 
 def _class_name(layout: _Layout, line: int, label: str) -> str:
@@ -243,10 +253,10 @@ def _numbers(layout: _Layout, cells: list[str], lines: array) -> np.ndarray:
     """The cells of the latest rows as float32 values."""
     try:
         distinct = set(cells)
-        if "_" in "".join(distinct):                    # float() would take "1_000" for a number
+        if "_" in "".join(distinct):  # float() would take "1_000" for a number
             raise ValueError
         convert = float
-        if 4 * len(distinct) < len(cells):              # pixels and counts: parse each number once
+        if 4 * len(distinct) < len(cells):  # pixels and counts: parse each number once
             convert = dict(zip(distinct, map(float, distinct))).__getitem__
         with np.errstate(over="ignore"):
             values = np.fromiter(map(convert, cells), np.float32, len(cells))

@@ -16,18 +16,16 @@ import numpy as np
 from hw5.errors import InputError
 
 _CHUNK = 1 << 20
-_MAX_DIMENSIONS = 32    # NumPy's own limit before NumPy 2
+_MAX_DIMENSIONS = 32  # NumPy's own limit before NumPy 2
 
 # The first kind that fits an exception tells what to say, so the special ones stand before OSError.
 _FAULTS = {
     FileNotFoundError: "there is no such file; check the path",
     PermissionError: "you are not allowed to read it; change its permissions (chmod u+r)",
     gzip.BadGzipFile: "it is not a sound gzip file; download it again, or drop .gz from its name "
-                      "if it is not compressed",
-    zipfile.BadZipFile: "it is not a sound zip archive, as .npz files are; "
-                        "write or download it again",
-    NotImplementedError: "it is a zip archive of a kind that NumPy does not write; "
-                         "save it with numpy.savez",
+    "if it is not compressed",
+    zipfile.BadZipFile: "it is not a sound zip archive, as .npz files are; write or download it again",
+    NotImplementedError: "it is a zip archive of a kind that NumPy does not write; save it with numpy.savez",
     EOFError: "its compressed data break off; it is truncated: write or download it again",
     zlib.error: "its compressed data are damaged; write or download it again",
     OSError: "it cannot be read; check the file and the disk that it lies on",
@@ -67,8 +65,9 @@ def open_binary(path: Path) -> Iterator[tuple[BinaryIO, int | None]]:
                 yield stream, size
 
 
-def read_array(stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, *, left: int | None,
-               where: str, order: str = "C") -> np.ndarray:
+def read_array(
+    stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, *, left: int | None, where: str, order: str = "C"
+) -> np.ndarray:
     """The array that a header has promised, which must be exactly what is left of `stream`.
 
     `left` is the number of bytes that remain, None where only inflating them would tell. Nothing
@@ -76,18 +75,20 @@ def read_array(stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, *, lef
     and compressed data are inflated to at most one byte more than promised.
     """
     if not 0 < len(shape) <= _MAX_DIMENSIONS or min(shape) < 1 or not dtype.itemsize:
-        raise InputError(f"{where}: its header promises an array of shape {shape}, which has no "
-                         "rows to read; write or download it again")
+        raise InputError(
+            f"{where}: its header promises an array of shape {shape}, which has no "
+            "rows to read; write or download it again"
+        )
     promised = math.prod(shape) * dtype.itemsize
     data = bytearray()
     if left is None or left == promised:
-        while len(data) <= promised and (
-                chunk := stream.read(min(_CHUNK, promised + 1 - len(data)))):
+        while len(data) <= promised and (chunk := stream.read(min(_CHUNK, promised + 1 - len(data)))):
             data += chunk
         left = len(data)
     if left != promised:
         held = f"only {left}" if left < promised else "more"
         raise InputError(
             f"{where}: its header promises {' x '.join(map(str, shape))} values in {promised} "
-            f"bytes, but {held} follow; it is truncated or damaged: write or download it again")
+            f"bytes, but {held} follow; it is truncated or damaged: write or download it again"
+        )
     return np.frombuffer(data, dtype).reshape(shape, order=order)

@@ -15,9 +15,8 @@ from hw5.datasets.files import open_binary, read_array, reading
 from hw5.datasets.rows import Rows, as_features, image_shape_of, labelled
 from hw5.errors import InputError
 
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-         "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-FILE_NAME = re.compile(r"[-.]idx\d+-\w+(\.gz)?$")     # some mirrors write train-images.idx3-ubyte
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILE_NAME = re.compile(r"[-.]idx\d+-\w+(\.gz)?$")  # some mirrors write train-images.idx3-ubyte
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -27,12 +26,13 @@ def read_values(path: Path) -> np.ndarray:
     with open_binary(path) as (stream, size):
         magic = stream.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
-            raise InputError(f"{path}: this is not an IDX file, its magic number is wrong "
-                             f"({magic.hex(' ')}); one of unsigned bytes begins with 00 00 08")
+            raise InputError(
+                f"{path}: this is not an IDX file, its magic number is wrong "
+                f"({magic.hex(' ')}); one of unsigned bytes begins with 00 00 08"
+            )
         header = stream.read(4 * magic[3])
         if len(header) < 4 * magic[3]:
-            raise InputError(f"{path}: it ends within its header; it is truncated: write or "
-                             "download it again")
+            raise InputError(f"{path}: it ends within its header; it is truncated: write or download it again")
         shape = struct.unpack(f">{magic[3]}I", header)
         left = None if size is None else size - len(magic) - len(header)
         return read_array(stream, shape, np.dtype(_TYPES[magic[2]]), left=left, where=str(path))
@@ -42,11 +42,15 @@ def read_pair(images: Path, labels: Path) -> Rows:
     """The examples of a file of images (or other features) and the file of their labels."""
     values, y = read_values(images), read_values(labels)
     if y.ndim != 1 or y.dtype.kind not in "ui":
-        raise InputError(f"{labels}: labels must be integers in one dimension, but these are "
-                         f"{y.dtype.name} in {y.ndim}; give the file of the labels")
+        raise InputError(
+            f"{labels}: labels must be integers in one dimension, but these are "
+            f"{y.dtype.name} in {y.ndim}; give the file of the labels"
+        )
     if len(values) != len(y):
-        raise InputError(f"{images} holds {len(values)} images, but {labels} holds {len(y)} "
-                         "labels; take two files that belong together")
+        raise InputError(
+            f"{images} holds {len(values)} images, but {labels} holds {len(y)} "
+            "labels; take two files that belong together"
+        )
     return labelled(str(labels), as_features(values, str(images)), y, image_shape_of(values))
 
 
@@ -54,13 +58,13 @@ def read_file(path: Path) -> tuple[Rows, None]:
     """The images in `path` with the labels beside them, as one part."""
     part, images, _ = path.name.rpartition("images")
     if not images:
-        raise InputError(f"{path}: give the file of the images, such as {FILES[0]}, with the "
-                         "labels beside it")
+        raise InputError(f"{path}: give the file of the images, such as {FILES[0]}, with the labels beside it")
     return read_pair(path, _find_or_refuse(path.parent, part + "labels")), None
 
 
 def read_folder(folder: Path) -> tuple[Rows, Rows | None]:
     """The train part, and the test part (t10k-*) where the folder has one."""
+
     def part(name: str) -> Rows:
         return read_pair(*(_find_or_refuse(folder, f"{name}-{what}") for what in both))
 
@@ -73,14 +77,17 @@ def _find(folder: Path, stem: str) -> Path | None:
     """The file `stem`-idx?-*, the one that is not compressed if there are both."""
     with reading(folder):
         names = sorted(path.name for path in folder.iterdir())
-    return next((folder / name for name in names
-                 if name.startswith(stem) and FILE_NAME.fullmatch(name, len(stem))), None)
+    return next(
+        (folder / name for name in names if name.startswith(stem) and FILE_NAME.fullmatch(name, len(stem))), None
+    )
 
 
 def _find_or_refuse(folder: Path, stem: str) -> Path:
     path = _find(folder, stem)
     if path is None:
-        raise InputError(f"{folder}: there is no file of {stem} in it; an IDX folder holds "
-                         f"{' and '.join(FILES[:2])}, for a test part also "
-                         f"{' and '.join(FILES[2:])}, each plain or .gz")
+        raise InputError(
+            f"{folder}: there is no file of {stem} in it; an IDX folder holds "
+            f"{' and '.join(FILES[:2])}, for a test part also "
+            f"{' and '.join(FILES[2:])}, each plain or .gz"
+        )
     return path

@@ -14,13 +14,13 @@ MISSING = {"", "?", "NA", "N/A", "NULL"}
 class Rows:
     """The examples of one file: N rows of d finite features, each with a label."""
 
-    where: str                                  # the file, for messages
-    X: np.ndarray                               # (N, d), uint8 or float32
-    codes: np.ndarray                           # (N,), integers: indices into labels
-    labels: tuple[str, ...]                     # class names; two codes may share one
+    where: str  # the file, for messages
+    X: np.ndarray  # (N, d), uint8 or float32
+    codes: np.ndarray  # (N,), integers: indices into labels
+    labels: tuple[str, ...]  # class names; two codes may share one
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
-    lines: np.ndarray | None = None             # (N,), in a CSV the line on which each row begins
+    lines: np.ndarray | None = None  # (N,), in a CSV the line on which each row begins
 
 
 def quoted(text: str) -> str:
@@ -36,10 +36,12 @@ def number(text: str) -> float:
         value = float(text)
     except ValueError:
         value = None
-    if value is None or "_" in text:            # float() would take "1_000" for a number
-        raise ValueError(f"{quoted(text)} is not a number, as every feature must be; encode the "
-                         "column as numbers, or choose it with --label-column if it holds the "
-                         "classes")
+    if value is None or "_" in text:  # float() would take "1_000" for a number
+        raise ValueError(
+            f"{quoted(text)} is not a number, as every feature must be; encode the "
+            "column as numbers, or choose it with --label-column if it holds the "
+            "classes"
+        )
     with np.errstate(over="ignore"):
         finite = np.isfinite(np.float32(value))
     if not finite:
@@ -58,15 +60,17 @@ def class_name(label: str) -> str:
         raise ValueError(f"the label is missing ({quoted(label)}); fill it in or remove the row")
     if "_" in label:
         return label
-    for exact in (int, float):                  # int first: it keeps every digit of a long number
+    for exact in (int, float):  # int first: it keeps every digit of a long number
         try:
             value = exact(label)
         except ValueError:
             continue
         if math.isfinite(value) and value == int(value):
             return str(int(value))
-        raise ValueError(f"the label {quoted(label)} is neither a whole number nor text; choose "
-                         "the column of the classes with --label-column")
+        raise ValueError(
+            f"the label {quoted(label)} is neither a whole number nor text; choose "
+            "the column of the classes with --label-column"
+        )
     return label
 
 
@@ -75,11 +79,14 @@ def column_index(position: str, width: int, where: str) -> int:
     try:
         index = int(position)
     except ValueError:
-        raise InputError(f"{where}: its columns have no names, so none is named "
-                         f"{quoted(position)}; give a position from 1 to {width}") from None
+        raise InputError(
+            f"{where}: its columns have no names, so none is named "
+            f"{quoted(position)}; give a position from 1 to {width}"
+        ) from None
     if not 1 <= abs(index) <= width:
-        raise InputError(f"{where}: there is no column {index}; columns count from 1 to {width}, "
-                         f"or from the end from -1 to -{width}")
+        raise InputError(
+            f"{where}: there is no column {index}; columns count from 1 to {width}, or from the end from -1 to -{width}"
+        )
     return index - 1 if index > 0 else width + index
 
 
@@ -89,8 +96,9 @@ def as_features(values: np.ndarray, where: str, without: int | None = None) -> n
     `without` is the column of the labels in a table, which is left out.
     """
     if values.dtype.kind not in "buif":
-        raise InputError(f"{where}: features must be numbers, but these have the type "
-                         f"{values.dtype}; encode them as numbers")
+        raise InputError(
+            f"{where}: features must be numbers, but these have the type {values.dtype}; encode them as numbers"
+        )
     values = values.reshape(len(values), -1)
     if without is not None:
         values = np.delete(values, without, axis=1)
@@ -102,19 +110,23 @@ def as_features(values: np.ndarray, where: str, without: int | None = None) -> n
     if not finite.all():
         row, column = divmod(int(finite.argmin()), X.shape[1])
         place = column + 1 if without is None or column < without else column + 2
-        raise InputError(f"{where}, row {row + 1}, column {place}: {values[row, column]} is not a "
-                         "finite float32; correct it or remove the row")
+        raise InputError(
+            f"{where}, row {row + 1}, column {place}: {values[row, column]} is not a "
+            "finite float32; correct it or remove the row"
+        )
     return X
 
 
 def labelled(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None) -> Rows:
     """Rows with one integer, whole float or string of `labels` (N,) for each example of X."""
     if labels.dtype.kind not in "buifU":
-        raise InputError(f"{where}: labels must be whole numbers or text, but these have the type "
-                         f"{labels.dtype}; write them as int or str")
+        raise InputError(
+            f"{where}: labels must be whole numbers or text, but these have the type "
+            f"{labels.dtype}; write them as int or str"
+        )
     distinct, rows, codes = np.unique(labels, return_index=True, return_inverse=True)
     names = [""] * len(distinct)
-    for code in np.argsort(rows):               # so that the first fault in the file is reported
+    for code in np.argsort(rows):  # so that the first fault in the file is reported
         try:
             names[code] = class_name(str(distinct[code]))
         except ValueError as error:

@@ -11,6 +11,7 @@ _SEED = 179
 
 def xor() -> tuple[Rows, Rows]:
     """The corners (±1, ±1) with Gaussian jitter: class 1 where the signs differ. 400 + 200."""
+
     def draw(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         corner = np.arange(n) % 4
         bits = np.stack([corner // 2, corner % 2], axis=1)
@@ -21,6 +22,7 @@ def xor() -> tuple[Rows, Rows]:
 
 def spirals() -> tuple[Rows, Rows]:
     """Three interleaved arms: the radius grows to 1 over 4 radians, with jitter. 900 + 300."""
+
     def draw(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         arm = np.arange(n) % 3
         t = rng.random(n)
@@ -37,5 +39,4 @@ def _parts(name: str, draw: Callable, train: int, test: int) -> tuple[Rows, Rows
     order = rng.permutation(train + test)
     X, codes = X[order].astype(np.float32), codes[order]
     labels = tuple(str(code) for code in range(codes.max() + 1))
-    return (Rows(name, X[:train], codes[:train], labels),
-            Rows(name, X[train:], codes[train:], labels))
+    return (Rows(name, X[:train], codes[:train], labels), Rows(name, X[train:], codes[train:], labels))

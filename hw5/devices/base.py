@@ -96,7 +96,7 @@ class Device(ABC):
         """Wait until all work has been done."""
 
     def record(self, work):
-        """What work() asks of the device, recorded without being done: a function that does it. None where it cannot."""
+        """What work() asks of the device, recorded without being done: a function that does it, or None."""
 
     def place(self, X, y, mean, scale) -> ResidentData:
         """Bring a data set to the device: X (N, d) uint8 or float32, y (N,) integers, mean and scale (d,)."""

@@ -80,9 +80,7 @@ def toolkits():
 
 
 def _named():
-    return [
-        Path(os.environ[name]) for name in ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT") if os.environ.get(name)
-    ]
+    return [Path(os.environ[name]) for name in ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT") if os.environ.get(name)]
 
 
 def _installed():
@@ -105,9 +103,7 @@ def open_library(name):
         except OSError as error:
             if isinstance(candidate, Path):
                 refusals.append(str(error))
-    found = (
-        f"lib{name}.so does not load ({'; '.join(refusals)})" if refusals else f"no lib{name}.so was found"
-    )
+    found = f"lib{name}.so does not load ({'; '.join(refusals)})" if refusals else f"no lib{name}.so was found"
     raise InputError(f"{found}: {_ADVICE[name]}")
 
 
@@ -121,10 +117,7 @@ def _candidates(name):
 
 def _files(name, folders):
     return [
-        file
-        for folder in folders
-        for lib in ("lib64", "lib")
-        for file in sorted(folder.glob(f"{lib}/lib{name}.so*"))
+        file for folder in folders for lib in ("lib64", "lib") for file in sorted(folder.glob(f"{lib}/lib{name}.so*"))
     ]
 
 

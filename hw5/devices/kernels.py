@@ -1,6 +1,7 @@
 """The Device that launches our kernels. Every grid, block and shared memory size is chosen here, and only here.
 
-It drives a Runtime, of which there is one a machine: PyCUDA on a GPU, the emulator on a CPU. The contract of each kernel is at the head of its .cu file.
+It drives a Runtime, of which there is one a machine: PyCUDA on a GPU, the emulator on a CPU. The contract of each
+kernel is at the head of its .cu file.
 """
 
 import math
@@ -49,7 +50,7 @@ class Runtime(Protocol):
         """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
 
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
-        """Record what work() launches and multiplies, without running it; return what replays it, or None if it cannot."""
+        """Record what work() launches and multiplies, without running it; return what replays it, or None."""
 
 
 class DeviceArray:

@@ -66,10 +66,14 @@ def test_a_solution_is_graded_kernel_by_kernel(solution):
         "advance": "missing",
         "sgd_update": "does not compile",
     }
-    assert found["argmax"]["reason"].startswith("argmax.cu:23: shape (1, 1), values: normal: the reference has other whole")
+    assert found["argmax"]["reason"].startswith(
+        "argmax.cu:23: shape (1, 1), values: normal: the reference has other whole"
+    )
     assert "gradient_mean.cu:2" in found["gradient_mean"]["reason"] and "race" in found["gradient_mean"]["reason"]
     assert "minibatch.cu is its place" in found["minibatch_uint8"]["reason"]
-    assert "sgd_update.cu" in found["sgd_update"]["reason"] and "'u'" in found["sgd_update"]["reason"].replace("‘", "'").replace("’", "'")
+    assert "sgd_update.cu" in found["sgd_update"]["reason"] and "'u'" in found["sgd_update"]["reason"].replace(
+        "‘", "'"
+    ).replace("’", "'")
 
 
 def test_the_table_says_the_same(solution):
@@ -80,5 +84,8 @@ def test_the_table_says_the_same(solution):
 
 def test_a_folder_without_kernels_is_refused(tmp_path):
     result = check("--kernels", tmp_path, code=2)
-    assert result.stderr == f"hw5: {tmp_path}: there is no .cu file; name the folder that holds softmax.cu and the others\n"
+    assert (
+        result.stderr
+        == f"hw5: {tmp_path}: there is no .cu file; name the folder that holds softmax.cu and the others\n"
+    )
     assert "does not exist" in check("--kernels", tmp_path / "none", code=2).stderr

@@ -60,7 +60,9 @@ def test_log_is_appended_to_and_plot_drawn(tmp_path):
         hw5("train", "--epochs", 2, "--log", log, "--plot", plot)
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 1, 2]
-    assert {"loss", "accuracy", "validation_loss", "validation_accuracy", "seconds", "examples_per_second"} <= rows[0].keys()
+    assert {"loss", "accuracy", "validation_loss", "validation_accuracy", "seconds", "examples_per_second"} <= rows[
+        0
+    ].keys()
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
@@ -85,7 +87,10 @@ def test_eval_repeats_the_test_figures_of_the_training(tmp_path):
 
 def write_csv(path, X, y=None, header=None):
     lines = [header] if header else []
-    lines += [",".join([*map(str, row), *([label] if y is not None else [])]) for row, label in zip(X, y if y is not None else X)]
+    lines += [
+        ",".join([*map(str, row), *([label] if y is not None else [])])
+        for row, label in zip(X, y if y is not None else X)
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -205,7 +210,9 @@ def test_help_and_version_of_every_verb():
 def test_the_installed_program(tmp_path):
     program = Path(sysconfig.get_path("scripts")) / "hw5"
     out = tmp_path / "model.npz"
-    train = subprocess.run([program, "train", "--epochs", "2", "--out", out], capture_output=True, text=True, cwd=tmp_path)
+    train = subprocess.run(
+        [program, "train", "--epochs", "2", "--out", out], capture_output=True, text=True, cwd=tmp_path
+    )
     assert (train.returncode, train.stderr) == (0, "") and "saved" in train.stdout
     bad = subprocess.run([program, "eval", tmp_path / "none.npz"], capture_output=True, text=True, cwd=tmp_path)
     assert bad.returncode == 2 and bad.stdout == "" and bad.stderr.startswith("hw5: ")
@@ -224,7 +231,13 @@ def test_a_slice_of_mnist(tmp_path):
 
     mnist = load(str(MNIST))
     path = tmp_path / "slice.npz"
-    np.savez(path, x_train=mnist.train.X[:6000], y_train=mnist.train.y[:6000], x_test=mnist.test.X[:2000], y_test=mnist.test.y[:2000])
+    np.savez(
+        path,
+        x_train=mnist.train.X[:6000],
+        y_train=mnist.train.y[:6000],
+        x_test=mnist.test.X[:2000],
+        y_test=mnist.test.y[:2000],
+    )
     out = tmp_path / "model.npz"
     hw5("train", "--data", path, "--epochs", 3, "--out", out)
     assert json.loads(hw5("eval", out, "--json").stdout)["accuracy"] > 0.88

@@ -20,8 +20,9 @@ def npy_bytes(header: bytes, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("names", [("X", "y"), ("x", "labels"), ("data", "target"),
-                                   ("images", "labels"), ("x_train", "y_train")])
+@pytest.mark.parametrize(
+    "names", [("X", "y"), ("x", "labels"), ("data", "target"), ("images", "labels"), ("x_train", "y_train")]
+)
 def test_npz_by_its_names(tmp_path, save, names):
     save(tmp_path / "a.npz", **dict(zip(names, (X, Y))))
     data = load(str(tmp_path / "a.npz"))
@@ -34,16 +35,19 @@ def test_npz_by_its_names(tmp_path, save, names):
 
 def test_npz_as_keras_writes_it(tmp_path):
     images = np.random.default_rng(1).integers(0, 256, (9, 5, 6)).astype(np.uint8)
-    np.savez(tmp_path / "a.npz", x_train=images, y_train=Y[:, np.newaxis].astype(np.uint8),
-             x_test=images[:3], y_test=Y[:3])
+    np.savez(
+        tmp_path / "a.npz", x_train=images, y_train=Y[:, np.newaxis].astype(np.uint8), x_test=images[:3], y_test=Y[:3]
+    )
     data = load(str(tmp_path / "a.npz"))
     np.testing.assert_array_equal(data.train.X, images.reshape(9, 30))
     np.testing.assert_array_equal(data.test.y, Y[:3])
     assert data.train.X.dtype == np.uint8 and data.image_shape == (5, 6)
 
 
-@pytest.mark.parametrize("values", [X.astype(np.float16), X.astype(">f4"), (X * 99).astype(int),
-                                    X > 0, np.asfortranarray(X), X.reshape(9, 1, 2, 2)])
+@pytest.mark.parametrize(
+    "values",
+    [X.astype(np.float16), X.astype(">f4"), (X * 99).astype(int), X > 0, np.asfortranarray(X), X.reshape(9, 1, 2, 2)],
+)
 def test_features_of_any_type_become_float32(tmp_path, values):
     np.savez(tmp_path / "a.npz", X=values, y=Y)
     data = load(str(tmp_path / "a.npz"))
@@ -51,13 +55,16 @@ def test_features_of_any_type_become_float32(tmp_path, values):
     np.testing.assert_array_equal(data.train.X, values.reshape(9, 4).astype(np.float32))
 
 
-@pytest.mark.parametrize("labels, names", [
-    (np.array([10, 9, -1])[Y], ("-1", "9", "10")),
-    (np.array([2.0, 1.0, 0.0])[Y], ("0", "1", "2")),
-    (np.array(["10", "9", "1"])[Y], ("1", "9", "10")),
-    (np.array(["b10", "b9", "a"])[Y], ("a", "b10", "b9")),
-    (Y > 0, ("False", "True")),
-])
+@pytest.mark.parametrize(
+    "labels, names",
+    [
+        (np.array([10, 9, -1])[Y], ("-1", "9", "10")),
+        (np.array([2.0, 1.0, 0.0])[Y], ("0", "1", "2")),
+        (np.array(["10", "9", "1"])[Y], ("1", "9", "10")),
+        (np.array(["b10", "b9", "a"])[Y], ("a", "b10", "b9")),
+        (Y > 0, ("False", "True")),
+    ],
+)
 def test_class_names_are_sorted(tmp_path, labels, names):
     np.savez(tmp_path / "a.npz", X=X, y=labels)
     data = load(str(tmp_path / "a.npz"))
@@ -66,30 +73,33 @@ def test_class_names_are_sorted(tmp_path, labels, names):
     assert [data.class_names[i] for i in data.train.y] == expected
 
 
-@pytest.mark.parametrize("arrays, words", [
-    ({"a": X, "y": Y}, ["a, y", "X or x", "savez"]),
-    ({"X": X}, ["X, but none", "y_train or y"]),
-    ({"X": X, "y": Y[:-1]}, ["9 examples", "8 labels"]),
-    ({"X": X, "y": np.eye(3)[Y]}, ["y has the shape (9, 3)", "one label"]),
-    ({"X": X, "y": Y * 0}, ["one class only"]),
-    ({"X": X[:1], "y": Y[:1]}, ["one class only"]),
-    ({"X": X[:0], "y": Y[:0]}, ["X: its header promises", "(0, 4)"]),
-    ({"X": X, "y": Y + 0.5}, ["y, row 1", "0.5", "neither a whole number nor text"]),
-    ({"X": X, "y": np.where(Y, Y, np.nan)}, ["y, row 1", "nan"]),
-    ({"X": X, "y": np.array(["a", "", "b"])[Y]}, ["y, row 2", "missing"]),
-    ({"X": X, "y": np.array([b"a", b"b", b"c"])[Y]}, ["labels must be", "S1"]),
-    ({"X": X.astype(str), "y": Y}, ["X: features must be numbers"]),
-    ({"X": X + 1j, "y": Y}, ["features must be numbers", "complex128"]),
-    ({"X": np.where(X == X[4, 2], np.nan, X), "y": Y}, ["X, row 5, column 3", "nan"]),
-    ({"X": np.where(X == X[4, 2], 1e39, X), "y": Y}, ["X, row 5, column 3", "1e+39"]),
-    ({"X": X.astype(object), "y": Y}, ["X: it holds Python objects"]),
-    ({"X": X, "y": Y.astype(object)}, ["y: it holds Python objects"]),
-    ({"X": np.zeros(9, [("a", "f4")]), "y": Y}, ["records"]),
-    ({"X": np.float32(1), "y": Y}, ["shape ()"]),
-    ({"x_train": X, "y_train": Y, "x_test": X}, ["none named y_test"]),
-    ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1}, ["y_test, row 3", "class '3'"]),
-    ({"x_train": X, "y_train": Y, "x_test": X[:, 1:], "y_test": Y}, ["3 features"]),
-])
+@pytest.mark.parametrize(
+    "arrays, words",
+    [
+        ({"a": X, "y": Y}, ["a, y", "X or x", "savez"]),
+        ({"X": X}, ["X, but none", "y_train or y"]),
+        ({"X": X, "y": Y[:-1]}, ["9 examples", "8 labels"]),
+        ({"X": X, "y": np.eye(3)[Y]}, ["y has the shape (9, 3)", "one label"]),
+        ({"X": X, "y": Y * 0}, ["one class only"]),
+        ({"X": X[:1], "y": Y[:1]}, ["one class only"]),
+        ({"X": X[:0], "y": Y[:0]}, ["X: its header promises", "(0, 4)"]),
+        ({"X": X, "y": Y + 0.5}, ["y, row 1", "0.5", "neither a whole number nor text"]),
+        ({"X": X, "y": np.where(Y, Y, np.nan)}, ["y, row 1", "nan"]),
+        ({"X": X, "y": np.array(["a", "", "b"])[Y]}, ["y, row 2", "missing"]),
+        ({"X": X, "y": np.array([b"a", b"b", b"c"])[Y]}, ["labels must be", "S1"]),
+        ({"X": X.astype(str), "y": Y}, ["X: features must be numbers"]),
+        ({"X": X + 1j, "y": Y}, ["features must be numbers", "complex128"]),
+        ({"X": np.where(X == X[4, 2], np.nan, X), "y": Y}, ["X, row 5, column 3", "nan"]),
+        ({"X": np.where(X == X[4, 2], 1e39, X), "y": Y}, ["X, row 5, column 3", "1e+39"]),
+        ({"X": X.astype(object), "y": Y}, ["X: it holds Python objects"]),
+        ({"X": X, "y": Y.astype(object)}, ["y: it holds Python objects"]),
+        ({"X": np.zeros(9, [("a", "f4")]), "y": Y}, ["records"]),
+        ({"X": np.float32(1), "y": Y}, ["shape ()"]),
+        ({"x_train": X, "y_train": Y, "x_test": X}, ["none named y_test"]),
+        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1}, ["y_test, row 3", "class '3'"]),
+        ({"x_train": X, "y_train": Y, "x_test": X[:, 1:], "y_test": Y}, ["3 features"]),
+    ],
+)
 def test_npz_that_is_refused(tmp_path, arrays, words):
     np.savez(tmp_path / "a.npz", **arrays)
     with refused(tmp_path / "a.npz", *words):
@@ -100,8 +110,12 @@ def test_npz_truncated_empty_or_something_else(tmp_path):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, X=X, y=Y)
     content = path.read_bytes()
-    for damaged, word in ((b"", "empty"), (content[:-30], "zip archive"), (b"1,2\n", "zip archive"),
-                          (content.replace(b"\x93NUMPY", b"\x92NUMPY"), "")):
+    for damaged, word in (
+        (b"", "empty"),
+        (content[:-30], "zip archive"),
+        (b"1,2\n", "zip archive"),
+        (content.replace(b"\x93NUMPY", b"\x92NUMPY"), ""),
+    ):
         path.write_bytes(damaged)
         if damaged != content:
             with refused(path, word):
@@ -143,31 +157,36 @@ def test_npy_takes_the_last_column_or_the_given_one(tmp_path):
     assert load(str(path)).train.X.dtype == np.uint8
 
 
-@pytest.mark.parametrize("array, column, words", [
-    (X[0], None, ["two dimensions", "(4,)"]),
-    (X[:, :1], None, ["at least two columns"]),
-    (X, None, ["row 1", "neither a whole number nor text"]),
-    (X, "7", ["no column 7", "1 to 4"]),
-    (X, "0", ["no column 0"]),
-    (X, "name", ["no names", "'name'", "1 to 4"]),
-    (np.where(X == X[2, 3], np.inf, X), "1", ["row 3, column 4", "inf"]),
-    (np.where(X == X[2, 1], np.inf, X), "4", ["row 3, column 2", "inf"]),
-    (X.astype(object), None, ["Python objects"]),
-    (X.astype(str), None, ["features must be numbers"]),
-])
+@pytest.mark.parametrize(
+    "array, column, words",
+    [
+        (X[0], None, ["two dimensions", "(4,)"]),
+        (X[:, :1], None, ["at least two columns"]),
+        (X, None, ["row 1", "neither a whole number nor text"]),
+        (X, "7", ["no column 7", "1 to 4"]),
+        (X, "0", ["no column 0"]),
+        (X, "name", ["no names", "'name'", "1 to 4"]),
+        (np.where(X == X[2, 3], np.inf, X), "1", ["row 3, column 4", "inf"]),
+        (np.where(X == X[2, 1], np.inf, X), "4", ["row 3, column 2", "inf"]),
+        (X.astype(object), None, ["Python objects"]),
+        (X.astype(str), None, ["features must be numbers"]),
+    ],
+)
 def test_npy_that_is_refused(tmp_path, array, column, words):
     np.save(tmp_path / "a.npy", array)
     with refused(tmp_path / "a.npy", *words):
         load(str(tmp_path / "a.npy"), label_column=column)
 
 
-@pytest.mark.parametrize("content, word", [
-    (b"", "empty"),
-    (b"1,2,3\n", "header is not that of a NumPy array"),
-    (npy_bytes(b"{'descr': '<f8'"), "header is not that of a NumPy array"),
-    (npy_bytes(b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1, -2)}\n", bytes(16)),
-     "no rows"),
-])
+@pytest.mark.parametrize(
+    "content, word",
+    [
+        (b"", "empty"),
+        (b"1,2,3\n", "header is not that of a NumPy array"),
+        (npy_bytes(b"{'descr': '<f8'"), "header is not that of a NumPy array"),
+        (npy_bytes(b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1, -2)}\n", bytes(16)), "no rows"),
+    ],
+)
 def test_npy_damaged(tmp_path, content, word):
     (tmp_path / "a.npy").write_bytes(content)
     with refused(tmp_path / "a.npy", word):
@@ -188,21 +207,17 @@ def test_inputs(tmp_path):
     images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     for array in (images, images.reshape(2, 12)):
         np.save(path, array)
-        np.testing.assert_array_equal(load_inputs(path, features=12, image_shape=(3, 4)),
-                                      images.reshape(2, 12))
-    for array in (images[1], images[1].ravel()):        # one example
+        np.testing.assert_array_equal(load_inputs(path, features=12, image_shape=(3, 4)), images.reshape(2, 12))
+    for array in (images[1], images[1].ravel()):  # one example
         np.save(path, array)
-        np.testing.assert_array_equal(load_inputs(path, features=12, image_shape=(3, 4)),
-                                      images[1].reshape(1, 12))
-    np.save(path, np.column_stack([X, Y]))               # a table as load() takes it
+        np.testing.assert_array_equal(load_inputs(path, features=12, image_shape=(3, 4)), images[1].reshape(1, 12))
+    np.save(path, np.column_stack([X, Y]))  # a table as load() takes it
     np.testing.assert_array_equal(load_inputs(path, features=4), X.astype(np.float32))
     np.save(path, np.column_stack([Y, X]))
-    np.testing.assert_array_equal(load_inputs(path, features=4, label_column="1"),
-                                  X.astype(np.float32))
+    np.testing.assert_array_equal(load_inputs(path, features=4, label_column="1"), X.astype(np.float32))
     for arrays in ({"X": X}, {"X": X, "y": Y}, {"x_train": X}):
         np.savez(tmp_path / "a.npz", **arrays)
-        np.testing.assert_array_equal(load_inputs(str(tmp_path / "a.npz"), features=4),
-                                      X.astype(np.float32))
+        np.testing.assert_array_equal(load_inputs(str(tmp_path / "a.npz"), features=4), X.astype(np.float32))
     with refused(path, "(9, 5)", "7 features"):
         load_inputs(path, features=7)
     np.save(path, np.where(X == X[2, 3], np.nan, X))

@@ -14,30 +14,36 @@ from .helpers import refused
 @pytest.fixture
 def table(tmp_path):
     """Write a table and give its path."""
+
     def write(content, name="a.csv"):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return str(path)
+
     return write
 
 
 IRIS = "length,width,species\n5.1,3.5,setosa\n7,3.2,versicolor\n6.3,3.3,virginica\n"
 
 
-@pytest.mark.parametrize("content", [
-    IRIS,
-    IRIS.replace(",", ";"),
-    IRIS.replace(",", "\t"),
-    IRIS.replace("\n", "\r\n"),
-    IRIS.replace("\n", "\r"),
-    IRIS.replace(",", ", ").replace("5.1", " 5.1 "),
-    IRIS.replace("\n", "\n\n"),
-    IRIS.rstrip("\n"),
-    "\ufeff" + IRIS,
-    "\n  \n" + IRIS,
-    IRIS.replace("setosa", '"setosa"').replace("length", '"length"').replace("5.1", '"5.1"'),
-    IRIS.replace("3.5", "35e-1").replace("7,", "+7.0,"),
-], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [
+        IRIS,
+        IRIS.replace(",", ";"),
+        IRIS.replace(",", "\t"),
+        IRIS.replace("\n", "\r\n"),
+        IRIS.replace("\n", "\r"),
+        IRIS.replace(",", ", ").replace("5.1", " 5.1 "),
+        IRIS.replace("\n", "\n\n"),
+        IRIS.rstrip("\n"),
+        "\ufeff" + IRIS,
+        "\n  \n" + IRIS,
+        IRIS.replace("setosa", '"setosa"').replace("length", '"length"').replace("5.1", '"5.1"'),
+        IRIS.replace("3.5", "35e-1").replace("7,", "+7.0,"),
+    ],
+    ids=repr,
+)
 def test_dialects(table, content):
     data = load(table(content))
     np.testing.assert_array_equal(data.train.X, np.float32([[5.1, 3.5], [7, 3.2], [6.3, 3.3]]))
@@ -57,31 +63,34 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_breaks(table):
     assert data.class_names == ("two\nlines", 'x, "y"')
 
 
-@pytest.mark.parametrize("content, column, names, classes, first", [
-    # A header by text outside the label column; the label by its name, in any case, or the last.
-    ("a,b,c\n1,2,3\n4,5,6\n", None, ("a", "b"), ("3", "6"), [1, 2]),
-    ("a,Class,c\n1,2,3\n4,5,6\n", None, ("a", "c"), ("2", "5"), [1, 3]),
-    ("label,a,y\n1,2,3\n4,5,6\n", None, ("a", "y"), ("1", "4"), [2, 3]),
-    ("label,1x1,1x2\n0,2,3\n1,5,6\n", None, ("1x1", "1x2"), ("0", "1"), [2, 3]),
-    # A header of numbers, but for a label cell that is text over a number or one of the names.
-    ("0,1,digit\n1,2,3\n4,5,6\n", None, ("0", "1"), ("3", "6"), [1, 2]),
-    ("0,1,species\n1,2,a\n4,5,b\n", None, ("0", "1"), ("a", "b"), [1, 2]),
-    ("0,1,kind\n1,2,a\n4,5,b\n", "kind", ("0", "1"), ("a", "b"), [1, 2]),
-    # No header: the first row could be an example.
-    ("1,2,3\n4,5,6\n", None, None, ("3", "6"), [1, 2]),
-    ("1,2,a\n4,5,b\n", None, None, ("a", "b"), [1, 2]),
-    ("1,2,y\n4,5,n\n", None, None, ("n", "y"), [1, 2]),
-    ("a,1,2\nb,4,5\n", "1", None, ("a", "b"), [1, 2]),
-    ("5,0,1\n4,0,2\n", "1", None, ("4", "5"), [0, 1]),
-    # By position, from either end; a whole number is never a name.
-    ("a,b,c\n1,2,3\n4,5,6\n", "2", ("a", "c"), ("2", "5"), [1, 3]),
-    ("a,b,c\n1,2,3\n4,5,6\n", "-3", ("b", "c"), ("1", "4"), [2, 3]),
-    ("a,3,b\n1,2,3\n4,5,6\n", "3", ("a", "3"), ("3", "6"), [1, 2]),
-    # Whole numbers are one class however they are written, and sorted as numbers.
-    ("1,10\n2,9.0\n3,9\n4,1e1\n", None, None, ("9", "10"), [1]),
-    ("1,10\n2,b\n3,9\n", None, None, ("10", "9", "b"), [1]),
-    ("1,c_1\n2,1_0\n", None, None, ("1_0", "c_1"), [1]),
-])
+@pytest.mark.parametrize(
+    "content, column, names, classes, first",
+    [
+        # A header by text outside the label column; the label by its name, in any case, or the last.
+        ("a,b,c\n1,2,3\n4,5,6\n", None, ("a", "b"), ("3", "6"), [1, 2]),
+        ("a,Class,c\n1,2,3\n4,5,6\n", None, ("a", "c"), ("2", "5"), [1, 3]),
+        ("label,a,y\n1,2,3\n4,5,6\n", None, ("a", "y"), ("1", "4"), [2, 3]),
+        ("label,1x1,1x2\n0,2,3\n1,5,6\n", None, ("1x1", "1x2"), ("0", "1"), [2, 3]),
+        # A header of numbers, but for a label cell that is text over a number or one of the names.
+        ("0,1,digit\n1,2,3\n4,5,6\n", None, ("0", "1"), ("3", "6"), [1, 2]),
+        ("0,1,species\n1,2,a\n4,5,b\n", None, ("0", "1"), ("a", "b"), [1, 2]),
+        ("0,1,kind\n1,2,a\n4,5,b\n", "kind", ("0", "1"), ("a", "b"), [1, 2]),
+        # No header: the first row could be an example.
+        ("1,2,3\n4,5,6\n", None, None, ("3", "6"), [1, 2]),
+        ("1,2,a\n4,5,b\n", None, None, ("a", "b"), [1, 2]),
+        ("1,2,y\n4,5,n\n", None, None, ("n", "y"), [1, 2]),
+        ("a,1,2\nb,4,5\n", "1", None, ("a", "b"), [1, 2]),
+        ("5,0,1\n4,0,2\n", "1", None, ("4", "5"), [0, 1]),
+        # By position, from either end; a whole number is never a name.
+        ("a,b,c\n1,2,3\n4,5,6\n", "2", ("a", "c"), ("2", "5"), [1, 3]),
+        ("a,b,c\n1,2,3\n4,5,6\n", "-3", ("b", "c"), ("1", "4"), [2, 3]),
+        ("a,3,b\n1,2,3\n4,5,6\n", "3", ("a", "3"), ("3", "6"), [1, 2]),
+        # Whole numbers are one class however they are written, and sorted as numbers.
+        ("1,10\n2,9.0\n3,9\n4,1e1\n", None, None, ("9", "10"), [1]),
+        ("1,10\n2,b\n3,9\n", None, None, ("10", "9", "b"), [1]),
+        ("1,c_1\n2,1_0\n", None, None, ("1_0", "c_1"), [1]),
+    ],
+)
 def test_header_and_label_column(table, content, column, names, classes, first):
     data = load(table(content), label_column=column)
     assert data.feature_names == names
@@ -89,42 +98,45 @@ def test_header_and_label_column(table, content, column, names, classes, first):
     assert data.train.X[0].tolist() == first
 
 
-@pytest.mark.parametrize("content, column, words", [
-    ("", None, ["empty"]),
-    ("\n\n", None, ["no rows"]),
-    ("a,b,label\n", None, ["no rows below its header"]),
-    ("a\n1\n", None, ["one column"]),
-    (IRIS + "1,2\n", None, ["row 5", "2 columns", "3"]),
-    (IRIS + "1,2,3,4\n", None, ["row 5", "4 columns", "3"]),
-    (IRIS + "\n1,abc,x\n", None, ["row 6, column 2 ('width')", "'abc'", "not a number"]),
-    (IRIS + "1,1_000,x\n", None, ["row 5, column 2", "'1_000'", "not a number"]),
-    (IRIS + "1,2 000,x\n", None, ["row 5, column 2", "'2 000'", "not a number"]),
-    (IRIS + "1,,x\n", None, ["row 5, column 2 ('width')", "missing"]),
-    (IRIS + "1, ,x\n", None, ["row 5, column 2", "missing"]),
-    (IRIS + "?,2,x\n", None, ["row 5, column 1 ('length')", "missing", "'?'"]),
-    (IRIS + "NA,2,x\n", None, ["row 5, column 1", "missing", "'NA'"]),
-    (IRIS + "nan,2,x\n", None, ["row 5, column 1", "'nan'", "finite"]),
-    (IRIS + "-inf,2,x\n", None, ["row 5, column 1", "'-inf'", "finite"]),
-    (IRIS + "1e39,2,x\n", None, ["row 5, column 1", "'1e39'", "float32"]),
-    (IRIS + "1,2,\n", None, ["row 5, column 3 ('species')", "label is missing"]),
-    (IRIS + "1,2,?\n", None, ["row 5, column 3", "label is missing"]),
-    (IRIS + "1,2,nan\n", None, ["row 5, column 3", "'nan'", "neither a whole number nor text"]),
-    (IRIS + "1,2,0.5\n", None, ["row 5, column 3", "'0.5'", "neither a whole number nor text"]),
-    (IRIS + '1,2,"x\n', None, ["row 5", "quote"]),
-    pytest.param(IRIS + '1,2,"' + "x" * 200_000 + '"\n', None, ["row 5", "sound CSV"], id="huge"),
-    ("?,1,a\n1,2,b\n", None, ["row 1, column 1", "missing"]),
-    ("setosa,1,2\nother,3,4\n", None, ["row 2, column 1", "'other'", "--label-column"]),
-    (IRIS, "colour", ["no column named 'colour'", "'length', 'width', 'species'"]),
-    (IRIS, "4", ["no column 4", "1 to 3"]),
-    (IRIS, "0", ["no column 0"]),
-    (IRIS, "Species", ["no column named 'Species'"]),
-    ("a,a,label\n1,2,3\n4,5,6\n", None, ["2 columns", "'a'"]),
-    ("a,label\n1,x\n2,x\n", None, ["one class only", "'x'"]),
-    ("a,label\n1,x\n", None, ["one class only", "'x'"]),
-    (IRIS.replace("setosa", "sétosa").encode("latin-1"), None, ["byte 30", "UTF-8"]),
-    (b"\xff\xfe" + IRIS.encode("utf-16-le"), None, ["byte 0", "UTF-8"]),
-    (IRIS.encode() + b"1,2,caf\xc3", None, ["byte 78", "UTF-8"]),
-])
+@pytest.mark.parametrize(
+    "content, column, words",
+    [
+        ("", None, ["empty"]),
+        ("\n\n", None, ["no rows"]),
+        ("a,b,label\n", None, ["no rows below its header"]),
+        ("a\n1\n", None, ["one column"]),
+        (IRIS + "1,2\n", None, ["row 5", "2 columns", "3"]),
+        (IRIS + "1,2,3,4\n", None, ["row 5", "4 columns", "3"]),
+        (IRIS + "\n1,abc,x\n", None, ["row 6, column 2 ('width')", "'abc'", "not a number"]),
+        (IRIS + "1,1_000,x\n", None, ["row 5, column 2", "'1_000'", "not a number"]),
+        (IRIS + "1,2 000,x\n", None, ["row 5, column 2", "'2 000'", "not a number"]),
+        (IRIS + "1,,x\n", None, ["row 5, column 2 ('width')", "missing"]),
+        (IRIS + "1, ,x\n", None, ["row 5, column 2", "missing"]),
+        (IRIS + "?,2,x\n", None, ["row 5, column 1 ('length')", "missing", "'?'"]),
+        (IRIS + "NA,2,x\n", None, ["row 5, column 1", "missing", "'NA'"]),
+        (IRIS + "nan,2,x\n", None, ["row 5, column 1", "'nan'", "finite"]),
+        (IRIS + "-inf,2,x\n", None, ["row 5, column 1", "'-inf'", "finite"]),
+        (IRIS + "1e39,2,x\n", None, ["row 5, column 1", "'1e39'", "float32"]),
+        (IRIS + "1,2,\n", None, ["row 5, column 3 ('species')", "label is missing"]),
+        (IRIS + "1,2,?\n", None, ["row 5, column 3", "label is missing"]),
+        (IRIS + "1,2,nan\n", None, ["row 5, column 3", "'nan'", "neither a whole number nor text"]),
+        (IRIS + "1,2,0.5\n", None, ["row 5, column 3", "'0.5'", "neither a whole number nor text"]),
+        (IRIS + '1,2,"x\n', None, ["row 5", "quote"]),
+        pytest.param(IRIS + '1,2,"' + "x" * 200_000 + '"\n', None, ["row 5", "sound CSV"], id="huge"),
+        ("?,1,a\n1,2,b\n", None, ["row 1, column 1", "missing"]),
+        ("setosa,1,2\nother,3,4\n", None, ["row 2, column 1", "'other'", "--label-column"]),
+        (IRIS, "colour", ["no column named 'colour'", "'length', 'width', 'species'"]),
+        (IRIS, "4", ["no column 4", "1 to 3"]),
+        (IRIS, "0", ["no column 0"]),
+        (IRIS, "Species", ["no column named 'Species'"]),
+        ("a,a,label\n1,2,3\n4,5,6\n", None, ["2 columns", "'a'"]),
+        ("a,label\n1,x\n2,x\n", None, ["one class only", "'x'"]),
+        ("a,label\n1,x\n", None, ["one class only", "'x'"]),
+        (IRIS.replace("setosa", "sétosa").encode("latin-1"), None, ["byte 30", "UTF-8"]),
+        (b"\xff\xfe" + IRIS.encode("utf-16-le"), None, ["byte 0", "UTF-8"]),
+        (IRIS.encode() + b"1,2,caf\xc3", None, ["byte 78", "UTF-8"]),
+    ],
+)
 def test_what_is_refused(table, content, column, words):
     path = table(content)
     with refused(path, *words):
@@ -135,8 +147,7 @@ def test_a_fault_far_down_a_large_table_is_found(table):
     rows = [f"{i},{i * 0.37:.3f},{i % 7},k{i % 3}" for i in range(20_000)]
     data = load(table("a,b,c,label\n" + "\n".join(rows)))
     np.testing.assert_array_equal(data.train.X[:, 0], np.arange(20_000))
-    np.testing.assert_array_equal(
-        data.train.X, np.array([row.split(",")[:3] for row in rows]).astype(np.float32))
+    np.testing.assert_array_equal(data.train.X, np.array([row.split(",")[:3] for row in rows]).astype(np.float32))
     np.testing.assert_array_equal(data.train.y, np.arange(20_000) % 3)
     rows[17_321] = "1,2,3x,k0"
     path = table("a,b,c,label\n" + "\n".join(rows))
@@ -146,8 +157,7 @@ def test_a_fault_far_down_a_large_table_is_found(table):
 
 def test_memory_is_that_of_the_array(table):
     pixels = np.random.default_rng(0).integers(0, 256, (1000, 784))
-    path = table("\n".join(f"{i % 10}," + ",".join(map(str, row))
-                           for i, row in enumerate(pixels.tolist())))
+    path = table("\n".join(f"{i % 10}," + ",".join(map(str, row)) for i, row in enumerate(pixels.tolist())))
     tracemalloc.start()
     data = load(path, label_column="1")
     peak = tracemalloc.get_traced_memory()[1]
@@ -162,8 +172,7 @@ def test_round_trip_with_the_csv_module(tmp_path):
     X, y = rng.normal(size=(50, 3)).astype(np.float32), rng.integers(0, 12, 50)
     for name, delimiter in (("a.csv", ","), ("a.tsv", "\t"), ("a.txt", ";"), ("a.data", ",")):
         with open(tmp_path / name, "w", newline="") as file:
-            csv.writer(file, delimiter=delimiter).writerows(
-                [*row, label] for row, label in zip(X.tolist(), y.tolist()))
+            csv.writer(file, delimiter=delimiter).writerows([*row, label] for row, label in zip(X.tolist(), y.tolist()))
         data = load(str(tmp_path / name))
         np.testing.assert_array_equal(data.train.X, X)
         assert [int(data.class_names[i]) for i in data.train.y] == y.tolist()
@@ -174,7 +183,7 @@ def test_a_separate_test_part(table):
     train = table(IRIS)
     data = load(train, test=table("length,width,species\n1,2,virginica\n", "b.csv"))
     assert data.test.X.tolist() == [[1, 2]] and data.test.y.tolist() == [2]
-    path = table("1,2,setosa\n3,4,virginica\n", "c.csv")                      # no header
+    path = table("1,2,setosa\n3,4,virginica\n", "c.csv")  # no header
     assert load(train, test=path).test.y.tolist() == [0, 2]
     path = table("length,width,species\n1,2,setosa\n\n3,4,tulip\n", "d.csv")
     with refused(path, "row 4", "'tulip'"):
@@ -187,30 +196,35 @@ def test_a_separate_test_part(table):
         load(train, test=path)
 
 
-@pytest.mark.parametrize("content, column", [
-    ("length,width\n1,2\n3,4\n", None),
-    ("1,2\n3,4\n", None),
-    ("width,id,length\n2,x,1\n4,y,3\n", None),                 # by name, among others
-    ("length,width,species\n1,2,a\n3,4,b\n", None),
-    ("length,width,kind\n1,2,\n3,4,\n", "kind"),               # the label is not looked at
-    ("1,2,a\n3,4,b\n", None),
-    ("a,1,2\nb,3,4\n", "1"),
-])
+@pytest.mark.parametrize(
+    "content, column",
+    [
+        ("length,width\n1,2\n3,4\n", None),
+        ("1,2\n3,4\n", None),
+        ("width,id,length\n2,x,1\n4,y,3\n", None),  # by name, among others
+        ("length,width,species\n1,2,a\n3,4,b\n", None),
+        ("length,width,kind\n1,2,\n3,4,\n", "kind"),  # the label is not looked at
+        ("1,2,a\n3,4,b\n", None),
+        ("a,1,2\nb,3,4\n", "1"),
+    ],
+)
 def test_inputs(table, content, column):
-    X = load_inputs(table(content), features=2, feature_names=("length", "width"),
-                    label_column=column)
+    X = load_inputs(table(content), features=2, feature_names=("length", "width"), label_column=column)
     assert X.dtype == np.float32 and X.tolist() == [[1, 2], [3, 4]]
 
 
-@pytest.mark.parametrize("content, words", [
-    ("1\n2\n", ["1 columns", "2 features"]),
-    ("1,2,3,4\n", ["4 columns", "2 features"]),
-    ("length,height\n1,2\n", ["no column is named 'width'"]),
-    ("length,width\n1,x\n", ["row 2, column 2 ('width')", "'x'"]),
-    ("length,width\n1,\n", ["row 2, column 2", "missing"]),
-    ("length,width\n", ["no rows"]),
-    ("", ["empty"]),
-])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("1\n2\n", ["1 columns", "2 features"]),
+        ("1,2,3,4\n", ["4 columns", "2 features"]),
+        ("length,height\n1,2\n", ["no column is named 'width'"]),
+        ("length,width\n1,x\n", ["row 2, column 2 ('width')", "'x'"]),
+        ("length,width\n1,\n", ["row 2, column 2", "missing"]),
+        ("length,width\n", ["no rows"]),
+        ("", ["empty"]),
+    ],
+)
 def test_inputs_that_are_refused(table, content, words):
     path = table(content)
     with refused(path, *words):

@@ -106,7 +106,7 @@ def test_inputs(tmp_path):
 BAD_IMAGES = {
     "empty": (b"", ["empty"]),
     "wrong magic": (b"\1\0\x08\3" + idx_bytes(IMAGES)[4:], ["magic number", "01 00 08 03"]),
-    "unknown type": (b"\0\0\x0A\3" + idx_bytes(IMAGES)[4:], ["magic number", "00 00 0a 03"]),
+    "unknown type": (b"\0\0\x0a\3" + idx_bytes(IMAGES)[4:], ["magic number", "00 00 0a 03"]),
     "no dimensions": (b"\0\0\x08\0\1", ["shape ()"]),
     "too many dimensions": (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"\0", ["shape"]),
     "ends within the magic": (b"\0\0\x08", ["magic number"]),
@@ -134,19 +134,22 @@ def test_truncated_damaged_and_false_gzip(tmp_path):
     path = tmp_path / "train-images-idx3-ubyte.gz"
     sound = path.read_bytes()
     flipped = bytearray(sound)
-    flipped[-6] ^= 1                                    # within the checksum
-    for content, word in ((sound[:-20], "truncated"), (sound[:5], "truncated"),
-                          (bytes(flipped), "not a sound gzip file"),
-                          (sound + b"trailing", "not a sound gzip file"),
-                          (idx_bytes(IMAGES), "not a sound gzip file"),
-                          (sound[:12] + b"\xff\xff\xff" + sound[15:], "damaged")):
+    flipped[-6] ^= 1  # within the checksum
+    for content, word in (
+        (sound[:-20], "truncated"),
+        (sound[:5], "truncated"),
+        (bytes(flipped), "not a sound gzip file"),
+        (sound + b"trailing", "not a sound gzip file"),
+        (idx_bytes(IMAGES), "not a sound gzip file"),
+        (sound[:12] + b"\xff\xff\xff" + sound[15:], "damaged"),
+    ):
         path.write_bytes(content)
         with refused(path, word):
             load(str(tmp_path))
 
 
 def test_a_header_that_lies_is_refused_without_allocating(tmp_path):
-    lie = b"\0\0\x08\3" + (10_000).to_bytes(4, "big") * 3      # promises 10^12 bytes
+    lie = b"\0\0\x08\3" + (10_000).to_bytes(4, "big") * 3  # promises 10^12 bytes
     write_part(tmp_path)
     write_part(tmp_path, gz=".gz")
     plain, packed = (tmp_path / f"train-images-idx3-ubyte{gz}" for gz in ("", ".gz"))
@@ -171,12 +174,15 @@ def test_gzip_is_not_inflated_beyond_the_promise(tmp_path):
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("labels, words", {
-    "fewer": (LABELS[:-1], ["12 images", "11 labels"]),
-    "of one class": (LABELS * 0, ["one class only", "'0'"]),
-    "of two dimensions": (LABELS.reshape(12, 1), ["one dimension"]),
-    "not integers": (LABELS.astype("f4"), ["integers", "float32"]),
-}.values())
+@pytest.mark.parametrize(
+    "labels, words",
+    {
+        "fewer": (LABELS[:-1], ["12 images", "11 labels"]),
+        "of one class": (LABELS * 0, ["one class only", "'0'"]),
+        "of two dimensions": (LABELS.reshape(12, 1), ["one dimension"]),
+        "not integers": (LABELS.astype("f4"), ["integers", "float32"]),
+    }.values(),
+)
 def test_bad_labels(tmp_path, labels, words):
     write_part(tmp_path, labels=labels)
     with refused(tmp_path / "train-labels-idx1-ubyte", *words):
@@ -237,8 +243,6 @@ def test_mnist():
     assert data.class_names == tuple("0123456789")
     assert data.train.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     # The counts that are published with the data set.
-    assert np.bincount(data.train.y).tolist() == [
-        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert np.bincount(data.test.y).tolist() == [
-        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert abs(data.train.X.mean() / 255 - 0.1307) < 5e-5        # the mean that everyone quotes
+    assert np.bincount(data.train.y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(data.test.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert abs(data.train.X.mean() / 255 - 0.1307) < 5e-5  # the mean that everyone quotes

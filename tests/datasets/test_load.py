@@ -37,8 +37,7 @@ def test_digits_carry_their_source_and_licence():
         assert "Creative Commons Attribution 4.0" in text
 
 
-@pytest.mark.parametrize("name, train, test, classes", [("xor", 400, 200, 2),
-                                                        ("spirals", 900, 300, 3)])
+@pytest.mark.parametrize("name, train, test, classes", [("xor", 400, 200, 2), ("spirals", 900, 300, 3)])
 def test_drawn_sets(name, train, test, classes):
     data = load(name)
     assert data.train.X.shape == (train, 2) and data.test.X.shape == (test, 2)
@@ -54,6 +53,7 @@ def digest(examples: Examples) -> str:
 
 def least_squares_accuracy(data, features) -> float:
     """The test accuracy of a linear classifier on `features` of the inputs."""
+
     def design(X):
         return np.column_stack([np.ones(len(X)), features(X)])
 
@@ -66,7 +66,7 @@ def test_only_a_nonlinear_classifier_learns_the_drawn_sets():
     rng = np.random.default_rng(0)
     W, b = rng.normal(scale=2, size=(2, 200)), rng.normal(scale=2, size=200)
 
-    def hidden(X):                     # one layer of random tanh units, then least squares
+    def hidden(X):  # one layer of random tanh units, then least squares
         return np.tanh(X @ W + b)
 
     for name in ("xor", "spirals"):
@@ -96,8 +96,7 @@ def test_data_directory(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_a_set_that_is_not_in_the_data_directory(tmp_path, name):
-    files = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-             "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    files = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
     with refused(tmp_path / name, *files, "HW5_DATA"):
         load(name, data_dir=tmp_path)
     (tmp_path / name).mkdir()

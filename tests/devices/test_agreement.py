@@ -50,7 +50,7 @@ def test_two_steps_agree(device, reference, sizes, theta, rates, dtype):
 
 
 def test_recorded_steps_are_the_same_to_the_bit(other):
-    """However an epoch is cut into stretches, and whether its steps are replayed from a recording or made one by one."""
+    """However an epoch is cut into stretches, and whether its steps are replayed from a recording or not."""
     n, k = 500, 4
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20), dtype=np.uint8), rng.integers(0, 3, n)

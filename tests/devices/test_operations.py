@@ -40,4 +40,7 @@ def test_copies_and_views(device):
     assert device.download(array[2:4]).tolist() == [[8, 9, 10, 11], [12, 13, 14, 15]]
     assert array[4:9].shape == (2, 4) and len(array[6:]) == 0
     assert device.download(array[1:][2:3].reshape((2, 2))).tolist() == [[12, 13], [14, 15]]
-    assert device.empty((3, 2)).dtype == device.dtype and device.upload([1, 2], device.index_dtype).dtype == device.index_dtype
+    assert (
+        device.empty((3, 2)).dtype == device.dtype
+        and device.upload([1, 2], device.index_dtype).dtype == device.index_dtype
+    )

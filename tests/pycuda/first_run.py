@@ -52,9 +52,7 @@ def products():
         runtime = PyCudaRuntime(kernel_sources(), precision)
         device = KernelDevice("cuda", runtime)
         C = device.empty((50, 64))
-        device.gemm(
-            device.upload(A), device.upload(B), C, transpose_a=True
-        )  # with A as W: C = B A^T in NumPy's shapes
+        device.gemm(device.upload(A), device.upload(B), C, transpose_a=True)  # with A as W: C = B A^T in NumPy's shapes
         errors.append(abs(device.download(C) - B.astype(float) @ A.T).max())
         runtime.close()
     assert errors[0] < 1e-4 < errors[1] < 0.2, errors
@@ -115,9 +113,7 @@ def cost_of_calls():
     memory = runtime.allocate(64)
     a = int(memory)
     calls = {
-        "launch": lambda: runtime.launch(
-            "sgd_update", (1,), (32,), [a, a, f32(0), f32(0), f32(0), np.int64(8)]
-        ),
+        "launch": lambda: runtime.launch("sgd_update", (1,), (32,), [a, a, f32(0), f32(0), f32(0), np.int64(8)]),
         "gemm": lambda: runtime.gemm(False, False, 2, 2, 2, 1.0, a, 2, a, 2, 0.0, a, 2),
     }
     [call() for call in calls.values()]

@@ -106,9 +106,7 @@ def machine(package, tmp_path):
         environment["LD_LIBRARY_PATH"] = join(tmp_path / "driver", variables.pop("LD_LIBRARY_PATH", None))
         environment["PYTHONPATH"] = join(poison, *package, variables.pop("PYTHONPATH", None))
         command = [sys.executable, "-W", "error", "-c", SCRIPT, *by_loader]
-        result = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, env=environment | variables
-        )
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment | variables)
         assert result.returncode == 0 and result.stderr == "", result.stderr
         return json.loads(result.stdout)
 
@@ -127,9 +125,7 @@ def build(folder, file, version=(0, 0), *flags):
     source = folder / f"{name}.cpp"
     source.write_text(f'extern "C" {{\n{SOURCES[name]}\n{wanted}}}\n')
     numbers = [f"-DMAJOR={version[0]}", f"-DMINOR={version[1]}"]
-    find_compiler().run(
-        ["-shared", "-fPIC", "-w", *numbers, *flags, source.name, "-o", file], folder, str(source)
-    )
+    find_compiler().run(["-shared", "-fPIC", "-w", *numbers, *flags, source.name, "-o", file], folder, str(source))
 
 
 def asked_for(name):
@@ -137,9 +133,7 @@ def asked_for(name):
     if installed() is None:
         return []
     text = "".join((installed() / f"{module}.py").read_text() for module in ("cublas", "cudart", "cudadrv"))
-    return sorted(
-        symbol for symbol in set(re.findall(rf"_lib{name}\.(\w+)", text)) if symbol not in SOURCES[name]
-    )
+    return sorted(symbol for symbol in set(re.findall(rf"_lib{name}\.(\w+)", text)) if symbol not in SOURCES[name])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -167,9 +161,7 @@ def test_the_toolkit_that_is_named_comes_first(machine, tmp_path):
 
 def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.setattr(cublas, "_candidates", lambda name: [f"lib{name}.so.none"])
-    with pytest.raises(
-        InputError, match="no libcudart.so was found: set CUDA_HOME to a CUDA toolkit, or install"
-    ):
+    with pytest.raises(InputError, match="no libcudart.so was found: set CUDA_HOME to a CUDA toolkit, or install"):
         cublas.open_library("cudart")
 
 
@@ -184,9 +176,7 @@ def test_a_library_that_does_not_load_is_told(monkeypatch, tmp_path):
 def test_a_cublas_without_workspaces(machine, tmp_path):
     build(tmp_path / "lib", "libcudart.so.11.0")
     build(tmp_path / "lib", "libcublas.so.11", (11, 0), "-DOLD")
-    assert (
-        machine(CUDA_HOME=str(tmp_path)) == "this cuBLAS has no cublasSetWorkspace: install CUDA 12 or newer"
-    )
+    assert machine(CUDA_HOME=str(tmp_path)) == "this cuBLAS has no cublasSetWorkspace: install CUDA 12 or newer"
 
 
 def test_without_scikit_cuda(tmp_path):

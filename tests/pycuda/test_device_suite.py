@@ -48,9 +48,7 @@ def test_operation_agrees_with_float64(device, contract):
 
 
 @pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties"])
-@pytest.mark.parametrize(
-    ("sizes", "theta"), [((20, 3), "relu"), ((33, 17, 5), "tanh"), ((50, 40, 30, 4), "sigmoid")]
-)
+@pytest.mark.parametrize(("sizes", "theta"), [((20, 3), "relu"), ((33, 17, 5), "tanh"), ((50, 40, 30, 4), "sigmoid")])
 def test_two_steps_agree(device, sizes, theta, rates):
     """Within 1e-5 of the largest number in the array: float32 rounds each of a few hundred terms by 6e-8."""
     found, (loss, hits) = one_epoch(device, sizes, theta, rates, np.uint8)
@@ -90,9 +88,7 @@ def test_a_short_training_in_check_mode(simulated):
     runtime.close()
 
 
-@pytest.mark.parametrize(
-    "rates", [Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2)], ids=["plain", "momentum"]
-)
+@pytest.mark.parametrize("rates", [Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2)], ids=["plain", "momentum"])
 def test_a_recorded_step_has_the_bits_of_a_launched_one(device, runtime, gpu, rates):
     """One graph of the step, replayed for every minibatch, whose place in the order is written to a fixed
     address.

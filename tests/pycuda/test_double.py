@@ -36,9 +36,7 @@ class Cuda:
         self.handle = self.blas.cublasCreate()
         self.blas.cublasSetStream(self.handle, self.stream.handle)
 
-    def launch(
-        self, function=None, stream=None, address=None, block=(32, 1, 1), arguments=(0.5, 0.0, 0.0, 10)
-    ):
+    def launch(self, function=None, stream=None, address=None, block=(32, 1, 1), arguments=(0.5, 0.0, 0.0, 10)):
         address = int(self.memory) if address is None else address
         call = (function or self.function).prepared_async_call
         call((1,), block, stream or self.stream, address, address, *arguments, shared_size=0)

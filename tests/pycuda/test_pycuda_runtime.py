@@ -36,9 +36,7 @@ def content(runtime, memory, like):
 
 def halve(runtime, memory, n):
     """x -= 0.5 x by a kernel of hw5's: V is x, and eta 0.5."""
-    runtime.launch(
-        "sgd_update", (1,), (32,), [int(memory), int(memory), f32(0.5), f32(0), f32(0), np.int64(n)]
-    )
+    runtime.launch("sgd_update", (1,), (32,), [int(memory), int(memory), f32(0.5), f32(0), f32(0), np.int64(n)])
 
 
 # ---- copies
@@ -106,9 +104,7 @@ def test_gemm_takes_blas_arguments(runtime, transpose_a, transpose_b):
     """
     m, n, k, lda, ldb, ldc = 3, 4, 5, 7, 8, 9
     rng = np.random.default_rng(1)
-    A, B, C = (
-        rng.normal(size=(columns, leading)).astype(f32) for columns, leading in ((5, lda), (5, ldb), (n, ldc))
-    )
+    A, B, C = (rng.normal(size=(columns, leading)).astype(f32) for columns, leading in ((5, lda), (5, ldb), (n, ldc)))
     a, b, c = (on_gpu(runtime, x) for x in (A, B, C))
     arguments = (m, n, k, 0.5, int(a), lda, int(b), ldb, -2.0, int(c), ldc)
     runtime.gemm(transpose_a, transpose_b, *arguments)
@@ -142,9 +138,7 @@ def test_an_unknown_precision(simulated):
 def write_kernels(folder, value):
     folder.mkdir(exist_ok=True)
     (folder / "value.cuh").write_text(f"#define VALUE {value}\n")
-    (folder / "set.cu").write_text(
-        '#include "value.cuh"\nextern "C" __global__ void set(int *x) { *x = VALUE; }\n'
-    )
+    (folder / "set.cu").write_text('#include "value.cuh"\nextern "C" __global__ void set(int *x) { *x = VALUE; }\n')
     (folder / "get.cu").write_text('extern "C" __global__ void get(const int *x, int *y) { *y = *x; }\n')
     return sorted(folder.glob("*.cu"))
 
@@ -232,13 +226,8 @@ def test_nvcc_is_found_in_a_toolkit(gpu, monkeypatch, tmp_path):
 
 
 def test_importing_the_module_imports_no_gpu_package():
-    script = (
-        "import sys, hw5.devices.pycuda; print([p for p in ('pycuda', 'skcuda', 'cuda') if p in sys.modules])"
-    )
-    assert (
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT).stdout
-        == "[]\n"
-    )
+    script = "import sys, hw5.devices.pycuda; print([p for p in ('pycuda', 'skcuda', 'cuda') if p in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
 
 
 # ---- recordings
@@ -336,9 +325,7 @@ def test_an_error_of_a_kernel_is_told_and_teardown_goes_on(simulated, tmp_path):
     runtime.launch("stray", (1,), (1,), [int(memory)])
     with pytest.raises(RunError, match="waiting for the GPU failed on the GPU: .*unspecified launch failure"):
         runtime.synchronize()
-    with pytest.raises(
-        RunError, match="a matrix product failed on the GPU: cublasExecutionFailed: GPU program failed"
-    ):
+    with pytest.raises(RunError, match="a matrix product failed on the GPU: cublasExecutionFailed: GPU program failed"):
         runtime.gemm(False, False, 1, 1, 1, 1.0, int(memory), 1, int(memory), 1, 0.0, int(memory), 1)
     runtime.close()
     assert gpu.contexts == [] and not gpu.handles

@@ -102,8 +102,6 @@ class Module:
         table = ModuleTable.in_dll(self._library, "hw5_module")
         self.handle = runtime.load(ctypes.addressof(table))
         for variable in variables(library):
-            runtime.declare(
-                self.handle, variable.name.encode(), variable.is_shared, variable.offset, variable.size
-            )
+            runtime.declare(self.handle, variable.name.encode(), variable.is_shared, variable.offset, variable.size)
         first, size = ctypes.addressof(table.kernels.contents), ctypes.sizeof(table.kernels.contents)
         self.kernels = [Kernel(self, table.kernels[i], first + i * size) for i in range(table.kernel_count)]

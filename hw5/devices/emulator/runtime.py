@@ -2,7 +2,7 @@
 
 import ctypes
 import functools
-from ctypes import POINTER, Structure, c_char, c_char_p, c_double, c_int, c_int64, c_uint, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_uint, c_uint64, c_void_p
 
 from hw5.devices.emulator.build import runtime_library
 

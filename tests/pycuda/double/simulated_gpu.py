@@ -109,9 +109,7 @@ class Gpu:
         """Misuse unless the bytes are in one allocation that has not been freed."""
         if type(address) is not int:
             raise Misuse(f"{what}: {address!r} is no address")
-        if any(
-            start <= address and address + nbytes <= start + size for start, size in self.allocations.items()
-        ):
+        if any(start <= address and address + nbytes <= start + size for start, size in self.allocations.items()):
             return
         raise Misuse(f"{what}: the {nbytes} bytes at {address:#x} are in no memory that is allocated")
 
@@ -125,9 +123,7 @@ class Gpu:
     def copy(self, to, source, nbytes, device_address, host, stream, what):
         self.require_context(what)
         if self.capture:
-            raise Misuse(
-                f"{what}: a copy with host memory was recorded, and would be done again at every replay"
-            )
+            raise Misuse(f"{what}: a copy with host memory was recorded, and would be done again at every replay")
         self.require_pinned(host, what)
         self.require_memory(device_address, nbytes, what)
         self.enqueue(stream, lambda _keep=host: ctypes.memmove(to, source, nbytes), what)

@@ -22,7 +22,5 @@ def compile(
     files = _INCLUDE.findall(source)
     for file in files:
         if "#error" in Path(file).read_text():
-            raise CompileError(
-                "nvcc compilation failed", [nvcc], stdout="", stderr=f"{file}(1): error: #error"
-            )
+            raise CompileError("nvcc compilation failed", [nvcc], stdout="", stderr=f"{file}(1): error: #error")
     return "\n".join([arch, *files]).encode()

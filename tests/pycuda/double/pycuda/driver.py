@@ -95,9 +95,7 @@ class Context:
     def detach(self):
         """Release the context, and go back to the one that was pushed before."""
         if not self._dropped.detach():  # of a context that is dropped without, PyCUDA calls cuCtxDetach
-            raise LogicError(
-                "context::detach failed: invalid device context - cannot detach from invalid context"
-            )
+            raise LogicError("context::detach failed: invalid device context - cannot detach from invalid context")
         if _gpu().capture or _gpu().handles or _gpu().graphs:
             raise Misuse("the context goes before a recording, a graph or a cuBLAS context that lives in it")
         _gpu().order.append("context")
@@ -204,9 +202,7 @@ def module_from_buffer(buffer):
     _gpu().forbid_capture("cuModuleLoadDataEx")
     heading, *sources = bytes(buffer).decode().splitlines()
     if heading != f"sm_{_gpu().capability[0]}{_gpu().capability[1]}":
-        raise LogicError(
-            "cuModuleLoadDataEx failed: no kernel image is available for execution on the device - "
-        )
+        raise LogicError("cuModuleLoadDataEx failed: no kernel image is available for execution on the device - ")
     return Module(sources)
 
 
@@ -240,9 +236,7 @@ class Function:
 
     def _check_shape(self, grid, block, shared_size):
         if type(grid) is not tuple or type(block) is not tuple or len(block) != 3 or len(grid) > 3:
-            raise TypeError(
-                f"grid {grid!r} and block {block!r} are to be tuples, of up to three and of three ints"
-            )
+            raise TypeError(f"grid {grid!r} and block {block!r} are to be tuples, of up to three and of three ints")
         for size, limits in zip((grid, block), _LIMITS):
             if not all(1 <= n <= limit for n, limit in zip(size, limits)):
                 raise Refusal("LogicError", f"cuLaunchKernel failed: invalid argument ({grid}, {block})")
