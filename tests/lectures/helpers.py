@@ -1,0 +1,74 @@
+"""From the lectures' letters to hw5's network and back.
+
+Examples are rows here: X (k, d) and labels y (k,); parameters are [(W, b), ...] with W (m, d) and b (m,).
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.network import Network
+
+FLOAT64 = CpuDevice("float64")
+SAME_SUMS = {"rtol": 1e-12, "atol": 1e-13}  # the same float64 numbers added in another order, some hundred times
+
+
+def draw(sizes, k, seed=179):
+    """Random parameters for layers of these sizes, and k random examples."""
+    rng = np.random.default_rng(seed)
+    parameters = [(rng.normal(size=(m, d)) / d**0.5, rng.normal(size=m)) for d, m in pairwise(sizes)]
+    return parameters, rng.normal(size=(k, sizes[0])), rng.integers(0, sizes[-1], k)
+
+
+def place(device, X, y):
+    """The examples on a device, unstandardised."""
+    X, y = np.asarray(X, device.dtype), np.asarray(y)
+    d = X.shape[1]
+    return device.place(X, y, np.zeros(d), np.ones(d))
+
+
+def evaluate(device, parameters, X, y, theta="relu"):
+    """(mean cross-entropy, accuracy, classes) of the network."""
+    return Network(device, parameters, theta).evaluate(place(device, X, y), np.arange(len(y)))
+
+
+def probabilities(parameters, X, theta="relu", device=FLOAT64):
+    """P (k, m) of the network."""
+    labels = np.zeros(len(X), int)
+    return Network(device, parameters, theta).probabilities(place(device, X, labels), np.arange(len(X)))
+
+
+def trained(parameters, X, y, eta, k, epochs=1, theta="relu"):
+    """The network after plain SGD with minibatches of k examples, in the order of the rows."""
+    network = Network(FLOAT64, parameters, theta)
+    data = place(FLOAT64, X, y)
+    for _ in range(epochs):
+        order = FLOAT64.upload(np.arange(len(y)), FLOAT64.index_dtype)
+        FLOAT64.train(network, data, order, k, Rates(eta), Tally(FLOAT64, k))
+    return network
+
+
+def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0):
+    """The network after one step over all examples, with its gradient as .velocities().
+
+    From velocities of zero, V <- mu V + gradient leaves just the gradient.
+    """
+    network, k = Network(FLOAT64, parameters, theta), len(y)
+    order = FLOAT64.upload(np.arange(k), FLOAT64.index_dtype)
+    network.step(place(FLOAT64, X, y), order, 0, k, Rates(1e-3, 0.5, l1, l2), Tally(FLOAT64, k))
+    return network
+
+
+def lecture_matrices(parameters):
+    """{l: W^(l)} as in Lecture 14: (d + 1) x m, with the bias as the row of x'_0 = 1; layers are counted from 1."""
+    return {l: np.vstack([b, W.T]) for l, (W, b) in enumerate(parameters, start=1)}
+
+
+def assert_same_parameters(found, want):
+    """Compare lists of (W, b) to the last few bits."""
+    assert len(found) == len(want)
+    for pair, want_pair in zip(found, want):
+        for array, want_array in zip(pair, want_pair):
+            np.testing.assert_allclose(array, want_array, **SAME_SUMS)
