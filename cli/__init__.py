@@ -37,7 +37,7 @@ class Program(click.Group):
             return super().main(arguments, prog_name, standalone_mode=False, **extra)
         except Exception as error:
             code, sentence = _explain(error)
-            if code is None or "--debug" in arguments:
+            if code is None or ("--debug" in arguments and not isinstance(error, click.ClickException)):
                 raise
             click.echo(f"hw5: {sentence}", err=True)
             sys.exit(code)
@@ -60,11 +60,15 @@ def _explain(error):
 
     if isinstance(error, click.Abort):
         return 130, "interrupted"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return 2, error.format_message().replace("Usage: ", "name a verb\n\nUsage: ", 1)
     if isinstance(error, click.UsageError):
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return 2, error.format_message().rstrip(".") + hint
     if isinstance(error, MemoryError):
         return 1, f"there is not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
+    if isinstance(error, OSError):
+        return 1, f"{error.filename or 'writing the output'}: {(error.strerror or str(error)).lower()}"
     for kind, code in ((InputError, 2), (RunError, 1)):
         if isinstance(error, kind):
             return code, str(error)

@@ -1,5 +1,6 @@
 """What people see: training progress and tables, by rich."""
 
+import os
 import sys
 
 import click
@@ -11,15 +12,26 @@ def show_progress(progress, epochs):
     A bar on standard error where that is a terminal; a line an epoch on standard output where that is not one,
     and where there is no bar.
     """
-    bar, lines = sys.stderr.isatty(), not (sys.stderr.isatty() and sys.stdout.isatty())
+    bar = _is_terminal(sys.stderr)
+    lines = not (bar and _is_terminal(sys.stdout))
     if bar:
         progress = _with_bar(progress, epochs)
     for now in progress:
         if lines and now.epoch_ends:
-            click.echo(
-                f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s"
-            )
+            say(f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s")
         yield now
+
+
+def _is_terminal(stream):
+    return stream is not None and stream.isatty()
+
+
+def say(text):
+    """Print a line of results; where nobody reads them any more (a closed pipe), go on without."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")
 
 
 def figures(now):
@@ -54,7 +66,7 @@ def print_tables(*tables):
     """Print rich tables at their full width, whatever the width of the terminal."""
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, emoji=False)
     unbounded = console.options.update(width=10_000)
     console.width = max([console.width, *(console.measure(table, options=unbounded).maximum for table in tables)])
     for table in tables:

@@ -31,6 +31,8 @@ class Sizes(click.ParamType):
             self.fail(f"{value!r} is not a list of sizes such as 128 or 256,128.", param, ctx)
         if min(sizes) < 1:
             self.fail(f"{value!r} holds a layer without units; every size is 1 or more.", param, ctx)
+        if max(sizes) >= 2**31:
+            self.fail(f"{value!r} holds a layer too large for any machine.", param, ctx)
         return sizes
 
 

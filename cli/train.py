@@ -1,6 +1,7 @@
 """hw5 train"""
 
 import json
+import os
 import signal
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,11 +11,11 @@ import click
 from hw5.activations import ACTIVATIONS
 from hw5.checkpoint import DataSource
 from hw5.cli import options
-from hw5.cli.display import show_progress
+from hw5.cli.display import say, show_progress
 from hw5.cli.options import Number, Sizes
 from hw5.datasets import load
 from hw5.devices import open_device
-from hw5.errors import RunError
+from hw5.errors import InputError, RunError
 from hw5.files import require_writable
 from hw5.plots import plot_training, require_matplotlib
 from hw5.run import Run
@@ -73,32 +74,38 @@ def command(model, hidden, data, test, label_column, data_dir, device_name, prec
     if model == "linear" and hidden:
         raise click.UsageError("--hidden needs --model mlp: a linear classifier has no hidden layers")
     settings = Settings(hidden=() if model == "linear" else hidden or _DEFAULT.hidden, **settings)
-    _check_outputs(out, log, plot)
+    _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": data, "--test": test})
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir)
     run = Run(
         open_device(device_name, precision),
         dataset,
         settings,
-        DataSource(dataset.source, test, label_column, len(dataset.train.y)),
+        DataSource.of(dataset, test, label_column),
     )
-    click.echo(_headline(run))
+    say(_headline(run))
     with _interruptible() as interrupted:
         for progress in _logged(show_progress(run.train(), settings.epochs), log):
             if interrupted:
                 break
     if "test" in run.parts:
         loss, accuracy = run.evaluate("test")
-        click.echo(f"test accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(run.parts['test'].rows):,} examples)")
+        say(f"test accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(run.parts['test'].rows):,} examples)")
     _write(run, out, plot)
     if interrupted:
         raise RunError(f"interrupted in epoch {progress.epoch} of {settings.epochs}")
 
 
-def _check_outputs(out, log, plot):
-    for path, option in ((out, "--out"), (log, "--log"), (plot, "--plot")):
-        if path:
-            require_writable(path, option)
-    if plot:
+def _check_outputs(outputs, inputs):
+    """Each output can be written, and is neither another output nor an input."""
+    taken = {os.path.realpath(path): option for option, path in inputs.items() if path}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        other = taken.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise InputError(f"{option} and {other} are the same file, {path}; give each a file of its own")
+        require_writable(path, option)
+    if outputs["--plot"]:
         require_matplotlib()
 
 
@@ -142,9 +149,9 @@ def _logged(progress, path):
 def _write(run, out, plot):
     if out:
         run.checkpoint().save(out)
-        click.echo(f"saved {out}")
+        say(f"saved {out}")
     if plot and run.history:
         plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
-        click.echo(f"drew {plot}")
+        say(f"drew {plot}")
     if not out:
-        click.echo("not saved; --out FILE keeps the model")
+        say("not saved; --out FILE keeps the model")

@@ -5,13 +5,16 @@ layers, mean and scale of the standardisation, and description, a JSON text with
 Nothing in it is a pickle, and the time of writing is not in it: equal runs write equal bytes.
 """
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+import os
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets import Dataset, Examples
+from hw5.activations import ACTIVATIONS
+from hw5.datasets import BUILT_IN, Dataset, Examples
 from hw5.errors import InputError
 from hw5.files import replacing
 from hw5.preprocessing import Part, Standardisation, partition
@@ -22,12 +25,29 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class DataSource:
-    """How to get the training data again: the arguments of hw5.datasets.load, and how many examples it had."""
+    """How to get the training data again, by the arguments of hw5.datasets.load, and how to know them.
+
+    is_held_out says that the test part was taken from the training data; digest is that of their bytes.
+    """
 
     source: str
     test: str | None
     label_column: str | None
-    examples: int
+    is_held_out: bool
+    digest: str
+
+    @classmethod
+    def of(cls, dataset, test, label_column):
+        """Of a data set that was loaded with these arguments."""
+        if test is not None and test not in BUILT_IN:
+            test = os.path.abspath(os.path.expanduser(test))
+        return cls(dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
+
+
+def _digest(examples):
+    digest = hashlib.blake2b(np.ascontiguousarray(examples.X), digest_size=16)
+    digest.update(np.ascontiguousarray(examples.y))
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,8 @@ class Checkpoint:
 
     def _is_consistent(self):
         """Whether every array is finite float32 of the shape that its place in the network demands."""
+        if self.settings.activation not in ACTIVATIONS:
+            return False
         sizes = [len(self.standardisation.mean), *self.settings.hidden, len(self.class_names)]
         expected = [shape for d, m in zip(sizes, sizes[1:]) for shape in ((m, d), (m,))]
         arrays = [self.standardisation.mean, self.standardisation.scale]
@@ -124,25 +146,31 @@ class Checkpoint:
     def part(self, dataset: Dataset, split):
         """The "test" or "train" part of a data set, its labels numbered as in this checkpoint.
 
-        Of the set that the checkpoint was trained on, these are the parts that the training made; of another
-        set, its own parts, or all of it where it has no test part. Raises InputError where the data do not fit.
+        Of the set that the checkpoint was trained on, these are the parts that the training made, or the test part
+        that it is given now; of another set, its own parts, or all of it where it has no test part. Raises
+        InputError where the data do not fit.
         """
         if dataset.source == self.data.source:
             part = self._trained_parts(dataset).get(split)
             if part is None:
-                raise InputError(f"{dataset.name}: nothing was held out for a test; name test data with --data")
+                raise InputError(
+                    f"nothing of {dataset.name} was held out for a test: name test data with --test, or see how well "
+                    "the training data were learned with --split train"
+                )
         else:
             part = Part.whole(dataset.test if split == "test" and dataset.test else dataset.train)
         self._require_same_features(dataset)
         return Part(self._renumbered(part.examples, dataset), part.rows)
 
     def _trained_parts(self, dataset):
-        if len(dataset.train.y) != self.data.examples:
+        if _digest(dataset.train) != self.data.digest:
             raise InputError(
-                f"{dataset.name} has changed since the training: {self.data.examples} examples then and "
-                f"{len(dataset.train.y)} now, so those held out cannot be told apart; name other data with --data"
+                f"{dataset.name} has changed since the training, so the examples held out cannot be told apart; "
+                "name other data with --data"
             )
-        return partition(dataset, self.settings.validation, self.settings.holdout, self.settings.seed)
+        holdout = self.settings.holdout if self.data.is_held_out else 0
+        parts = partition(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
+        return parts if dataset.test is None else parts | {"test": Part.whole(dataset.test)}
 
     def _require_same_features(self, dataset):
         features = dataset.train.X.shape[1]

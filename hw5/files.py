@@ -14,9 +14,9 @@ def replacing(path):
 
     Missing folders are made. Raises OSError where the folder cannot be written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # of a link, what it leads to is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".hw5-")
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -40,11 +40,17 @@ def require_writable(path, option):
     """Find out before the work, not after it, that path cannot be written; raises InputError naming the option."""
     path = Path(path)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
+        if path.exists() and not path.is_file():
+            raise OSError(0, "it is a folder" if path.is_dir() else "it is not a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
+        if path.exists():
+            with open(path, "ab"):
+                pass
+        else:
+            path.touch()  # a name that the file system takes
+            path.unlink()
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error)
         raise InputError(

@@ -68,7 +68,8 @@ class Standardisation:
         shared = part.examples.X.dtype == np.uint8
         mean = _mean(part, lambda x: x, shared)
         variance = _mean(part, lambda x: (x - mean) ** 2, shared)
-        constant = variance <= (np.finfo(np.float32).eps * mean) ** 2
+        # constant but for rounding, or so small that float32 could not hold the scale
+        constant = variance <= np.maximum((np.finfo(np.float32).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 

@@ -23,7 +23,7 @@ def checkpoint():
         [(W * 2, b + 1) for W, b in parameters],
         Standardisation(np.arange(4, dtype=np.float32), np.ones(4, np.float32)),
         Settings(hidden=(5,), activation="tanh"),
-        DataSource("made up", None, "kind", 10),
+        DataSource.of(made_up(), None, "kind"),
         ("a", "b", "ç"),
         ("w", "x", "y", "z"),
         None,
@@ -130,7 +130,7 @@ def test_foreign_and_damaged_files_are_refused(checkpoint, tmp_path, kind):
 def test_parts_of_the_training_data_are_those_of_the_training(checkpoint):
     train, test = (checkpoint.part(made_up(), split) for split in ("train", "test"))
     assert not set(train.rows) & set(test.rows) and len(test.rows) > 0
-    with pytest.raises(InputError, match="10 examples then and 11 now"):
+    with pytest.raises(InputError, match="has changed since the training"):
         checkpoint.part(made_up(n=11), "test")
 
 

@@ -82,6 +82,16 @@ def test_the_table_says_the_same(solution):
         assert words in output
 
 
+def test_files_of_any_name_are_graded_and_their_errors_shown(tmp_path):
+    (tmp_path / "mine.cu").write_text("__global__ void helper() {}")
+    (tmp_path / "typo.cu").write_text("int x y;")
+    (tmp_path / "good.cu").write_text('extern "C" __global__ void advance(int *first, int by) { *first += by; }')
+    found = json.loads(check("--kernels", tmp_path, "--json", code=1).stdout)
+    broken = {report["file"]: report["reason"] for report in found if report["verdict"] == "does not compile"}
+    assert 'not extern "C"' in broken["mine.cu"] and "typo.cu:1" in broken["typo.cu"]
+    assert [report["kernel"] for report in found if report["verdict"] == "right"] == ["advance"]
+
+
 def test_a_folder_without_kernels_is_refused(tmp_path):
     result = check("--kernels", tmp_path, code=2)
     assert (

@@ -157,7 +157,7 @@ def test_bad_settings_are_one_sentence(case):
 
 
 def test_too_large_a_network_is_one_sentence():
-    assert "not enough memory" in refused("train", "--hidden", "9" * 12, code=1)
+    assert "not enough memory" in refused("train", "--hidden", 2**31 - 1, code=1)
 
 
 def test_unwritable_outputs_are_refused_before_the_training(tmp_path):
@@ -165,6 +165,43 @@ def test_unwritable_outputs_are_refused_before_the_training(tmp_path):
     for option in ("--out", "--log", "--plot"):
         assert f"{option} {tmp_path}" in refused("train", option, tmp_path)
         assert "cannot be written" in refused("train", option, tmp_path / "file" / "x")
+
+
+def test_outputs_must_be_files_of_their_own(flowers, tmp_path):
+    same = tmp_path / "same.npz"
+    assert "--plot and --out are the same file" in refused("train", "--out", same, "--plot", same)
+    before = flowers[0].read_bytes()
+    assert "--out and --data are the same file" in refused("train", "--data", flowers[0], "--out", flowers[0])
+    assert flowers[0].read_bytes() == before
+    assert "not a regular file" in refused("train", "--out", "/dev/null")
+
+
+def test_the_test_part_is_never_what_was_trained_on(flowers, tmp_path, monkeypatch):
+    labelled, _, X, y = flowers
+    other = write_csv(tmp_path / "other.csv", X[::2] + 0.1, y[::2], "height,width,depth,species")
+    with_test, without = tmp_path / "with.npz", tmp_path / "without.npz"
+    monkeypatch.chdir(tmp_path)
+    hw5("train", "--data", labelled.name, "--test", other.name, "--epochs", 2, "--out", with_test)
+    hw5("train", "--data", labelled.name, "--epochs", 2, "--out", without)
+    monkeypatch.chdir("/")
+
+    def examples(*arguments):
+        return json.loads(hw5("eval", *arguments, "--json").stdout)["examples"]
+
+    assert examples(with_test) == 40  # found from another folder
+    assert "nothing of flowers.csv was held out" in refused("eval", with_test, "--data", labelled)
+    assert examples(with_test, "--data", labelled, "--split", "train") == 72
+    assert examples(without) == 16 and examples(without, "--split", "train") == 58
+    assert examples(without, "--test", other) == 40
+    assert examples(without, "--test", other, "--split", "train") == 58
+    labelled.write_text(labelled.read_text().replace("rose", "tulip", 1))
+    assert "has changed since the training" in refused("eval", without)
+
+
+def test_training_goes_on_when_nobody_reads_its_output(tmp_path):
+    program, out = Path(sysconfig.get_path("scripts")) / "hw5", tmp_path / "model.npz"
+    subprocess.run(f"'{program}' train --epochs 30 --out '{out}' | head -n 1", shell=True, capture_output=True)
+    assert len(Checkpoint.load(out).history) == 30
 
 
 BAD_CSV = {

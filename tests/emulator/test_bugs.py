@@ -24,6 +24,7 @@ EXPECTED = {
     "write_out_of_bounds": ("out-of-bounds", 128),
     "bulk_copy": ("out-of-bounds", 32),
     "shared_out_of_bounds": ("out-of-bounds", 128),
+    "adjacent_shared": ("out-of-bounds", 128),
     "dynamic_out_of_bounds": ("out-of-bounds", 128),
     "uninitialised": ("uninitialised", 128),
     "misaligned": ("misaligned", 128),

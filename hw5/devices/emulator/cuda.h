@@ -36,7 +36,7 @@
 // fits everywhere that __shared__ does: a thread_local variable of a function is static by itself, and
 // `extern thread_local float s[];` is legal. Checked arrays stand apart, so that no index runs from one to the next.
 #ifdef HW5_CHECK
-#define __shared__ thread_local __attribute__((aligned(256)))
+#define __shared__ thread_local __attribute__((aligned(65536)))  // more than a block may have: a gap is left
 #else
 #define __shared__ thread_local __attribute__((aligned(16)))
 #endif
@@ -53,7 +53,7 @@
 extern "C" {
 hw5::Link hw5_link = {};
 // Every `extern __shared__` array of the module is another name of this one (build.py writes the aliases).
-thread_local __attribute__((aligned(256))) unsigned char hw5_dynamic_shared[hw5::max_dynamic_shared];
+thread_local __attribute__((aligned(65536))) unsigned char hw5_dynamic_shared[hw5::max_dynamic_shared];
 }
 
 // References to objects that are not const: a compiler folds the reference, and still reads the object again after a

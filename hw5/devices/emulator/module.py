@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 
+from hw5.devices.compiler import CompileError
 from hw5.devices.emulator.elf import variables
 from hw5.devices.emulator.faults import KernelFault
 from hw5.devices.emulator.lines import Lines
@@ -98,7 +99,10 @@ class Module:
 
     def __init__(self, library, files, runtime):
         self.lines = Lines(library, files)
-        self._library = ctypes.PyDLL(str(library))
+        try:
+            self._library = ctypes.PyDLL(str(library))
+        except OSError as error:
+            raise CompileError(f"{self.lines.source} uses what an emulated kernel cannot have: {error}") from error
         table = ModuleTable.in_dll(self._library, "hw5_module")
         self.handle = runtime.load(ctypes.addressof(table))
         for variable in variables(library):

@@ -33,12 +33,14 @@ template <class Visit> inline void for_each_lane(unsigned lanes, Visit visit) {
 }
 
 // What a shuffle gives to a lane. A source that is not taking part has no value to give: such a lane reads NaN, as
-// long as it may still ignore what it reads. Reading from a lane that has exited is taken for a divergent shuffle.
+// long as it may still ignore what it reads. Reading from a lane that the mask names and that has exited is taken for
+// a divergent shuffle.
 inline uint64_t shuffled(int first, unsigned lanes, int lane, const uint64_t *values) {
     const int source = machine.thread[first + lane].source & (warp_size - 1);
     if (lanes >> source & 1) return values[source];
     const Warp &warp = machine.warp[first / warp_size];
-    if (warp.exited >> source & 1) fail_warp(Divergence::source_exited, first + lane, source);
+    const unsigned named = machine.thread[first + lane].mask & warp.exited;
+    if (named >> source & 1) fail_warp(Divergence::source_exited, first + lane, source);
     return ~(uint64_t)0;
 }
 
