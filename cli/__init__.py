@@ -56,7 +56,7 @@ def _use_one_blas_thread():
 
 def _explain(error):
     """(exit code, sentence) for an error that a user can mend; (None, None) for a fault of the program."""
-    from hw5.errors import InputError, RunError
+    from hw5.errors import InputError, Interrupted, RunError
 
     if isinstance(error, click.Abort):
         return 130, "interrupted"
@@ -69,7 +69,7 @@ def _explain(error):
         return 1, f"there is not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
     if isinstance(error, OSError):
         return 1, f"{error.filename or 'writing the output'}: {(error.strerror or str(error)).lower()}"
-    for kind, code in ((InputError, 2), (RunError, 1)):
+    for kind, code in ((InputError, 2), (Interrupted, 130), (RunError, 1)):
         if isinstance(error, kind):
             return code, str(error)
     return None, None

@@ -1,6 +1,7 @@
 """hw5 eval"""
 
 import json
+import math
 
 import click
 
@@ -40,7 +41,8 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
         for name, p, r, f1, n in zip(model.class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
     ]
     if as_json:
-        figures = {"accuracy": accuracy, "loss": loss, "examples": len(part.rows)}
+        # JSON has no word for a loss that is not a number
+        figures = {"accuracy": accuracy, "loss": loss if math.isfinite(loss) else None, "examples": len(part.rows)}
         click.echo(json.dumps(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
     click.echo(

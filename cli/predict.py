@@ -9,6 +9,7 @@ from hw5.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.datasets import load_inputs
 from hw5.devices import open_device
+from hw5.errors import InputError
 from hw5.run import Classifier
 
 
@@ -36,6 +37,9 @@ def command(checkpoint, inputs, device_name):
     classifier = Classifier(open_device(device_name), model)
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(["class", "probability"])
-    for X in files:
-        P = classifier.predict(X)
+    for path, X in zip(inputs, files):
+        try:
+            P = classifier.predict(X)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         table.writerows((model.class_names[c], f"{p:.6f}") for c, p in zip(P.argmax(axis=1), P.max(axis=1)))

@@ -15,7 +15,7 @@ from hw5.cli.display import say, show_progress
 from hw5.cli.options import Number, Sizes
 from hw5.datasets import load
 from hw5.devices import open_device
-from hw5.errors import InputError, RunError
+from hw5.errors import InputError, Interrupted
 from hw5.files import require_writable
 from hw5.plots import plot_training, require_matplotlib
 from hw5.run import Run
@@ -92,7 +92,7 @@ def command(model, hidden, data, test, label_column, data_dir, device_name, prec
         say(f"test accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(run.parts['test'].rows):,} examples)")
     _write(run, out, plot)
     if interrupted:
-        raise RunError(f"interrupted in epoch {progress.epoch} of {settings.epochs}")
+        raise Interrupted(f"interrupted in epoch {progress.epoch} of {settings.epochs}")
 
 
 def _check_outputs(outputs, inputs):

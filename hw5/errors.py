@@ -1,4 +1,4 @@
-"""The two ways in which a command ends early; both carry one sentence for the user."""
+"""The ways in which a command ends early; each carries one sentence for the user."""
 
 
 class InputError(Exception):
@@ -7,3 +7,7 @@ class InputError(Exception):
 
 class RunError(Exception):
     """A run that failed although its input was sound. The program exits with code 1."""
+
+
+class Interrupted(RunError):
+    """A run that the user stopped. The program exits with code 130."""

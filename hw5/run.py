@@ -4,6 +4,7 @@ import numpy as np
 
 from hw5.checkpoint import Checkpoint, DataSource
 from hw5.datasets import Examples
+from hw5.errors import InputError
 from hw5.network import Network, initial_parameters
 from hw5.preprocessing import Standardisation, partition
 from hw5.training import train
@@ -64,13 +65,24 @@ class Classifier:
     def evaluate(self, part):
         """Mean cross-entropy, accuracy and the classes found (n,) of a Part, whose labels are numbered as here."""
         data = _place(self.network.device, part.examples, self.checkpoint.standardisation)
-        return self.network.evaluate(data, part.rows)
+        with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
+            return self.network.evaluate(data, part.rows)
 
     def predict(self, X):
-        """The probability of every class for the examples X (n, d): P (n, m)."""
+        """The probability of every class for the examples X (n, d): P (n, m).
+
+        Raises InputError for an example so far from those of the training that float32 cannot hold the logits.
+        """
         no_labels = np.zeros(len(X), np.int32)
         data = _place(self.network.device, Examples(X, no_labels), self.checkpoint.standardisation)
-        return self.network.probabilities(data, np.arange(len(X)))
+        with np.errstate(all="ignore"):
+            P = self.network.probabilities(data, np.arange(len(X)))
+        lost = ~np.isfinite(P).all(axis=1)
+        if lost.any():
+            raise InputError(
+                f"example {lost.argmax() + 1} has values too far from those of the training to be classified; correct it"
+            )
+        return P
 
 
 def _place(device, examples, standardisation):

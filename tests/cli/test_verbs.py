@@ -204,6 +204,18 @@ def test_training_goes_on_when_nobody_reads_its_output(tmp_path):
     assert len(Checkpoint.load(out).history) == 30
 
 
+def test_numbers_beyond_float32_are_told_so(flowers, tmp_path):
+    _, _, X, y = flowers
+    small = write_csv(tmp_path / "small.csv", X / 1000, y, "height,width,depth,species")
+    out = tmp_path / "model.npz"
+    hw5("train", "--data", small, "--hidden", "8", "--epochs", 2, "--out", out)
+    far = write_csv(
+        tmp_path / "far.csv", np.where(np.arange(80)[:, None] == 2, 1e38, X), y, "height,width,depth,species"
+    )
+    assert "far.csv: example 3 has values too far" in refused("predict", out, far)
+    assert json.loads(hw5("eval", out, "--data", far, "--json").stdout)["loss"] is None
+
+
 BAD_CSV = {
     "ragged row": "a,b,kind\n1,2,x\n3,y\n5,6,x\n",
     "text in a number's place": "a,b,kind\n1,2,x\n3,four,y\n5,6,x\n",
