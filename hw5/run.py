@@ -80,7 +80,7 @@ class Classifier:
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
             raise InputError(
-                f"example {lost.argmax() + 1} has values too far from those of the training to be classified; correct it"
+                f"example {lost.argmax() + 1} has values too far from those of the training to be classified"
             )
         return P
 
