@@ -51,7 +51,9 @@ def provoke(emulator, threads):
 
 
 def build(name):
-    return Emulator([BUGS / f"{name}.cu"], check=True, time_limit=0.1)
+    """A short time limit only where a loop never ends: a busy machine must not turn another fault into that one."""
+    time_limit = 0.1 if EXPECTED[name][0] == "timeout" else 60
+    return Emulator([BUGS / f"{name}.cu"], check=True, time_limit=time_limit)
 
 
 def test_every_planted_bug_is_expected():
