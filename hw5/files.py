@@ -39,17 +39,14 @@ def _umask():
 def require_writable(path, option):
     """Find out before the work, not after it, that path cannot be written; raises InputError naming the option."""
     path = Path(path)
+    existed = path.exists()
     try:
-        if path.exists() and not path.is_file():
+        if existed and not path.is_file():
             raise OSError(0, "it is a folder" if path.is_dir() else "it is not a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-        if path.exists():
-            with open(path, "ab"):
-                pass
-        else:
-            path.touch()  # a name that the file system takes
+        with tempfile.TemporaryFile(dir=path.parent), open(path, "ab"):
+            pass  # the folder takes new files, and the file new content
+        if not existed:
             path.unlink()
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error)
