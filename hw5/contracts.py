@@ -82,7 +82,7 @@ VALUES = FINITE_VALUES | {
 }
 
 
-# -- the operations: each runs on the device and yields one error per array that it writes
+# -- the operations: each runs on the device and yields the name and the error of each array that it writes
 
 
 def _logits(bench, k, m, values):
@@ -105,7 +105,7 @@ def softmax(bench, k, m, values):
     P, scale, *_ = _softmax64(S)
     z = bench.put(Z)
     bench.device.softmax(z, bench.put(b))
-    yield error(bench.get(z), P, scale)
+    yield "Z", error(bench.get(z), P, scale)
 
 
 def softmax_cross_entropy(bench, k, m, values):
@@ -120,17 +120,17 @@ def softmax_cross_entropy(bench, k, m, values):
     Delta = P.copy()
     Delta[at_label] -= 1
     scale[at_label] += 1
-    yield error(bench.get(z), Delta, scale)
+    yield "Z", error(bench.get(z), Delta, scale)
     loss = log_sums[:, 0] - shifted[at_label]
-    yield error(bench.get(tally.loss), before + loss, abs(before) + abs(shifted[at_label]) + m**0.5)
-    yield error_of_integers(bench.get(tally.hits), hits_before + (S.argmax(axis=1) == y))
+    yield "loss", error(bench.get(tally.loss), before + loss, abs(before) + abs(shifted[at_label]) + m**0.5)
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (S.argmax(axis=1) == y))
 
 
 def argmax(bench, k, m, values):
     Z, b, S = _logits(bench, k, m, values)
     out = bench.put(np.full(k, -1), bench.device.index_dtype)
     bench.device.argmax(bench.put(Z), bench.put(b), out)
-    yield error_of_integers(bench.get(out), S.argmax(axis=1))
+    yield "out", error_of_integers(bench.get(out), S.argmax(axis=1))
 
 
 ACTIVATIONS64 = {  # theta(z), and theta'(z) from x = theta(z)
@@ -148,7 +148,7 @@ def forward(theta, bench, k, m, values):
     z = bench.put(Z)
     bench.device.activate(theta, z, bench.put(b))
     want = ACTIVATIONS64[theta][0](S)
-    yield error(bench.get(z), want, abs(want))
+    yield "Z", error(bench.get(z), want, abs(want))
 
 
 def gradient(theta, bench, k, m, values):
@@ -156,7 +156,7 @@ def gradient(theta, bench, k, m, values):
     X = ACTIVATIONS64[theta][0](bench.rng.normal(size=(k, m)) * 3).astype(np.float32)
     a = bench.put(A)
     bench.device.activation_gradient(theta, a, bench.put(X))
-    yield error(bench.get(a), A * ACTIVATIONS64[theta][1](X.astype(np.float64)), abs(A))
+    yield "A", error(bench.get(a), A * ACTIVATIONS64[theta][1](X.astype(np.float64)), abs(A))
 
 
 def gradient_mean(bench, k, m, values):
@@ -166,7 +166,7 @@ def gradient_mean(bench, k, m, values):
         bench.device.gradient_mean(bench.put(Delta), out, alpha, beta)
         want = alpha * Delta.mean(axis=0, dtype=np.float64)
         scale = abs(alpha) * abs(Delta).mean(axis=0, dtype=np.float64) * k**0.5
-        yield error(bench.get(out), want + beta * before, scale + abs(beta * before))
+        yield "out", error(bench.get(out), want + beta * before, scale + abs(beta * before))
 
 
 def minibatch(dtype, bench, k, d, values):
@@ -180,14 +180,14 @@ def minibatch(dtype, bench, k, d, values):
     X_out, y_out = bench.put(np.full((k, d), np.nan)), bench.put(np.full(k, -1), index)
     bench.device.minibatch(data, bench.put(order, index), 2, X_out, y_out)
     x = X[order[2:]].astype(np.float64)
-    yield error(bench.get(X_out), (x - mean) * scale, (abs(x) + abs(mean)) * scale)
-    yield error_of_integers(bench.get(y_out), y[order[2:]])
+    yield "X_out", error(bench.get(X_out), (x - mean) * scale, (abs(x) + abs(mean)) * scale)
+    yield "y_out", error_of_integers(bench.get(y_out), y[order[2:]])
 
 
 def advance(bench, first, by, values):
     array = bench.put([first], np.int32)
     bench.device.advance(array, by)
-    yield error_of_integers(bench.get(array), [first + by])
+    yield "*first", error_of_integers(bench.get(array), [first + by])
 
 
 def sgd_update(bench, k, m, values):
@@ -197,8 +197,8 @@ def sgd_update(bench, k, m, values):
         bench.device.sgd_update(w, v, eta, l1, l2)
         W64, V64 = W.astype(np.float64), V + l2 * W.astype(np.float64) + l1 * np.sign(W)
         scale = abs(V) + l2 * abs(W64) + l1
-        yield error(bench.get(v), V64, scale)
-        yield error(bench.get(w), W64 - eta * V64, abs(W64) + eta * scale)
+        yield "V", error(bench.get(v), V64, scale)
+        yield "W", error(bench.get(w), W64 - eta * V64, abs(W64) + eta * scale)
 
 
 # -- the kernels that a folder must hold, and the cases that each must pass
@@ -239,10 +239,15 @@ class Contract:
 
     def run(self, device, case):
         """The largest error of a case, in eps times the scale."""
+        return max(error for _, error in self.errors(device, case))
+
+    def errors(self, device, case):
+        """(array, error) for each array that the kernel writes, by the name that kernels/README.md gives it."""
         rng = np.random.default_rng((case.k, case.m, case.awkward))
         device.most_blocks, device.tallest_slab = (2, 8) if case.awkward else (4096, 1024)
         with np.errstate(all="ignore"):
-            return max(self.operation(Workbench(device, rng, int(case.awkward)), case.k, case.m, VALUES[case.values]))
+            bench = Workbench(device, rng, int(case.awkward))
+            return list(self.operation(bench, case.k, case.m, VALUES[case.values]))
 
 
 _ROWS = (

@@ -67,7 +67,7 @@ def test_a_solution_is_graded_kernel_by_kernel(solution):
         "sgd_update": "does not compile",
     }
     assert found["argmax"]["reason"].startswith(
-        "argmax.cu:23: shape (1, 1), values: normal: the reference has other whole"
+        "argmax.cu:23: shape (1, 1), values: normal: in out the reference has other"
     )
     assert "gradient_mean.cu:2" in found["gradient_mean"]["reason"] and "race" in found["gradient_mean"]["reason"]
     assert "minibatch.cu is its place" in found["minibatch_uint8"]["reason"]
