@@ -13,7 +13,7 @@ from hw5.checkpoint import DataSource
 from hw5.cli import options
 from hw5.cli.display import say, show_progress
 from hw5.cli.options import Number, Sizes
-from hw5.datasets import load
+from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted
 from hw5.files import require_writable
@@ -76,12 +76,7 @@ def command(model, hidden, data, test, label_column, data_dir, device_name, prec
     settings = Settings(hidden=() if model == "linear" else hidden or _DEFAULT.hidden, **settings)
     _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": data, "--test": test})
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir)
-    run = Run(
-        open_device(device_name, precision),
-        dataset,
-        settings,
-        DataSource.of(dataset, test, label_column),
-    )
+    run = Run(open_device(device_name, precision), dataset, settings, DataSource.of(dataset, test, label_column))
     say(_headline(run))
     with _interruptible() as interrupted:
         for progress in _logged(show_progress(run.train(), settings.epochs), log):
@@ -97,7 +92,8 @@ def command(model, hidden, data, test, label_column, data_dir, device_name, prec
 
 def _check_outputs(outputs, inputs):
     """Each output can be written, and is neither another output nor an input."""
-    taken = {os.path.realpath(path): option for option, path in inputs.items() if path}
+    files = {option: path for option, path in inputs.items() if path and path not in BUILT_IN}
+    taken = {os.path.realpath(path): option for option, path in files.items()}
     for option, path in outputs.items():
         if path is None:
             continue

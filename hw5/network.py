@@ -75,14 +75,13 @@ class Workspace:
 class Network:
     """A softmax classifier of one or more layers, living on a device."""
 
-    def __init__(self, device, parameters, activation="relu", velocities=None):
-        """parameters, and velocities where training goes on: [(W, b), ...] from the bottom layer to the top."""
+    def __init__(self, device, parameters, activation="relu"):
+        """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities begin at 0."""
         self.device, self.activation = device, activation
         self.sizes = [parameters[0][0].shape[1], *(len(b) for _, b in parameters)]
-        velocities = velocities or [(np.zeros_like(W), np.zeros_like(b)) for W, b in parameters]
         self.layers = [
-            Layer(*(device.upload(array, device.dtype) for array in (W, b, V, Vb)))
-            for (W, b), (V, Vb) in zip(parameters, velocities)
+            Layer(*(device.upload(array, device.dtype) for array in (W, b, np.zeros_like(W), np.zeros_like(b))))
+            for W, b in parameters
         ]
         self._capacity, self._workspaces = 0, {}
 

@@ -176,6 +176,13 @@ def test_outputs_must_be_files_of_their_own(flowers, tmp_path):
     assert "not a regular file" in refused("train", "--out", "/dev/null")
 
 
+def test_a_file_may_have_the_name_of_a_built_in_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        hw5("train", "--data", "digits", "--epochs", 1, "--out", "digits")
+    assert len(Checkpoint.load("digits").history) == 1
+
+
 def test_the_test_part_is_never_what_was_trained_on(flowers, tmp_path, monkeypatch):
     labelled, _, X, y = flowers
     other = write_csv(tmp_path / "other.csv", X[::2] + 0.1, y[::2], "height,width,depth,species")
