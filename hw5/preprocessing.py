@@ -43,9 +43,10 @@ def partition(dataset: Dataset, validation, holdout, seed):
 
 
 def _hold_out(y, rows, fraction, seed):
-    """Split rows into (kept, held out), taking the same fraction of every class."""
+    """Split rows into (kept, held out), taking the same fraction of every class, or of all where y has targets."""
     shuffled = np.random.default_rng(seed).permutation(rows)
-    of_each_class = [shuffled[y[shuffled] == label] for label in np.unique(y[rows])]
+    classes = np.zeros_like(y) if y.dtype.kind == "f" else y
+    of_each_class = [shuffled[classes[shuffled] == label] for label in np.unique(classes[rows])]
     held_out = [of_class[: round(fraction * len(of_class))] for of_class in of_each_class]
     held_out = np.sort(np.concatenate(held_out or [rows]))
     return np.setdiff1d(rows, held_out, assume_unique=True), held_out

@@ -34,6 +34,14 @@ def test_the_seed_determines_the_parts():
     assert (first == again).all() and (first != other).any()
 
 
+def test_of_targets_any_share_is_held_out():
+    targets = np.linspace(-1, 1, 100, dtype=np.float32)
+    data = Dataset("made up", "made up", Examples(np.zeros((100, 4), np.float32), targets), None, (), None, None)
+    parts = partition(data, validation=0.1, holdout=0.25, seed=0)
+    assert {name: len(part.rows) for name, part in parts.items()} == {"train": 67, "validation": 8, "test": 25}
+    assert sorted(np.concatenate([part.rows for part in parts.values()])) == list(range(100))
+
+
 def test_a_test_part_of_its_own_is_used_whole():
     test = Examples(np.zeros((5, 4), np.float32), np.zeros(5, np.int32))
     parts = partition(dataset(test=test), validation=0, holdout=0.2, seed=0)

@@ -1,6 +1,6 @@
 """Data sets: `load` gives the examples of a known name, a folder or a file, in one form.
 
-Bundled or drawn: digits, xor, spirals. From the data directory: mnist, fashion-mnist. By path: an
+Bundled or drawn: digits, xor, spirals, sine. From the data directory: mnist, fashion-mnist. By path: an
 IDX folder or file (idx.py), .npz and .npy (arrays.py), CSV (csv_table.py). Rows and columns in
 messages count from 1; the rows of a CSV are the lines of the file, its header included.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw5.datasets import arrays, csv_table, idx, synthetic
+from hw5.datasets import arrays, csv_table, idx, labels, synthetic
 from hw5.datasets.rows import Rows, as_features, column_index
 from hw5.errors import InputError
 
@@ -26,7 +26,7 @@ class Examples:
     """N examples of d features."""
 
     X: np.ndarray  # (N, d), uint8 or float32, C order, one example a row
-    y: np.ndarray  # (N,), int32, indices into class_names
+    y: np.ndarray  # (N,), int32, indices into class_names; in a regression float32, the targets
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Dataset:
     source: str  # for load() to find it again: name or absolute path
     train: Examples
     test: Examples | None
-    class_names: tuple[str, ...]  # by number if all are numbers, else by alphabet
+    class_names: tuple[str, ...]  # by number if all are numbers, else by alphabet; none in a regression
     feature_names: tuple[str, ...] | None  # from the header of a CSV
     image_shape: tuple[int, ...] | None  # (height, width) of grey images
 
@@ -46,6 +46,7 @@ BUILT_IN = {
     "digits": "1,797 handwritten digits of 8 x 8 pixels, bundled",
     "xor": "two classes in the four corners of a square, drawn: no straight line parts them",
     "spirals": "three classes on interleaved spiral arms, drawn",
+    "sine": "noisy points of a sine wave, drawn: numbers to predict, with --task regression",
     "mnist": "70,000 handwritten digits of 28 x 28 pixels, from the data directory",
     "fashion-mnist": "70,000 pictures of clothes of 28 x 28 pixels, from the data directory",
 }
@@ -75,13 +76,19 @@ _KINDS = {
 
 
 def load(
-    source: str, *, test: str | None = None, label_column: str | None = None, data_dir: str | Path | None = None
+    source: str,
+    *,
+    test: str | None = None,
+    label_column: str | None = None,
+    data_dir: str | Path | None = None,
+    task: str = "classification",
 ) -> Dataset:
     """The data set of a name in BUILT_IN, or of a path.
 
     test: a source whose examples become the test part; one with two parts gives its test part.
     label_column: for CSV and .npy, the name or position of the label column; see csv_table.
     data_dir: where mnist and fashion-mnist lie; see data_directory.
+    task: "classification", or "regression" if the labels are numbers to predict.
     Whatever is wrong with a file is an InputError that says what, where and what to do.
     """
     train, test_part = _read(source, label_column, data_dir)
@@ -90,7 +97,7 @@ def load(
         test_part = own if test_part is None else test_part
     if test_part is not None:
         _refuse_other_features(train, test_part)
-    class_names = _class_names(train)
+    class_names = () if task == "regression" else labels.class_names(train)
     known, path = source in BUILT_IN, _absolute(source)
     return Dataset(
         name=source if known else path.name,
@@ -160,7 +167,7 @@ def _read(source: str, label_column: str | None, data_dir: str | Path | None) ->
 
 
 def _known(name: str, data_dir: str | Path | None) -> _Parts:
-    inside = {"digits": _digits, "xor": synthetic.xor, "spirals": synthetic.spirals}
+    inside = {"digits": _digits, "xor": synthetic.xor, "spirals": synthetic.spirals, "sine": synthetic.sine}
     if name in inside:
         return inside[name]()
     folder = data_directory(data_dir) / name
@@ -210,29 +217,8 @@ def _kind_of(path: Path) -> _Kind:
     return _KINDS[suffix]
 
 
-def _class_names(train: Rows) -> tuple[str, ...]:
-    names = sorted(set(train.labels))
-    if len(names) < 2:
-        raise InputError(
-            f"{train.where}: it holds one class only, {names[0]!r}; a classifier needs examples of at least two"
-        )
-    try:
-        return tuple(sorted(names, key=int))
-    except ValueError:
-        return tuple(names)
-
-
 def _examples(rows: Rows, class_names: tuple[str, ...]) -> Examples:
-    index = {name: y for y, name in enumerate(class_names)}
-    y = np.array([index.get(name, -1) for name in rows.labels], np.int32)[rows.codes]
-    if y.min() < 0:
-        row = int(y.argmin())
-        line = row + 1 if rows.lines is None else rows.lines[row]
-        raise InputError(
-            f"{rows.where}, row {line}: the class {rows.labels[rows.codes[row]]!r} is "
-            "not one of the train part's; test on classes that were trained"
-        )
-    return Examples(rows.X, y)
+    return Examples(rows.X, labels.classes(rows, class_names) if class_names else labels.targets(rows))
 
 
 def _refuse_other_features(train: Rows, test: Rows) -> None:

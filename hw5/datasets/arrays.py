@@ -51,7 +51,7 @@ def read_npy(path: Path, label_column: str | None) -> tuple[Rows, None]:
         )
     label = column_index(label_column or "-1", table.shape[1], str(path))
     X = as_features(table, str(path), without=label)
-    return labelled(str(path), X, table[:, label]), None
+    return labelled(str(path), X, table[:, label], label_place=f", column {label + 1}"), None
 
 
 def read_npy_values(path: Path) -> np.ndarray:

@@ -5,7 +5,8 @@ UTF-8. Empty lines are skipped. Features are finite numbers, and float32 whateve
 
 The label column is chosen by its name in the header, or by its position: a whole number, 1 for the
 first column and -1 for the last. By default it is the one named label, class, target, species or y,
-in any case, and else the last. A label is text or a whole number ("3" and "3.0" are one class).
+in any case, and else the last. A label is text or a whole number ("3" and "3.0" are one class); in a
+regression it is any finite number, found by the same rules.
 
 The first row is a header when a cell outside the label column is text, or when its label cell is
 text over a number, or is one of the names above (other than y, which may be an answer), or is the
@@ -27,7 +28,7 @@ from typing import TextIO
 import numpy as np
 
 from hw5.datasets.files import reading, size_of
-from hw5.datasets.rows import MISSING, Rows, class_name, column_index, number, quoted
+from hw5.datasets.rows import MISSING, Rows, column_index, number, quoted
 from hw5.errors import InputError
 
 _LABEL_NAMES = ("label", "class", "target", "species", "y")
@@ -48,9 +49,9 @@ class _Layout:
     features: list[int]  # the columns of the features, in their order
     label: int | None  # the column of the labels, None where they are not read
 
-    def where(self, line: int, column: int) -> str:
-        name = f" ({quoted(self.first[column].strip())})" if self.header else ""
-        return f"{self.path}, row {line}, column {column + 1}{name}"
+    def column(self, index: int) -> str:
+        name = f" ({quoted(self.first[index].strip())})" if self.header else ""
+        return f", column {index + 1}{name}"
 
 
 def read(path: Path, label_column: str | None) -> tuple[Rows, None]:
@@ -210,7 +211,7 @@ def _parse(layout: _Layout, records: _Records) -> Rows:
     several = len(columns) > 1  # of one column, itemgetter would give no sequence
     pick = itemgetter(*columns) if several else itemgetter(slice(columns[0], columns[0] + 1))
     values, cells, lines = bytearray(), [], array("q")
-    codes, code_of, classes = array("q"), {}, []
+    codes, code_of = array("q"), {}
     for line, row in records:
         if len(row) != len(layout.first):
             raise InputError(
@@ -219,11 +220,7 @@ def _parse(layout: _Layout, records: _Records) -> Rows:
             )
         lines.append(line)
         if layout.label is not None:
-            label = row[layout.label]
-            if label not in code_of:
-                code_of[label] = len(classes)
-                classes.append(_class_name(layout, line, label))
-            codes.append(code_of[label])
+            codes.append(code_of.setdefault(row[layout.label], len(code_of)))
         cells += pick(row)
         if len(cells) >= _BLOCK:
             values += _numbers(layout, cells, lines).tobytes()
@@ -232,7 +229,8 @@ def _parse(layout: _Layout, records: _Records) -> Rows:
         raise InputError(f"{layout.path}: there are no rows below its header; add examples")
     values += _numbers(layout, cells, lines).tobytes()
     X = np.frombuffer(values, np.float32).reshape(len(lines), -1)
-    return Rows(str(layout.path), X, np.array(codes), tuple(classes), feature_names=names, lines=np.array(lines))
+    place = "" if layout.label is None else layout.column(layout.label)
+    return Rows(str(layout.path), X, np.array(codes), list(code_of), names, lines=np.array(lines), label_place=place)
 
 
 def _refuse_twins(layout: _Layout) -> None:
@@ -240,13 +238,6 @@ def _refuse_twins(layout: _Layout) -> None:
     name, times = names.most_common(1)[0]
     if times > 1:
         raise InputError(f"{layout.path}: {times} columns are named {quoted(name)}; give each a name of its own")
-
-
-def _class_name(layout: _Layout, line: int, label: str) -> str:
-    try:
-        return class_name(label)
-    except ValueError as error:
-        raise InputError(f"{layout.where(line, layout.label)}: {error}") from None
 
 
 def _numbers(layout: _Layout, cells: list[str], lines: array) -> np.ndarray:
@@ -276,5 +267,5 @@ def _first_fault(layout: _Layout, cells: list[str], lines: array) -> InputError:
         except ValueError as error:
             row, feature = divmod(position, width)
             line = lines[len(lines) - len(cells) // width + row]
-            return InputError(f"{layout.where(line, layout.features[feature])}: {error}")
+            return InputError(f"{layout.path}, row {line}{layout.column(layout.features[feature])}: {error}")
     raise AssertionError("every cell is a number")

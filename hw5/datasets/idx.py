@@ -41,10 +41,9 @@ def read_values(path: Path) -> np.ndarray:
 def read_pair(images: Path, labels: Path) -> Rows:
     """The examples of a file of images (or other features) and the file of their labels."""
     values, y = read_values(images), read_values(labels)
-    if y.ndim != 1 or y.dtype.kind not in "ui":
+    if y.ndim != 1:
         raise InputError(
-            f"{labels}: labels must be integers in one dimension, but these are "
-            f"{y.dtype.name} in {y.ndim}; give the file of the labels"
+            f"{labels}: labels must be in one dimension, but these are in {y.ndim}; give the file of the labels"
         )
     if len(values) != len(y):
         raise InputError(

@@ -1,6 +1,5 @@
-"""What every reader hands over: features that are numbers, and labels that name classes."""
+"""What every reader hands over: features that are numbers, and labels as they stand in the file (labels.py)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from hw5.errors import InputError
 
 MISSING = {"", "?", "NA", "N/A", "NULL"}
+_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # from here on, rounding to float32 gives infinity
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,16 @@ class Rows:
     where: str  # the file, for messages
     X: np.ndarray  # (N, d), uint8 or float32
     codes: np.ndarray  # (N,), integers: indices into labels
-    labels: tuple[str, ...]  # class names; two codes may share one
+    labels: list  # the distinct labels, numbers or text
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
     lines: np.ndarray | None = None  # (N,), in a CSV the line on which each row begins
+    label_place: str = ""  # in a table the column of the labels, for messages
+
+    def place(self, row: int) -> str:
+        """Where the label of a row, counted from 0, stands."""
+        line = row + 1 if self.lines is None else self.lines[row]
+        return f"{self.where}, row {line}{self.label_place}"
 
 
 def quoted(text: str) -> str:
@@ -28,50 +34,28 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def number(text: str) -> float:
-    """`text` as a number; ValueError with the reason where it is none that a float32 can hold."""
+_NO_NUMBER = {
+    "feature": "as every feature must be; encode the column as numbers, or choose it with --label-column if it holds "
+    "the classes",
+    "target": "as regression needs; leave out --task regression, or choose the column of numbers with --label-column",
+}
+
+
+def number(text: str, what: str = "feature") -> float:
+    """`text` as a number, of a feature or a target; ValueError with the reason where a float32 can hold none."""
     if text.strip() in MISSING:
-        raise ValueError(f"the value is missing ({quoted(text)}); fill it in or remove the row")
+        raise ValueError(
+            f"the {'value' if what == 'feature' else what} is missing ({quoted(text)}); fill it in or remove the row"
+        )
     try:
         value = float(text)
     except ValueError:
         value = None
     if value is None or "_" in text:  # float() would take "1_000" for a number
-        raise ValueError(
-            f"{quoted(text)} is not a number, as every feature must be; encode the "
-            "column as numbers, or choose it with --label-column if it holds the "
-            "classes"
-        )
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(np.float32(value))
-    if not finite:
+        raise ValueError(f"{quoted(text)} is not a number, {_NO_NUMBER[what]}")
+    if not abs(value) < _BEYOND_FLOAT32:
         raise ValueError(f"{quoted(text)} is not a finite float32; correct it or remove the row")
     return value
-
-
-def class_name(label: str) -> str:
-    """The class that `label` names: "3" for "3", "3.0" and "3e0", and text as it is.
-
-    ValueError with the reason for a missing label, and for a fraction: a column of measurements is
-    not a column of classes.
-    """
-    label = label.strip()
-    if label in MISSING:
-        raise ValueError(f"the label is missing ({quoted(label)}); fill it in or remove the row")
-    if "_" in label:
-        return label
-    for exact in (int, float):  # int first: it keeps every digit of a long number
-        try:
-            value = exact(label)
-        except ValueError:
-            continue
-        if math.isfinite(value) and value == int(value):
-            return str(int(value))
-        raise ValueError(
-            f"the label {quoted(label)} is neither a whole number nor text; choose "
-            "the column of the classes with --label-column"
-        )
-    return label
 
 
 def column_index(position: str, width: int, where: str) -> int:
@@ -117,21 +101,15 @@ def as_features(values: np.ndarray, where: str, without: int | None = None) -> n
     return X
 
 
-def labelled(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None) -> Rows:
-    """Rows with one integer, whole float or string of `labels` (N,) for each example of X."""
+def labelled(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, label_place: str = "") -> Rows:
+    """Rows with one number or string of `labels` (N,) for each example of X."""
     if labels.dtype.kind not in "buifU":
         raise InputError(
-            f"{where}: labels must be whole numbers or text, but these have the type "
-            f"{labels.dtype}; write them as int or str"
+            f"{where}: labels must be numbers or text, but these have the type {labels.dtype}; "
+            "write them as int, float or str"
         )
-    distinct, rows, codes = np.unique(labels, return_index=True, return_inverse=True)
-    names = [""] * len(distinct)
-    for code in np.argsort(rows):  # so that the first fault in the file is reported
-        try:
-            names[code] = class_name(str(distinct[code]))
-        except ValueError as error:
-            raise InputError(f"{where}, row {rows[code] + 1}: {error}") from None
-    return Rows(where, X, codes, tuple(names), image_shape=image_shape)
+    distinct, codes = np.unique(labels, return_inverse=True)
+    return Rows(where, X, codes, distinct.tolist(), image_shape=image_shape, label_place=label_place)
 
 
 def image_shape_of(values: np.ndarray) -> tuple[int, ...] | None:

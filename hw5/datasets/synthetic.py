@@ -1,10 +1,10 @@
-"""Small sets that are drawn, always the same ones, and that a linear classifier cannot learn."""
+"""Small sets that are drawn, always the same ones, and that no linear model can learn."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from hw5.datasets.rows import Rows
+from hw5.datasets.rows import Rows, labelled
 
 _SEED = 179
 
@@ -32,11 +32,20 @@ def spirals() -> tuple[Rows, Rows]:
     return _parts("spirals", draw, 900, 300)
 
 
+def sine() -> tuple[Rows, Rows]:
+    """One period of a sine wave, y = sin(x) for x in [-π, π), with jitter of 0.1: for regression. 400 + 200."""
+
+    def draw(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        x = rng.uniform(-np.pi, np.pi, n)
+        return x[:, np.newaxis], np.sin(x) + rng.normal(scale=0.1, size=n)
+
+    return _parts("sine", draw, 400, 200)
+
+
 def _parts(name: str, draw: Callable, train: int, test: int) -> tuple[Rows, Rows]:
     """A shuffled draw, parted in two."""
     rng = np.random.default_rng(_SEED)
-    X, codes = draw(train + test, rng)
+    X, labels = draw(train + test, rng)
     order = rng.permutation(train + test)
-    X, codes = X[order].astype(np.float32), codes[order]
-    labels = tuple(str(code) for code in range(codes.max() + 1))
-    return (Rows(name, X[:train], codes[:train], labels), Rows(name, X[train:], codes[train:], labels))
+    X, labels = X[order].astype(np.float32), labels[order]
+    return labelled(name, X[:train], labels[:train]), labelled(name, X[train:], labels[train:])

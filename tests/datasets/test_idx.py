@@ -180,7 +180,7 @@ def test_gzip_is_not_inflated_beyond_the_promise(tmp_path):
         "fewer": (LABELS[:-1], ["12 images", "11 labels"]),
         "of one class": (LABELS * 0, ["one class only", "'0'"]),
         "of two dimensions": (LABELS.reshape(12, 1), ["one dimension"]),
-        "not integers": (LABELS.astype("f4"), ["integers", "float32"]),
+        "fractions": (LABELS + np.float32(0.5), ["row 1", "neither a whole number nor text", "--task regression"]),
     }.values(),
 )
 def test_bad_labels(tmp_path, labels, words):

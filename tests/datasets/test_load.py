@@ -47,6 +47,18 @@ def test_drawn_sets(name, train, test, classes):
     assert digest(data.train) == digest(load(name).train) != digest(data.test)
 
 
+def test_the_sine_is_for_regression():
+    data = load("sine", task="regression")
+    for part, n in ((data.train, 400), (data.test, 200)):
+        assert part.X.shape == (n, 1) and part.y.shape == (n,) and part.y.dtype == np.float32
+        noise = part.y - np.sin(part.X[:, 0])
+        # Of 200 normal numbers, the standard deviation is found to 5 % (1 sigma), the mean to 0.007.
+        assert abs(noise.std() - 0.1) < 0.02 and abs(noise.mean()) < 0.03
+    assert data.class_names == ()
+    with refused("sine, row 1", "--task regression"):
+        load("sine")
+
+
 def digest(examples: Examples) -> str:
     return hashlib.sha256(examples.X.tobytes() + examples.y.tobytes()).hexdigest()
 
