@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hw5.datasets import arrays, csv_table, idx, labels, synthetic
-from hw5.datasets.rows import Rows, as_features, column_index
+from hw5.datasets.rows import Rows, Schema, as_features, column_index, usual_position
 from hw5.errors import InputError
 
 
@@ -57,7 +57,7 @@ _Parts = tuple[Rows, Rows | None]  # train and test
 class _Kind(NamedTuple):
     """How a kind of file is read."""
 
-    read: Callable[..., _Parts]  # with labels; a table: (path, label_column)
+    read: Callable[..., _Parts]  # with labels; a table: (path, label_column, schema)
     values: Callable[[Path], np.ndarray] | None = None  # its features alone, as an array
     table: bool = False  # whether the labels are one of its columns
 
@@ -82,6 +82,7 @@ def load(
     label_column: str | None = None,
     data_dir: str | Path | None = None,
     task: str = "classification",
+    schema: Schema | None = None,
 ) -> Dataset:
     """The data set of a name in BUILT_IN, or of a path.
 
@@ -89,15 +90,21 @@ def load(
     label_column: for CSV and .npy, the name or position of the label column; see csv_table.
     data_dir: where mnist and fashion-mnist lie; see data_directory.
     task: "classification", or "regression" if the labels are numbers to predict.
+    schema: what a trained model takes, if the data are for one. Its task is taken, its classes keep their numbers and
+    need not all occur, and the columns of a CSV are brought into its order.
     Whatever is wrong with a file is an InputError that says what, where and what to do.
     """
-    train, test_part = _read(source, label_column, data_dir)
+    train, test_part = _read(source, label_column, data_dir, schema)
     if test is not None:
-        own, test_part = _read(test, label_column, data_dir)
+        own, test_part = _read(test, label_column, data_dir, schema)
         test_part = own if test_part is None else test_part
     if test_part is not None:
         _refuse_other_features(train, test_part)
-    class_names = () if task == "regression" else labels.class_names(train)
+    if schema is not None:
+        _refuse_unfit(train, schema)
+        class_names = schema.class_names
+    else:
+        class_names = () if task == "regression" else labels.class_names(train)
     known, path = source in BUILT_IN, _absolute(source)
     return Dataset(
         name=source if known else path.name,
@@ -110,29 +117,22 @@ def load(
     )
 
 
-def load_inputs(
-    path: str,
-    *,
-    features: int,
-    feature_names: tuple[str, ...] | None = None,
-    label_column: str | None = None,
-    image_shape: tuple[int, ...] | None = None,
-) -> np.ndarray:
+def load_inputs(path: str, schema: Schema) -> np.ndarray:
     """The (N, features) inputs in a file, uint8 or float32, for a model to classify.
 
-    A table may have its labels too, which are left aside; the columns of a CSV go by
-    `feature_names` where it has them all. Another array may be a single example, of shape
-    (features,) or `image_shape`.
+    A table may have its labels too, which are left aside; the columns of a CSV go by the model's
+    feature_names where it has them all. Another array may be a single example, of shape
+    (features,) or the model's image_shape.
     """
     file = _existing(path)
     kind = _kind_of(file)
     if kind is _CSV:
-        return csv_table.read_inputs(file, features, feature_names, label_column)
+        return csv_table.read_inputs(file, schema)
     if kind.values is None:
         raise InputError(f"{file}: this is a folder; give the file in it that holds the inputs")
-    values = kind.values(file)
+    values, features, image_shape = kind.values(file), schema.features, schema.image_shape
     if kind.table and values.ndim == 2 and values.shape[1] == features + 1:
-        label = column_index(label_column or "-1", features + 1, str(file))
+        label = column_index(usual_position(schema, features + 1) or "-1", features + 1, str(file))
         return as_features(values, str(file), without=label)
     if values.shape in ((features,), image_shape):
         values = values[np.newaxis]
@@ -152,12 +152,12 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
     return _absolute(data_dir or os.environ.get("HW5_DATA") or os.path.join(cache, "hw5", "data"))
 
 
-def _read(source: str, label_column: str | None, data_dir: str | Path | None) -> _Parts:
+def _read(source: str, label_column: str | None, data_dir: str | Path | None, schema: Schema | None) -> _Parts:
     """The parts of a known name or of a path."""
     path = None if source in BUILT_IN else _existing(source, BUILT_IN)
     kind = None if path is None else _kind_of(path)
     if kind is not None and kind.table:
-        return kind.read(path, label_column)
+        return kind.read(path, label_column, schema)
     if label_column is not None:
         raise InputError(
             f"{source}: only in CSV and .npy tables can a label column be chosen; "
@@ -219,6 +219,18 @@ def _kind_of(path: Path) -> _Kind:
 
 def _examples(rows: Rows, class_names: tuple[str, ...]) -> Examples:
     return Examples(rows.X, labels.classes(rows, class_names) if class_names else labels.targets(rows))
+
+
+def _refuse_unfit(rows: Rows, schema: Schema) -> None:
+    features, shapes = rows.X.shape[1], (rows.image_shape, schema.image_shape)
+    if features != schema.features:
+        raise InputError(
+            f"{rows.where}: it has {features} features an example, but the model takes {schema.features}; "
+            "give data of the kind that it was trained on"
+        )
+    if None not in shapes and shapes[0] != shapes[1]:
+        given, wanted = (" x ".join(map(str, shape)) for shape in shapes)
+        raise InputError(f"{rows.where}: its images have {given} pixels, but the model takes {wanted}; give it these")
 
 
 def _refuse_other_features(train: Rows, test: Rows) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from hw5.datasets.files import open_binary, read_array
-from hw5.datasets.rows import Rows, as_features, column_index, image_shape_of, labelled
+from hw5.datasets.rows import Rows, Schema, as_features, column_index, image_shape_of, labelled, usual_position
 from hw5.errors import InputError
 
 _FEATURES = ("x_train", "X_train", "X", "x", "data", "images")
@@ -40,7 +40,7 @@ def read_npz_values(path: Path) -> np.ndarray:
         return _member(path, archive, _FEATURES)[1]
 
 
-def read_npy(path: Path, label_column: str | None) -> tuple[Rows, None]:
+def read_npy(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Rows, None]:
     """The examples of a 2-D table."""
     table = read_npy_values(path)
     if table.ndim != 2 or table.shape[1] < 2:
@@ -49,7 +49,8 @@ def read_npy(path: Path, label_column: str | None) -> tuple[Rows, None]:
             "and labels has two dimensions and at least two columns; write X and y "
             "to an .npz instead"
         )
-    label = column_index(label_column or "-1", table.shape[1], str(path))
+    position = label_column or usual_position(schema, table.shape[1]) or "-1"
+    label = column_index(position, table.shape[1], str(path))
     X = as_features(table, str(path), without=label)
     return labelled(str(path), X, table[:, label], label_place=f", column {label + 1}"), None
 

@@ -28,7 +28,7 @@ from typing import TextIO
 import numpy as np
 
 from hw5.datasets.files import reading, size_of
-from hw5.datasets.rows import MISSING, Rows, column_index, number, quoted
+from hw5.datasets.rows import MISSING, Rows, Schema, column_index, listed, number, quoted, usual_position
 from hw5.errors import InputError
 
 _LABEL_NAMES = ("label", "class", "target", "species", "y")
@@ -54,48 +54,91 @@ class _Layout:
         return f", column {index + 1}{name}"
 
 
-def read(path: Path, label_column: str | None) -> tuple[Rows, None]:
-    """The examples of a table with labels."""
+def read(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Rows, None]:
+    """The examples of a table with labels, and with the features of `schema` in their order if one is given."""
     records, first, second = _open_table(path)
     if len(first) < 2:
         raise InputError(
             f"{path}: it has one column, but a table needs a feature and a label; "
             "separate columns by commas, semicolons or tabs"
         )
-    header, label = _find_label(path, first, second, label_column)
-    layout = _Layout(path, first, header, _without(first, label), label)
-    return _parse(layout, records), None
+    features = _by_name(first, schema)
+    if features is not None:
+        header, label = True, _label_beside(path, first, schema, label_column)
+    else:
+        position = usual_position(schema, len(first)) if label_column is None else label_column
+        header, label = _find_label(path, first, second, position)
+        features = _by_place(path, first, header, label, schema)
+    return _parse(_Layout(path, first, header, features, label), records), None
 
 
-def read_inputs(
-    path: Path, features: int, feature_names: tuple[str, ...] | None, label_column: str | None
-) -> np.ndarray:
+def read_inputs(path: Path, schema: Schema) -> np.ndarray:
     """The (N, features) inputs of a table, whose labels, if it has any, are left aside.
 
-    Columns are found by `feature_names` where the first row has them all, in any order and among
+    Columns are found by the model's names where the first row has them all, in any order and among
     others. Else the table must have exactly the features, or the features and the label column.
     """
     records, first, second = _open_table(path)
-    names = [cell.strip() for cell in first]
-    if feature_names and set(feature_names) <= set(names):
-        layout = _Layout(path, first, True, [names.index(name) for name in feature_names], None)
-        return _parse(layout, records).X
-    if len(first) == features:
-        header, label = _is_header(first, second, None), None
-    elif len(first) == features + 1:
-        header, label = _find_label(path, first, second, label_column)
+    features = _by_name(first, schema)
+    if features is not None:
+        header = True
     else:
+        header, label = _is_header(first, second, None), None
+        if len(first) == schema.features + 1:
+            header, label = _find_label(path, first, second, usual_position(schema, len(first)))
+        features = _by_place(path, first, header, label, schema)
+    return _parse(_Layout(path, first, header, features, None), records).X
+
+
+def _by_name(first: list[str], schema: Schema | None) -> list[int] | None:
+    """The columns of the model's features, if the first row names them all."""
+    if schema is None or schema.feature_names is None:
+        return None
+    index = {cell.strip(): column for column, cell in enumerate(first)}
+    features = [index.get(name) for name in schema.feature_names]
+    return None if None in features else features
+
+
+def _by_place(path: Path, first: list[str], header: bool, label: int | None, schema: Schema | None) -> list[int]:
+    """All columns but that of the labels, which must be as many as the model takes, and not have other names."""
+    features = [column for column in range(len(first)) if column != label]
+    if schema is None:
+        return features
+    if header and schema.feature_names is not None:
+        names = {cell.strip() for cell in first}
+        lacking = [name for name in schema.feature_names if name not in names]
         raise InputError(
-            f"{path}: it has {len(first)} columns, but the model takes {features} "
+            f"{path}: no column is named {listed(lacking)}, as features of the model are; "
+            "give the columns that it was trained on, in any order"
+        )
+    if len(features) != schema.features:
+        raise InputError(
+            f"{path}: it has {len(first)} columns, but the model takes {schema.features} "
             "features; give it these, with or without the label"
         )
-    if header and feature_names:
-        lacking = next(name for name in feature_names if name not in names)
-        raise InputError(
-            f"{path}: no column is named {quoted(lacking)}, as a feature of the model "
-            "is; give the columns that it was trained on"
-        )
-    return _parse(_Layout(path, first, header, _without(first, label), None), records).X
+    return features
+
+
+def _label_beside(path: Path, first: list[str], schema: Schema, wanted: str | None) -> int:
+    """The column of the labels in a table whose first row names all features of the model, maybe among others."""
+    if wanted is not None:
+        return _find_label(path, first, [], wanted)[1]
+    features = set(schema.feature_names)
+    beside = {name: column for column, cell in enumerate(first) if (name := cell.strip()) not in features}
+    lower = {name.lower(): column for name, column in beside.items()}
+    if schema.label_column in beside:
+        return beside[schema.label_column]
+    if len(beside) == 1:
+        return next(iter(beside.values()))
+    for name in _LABEL_NAMES:
+        if name in lower:
+            return lower[name]
+    if not beside:
+        raise InputError(f"{path}: it has the features of the model but no column of labels; add one")
+    raise InputError(
+        f"{path}: beside the features of the model it has the columns {listed(list(beside))}; "
+        "choose that of the labels with --label-column"
+    )
 
 
 def _open_table(path: Path) -> tuple[_Records, list[str], list[str]]:
@@ -155,19 +198,14 @@ def _undecodable(path: Path) -> int:
     return position
 
 
-def _without(first: list[str], label: int | None) -> list[int]:
-    return [column for column in range(len(first)) if column != label]
-
-
 def _find_label(path: Path, first: list[str], second: list[str], wanted: str | None) -> tuple[bool, int]:
     """Whether the first row is a header, and the label column, by the rules of this module."""
     names = [cell.strip() for cell in first]
     if wanted is not None and not re.fullmatch(r"[-+]?\d+", wanted):
         if wanted not in names:
-            columns = ", ".join(map(quoted, names[:10])) + (", ..." if len(names) > 10 else "")
             raise InputError(
                 f"{path}: there is no column named {quoted(wanted)}; its first row "
-                f"has {columns}: choose one of these, or give a position"
+                f"has {listed(names)}: choose one of these, or give a position"
             )
         return True, names.index(wanted)
     if wanted is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hw5.datasets.rows import MISSING, Rows, number, quoted
+from hw5.datasets.rows import MISSING, Rows, listed, number, quoted
 from hw5.errors import InputError
 
 
@@ -30,8 +30,8 @@ def classes(rows: Rows, class_names: tuple[str, ...]) -> np.ndarray:
     if y.min() < 0:
         row = int(y.argmin())
         raise InputError(
-            f"{rows.place(row)}: the class {quoted(names[rows.codes[row]])} is "
-            "not one of the train part's; test on classes that were trained"
+            f"{rows.place(row)}: the class {quoted(names[rows.codes[row]])} is not one of those that were trained, "
+            f"{listed(class_names)}; correct it or remove the row"
         )
     return y
 

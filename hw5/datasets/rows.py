@@ -1,5 +1,6 @@
 """What every reader hands over: features that are numbers, and labels as they stand in the file (labels.py)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,9 +30,25 @@ class Rows:
         return f"{self.where}, row {line}{self.label_place}"
 
 
+@dataclass(frozen=True)
+class Schema:
+    """What a trained model takes, so that other data can be read for it."""
+
+    features: int
+    class_names: tuple[str, ...] = ()  # none in a regression
+    feature_names: tuple[str, ...] | None = None
+    image_shape: tuple[int, ...] | None = None
+    label_column: str | None = None  # where it was chosen for the training; other data may have it elsewhere
+
+
 def quoted(text: str) -> str:
     """`text` in quotes, cut where it would drown a message."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of `names`, each quoted."""
+    return ", ".join(map(quoted, names[:10])) + (", ..." if len(names) > 10 else "")
 
 
 _NO_NUMBER = {
@@ -72,6 +89,17 @@ def column_index(position: str, width: int, where: str) -> int:
             f"{where}: there is no column {index}; columns count from 1 to {width}, or from the end from -1 to -{width}"
         )
     return index - 1 if index > 0 else width + index
+
+
+def usual_position(schema: Schema | None, width: int) -> str | None:
+    """The position at which the model's training found the labels, if a table of `width` columns has it."""
+    if schema is None or schema.label_column is None:
+        return None
+    try:
+        column_index(schema.label_column, width, "")
+    except InputError:
+        return None
+    return schema.label_column
 
 
 def as_features(values: np.ndarray, where: str, without: int | None = None) -> np.ndarray:

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from hw5.datasets import load, load_inputs
+from hw5.datasets import Schema, load, load_inputs
 
 from .helpers import refused
 
@@ -207,19 +207,19 @@ def test_inputs(tmp_path):
     images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     for array in (images, images.reshape(2, 12)):
         np.save(path, array)
-        np.testing.assert_array_equal(load_inputs(path, features=12, image_shape=(3, 4)), images.reshape(2, 12))
+        np.testing.assert_array_equal(load_inputs(path, Schema(12, image_shape=(3, 4))), images.reshape(2, 12))
     for array in (images[1], images[1].ravel()):  # one example
         np.save(path, array)
-        np.testing.assert_array_equal(load_inputs(path, features=12, image_shape=(3, 4)), images[1].reshape(1, 12))
+        np.testing.assert_array_equal(load_inputs(path, Schema(12, image_shape=(3, 4))), images[1].reshape(1, 12))
     np.save(path, np.column_stack([X, Y]))  # a table as load() takes it
-    np.testing.assert_array_equal(load_inputs(path, features=4), X.astype(np.float32))
+    np.testing.assert_array_equal(load_inputs(path, Schema(4)), X.astype(np.float32))
     np.save(path, np.column_stack([Y, X]))
-    np.testing.assert_array_equal(load_inputs(path, features=4, label_column="1"), X.astype(np.float32))
+    np.testing.assert_array_equal(load_inputs(path, Schema(4, label_column="1")), X.astype(np.float32))
     for arrays in ({"X": X}, {"X": X, "y": Y}, {"x_train": X}):
         np.savez(tmp_path / "a.npz", **arrays)
-        np.testing.assert_array_equal(load_inputs(str(tmp_path / "a.npz"), features=4), X.astype(np.float32))
+        np.testing.assert_array_equal(load_inputs(str(tmp_path / "a.npz"), Schema(4)), X.astype(np.float32))
     with refused(path, "(9, 5)", "7 features"):
-        load_inputs(path, features=7)
+        load_inputs(path, Schema(7))
     np.save(path, np.where(X == X[2, 3], np.nan, X))
     with refused(path, "row 3, column 4"):
-        load_inputs(path, features=4)
+        load_inputs(path, Schema(4))

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from hw5.datasets import load, load_inputs
+from hw5.datasets import Schema, load, load_inputs
 
 from .helpers import refused
 
@@ -209,7 +209,7 @@ def test_a_separate_test_part(table):
     ],
 )
 def test_inputs(table, content, column):
-    X = load_inputs(table(content), features=2, feature_names=("length", "width"), label_column=column)
+    X = load_inputs(table(content), Schema(2, feature_names=("length", "width"), label_column=column))
     assert X.dtype == np.float32 and X.tolist() == [[1, 2], [3, 4]]
 
 
@@ -228,10 +228,10 @@ def test_inputs(table, content, column):
 def test_inputs_that_are_refused(table, content, words):
     path = table(content)
     with refused(path, *words):
-        load_inputs(path, features=2, feature_names=("length", "width"))
+        load_inputs(path, Schema(2, feature_names=("length", "width")))
 
 
 def test_inputs_without_names(table):
-    assert load_inputs(table("7\n8\n"), features=1).tolist() == [[7], [8]]
-    assert load_inputs(table("a,b\n7,8\n"), features=2).tolist() == [[7, 8]]
-    assert load_inputs(table("a,b,c\n7,8,q\n"), features=2).tolist() == [[7, 8]]
+    assert load_inputs(table("7\n8\n"), Schema(1)).tolist() == [[7], [8]]
+    assert load_inputs(table("a,b\n7,8\n"), Schema(2)).tolist() == [[7, 8]]
+    assert load_inputs(table("a,b,c\n7,8,q\n"), Schema(2)).tolist() == [[7, 8]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw5.datasets import load, load_inputs
+from hw5.datasets import Schema, load, load_inputs
 from hw5.datasets.files import reading
 
 from .helpers import idx_bytes, refused, write_idx
@@ -91,15 +91,15 @@ def test_a_separate_test_folder_gives_its_test_part(tmp_path):
 def test_inputs(tmp_path):
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
     write_idx(path, IMAGES)
-    X = load_inputs(str(path), features=12, image_shape=(3, 4))
+    X = load_inputs(str(path), Schema(12, image_shape=(3, 4)))
     np.testing.assert_array_equal(X, IMAGES.reshape(12, 12))
     assert X.dtype == np.uint8
     with refused(path, "(12, 3, 4)", "4 x 3"):
-        load_inputs(str(path), features=12, image_shape=(4, 3))
+        load_inputs(str(path), Schema(12, image_shape=(4, 3)))
     with refused(path, "(12, 3, 4)", "13 features"):
-        load_inputs(str(path), features=13)
+        load_inputs(str(path), Schema(13))
     with refused(tmp_path, "folder"):
-        load_inputs(str(tmp_path), features=12)
+        load_inputs(str(tmp_path), Schema(12))
 
 
 # What is wrong with the file of the images, and what the message says about it.

@@ -6,7 +6,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from hw5.datasets import BUILT_IN, Examples, data_directory, load, load_inputs
+from hw5.datasets import BUILT_IN, Examples, Schema, data_directory, load, load_inputs
 
 from .helpers import refused
 
@@ -124,7 +124,7 @@ def test_sources_that_lead_nowhere(tmp_path):
     with refused(tmp_path / "none.csv", "no such file"):
         load("digits", test=str(tmp_path / "none.csv"))
     with refused(tmp_path / "none.csv", "no such file"):
-        load_inputs(str(tmp_path / "none.csv"), features=2)
+        load_inputs(str(tmp_path / "none.csv"), Schema(2))
     (tmp_path / "a.xls").write_bytes(b"x")
     with refused(tmp_path / "a.xls", ".csv", ".npz", "IDX"):
         load(str(tmp_path / "a.xls"))
