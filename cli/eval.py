@@ -31,8 +31,8 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     """
     model = Checkpoint.load(checkpoint)
     if data is None:
-        data, test, label_column = model.data.source, test or model.data.test, label_column or model.data.label_column
-    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir)
+        data, test = model.data.source, test or model.data.test
+    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     part = model.part(dataset, split)
     loss, accuracy, classes = Classifier(open_device(device_name), model).evaluate(part)
     C = confusion_matrix(part.examples.y[part.rows], classes, len(model.class_names))

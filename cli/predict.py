@@ -24,16 +24,7 @@ def command(checkpoint, inputs, device_name):
     hw5 predict model.npz new.csv
     """
     model = Checkpoint.load(checkpoint)
-    files = [
-        load_inputs(
-            path,
-            features=model.features,
-            feature_names=model.feature_names,
-            label_column=model.data.label_column,
-            image_shape=model.image_shape,
-        )
-        for path in inputs
-    ]
+    files = [load_inputs(path, model.schema) for path in inputs]
     classifier = Classifier(open_device(device_name), model)
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(["class", "probability"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hw5.activations import ACTIVATIONS
-from hw5.datasets import BUILT_IN, Dataset, Examples
+from hw5.datasets import BUILT_IN, Dataset, Schema
 from hw5.errors import InputError
 from hw5.files import replacing
 from hw5.preprocessing import Part, Standardisation, partition
@@ -65,8 +65,10 @@ class Checkpoint:
     history: list[dict] = field(default_factory=list)  # one row an epoch
 
     @property
-    def features(self):
-        return self.parameters[0][0].shape[1]
+    def schema(self):
+        """What the network takes, for hw5.datasets to read other data for it."""
+        features = self.parameters[0][0].shape[1]
+        return Schema(features, self.class_names, self.feature_names, self.image_shape, self.data.label_column)
 
     def save(self, path):
         """Write the checkpoint; a file that was at path is replaced in one go. Raises OSError."""
@@ -144,23 +146,21 @@ class Checkpoint:
         )
 
     def part(self, dataset: Dataset, split):
-        """The "test" or "train" part of a data set, its labels numbered as in this checkpoint.
+        """The "test" or "train" part of a data set that was loaded for this schema.
 
         Of the set that the checkpoint was trained on, these are the parts that the training made, or the test part
         that it is given now; of another set, its own parts, or all of it where it has no test part. Raises
-        InputError where the data do not fit.
+        InputError where there is no such part.
         """
-        if dataset.source == self.data.source:
-            part = self._trained_parts(dataset).get(split)
-            if part is None:
-                raise InputError(
-                    f"nothing of {dataset.name} was held out for a test: name test data with --test, or see how well "
-                    "the training data were learned with --split train"
-                )
-        else:
-            part = Part.whole(dataset.test if split == "test" and dataset.test else dataset.train)
-        self._require_same_features(dataset)
-        return Part(self._renumbered(part.examples, dataset), part.rows)
+        if dataset.source != self.data.source:
+            return Part.whole(dataset.test if split == "test" and dataset.test else dataset.train)
+        part = self._trained_parts(dataset).get(split)
+        if part is None:
+            raise InputError(
+                f"nothing of {dataset.name} was held out for a test: name test data with --test, or see how well "
+                "the training data were learned with --split train"
+            )
+        return part
 
     def _trained_parts(self, dataset):
         if _digest(dataset.train) != self.data.digest:
@@ -171,31 +171,6 @@ class Checkpoint:
         holdout = self.settings.holdout if self.data.is_held_out else 0
         parts = partition(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
         return parts if dataset.test is None else parts | {"test": Part.whole(dataset.test)}
-
-    def _require_same_features(self, dataset):
-        features = dataset.train.X.shape[1]
-        if features != self.features:
-            raise InputError(
-                f"{dataset.name} has {features} features an example and the checkpoint was trained on {self.features}; "
-                "name data of the kind that it was trained on"
-            )
-        for ours, theirs in zip(self.feature_names or (), dataset.feature_names or ()):
-            if ours != theirs:
-                raise InputError(
-                    f"{dataset.name} has the column {theirs!r} where the checkpoint was trained with {ours!r}; "
-                    "bring the columns into the order of the training"
-                )
-
-    def _renumbered(self, examples, dataset):
-        number = {name: i for i, name in enumerate(self.class_names)}
-        unknown = [name for name in dataset.class_names if name not in number]
-        if unknown:
-            raise InputError(
-                f"{dataset.name} has the class {unknown[0]!r}, which the checkpoint was not trained on; "
-                f"its classes are {', '.join(self.class_names[:20])}"
-            )
-        ours = np.array([number[name] for name in dataset.class_names], np.int32)
-        return Examples(examples.X, ours[examples.y])
 
 
 def _what_is_wrong(path):

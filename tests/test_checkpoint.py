@@ -140,17 +140,3 @@ def test_other_data_are_used_whole_or_by_their_own_parts(checkpoint):
     with_test = replace(other, test=made_up(n=3).train)
     assert len(checkpoint.part(with_test, "test").rows) == 3
     assert len(checkpoint.part(with_test, "train").rows) == 7
-
-
-def test_labels_are_renumbered_by_class_name(checkpoint):
-    part = checkpoint.part(made_up(("b", "ç"), source="other", n=4), "test")
-    assert part.examples.y.tolist() == [1, 2, 1, 2]
-
-
-def test_data_that_do_not_fit_are_refused(checkpoint):
-    with pytest.raises(InputError, match="has 5 features an example and the checkpoint was trained on 4"):
-        checkpoint.part(made_up(d=5, source="other"), "test")
-    with pytest.raises(InputError, match="has the class 'd', which the checkpoint was not trained on"):
-        checkpoint.part(made_up(("a", "d"), source="other"), "test")
-    with pytest.raises(InputError, match="has the column 'v' where the checkpoint was trained with 'x'"):
-        checkpoint.part(made_up(feature_names=("w", "v", "y", "z"), source="other"), "test")

@@ -119,6 +119,20 @@ def test_csv_from_training_to_prediction(flowers, tmp_path):
     assert all(0.5 <= float(line.split(",")[1]) <= 1 for line in by_csv[1:])
 
 
+def test_eval_takes_other_columns_order_and_one_class_alone(flowers, tmp_path):
+    labelled, _, X, y = flowers
+    out = tmp_path / "model.npz"
+    hw5("train", "--data", labelled, "--label-column", "species", "--hidden", "8", "--out", out)
+    other = tmp_path / "other.csv"
+    rows = [f"{i},{depth},tulip,{height},{width}" for i, (height, width, depth) in enumerate(X[y == "tulip"])]
+    other.write_text("\n".join(["id,depth,species,height,width", *rows]) + "\n")
+    figures = json.loads(hw5("eval", out, "--data", other, "--json").stdout)
+    assert figures["accuracy"] > 0.9 and figures["examples"] == 40
+    other.write_text(other.read_text().replace("tulip", "daisy", 1))
+    sentence = refused("eval", out, "--data", other)
+    assert "row 2, column 3 ('species')" in sentence and "'daisy'" in sentence and "'rose', 'tulip'" in sentence
+
+
 def test_batch_larger_than_the_set_is_one_minibatch(flowers):
     hw5("train", "--data", flowers[0], "--batch-size", 10**6, "--epochs", 2)
 
