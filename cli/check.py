@@ -8,7 +8,8 @@ import click
 
 from hw5.check import check_kernels
 from hw5.cli.display import print_tables, table
-from hw5.gradients import TOLERANCE, check_gradients
+from hw5.devices import DEVICES, open_device
+from hw5.gradients import check_gradients
 
 
 @click.group("check")
@@ -43,22 +44,32 @@ def kernels(folder, as_json):
 
 
 @command.command("gradients")
+@click.option(
+    "--device",
+    "device_name",
+    type=click.Choice([name for name in DEVICES if name != "auto"]),
+    help="Where to compute the gradients, in float32.  [default: NumPy in float64]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def gradients(as_json):
-    """Compare the gradients of the network with numerical differentiation, layer by layer, in float64.
+def gradients(device_name, as_json):
+    """Compare the gradients of networks with numerical differentiation, layer by layer.
 
-    Every parameter of small networks is tried, and a random sample of a large one's. The exit code is 1 when a layer's
-    gradient is not right.
+    Every loss with every activation: every parameter of small networks, and a random sample of a large one's. The
+    exit code is 1 when a layer's gradient is not right.
+
+    \b
+    hw5 check gradients --device emulator
     """
-    reports = list(check_gradients())
+    reports = list(check_gradients(open_device(device_name) if device_name else None))
     if as_json:
         click.echo(json.dumps([asdict(report) for report in reports]))
     else:
-        summary = table("network", "activation", "layer", "parameters", "tried", "worst error", "verdict")
+        summary = table("network", "activation", "loss", "layer", "parameters", "tried", "worst error", "verdict")
         for report in reports:
             sizes, verdict = "-".join(map(str, report.sizes)), "right" if report.is_right else "wrong"
             counts = (str(n) for n in (report.layer, report.parameters, report.tried))
-            summary.add_row(sizes, report.activation, *counts, f"{report.worst:.1e} of {TOLERANCE:g}", verdict)
+            error = f"{report.worst:.1e} of {report.tolerance:g}"
+            summary.add_row(sizes, report.activation, report.loss, *counts, error, verdict)
         print_tables(summary)
     sys.exit(not all(report.is_right for report in reports))
 

@@ -35,11 +35,20 @@ def say(text):
 
 
 def figures(now):
-    """Loss and accuracy in a few words."""
-    text = f"loss {now.loss:.4f}  accuracy {now.accuracy:7.2%}"
+    """Loss and accuracy in a few words; a regression has no accuracy."""
+    text = f"loss {now.loss:.4f}" + _accuracy(now.accuracy)
     if now.validation_loss is not None:
-        text += f"  validation loss {now.validation_loss:.4f}  accuracy {now.validation_accuracy:7.2%}"
+        text += f"  validation loss {now.validation_loss:.4f}" + _accuracy(now.validation_accuracy)
     return text
+
+
+def loss_name(settings):
+    """What the mean loss of a model is called in its figures."""
+    return "perceptron loss" if settings.loss == "perceptron" else "cross-entropy"
+
+
+def _accuracy(accuracy):
+    return "" if accuracy is None else f"  accuracy {accuracy:7.2%}"
 
 
 def _with_bar(progress, epochs):

@@ -7,11 +7,11 @@ import click
 
 from hw5.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.cli.display import print_tables, table
+from hw5.cli.display import loss_name, print_tables, table
 from hw5.datasets import load
 from hw5.devices import open_device
 from hw5.metrics import confusion_matrix, precision_recall_f1
-from hw5.run import Classifier
+from hw5.run import Model
 
 
 @click.command("eval")
@@ -34,21 +34,39 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
         data, test = model.data.source, test or model.data.test
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     part = model.part(dataset, split)
-    loss, accuracy, classes = Classifier(open_device(device_name), model).evaluate(part)
-    C = confusion_matrix(part.examples.y[part.rows], classes, len(model.class_names))
+    show = _show_regression if model.settings.is_regression else _show_classification
+    show(Model(open_device(device_name), model), part, f"{dataset.name}, {split} part", as_json)
+
+
+def _show_regression(model, part, title, as_json):
+    loss, r2, rmse = model.regression_figures(part)
+    if as_json:
+        click.echo(_json({"r2": r2, "rmse": rmse, "loss": loss, "examples": len(part.rows)}))
+    else:
+        click.echo(f"{title}: R² {r2:.4f}, RMSE {rmse:.4g} ({len(part.rows):,} examples)")
+
+
+def _show_classification(model, part, title, as_json):
+    loss, accuracy, classes = model.evaluate(part)
+    class_names = model.checkpoint.class_names
+    C = confusion_matrix(part.examples.y[part.rows], classes, len(class_names))
     per_class = [
         {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
-        for name, p, r, f1, n in zip(model.class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
+        for name, p, r, f1, n in zip(class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
     ]
     if as_json:
-        # JSON has no word for a loss that is not a number
-        figures = {"accuracy": accuracy, "loss": loss if math.isfinite(loss) else None, "examples": len(part.rows)}
-        click.echo(json.dumps(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
+        figures = {"accuracy": accuracy, "loss": loss, "examples": len(part.rows)}
+        click.echo(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
-    click.echo(
-        f"{dataset.name}, {split} part: accuracy {accuracy:.2%}, cross-entropy {loss:.4f} ({len(part.rows):,} examples)"
-    )
-    print_tables(_per_class_table(per_class), _confusion_table(C, model.class_names))
+    loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"
+    click.echo(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(part.rows):,} examples)")
+    print_tables(_per_class_table(per_class), _confusion_table(C, class_names))
+
+
+def _json(figures):
+    """JSON has no word for a figure that is not a finite number: null."""
+    finite = {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in figures.items()}
+    return json.dumps(finite)
 
 
 def _per_class_table(per_class):

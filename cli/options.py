@@ -36,6 +36,15 @@ class Sizes(click.ParamType):
         return sizes
 
 
+class BatchSize(click.ParamType):
+    """A positive whole number, or all."""
+
+    name = "integer|all"
+
+    def convert(self, value, param, ctx):
+        return value if value == "all" else click.IntRange(min=1).convert(value, param, ctx)
+
+
 device = click.option(
     "--device", "device_name", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
 )

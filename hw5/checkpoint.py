@@ -1,7 +1,8 @@
 """Checkpoints: one .npz that holds a trained network and all that is needed to use it.
 
 Readable by hand: numpy.load(path) gives W1, b1, V1, Vb1 (weights, biases and their velocities) and so on up the
-layers, mean and scale of the standardisation, and description, a JSON text with everything else.
+layers, mean and scale of the standardisation (of a regression also target_mean and target_scale), and description, a
+JSON text with everything else.
 Nothing in it is a pickle, and the time of writing is not in it: equal runs write equal bytes.
 """
 
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.activations import ACTIVATIONS
+from hw5.activations import Activation
 from hw5.datasets import BUILT_IN, Dataset, Schema
 from hw5.errors import InputError
 from hw5.files import replacing
+from hw5.losses import LOSSES
 from hw5.preprocessing import Part, Standardisation, partition
 from hw5.training import Settings
 
@@ -63,6 +65,7 @@ class Checkpoint:
     feature_names: tuple[str, ...] | None
     image_shape: tuple[int, ...] | None
     history: list[dict] = field(default_factory=list)  # one row an epoch
+    of_targets: Standardisation | None = None  # in a regression
 
     @property
     def schema(self):
@@ -73,6 +76,8 @@ class Checkpoint:
     def save(self, path):
         """Write the checkpoint; a file that was at path is replaced in one go. Raises OSError."""
         arrays = {"mean": self.standardisation.mean, "scale": self.standardisation.scale}
+        if self.of_targets:
+            arrays |= {"target_mean": self.of_targets.mean, "target_scale": self.of_targets.scale}
         for l, (parameters, velocities) in enumerate(zip(self.parameters, self.velocities), start=1):
             arrays |= zip((f"W{l}", f"b{l}", f"V{l}", f"Vb{l}"), (*parameters, *velocities))
         with replacing(path) as file:
@@ -124,6 +129,7 @@ class Checkpoint:
                 description["feature_names"] and tuple(description["feature_names"]),
                 description["image_shape"] and tuple(description["image_shape"]),
                 description["history"],
+                Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
             )
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; name a file that hw5 train --out wrote") from error
@@ -133,14 +139,17 @@ class Checkpoint:
 
     def _is_consistent(self):
         """Whether every array is finite float32 of the shape that its place in the network demands."""
-        if self.settings.activation not in ACTIVATIONS:
-            return False
-        sizes = [len(self.standardisation.mean), *self.settings.hidden, len(self.class_names)]
-        expected = [shape for d, m in zip(sizes, sizes[1:]) for shape in ((m, d), (m,))]
+        settings, pieces = self.settings, Activation.of(self.settings.activation).pieces
+        sizes = [len(self.standardisation.mean), *settings.hidden, LOSSES[settings.loss].units(len(self.class_names))]
+        rows = [pieces * m for m in settings.hidden] + [sizes[-1]]
+        expected = [shape for d, m in zip(sizes, rows) for shape in ((m, d), (m,))]
         arrays = [self.standardisation.mean, self.standardisation.scale]
         for pairs in (self.parameters, self.velocities):
             arrays += [array for pair in pairs for array in pair]
         shapes = [(sizes[0],)] * 2 + expected * 2
+        if settings.is_regression:
+            arrays += [self.of_targets.mean, self.of_targets.scale]
+            shapes += [(1,)] * 2
         return [array.shape for array in arrays] == shapes and all(
             array.dtype == np.float32 and np.isfinite(array).all() for array in arrays
         )

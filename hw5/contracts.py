@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from hw5.activations import ACTIVATIONS
-from hw5.devices.base import ResidentData
+from hw5.activations import ELEMENTWISE, Activation
+from hw5.devices.base import Rates, ResidentData
 
 TOLERANCE = 4.0  # eps times the scale: expf and tanhf may err by 2, and a formula rounds a few times more
 EPS = float(np.finfo(np.float32).eps)
@@ -108,22 +108,85 @@ def softmax(bench, k, m, values):
     yield "Z", error(bench.get(z), P, scale)
 
 
+def _tally(bench, k):
+    """A tally that already holds something, on the device and on the host."""
+    loss, hits = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
+    return SimpleNamespace(loss=bench.put(loss, np.float64), hits=bench.put(hits, np.float64)), loss, hits
+
+
 def softmax_cross_entropy(bench, k, m, values):
     Z, b, S = _logits(bench, k, m, values)
     P, scale, shifted, log_sums = _softmax64(S)
-    y = bench.rng.integers(0, m, k)
-    at_label = np.arange(k), y
-    before, hits_before = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
-    z = bench.put(Z)
-    tally = SimpleNamespace(loss=bench.put(before, np.float64), hits=bench.put(hits_before, np.float64))
-    bench.device.softmax_cross_entropy(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
-    Delta = P.copy()
-    Delta[at_label] -= 1
+    y, weights = bench.rng.integers(0, m, k), bench.rng.random(m).astype(np.float32) + 0.5
+    at_label, w = (np.arange(k), y), weights[y].astype(np.float64)
+    tally, loss_before, hits_before = _tally(bench, k)
+    z, labels = bench.put(Z), bench.put(y, bench.device.index_dtype)
+    bench.device.softmax_cross_entropy(z, bench.put(b), labels, bench.put(weights), tally)
+    P[at_label] -= 1
     scale[at_label] += 1
-    yield "Z", error(bench.get(z), Delta, scale)
-    loss = log_sums[:, 0] - shifted[at_label]
-    yield "loss", error(bench.get(tally.loss), before + loss, abs(before) + abs(shifted[at_label]) + m**0.5)
+    yield "Z", error(bench.get(z), w[:, None] * P, w[:, None] * scale)
+    loss = w * (log_sums[:, 0] - shifted[at_label])
+    loss_scale = abs(loss_before) + w * (abs(shifted[at_label]) + m**0.5)
+    yield "loss", error(bench.get(tally.loss), loss_before + loss, loss_scale)
     yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (S.argmax(axis=1) == y))
+
+
+def _unit(bench, k, values):
+    """z + b of one unit, as float32 has it; and a tally."""
+    Z, b, S = _logits(bench, k, 1, values)
+    return bench.put(Z), bench.put(b), S[:, 0], *_tally(bench, k)
+
+
+def sigmoid_cross_entropy(bench, k, _, values):
+    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    y, weights = bench.rng.integers(0, 2, k), np.array([0.5, 3], np.float32)
+    bench.device.sigmoid_cross_entropy(z, b, bench.put(y, bench.device.index_dtype), bench.put(weights), tally)
+    w = weights[y].astype(np.float64)
+    p = 1 / (1 + np.exp(-s))
+    yield "Z", error(bench.get(z)[:, 0], w * (p - y), w)
+    loss = np.logaddexp(0, np.where(y == 1, -s, s))
+    yield "loss", error(bench.get(tally.loss), loss_before + w * loss, abs(loss_before) + w * (1 + loss))
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (~(s <= 0) == y))
+
+
+def squared_error(bench, k, _, values):
+    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    y = bench.rng.normal(size=k).astype(np.float32)
+    bench.device.squared_error(z, b, bench.put(y), tally)
+    scale = abs(s) + abs(y)
+    yield "Z", error(bench.get(z)[:, 0], 2 * (s - y), 2 * scale)
+    yield "loss", error(bench.get(tally.loss), loss_before + (s - y) ** 2, abs(loss_before) + scale**2)
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before)
+
+
+def perceptron_unit(bench, k, _, values):
+    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    y, found = bench.rng.integers(0, 2, k), ~(s <= 0)
+    bench.device.perceptron(z, b, bench.put(y, bench.device.index_dtype), tally)
+    mistake = found.astype(int) - y
+    yield "Z", error_of_integers(bench.get(z)[:, 0], mistake)
+    yield "loss", error(bench.get(tally.loss), loss_before + s * mistake, abs(loss_before) + abs(s))
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (found == y))
+
+
+def perceptron(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    y, found = bench.rng.integers(0, m, k), S.argmax(axis=1)
+    tally, loss_before, hits_before = _tally(bench, k)
+    z = bench.put(Z)
+    bench.device.perceptron(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
+    classes, row = np.eye(m, dtype=int), np.arange(k)
+    yield "Z", error_of_integers(bench.get(z), classes[found] - classes[y])
+    loss_scale = abs(loss_before) + abs(S[row, found]) + abs(S[row, y])
+    yield "loss", error(bench.get(tally.loss), loss_before + S[row, found] - S[row, y], loss_scale)
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (found == y))
+
+
+def threshold(bench, k, _, values):
+    z, b, s, *_ = _unit(bench, k, values)
+    out = bench.put(np.full(k, -1), bench.device.index_dtype)
+    bench.device.threshold(z, b, out)
+    yield "out", error_of_integers(bench.get(out), ~(s <= 0))
 
 
 def argmax(bench, k, m, values):
@@ -133,30 +196,61 @@ def argmax(bench, k, m, values):
     yield "out", error_of_integers(bench.get(out), S.argmax(axis=1))
 
 
-ACTIVATIONS64 = {  # theta(z), and theta'(z) from x = theta(z)
-    "relu": (lambda z: np.where(z < 0, 0, z), lambda x: np.where(x > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda z: np.where(z < 0, 0.1 * z, z), lambda x: np.where(x > 0, 1.0, 0.1)),
-    "elu": (lambda z: np.where(z < 0, np.expm1(z), z), lambda x: np.where(x < 0, x + 1, 1.0)),
-    "tanh": (np.tanh, lambda x: 1 - x * x),
-    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda x: x * (1 - x)),
-    "linear": (lambda z: z, np.ones_like),
+ACTIVATIONS64 = {  # theta(z), and theta'(z) from x = theta(z), with the parameter a
+    "relu": (lambda z, a: np.where(z < 0, 0, z), lambda x, a: np.where(x > 0, 1.0, 0.0)),
+    "leaky_relu": (lambda z, a: np.where(z < 0, a * z, z), lambda x, a: np.where(x > 0, 1.0, a)),
+    "elu": (lambda z, a: np.where(z < 0, a * np.expm1(z), z), lambda x, a: np.where(x < 0, x + a, 1.0)),
+    "tanh": (lambda z, a: np.tanh(z), lambda x, a: 1 - x * x),
+    "sigmoid": (lambda z, a: 1 / (1 + np.exp(-z)), lambda x, a: x * (1 - x)),
+    "linear": (lambda z, a: z, lambda x, a: np.ones_like(x)),
+    "heaviside": (lambda z, a: np.where(z > 0, 1.0, np.where(z <= 0, 0.0, z)), lambda x, a: np.zeros_like(x)),
 }
+_OTHER_ALPHA = np.float32(0.3)  # no default, so that a kernel which ignores its parameter is found out
 
 
-def forward(theta, bench, k, m, values):
+def _activations(name):
+    """The activation with its default parameter, and where it has one with another."""
+    theta = Activation.of(name)
+    return (theta, Activation(name, _OTHER_ALPHA)) if theta.formula.parameter else (theta,)
+
+
+def forward(name, bench, k, m, values):
     Z, b, S = _logits(bench, k, m, values)
-    z = bench.put(Z)
-    bench.device.activate(theta, z, bench.put(b))
-    want = ACTIVATIONS64[theta][0](S)
-    yield "Z", error(bench.get(z), want, abs(want))
+    for theta in _activations(name):
+        z = bench.put(Z)
+        bench.device.activate(theta, z, bench.put(b))
+        want = ACTIVATIONS64[name][0](S, theta.alpha)
+        yield "Z", error(bench.get(z), want, abs(want))
 
 
-def gradient(theta, bench, k, m, values):
+def gradient(name, bench, k, m, values):
     A = values(bench.rng, (k, m)).astype(np.float32)
-    X = ACTIVATIONS64[theta][0](bench.rng.normal(size=(k, m)) * 3).astype(np.float32)
-    a = bench.put(A)
-    bench.device.activation_gradient(theta, a, bench.put(X))
-    yield "A", error(bench.get(a), A * ACTIVATIONS64[theta][1](X.astype(np.float64)), abs(A))
+    for theta in _activations(name):
+        X = ACTIVATIONS64[name][0](bench.rng.normal(size=(k, m)) * 3, theta.alpha).astype(np.float32)
+        a = bench.put(A)
+        bench.device.activation_gradient(theta, a, bench.put(X))
+        want = A * ACTIVATIONS64[name][1](X.astype(np.float64), theta.alpha)
+        yield "A", error(bench.get(a), want, abs(A))
+
+
+def maxout(bench, k, m, values):
+    for p in (2, 3):
+        Z, b, S = _logits(bench, k, m * p, values)
+        pieces = S.reshape(k, m, p)
+        z, X = bench.put(Z), bench.put(np.full((k, m), np.nan))
+        bench.device.maxout(z, bench.put(b), X)
+        want = pieces.max(axis=2)
+        yield "X", error(bench.get(X), want, abs(want))
+        yield "Z", error_of_integers(bench.get(z).reshape(k, m, p), np.eye(p)[pieces.argmax(axis=2)])
+
+
+def maxout_gradient(bench, k, m, values):
+    for p in (2, 3):
+        A, largest = values(bench.rng, (k, m)).astype(np.float32), np.eye(p)[bench.rng.integers(0, p, (k, m))]
+        delta = bench.put(largest.reshape(k, m * p))
+        bench.device.maxout_gradient(bench.put(A), delta)
+        want = np.where(largest == 1, A[:, :, None], 0).astype(np.float64)
+        yield "Delta", error(bench.get(delta).reshape(k, m, p), want, abs(want))
 
 
 def gradient_mean(bench, k, m, values):
@@ -191,14 +285,17 @@ def advance(bench, first, by, values):
 
 
 def sgd_update(bench, k, m, values):
-    W, V = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=(k, m)).astype(np.float32)
-    for eta, l1, l2 in ((0.1, 0.0, 0.0), (0.03, 0.01, 0.5)):
+    W, V, G = (f(bench.rng, (k, m)).astype(np.float32) for f in (values, VALUES["normal"], VALUES["normal"]))
+    for rates in (Rates(0.1), Rates(0.03, 0.9, 0.01, 0.5), Rates(0.03, 0.5, nesterov=True)):
         w, v = bench.put(W), bench.put(V)
-        bench.device.sgd_update(w, v, eta, l1, l2)
-        W64, V64 = W.astype(np.float64), V + l2 * W.astype(np.float64) + l1 * np.sign(W)
-        scale = abs(V) + l2 * abs(W64) + l1
+        bench.device.sgd_update(w, v, bench.put(G), rates)
+        mu = rates.momentum
+        g = G + rates.l2 * W.astype(np.float64) + rates.l1 * np.sign(W)
+        V64 = mu * V + g
+        step = g + mu * V64 if rates.nesterov else V64
+        scale = abs(G) + rates.l2 * abs(W.astype(np.float64)) + rates.l1 + mu * abs(V)
         yield "V", error(bench.get(v), V64, scale)
-        yield "W", error(bench.get(w), W64 - eta * V64, abs(W64) + eta * scale)
+        yield "W", error(bench.get(w), W - rates.eta * step, abs(W.astype(np.float64)) + 2 * rates.eta * scale)
 
 
 # -- the kernels that a folder must hold, and the cases that each must pass
@@ -265,6 +362,7 @@ _ROWS = (
     (3, 4099),
 )
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
+_EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
 
 CONTRACTS = [
@@ -272,9 +370,21 @@ CONTRACTS = [
     Contract("softmax_cross_entropy", "softmax.cu", softmax_cross_entropy, _ROWS, _ALL),
     Contract("argmax", "argmax.cu", argmax, _ROWS, _ALL),
     *(
-        Contract(f"{theta}_{direction.__name__}", "activation.cu", partial(direction, theta), _TALL, values)
-        for theta in ACTIVATIONS
+        Contract(f"{name}_{direction.__name__}", "activation.cu", partial(direction, name), _TALL, values)
+        for name in ELEMENTWISE
         for direction, values in ((forward, _ALL), (gradient, _FINITE))
+    ),
+    Contract("maxout", "maxout.cu", maxout, _TALL, _ALL),
+    Contract("maxout_gradient", "maxout.cu", maxout_gradient, _TALL, _FINITE),
+    Contract("perceptron", "perceptron.cu", perceptron, _ROWS[1:], _FINITE),
+    *(
+        Contract(operation.__name__, "unit.cu", operation, _EXAMPLES, values)
+        for operation, values in (
+            (sigmoid_cross_entropy, _ALL),
+            (squared_error, _FINITE),
+            (perceptron_unit, _FINITE),
+            (threshold, _ALL),
+        )
     ),
     Contract("gradient_mean", "gradient_mean.cu", gradient_mean, _TALL, _FINITE),
     Contract("minibatch_uint8", "minibatch.cu", partial(minibatch, np.uint8), _ROWS, ()),

@@ -1,4 +1,4 @@
-"""How good a classifier is, from the labels and the classes that it found."""
+"""How good a model is, from the labels and the classes that it found, or from the targets and its numbers."""
 
 import numpy as np
 
@@ -21,3 +21,13 @@ def precision_recall_f1(C):
 
 def _ratio(numerator, denominator):
     return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)
+
+
+def r2_and_rmse(y, found):
+    """R^2 = 1 - sum (y - found)^2 / sum (y - mean)^2, and the root mean square error; y and found (n,).
+
+    R^2 is a NaN where all targets are the same.
+    """
+    squares, spread = np.square(np.float64(y) - found), np.square(np.float64(y) - np.mean(y, dtype=np.float64))
+    r2 = 1 - squares.sum() / spread.sum() if spread.any() else np.nan
+    return float(r2), float(np.sqrt(squares.mean()))

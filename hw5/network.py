@@ -4,7 +4,7 @@ Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k w
 
     forward     Z^(l) = W^(l)T X^(l-1) + b^(l),   X^(l) = theta(Z^(l))          l = 1 .. L-1
                 P     = softmax(Z^(L))
-    backward    Delta^(L)   = P - Y
+    backward    Delta^(L)   = P - Y, or dJ/dZ of another loss (losses.py)
                 A^(l)       = W^(l) Delta^(l),    Delta^(l-1) = A^(l) o theta'(Z^(l-1))
     update      W^(l) <- W^(l) - eta/k X^(l-1) Delta^(l)T
 
@@ -15,74 +15,95 @@ order: X has the shape (k, d), one example a row, and W has (m, d). Nothing is e
 other. A linear classifier is L = 1; every further layer puts a hidden one below it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw5.activations import ACTIVATIONS
+from hw5.activations import Activation
 from hw5.devices.base import Array, Tally
+from hw5.losses import LOSSES
 
 
 _INITIAL_WEIGHTS = 1  # keeps these random numbers apart from the others that come of the same seed
 
 
 def initial_parameters(sizes, activation, seed):
-    """Random weights and zero biases: a list of (W, b) with W (m, d) and b (m,), float32, for sizes (d, ..., m)."""
+    """Random weights and zero biases: a list of (W, b) with W (m, d) and b (m,), float32, for sizes (d, ..., m).
+
+    A hidden layer of maxout has as many rows of W, and biases, for each of its m units as it has pieces.
+    """
     rng = np.random.default_rng((seed, _INITIAL_WEIGHTS))
-    gains = [ACTIVATIONS[activation].gain] * (len(sizes) - 2) + [1.0]
+    theta, top = Activation.of(activation), Activation("linear")
     parameters = []
-    for d, m, gain in zip(sizes, sizes[1:], gains):
-        W = rng.standard_normal((m, d)) * (gain / d**0.5)
-        parameters.append((W.astype(np.float32), np.zeros(m, np.float32)))
+    for d, m, theta in zip(sizes, sizes[1:], [theta] * (len(sizes) - 2) + [top]):
+        W = rng.standard_normal((m * theta.pieces, d)) * (theta.gain / d**0.5)
+        parameters.append((W.astype(np.float32), np.zeros(len(W), np.float32)))
     return parameters
 
 
 @dataclass
 class Layer:
-    """The weights W (m, d) and biases b (m,) of a layer, and their velocities for momentum."""
+    """The weights W (m, d) and biases b (m,) of a layer, their velocities for momentum, and room for their gradient."""
 
     W: Array
     b: Array
     V: Array
     Vb: Array
+    G: Array
+    Gb: Array
 
 
 @dataclass(frozen=True)
 class Workspace:
     """What a step over k examples keeps, numbered by layer as in the lecture.
 
-    X[0] is the input and X[l] the output of layer l, each (k, d_l); Delta[l] is (k, d_l), and Delta[L] takes the
-    place of Z[L] in X[L]; y (k,) are the labels.
+    X[0] is the input and X[l] the output of layer l, each (k, d_l); Z[l] and Delta[l] are (k, m_l) for the m_l rows of
+    W^(l), and A[l] is (k, d_l). Memory is shared where an operation works in place: Z[l] is X[l] and Delta[l] is A[l],
+    but for maxout, whose m_l is a multiple of d_l, and where Delta[l] is Z[l]. In the top layer all four are one.
+    y (k,) are the labels.
     """
 
     X: list
+    Z: list
+    A: list
     Delta: list
     y: Array
 
     @classmethod
-    def allocate(cls, device, sizes, k):
+    def allocate(cls, device, sizes, pieces, k, y_dtype):
         X = [device.empty((k, d)) for d in sizes]
-        hidden = [device.empty((k, d)) for d in sizes[1:-1]]
-        return cls(X, [None, *hidden, X[-1]], device.empty((k,), device.index_dtype))
+        A = [None, *(device.empty((k, d)) for d in sizes[1:-1]), X[-1]]
+        if pieces == 1:
+            Z, Delta = X, A
+        else:
+            Z = Delta = [None, *(device.empty((k, pieces * d)) for d in sizes[1:-1]), X[-1]]
+        return cls(X, Z, A, Delta, device.empty((k,), y_dtype))
 
     def first(self, k):
         """The same memory, seen as a workspace for k examples."""
-        X = [X[:k] for X in self.X]
-        hidden = [Delta[:k] for Delta in self.Delta[1:-1]]
-        return Workspace(X, [None, *hidden, X[-1]], self.y[:k])
+        X, Z, A, Delta = (
+            [a if a is None else a[:k] for a in arrays] for arrays in (self.X, self.Z, self.A, self.Delta)
+        )
+        return Workspace(X, Z, A, Delta, self.y[:k])
 
 
 class Network:
-    """A softmax classifier of one or more layers, living on a device."""
+    """A network of one or more layers, living on a device."""
 
-    def __init__(self, device, parameters, activation="relu"):
-        """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities begin at 0."""
-        self.device, self.activation = device, activation
-        self.sizes = [parameters[0][0].shape[1], *(len(b) for _, b in parameters)]
+    def __init__(self, device, parameters, activation="relu", loss="cross-entropy", class_weights=None):
+        """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities begin at 0.
+
+        activation and loss are names in hw5.activations and hw5.losses; class_weights (classes,) multiply the losses
+        of the examples of each class in training, and are 1 where they are not given.
+        """
+        self.device, self.activation, self.loss = device, Activation.of(activation), LOSSES[loss]
+        self.sizes = [*(W.shape[1] for W, _ in parameters), len(parameters[-1][1])]
         self.layers = [
-            Layer(*(device.upload(array, device.dtype) for array in (W, b, np.zeros_like(W), np.zeros_like(b))))
+            Layer(*(device.upload(array, device.dtype) for array in (W, b, *map(np.zeros_like, (W, b, W, b)))))
             for W, b in parameters
         ]
+        self._even_weights = device.upload(np.ones(max(self.sizes[-1], 2)), device.dtype)
+        self.class_weights = self._even_weights if class_weights is None else device.upload(class_weights, device.dtype)
         self._capacity, self._workspaces = 0, {}
 
     def parameters(self):
@@ -93,11 +114,21 @@ class Network:
         """[(V, Vb), ...] as host arrays."""
         return [(self.device.download(layer.V), self.device.download(layer.Vb)) for layer in self.layers]
 
+    def assign(self, parameters, velocities=None):
+        """Take other parameters, and velocities where they are given; host arrays as from the methods above."""
+        for layer, (W, b) in zip(self.layers, parameters):
+            self.device.assign(layer.W, W)
+            self.device.assign(layer.b, b)
+        for layer, (V, Vb) in zip(self.layers, velocities or ()):
+            self.device.assign(layer.V, V)
+            self.device.assign(layer.Vb, Vb)
+
     def workspace(self, k):
         """Buffers for k examples: views of one allocation, which grows when a larger minibatch comes."""
         if k > self._capacity:
             self._capacity = k
-            self._workspaces = {k: Workspace.allocate(self.device, self.sizes, k)}
+            y_dtype = self.device.dtype if self.loss.is_regression else self.device.index_dtype
+            self._workspaces = {k: Workspace.allocate(self.device, self.sizes, self.activation.pieces, k, y_dtype)}
         if k not in self._workspaces:
             self._workspaces[k] = self._workspaces[self._capacity].first(k)
         return self._workspaces[k]
@@ -111,20 +142,26 @@ class Network:
         self.update(space, rates)
 
     def forward(self, space):
-        """From X^(0) up to Z^(L), whose bias is left to the softmax."""
+        """From X^(0) up to Z^(L), whose bias is left to the loss."""
         *hidden, top = self.layers
-        for layer, X, Z in zip(hidden, space.X, space.X[1:]):
+        for layer, X, Z, X_out in zip(hidden, space.X, space.Z[1:], space.X[1:]):
             self.device.gemm(layer.W, X, out=Z, transpose_a=True)  # Z = W^T X
-            self.device.activate(self.activation, Z, layer.b)  # X = theta(Z + b)
-        self.device.gemm(top.W, space.X[-2], out=space.X[-1], transpose_a=True)
+            if self.activation.pieces == 1:
+                self.device.activate(self.activation, Z, layer.b)  # X = theta(Z + b)
+            else:
+                self.device.maxout(Z, layer.b, X_out)
+        self.device.gemm(top.W, space.X[-2], out=space.Z[-1], transpose_a=True)
 
     def backward(self, space, tally):
         """Delta of every layer, from the top down, with the weights of the forward pass."""
-        X, Delta = space.X, space.Delta
-        self.device.softmax_cross_entropy(Delta[-1], self.layers[-1].b, space.y, tally)  # Delta = P - Y
+        X, A, Delta = space.X, space.A, space.Delta
+        self.loss.gradient(self.device, Delta[-1], self.layers[-1].b, space.y, self.class_weights, tally)  # P - Y
         for l in range(len(self.layers) - 1, 0, -1):
-            self.device.gemm(self.layers[l].W, Delta[l + 1], out=Delta[l])  # A = W Delta of layer l + 1
-            self.device.activation_gradient(self.activation, Delta[l], X[l])  # Delta = A o theta'(Z)
+            self.device.gemm(self.layers[l].W, Delta[l + 1], out=A[l])  # A = W Delta of layer l + 1
+            if self.activation.pieces == 1:
+                self.device.activation_gradient(self.activation, A[l], X[l])  # Delta = A o theta'(Z)
+            else:
+                self.device.maxout_gradient(A[l], Delta[l])
 
     def update(self, space, rates):
         """W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer."""
@@ -139,30 +176,35 @@ class Network:
         self.device.gradient_mean(Delta, out=layer.b, alpha=-eta, beta=1.0)
 
     def _update_by_velocity(self, layer, X, Delta, rates):
-        """V <- mu V + 1/k X Delta^T + the penalties' gradient; W <- W - eta V."""
-        mu, k = rates.momentum, len(Delta)
-        self.device.gemm(X, Delta, out=layer.V, transpose_b=True, alpha=1 / k, beta=mu)
-        self.device.gradient_mean(Delta, out=layer.Vb, alpha=1.0, beta=mu)
-        self.device.sgd_update(layer.W, layer.V, rates.eta, rates.l1, rates.l2)
-        self.device.sgd_update(layer.b, layer.Vb, rates.eta)
+        """G = 1/k X Delta^T, and the step along it with momentum and the penalties, which spare the biases."""
+        self.device.gemm(X, Delta, out=layer.G, transpose_b=True, alpha=1 / len(Delta))
+        self.device.gradient_mean(Delta, out=layer.Gb)
+        self.device.sgd_update(layer.W, layer.V, layer.G, rates)
+        self.device.sgd_update(layer.b, layer.Vb, layer.Gb, replace(rates, l1=0.0, l2=0.0))
 
     def evaluate(self, data, rows, chunk=1024):
-        """Mean cross-entropy, accuracy, and the classes found (n,), of the examples data[rows]; rows on the host."""
+        """Mean loss, accuracy, and the classes found (n,), of the examples data[rows]; rows on the host.
+
+        Of a regression only the mean loss means anything.
+        """
         tally = Tally(self.device, chunk)
         classes = self.device.empty((len(rows),), self.device.index_dtype)
         for part, space in self._forward_in_chunks(data, rows, chunk):
-            Z, b = space.X[-1], self.layers[-1].b
-            self.device.argmax(Z, b, classes[part])
-            self.device.softmax_cross_entropy(Z, b, space.y, tally)
+            Z, b = space.Z[-1], self.layers[-1].b
+            self.loss.find(self.device, Z, b, classes[part])
+            self.loss.gradient(self.device, Z, b, space.y, self._even_weights, tally)
         loss, hits = tally.read()
         return loss / len(rows), hits / len(rows), self.device.download(classes)
 
-    def probabilities(self, data, rows, chunk=1024):
-        """P of the examples data[rows], (n, m); their labels play no part."""
+    def outputs(self, data, rows, chunk=1024):
+        """What the loss reads off the top layer for the examples data[rows], (n, m); their labels play no part.
+
+        Softmax's probabilities (n, m), the sigmoid's of class 1 (n, 1), or the numbers z themselves.
+        """
         P = np.empty((len(rows), self.sizes[-1]), self.device.dtype)
         for part, space in self._forward_in_chunks(data, rows, chunk):
-            self.device.softmax(space.X[-1], self.layers[-1].b)
-            P[part] = self.device.download(space.X[-1])
+            self.loss.output(self.device, space.Z[-1], self.layers[-1].b)
+            P[part] = self.device.download(space.Z[-1])
         return P
 
     def _forward_in_chunks(self, data, rows, chunk):
@@ -171,6 +213,5 @@ class Network:
         for start in range(0, len(rows), chunk):
             part = slice(start, min(start + chunk, len(rows)))
             space = self.workspace(part.stop - start)
-            self.device.minibatch(data, order, start, space.X[0], space.y)
-            self.forward(space)
+            self.device.forward(self, data, order, start, space)
             yield part, space

@@ -22,20 +22,22 @@ def plot_training(history, path, title=""):
 
     figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2)
+    quantities = [name for name in ("loss", "accuracy") if history[0][name] is not None]
+    axes = figure.subplots(1, len(quantities), squeeze=False)[0]
     epochs = [row["epoch"] for row in history]
-    for axis, quantity, label in zip(axes, ("loss", "accuracy"), ("cross-entropy", "accuracy")):
+    for axis, quantity in zip(axes, quantities):
         for prefix, name, colour in (("", "train", _TRAIN), ("validation_", "validation", _VALIDATION)):
             values = [row[prefix + quantity] for row in history]
             if None not in values:
                 axis.plot(epochs, values, color=colour, label=name, marker="o", markersize=3)
-        axis.set(xlabel="epoch", ylabel=label)
+        axis.set(xlabel="epoch", ylabel=quantity)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylim(bottom=0)
-    axes[1].yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes[1].legend(frameon=False, loc="lower right")
+    axes[-1].legend(frameon=False)
+    if "accuracy" in quantities:
+        axes[-1].yaxis.set_major_formatter(PercentFormatter(xmax=1))
     figure.suptitle(title)
     with replacing(path) as file:
         figure.savefig(file, format="png")

@@ -1,5 +1,6 @@
 """What happens to a data set before training: parts are held out, and features are standardised."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,20 @@ class Standardisation:
     scale: np.ndarray
 
     @classmethod
+    def of_targets(cls, part: Part):
+        """Bring the targets of a regression to mean 0 and variance 1: mean and scale of the shape (1,)."""
+        y = part.examples.y[:, np.newaxis]
+        return cls.fit(Part(Examples(y, y), part.rows))
+
+    def apply(self, y):
+        """Targets y (n,) as the network learns them."""
+        return (y - self.mean) * self.scale
+
+    def undo(self, z):
+        """What the network says, z (n,) or (n, 1), in the units of the targets."""
+        return z / self.scale + self.mean
+
+    @classmethod
     def fit(cls, part: Part):
         """Bring the rows of a part to mean 0 and variance 1; a feature that never varies becomes 0.
 
@@ -73,6 +88,37 @@ class Standardisation:
         constant = variance <= np.maximum((np.finfo(np.float32).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
         return cls(mean.astype(np.float32), scale.astype(np.float32))
+
+
+def class_weights(text, class_names, y):
+    """The weight of every class (m,) that text asks for, given the labels y that are trained on.
+
+    "balanced" gives a class with n of N examples the weight N / (m n), so that every class weighs the same; otherwise
+    text is NAME=WEIGHT,NAME=WEIGHT, and the classes that it does not name weigh 1. Raises InputError.
+    """
+    m = len(class_names)
+    if text == "balanced":
+        return len(y) / (m * np.maximum(np.bincount(y, minlength=m), 1))
+    weights = dict.fromkeys(class_names, 1.0)
+    for item in text.split(","):
+        name, _, weight = item.rpartition("=")
+        if name not in weights:
+            raise InputError(
+                f"--class-weight {text}: there is no class {name!r}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
+                f"the classes {', '.join(class_names[:20])}"
+            )
+        weights[name] = _weight(weight, text)
+    return np.array(list(weights.values()))
+
+
+def _weight(weight, text):
+    try:
+        number = float(weight)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise InputError(f"--class-weight {text}: {weight!r} is not a weight; give a number of 0 or more")
+    return number
 
 
 def _mean(part, f, shared, chunk=1024):

@@ -5,9 +5,11 @@ import numpy as np
 from hw5.checkpoint import Checkpoint, DataSource
 from hw5.datasets import Examples
 from hw5.errors import InputError
+from hw5.losses import LOSSES
+from hw5.metrics import r2_and_rmse
 from hw5.network import Network, initial_parameters
-from hw5.preprocessing import Standardisation, partition
-from hw5.training import train
+from hw5.preprocessing import Standardisation, class_weights, partition
+from hw5.training import Training
 
 
 class Run:
@@ -16,34 +18,49 @@ class Run:
     def __init__(self, device, dataset, settings, data_source: DataSource):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
         self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
-        self.standardisation = Standardisation.fit(self.parts["train"])
-        self.sizes = (dataset.train.X.shape[1], *settings.hidden, len(dataset.class_names))
+        train = self.parts["train"]
+        self.standardisation = Standardisation.fit(train)
+        self.of_targets = Standardisation.of_targets(train) if settings.is_regression else None
+        weights = settings.class_weight and class_weights(
+            settings.class_weight, dataset.class_names, train.examples.y[train.rows]
+        )
+        self.sizes = (dataset.train.X.shape[1], *settings.hidden, _units(settings.loss, dataset))
         parameters = initial_parameters(self.sizes, settings.activation, settings.seed)
-        self.network = Network(device, parameters, settings.activation)
+        if settings.model == "perceptron":  # "usually begins with weight/bias 0"
+            parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
+        self.network = Network(device, parameters, settings.activation, settings.loss, weights)
+        self._data = self._place(dataset.train)
+        validate = (lambda: self.evaluate("validation")) if "validation" in self.parts else None
+        self.training = Training(self.network, self._data, train.rows, settings, validate)
         self.history = []
-        self._data = _place(device, dataset.train, self.standardisation)
+
+    def _place(self, examples):
+        return _place(self.network.device, examples, self.standardisation, self.of_targets)
 
     def train(self):
         """Train, yielding Progress; the history grows by a row at the end of every epoch."""
-        validate = (lambda: self.evaluate("validation")) if "validation" in self.parts else None
-        for progress in train(self.network, self._data, self.parts["train"].rows, self.settings, validate):
+        for progress in self.training:
             if progress.epoch_ends:
                 columns = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
                 self.history.append({column: getattr(progress, column) for column in columns})
             yield progress
+        self.network.assign(self.training.parameters())
 
     def evaluate(self, name):
-        """Mean cross-entropy and accuracy on the part "train", "validation" or "test"."""
-        part, data = self.parts[name], self._data
-        if part.examples is not self.dataset.train:
-            data = _place(self.network.device, part.examples, self.standardisation)
+        """Mean loss and accuracy (None in a regression) on the part "train", "validation" or "test"."""
+        part = self.parts[name]
+        data = self._data if part.examples is self.dataset.train else self._place(part.examples)
         loss, accuracy, _ = self.network.evaluate(data, part.rows)
-        return loss, accuracy
+        return loss, None if self.settings.is_regression else accuracy
+
+    def regression_figures(self, name):
+        """Mean loss, R^2 and the root mean square error, in the units of the targets, on a part."""
+        return _regression_figures(self.network, self._place, self.of_targets, self.parts[name])
 
     def checkpoint(self):
         """All that there is to keep."""
         return Checkpoint(
-            self.network.parameters(),
+            self.training.parameters(),
             self.network.velocities(),
             self.standardisation,
             self.settings,
@@ -52,38 +69,79 @@ class Run:
             self.dataset.feature_names,
             self.dataset.image_shape,
             self.history,
+            self.of_targets,
         )
 
 
-class Classifier:
+def _units(loss, dataset):
+    """The units of the top layer. Raises InputError where the data do not fit the loss."""
+    m = len(dataset.class_names)
+    if loss == "binary-cross-entropy" and m != 2:
+        raise InputError(
+            f"--loss binary-cross-entropy parts two classes, and {dataset.name} has {m}; leave it out for the softmax"
+        )
+    return LOSSES[loss].units(m)
+
+
+class Model:
     """A checkpoint's network on a device, ready for other examples."""
 
     def __init__(self, device, checkpoint):
         self.checkpoint = checkpoint
-        self.network = Network(device, checkpoint.parameters, checkpoint.settings.activation)
+        settings = checkpoint.settings
+        self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
 
     def evaluate(self, part):
-        """Mean cross-entropy, accuracy and the classes found (n,) of a Part, whose labels are numbered as here."""
-        data = _place(self.network.device, part.examples, self.checkpoint.standardisation)
+        """Mean loss, accuracy and the classes found (n,) of a Part, whose labels are numbered as here."""
+        data = self._place(part.examples)
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
             return self.network.evaluate(data, part.rows)
 
-    def predict(self, X):
-        """The probability of every class for the examples X (n, d): P (n, m).
+    def regression_figures(self, part):
+        """Mean loss, R^2 and the root mean square error, in the units of the targets, of a Part."""
+        return _regression_figures(self.network, self._place, self.checkpoint.of_targets, part)
 
-        Raises InputError for an example so far from those of the training that float32 cannot hold the logits.
+    def predict(self, X):
+        """What the model says of the examples X (n, d): the probability of every class P (n, m), or numbers (n, 1).
+
+        A perceptron has no probabilities: its P is 1 at the class found. Raises InputError for an example so far from
+        those of the training that float32 cannot hold the logits.
         """
-        no_labels = np.zeros(len(X), np.int32)
-        data = _place(self.network.device, Examples(X, no_labels), self.checkpoint.standardisation)
+        no_labels = np.zeros(len(X), np.float32 if self.checkpoint.settings.is_regression else np.int32)
+        data, rows = self._place(Examples(X, no_labels)), np.arange(len(X))
         with np.errstate(all="ignore"):
-            P = self.network.probabilities(data, np.arange(len(X)))
+            P = self.network.outputs(data, rows)
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
-            raise InputError(
-                f"example {lost.argmax() + 1} has values too far from those of the training to be classified"
-            )
-        return P
+            raise InputError(f"example {lost.argmax() + 1} has values too far from those of the training to be judged")
+        return self._READ[self.checkpoint.settings.loss](self, P)
+
+    def _place(self, examples):
+        checkpoint = self.checkpoint
+        return _place(self.network.device, examples, checkpoint.standardisation, checkpoint.of_targets)
+
+    _READ = {
+        "cross-entropy": lambda self, P: P,
+        "binary-cross-entropy": lambda self, P: np.hstack([1 - P, P]),
+        "squared": lambda self, z: self.checkpoint.of_targets.undo(z),
+        "perceptron": lambda self, Z: _one_hot(Z),
+    }
 
 
-def _place(device, examples, standardisation):
-    return device.place(examples.X, examples.y, standardisation.mean, standardisation.scale)
+def _one_hot(Z):
+    """1 at the class that the logits (n, m) find, of one unit the logits (0, z)."""
+    logits = np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] == 1 else Z
+    return np.eye(logits.shape[1], dtype=Z.dtype)[logits.argmax(axis=1)]
+
+
+def _regression_figures(network, place, of_targets, part):
+    data = place(part.examples)
+    with np.errstate(all="ignore"):
+        loss, *_ = network.evaluate(data, part.rows)
+        found = of_targets.undo(network.outputs(data, part.rows)[:, 0])
+    return loss, *r2_and_rmse(part.examples.y[part.rows], found)
+
+
+def _place(device, examples, standardisation, of_targets):
+    y = examples.y if of_targets is None else of_targets.apply(examples.y)
+    return device.place(examples.X, y, standardisation.mean, standardisation.scale)

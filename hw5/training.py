@@ -4,14 +4,16 @@ It sees epochs, progress and learning rates; the steps belong to the device (Dev
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
+from hw5.activations import Activation
 from hw5.devices.base import Rates, Tally
-from hw5.errors import RunError
+from hw5.errors import InputError, RunError
+from hw5.losses import LOSSES
+from hw5.schedules import check_schedule, learning_rate
 
 _ORDER = 4  # keeps these random numbers apart from the others that come of the same seed
 _SECONDS_BETWEEN_REPORTS = 0.25
@@ -19,46 +21,111 @@ _SECONDS_BETWEEN_REPORTS = 0.25
 
 @dataclass(frozen=True)
 class Settings:
-    """What determines a run, given its data. A linear classifier has no hidden layers."""
+    """What determines a run, given its data. A linear classifier and a perceptron have no hidden layers.
+
+    Raises InputError where two settings cannot go together.
+    """
 
     hidden: tuple[int, ...] = (128,)
-    activation: str = "relu"
+    activation: str = "relu"  # as Activation.of reads it
+    loss: str = "cross-entropy"  # a name in LOSSES
     epochs: int = 50
-    batch_size: int = 32
+    batch_size: int | str = 32  # or "all"
     lr: float = 0.03  # lecture 14: "0.03 is usually a good place to start"
+    lr_schedule: str | None = None  # a name in SCHEDULES; by default exponential where there is a decay, else constant
+    lr_decay: float | None = None
+    lr_step: int | None = None  # epochs
+    warmup: int = 0  # epochs
     momentum: float = 0.0
+    nesterov: bool = False
     l1: float = 0.0
     l2: float = 0.0
-    lr_decay: float = 1.0  # the learning rate is multiplied by this after every epoch
+    class_weight: str | None = None  # as preprocessing.class_weights reads it
+    tolerance: float | None = None  # an epoch that changes the weights by a smaller share ends the training
+    patience: int | None = None  # so many epochs without a better validation loss end the training
     validation: float = 0.1
     holdout: float = 0.2
     seed: int = 0
 
+    def __post_init__(self):
+        if self.hidden and Activation.of(self.activation).name == "heaviside":
+            raise InputError(
+                "the derivative of heaviside is 0 wherever there is one, so gradients cannot train through it; "
+                "choose another --activation, or --model perceptron"
+            )
+        check_schedule(self.schedule, self.lr_decay, self.lr_step)
+        if self.warmup >= self.epochs:
+            raise InputError(f"--warmup {self.warmup} leaves no epoch for the training; it must be below --epochs")
+        if self.nesterov and not self.momentum:
+            raise InputError(
+                "--nesterov looks ahead along the momentum, and there is none; give --momentum, such as 0.9"
+            )
+        if self.patience and not self.validation:
+            raise InputError("--patience watches the validation loss; give --validation a share of the examples")
+        if self.class_weight and self.loss in ("squared", "perceptron"):
+            raise InputError(f"--class-weight has no meaning for a {_MODELS_BY_LOSS[self.loss]}; leave it out")
+        if self.loss == "perceptron":
+            self._check_perceptron()
+
+    def _check_perceptron(self):
+        plain = {
+            "hidden": (),
+            "batch_size": 1,
+            "momentum": 0.0,
+            "l1": 0.0,
+            "l2": 0.0,
+            "schedule": "constant",
+            "warmup": 0,
+        }
+        for name, value in plain.items():
+            if getattr(self, name) != value:
+                flag = "--lr-schedule" if name == "schedule" else "--" + name.replace("_", "-")
+                raise InputError(
+                    f"{flag} has no meaning for a perceptron, whose rule takes one mistake at a time; leave it out"
+                )
+
     @property
     def model(self):
-        return "mlp" if self.hidden else "linear"
+        return "perceptron" if self.loss == "perceptron" else "mlp" if self.hidden else "linear"
+
+    @property
+    def is_regression(self):
+        return LOSSES[self.loss].is_regression
+
+    @property
+    def schedule(self):
+        return self.lr_schedule or ("constant" if self.lr_decay is None and self.lr_step is None else "exponential")
+
+    def minibatch(self, n):
+        """The number of examples in a minibatch, of n examples."""
+        return n if self.batch_size == "all" else min(self.batch_size, n)
 
     def rates(self, epoch):
         """The rates of an epoch, counted from 1."""
-        return Rates(self.lr * self.lr_decay ** (epoch - 1), self.momentum, self.l1, self.l2)
+        return Rates(learning_rate(self, epoch), self.momentum, self.l1, self.l2, self.nesterov)
+
+
+_MODELS_BY_LOSS = {"squared": "regression", "perceptron": "perceptron"}
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where the training stands: so many examples into an epoch, with the means over them.
 
-    seconds is the time spent training in this epoch. The validation figures come with the end of an epoch,
-    where there is a validation part.
+    seconds is the time spent training in this epoch. accuracy is None in a regression. The validation figures come
+    with the end of an epoch, where there is a validation part. ending says why the training ends here, if it does so
+    before its last epoch, or how the perceptron fared in that.
     """
 
     epoch: int
     examples: int
     of: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     seconds: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    ending: str | None = None
 
     @property
     def epoch_ends(self):
@@ -69,24 +136,116 @@ class Progress:
         return self.examples / self.seconds
 
 
-def train(network, data, rows, settings, validate=None) -> Iterator[Progress]:
-    """Train a network on the examples data[rows], reporting a few times a second and at the end of every epoch.
+@dataclass(frozen=True)
+class Best:
+    """The epoch with the lowest validation loss so far, and the parameters at its end as host arrays."""
 
-    validate() returns (loss, accuracy) on the validation part. The loop may be left between two reports: the
-    network is whole then. Raises RunError when the loss is no longer finite.
+    epoch: int
+    loss: float
+    parameters: list
+
+
+class Training:
+    """The training of a network on the examples data[rows]; iterate over it to train.
+
+    Between two reports the network is whole, and the attributes tell where the training stands: done examples into an
+    epoch, counted from 1, and best so far where settings.patience asks for it.
     """
-    device = network.device
-    order = device.empty(rows.shape, device.index_dtype)
-    tally = Tally(device, min(settings.batch_size, len(rows)))
-    pace = _Pace(min(settings.batch_size, len(rows)))
-    for epoch in range(1, settings.epochs + 1):
-        device.assign(order, epoch_order(rows, settings.seed, epoch))
-        tally.reset()
-        for progress in _train_epoch(network, data, order, tally, pace, settings.rates(epoch), epoch):
-            if progress.epoch_ends and validate:
-                loss, accuracy = validate()
-                progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
-            yield progress
+
+    def __init__(self, network, data, rows, settings, validate=None):
+        """validate() returns (loss, accuracy) on the validation part."""
+        self.network, self.data, self.rows, self.settings, self.validate = network, data, rows, settings, validate
+        self.batch_size = settings.minibatch(len(rows))
+        self.tally = Tally(network.device, self.batch_size)
+        self.epoch, self.done, self.best, self.ending = 1, 0, None, None
+        self.before = network.parameters() if settings.tolerance else None  # at the end of the epoch before
+        self._order = network.device.empty(rows.shape, network.device.index_dtype)
+        self._pace = _Pace(self.batch_size)
+
+    def __iter__(self):
+        """Train, yielding Progress a few times a second and at the end of every epoch.
+
+        Raises RunError when the loss is no longer finite.
+        """
+        while self.ending is None:
+            if self.done == len(self.rows):
+                self.epoch, self.done = self.epoch + 1, 0
+                self.tally.reset()
+            if self.epoch > self.settings.epochs:
+                return
+            yield from self._train_epoch()
+
+    def _train_epoch(self):
+        device, rates, seconds = self.network.device, self.settings.rates(self.epoch), 0.0
+        device.assign(self._order, epoch_order(self.rows, self.settings.seed, self.epoch))
+        before = self.done
+        while self.done < len(self.rows):
+            stop = min(len(self.rows), self.done + self._pace.examples)
+            began = perf_counter()
+            with np.errstate(all="ignore"):  # a diverging step shows in its loss
+                stretch = self._order[self.done : stop]
+                device.train(self.network, self.data, stretch, self.batch_size, rates, self.tally)
+            loss, hits = self.tally.read()
+            elapsed = perf_counter() - began
+            self._pace.saw(stop - self.done, elapsed)
+            self.done, seconds = stop, seconds + elapsed
+            if not math.isfinite(loss):
+                raise RunError(_diverged(self.epoch, rates))
+            accuracy = None if self.settings.is_regression else hits / stop
+            in_all = seconds * stop / (stop - before)  # as if what was done of the epoch before had been as fast
+            progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, in_all)
+            yield self._end_epoch(progress, stop - hits) if progress.epoch_ends else progress
+
+    def _end_epoch(self, progress, mistakes):
+        if self.validate:
+            loss, accuracy = self.validate()
+            progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
+        for rule in (self._convergence, self._early_stopping, self._separation):
+            self.ending = rule(progress, mistakes) or self.ending
+        return replace(progress, ending=self.ending)
+
+    def _convergence(self, progress, _):
+        """Lecture 14, "Gradient descent": "while w is still changing"."""
+        if not self.settings.tolerance:
+            return None
+        before, self.before = self.before, self.network.parameters()
+        change, size = (
+            math.sqrt(sum(np.vdot(a, a) for pair in pairs for a in map(np.float64, pair)))
+            for pairs in (_differences(before, self.before), self.before)
+        )  # Euclidean norms over all parameters
+        if change <= self.settings.tolerance * size:
+            share = change / (size or 1)
+            return f"epoch {progress.epoch} changed the weights by {share:.2g} of their size: they have converged"
+        return None
+
+    def _early_stopping(self, progress, _):
+        if not self.settings.patience:
+            return None
+        if self.best is None or progress.validation_loss < self.best.loss:
+            self.best = Best(progress.epoch, progress.validation_loss, self.network.parameters())
+        if progress.epoch - self.best.epoch >= self.settings.patience:
+            return (
+                f"no better validation loss since epoch {self.best.epoch}, whose weights are kept "
+                f"(--patience {self.settings.patience})"
+            )
+        return None
+
+    def _separation(self, progress, mistakes):
+        """The perceptron ends with an epoch without mistakes: the classes are separated."""
+        if self.settings.loss != "perceptron":
+            return None
+        if mistakes == 0:
+            return f"epoch {progress.epoch} made no mistake: the classes are separated"
+        if progress.epoch == self.settings.epochs:
+            return (
+                f"epoch {progress.epoch}, the last, still made {mistakes:,} mistakes: the classes are not separated; "
+                "if more --epochs do not help, they are not linearly separable"
+            )
+        return None
+
+    def parameters(self):
+        """What the training has come to: the best parameters where settings.patience asks for them, else the last."""
+        return self.best.parameters if self.best else self.network.parameters()
 
 
 class _Pace:
@@ -103,25 +262,13 @@ class _Pace:
         self.examples = max(1, round(minibatches)) * self.batch_size
 
 
-def _train_epoch(network, data, order, tally, pace, rates, epoch):
-    n, done, seconds = len(order), 0, 0.0
-    while done < n:
-        stop = min(n, done + pace.examples)
-        began = perf_counter()
-        with np.errstate(all="ignore"):  # a diverging step shows in its loss
-            network.device.train(network, data, order[done:stop], pace.batch_size, rates, tally)
-        loss, hits = tally.read()
-        elapsed = perf_counter() - began
-        pace.saw(stop - done, elapsed)
-        done, seconds = stop, seconds + elapsed
-        if not math.isfinite(loss):
-            raise RunError(_diverged(epoch, rates))
-        yield Progress(epoch, done, n, loss / done, hits / done, seconds)
-
-
 def epoch_order(rows, seed, epoch):
     """The order in which an epoch takes the rows: a fresh permutation that seed and epoch determine."""
     return np.random.default_rng((seed, _ORDER, epoch)).permutation(rows)
+
+
+def _differences(before, after):
+    return [[b - a for a, b in zip(*pairs)] for pairs in zip(before, after)]
 
 
 def _diverged(epoch, rates):

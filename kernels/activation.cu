@@ -4,7 +4,8 @@
 //     NAME_gradient   Delta = A o theta'(Z)      "Using minibatches"; in place in A, from X = theta(Z)
 //
 // Z is (k, m) with one example a row and b is (m,); A and X are n = k m numbers. A layer keeps only X, so the
-// derivative is written in terms of x = theta(z).
+// derivative is written in terms of x = theta(z). a is the parameter of those that have one: leaky ReLU's slope below 0
+// and ELU's alpha.
 //
 // Launch: forward, block (columns, rows), where each thread takes the columns x, x + grid, ... four or one at a time
 // and every (gridDim.y blockDim.y)-th row; gradient, any one-dimensional grid.
@@ -45,19 +46,24 @@ __device__ void gradient(float *A, const float *X, long long n, Derivative deriv
     });
 }
 
-#define ACTIVATION(NAME, THETA, DERIVATIVE)                                                                        \
-    extern "C" __global__ void NAME##_forward(float *__restrict__ Z, const float *__restrict__ b, int k, int m) {  \
-        forward(Z, b, k, m, [](float z) { return THETA; });                                                        \
-    }                                                                                                              \
-    extern "C" __global__ void NAME##_gradient(float *__restrict__ A, const float *__restrict__ X, long long n) {  \
-        gradient(A, X, n, [](float x) { return DERIVATIVE; });                                                     \
+#define ACTIVATION(NAME, THETA, DERIVATIVE)                                                                      \
+    extern "C" __global__ void NAME##_forward(float *__restrict__ Z, const float *__restrict__ b, int k, int m,  \
+                                              float a) {                                                         \
+        (void)a;                                                                                                 \
+        forward(Z, b, k, m, [=](float z) { return THETA; });                                                     \
+    }                                                                                                            \
+    extern "C" __global__ void NAME##_gradient(float *__restrict__ A, const float *__restrict__ X, long long n,  \
+                                               float a) {                                                        \
+        (void)a;                                                                                                 \
+        gradient(A, X, n, [=](float x) { return DERIVATIVE; });                                                  \
     }
 
 // A NaN must stay one, for the loss to show it.
-//         name        theta(z)                     theta'(z), given x = theta(z)
-ACTIVATION(relu,       z < 0.0f ? 0.0f : z,         x > 0.0f ? 1.0f : 0.0f)
-ACTIVATION(leaky_relu, z < 0.0f ? 0.1f * z : z,     x > 0.0f ? 1.0f : 0.1f)
-ACTIVATION(elu,        z < 0.0f ? expm1f(z) : z,    x < 0.0f ? x + 1.0f : 1.0f)
-ACTIVATION(tanh,       tanhf(z),                    1.0f - x * x)
-ACTIVATION(sigmoid,    1.0f / (1.0f + expf(-z)),    x * (1.0f - x))
-ACTIVATION(linear,     z,                           1.0f)
+//         name        theta(z)                             theta'(z), given x = theta(z)
+ACTIVATION(relu,       z < 0.0f ? 0.0f : z,                 x > 0.0f ? 1.0f : 0.0f)
+ACTIVATION(leaky_relu, z < 0.0f ? a * z : z,                x > 0.0f ? 1.0f : a)
+ACTIVATION(elu,        z < 0.0f ? a * expm1f(z) : z,        x < 0.0f ? x + a : 1.0f)
+ACTIVATION(tanh,       tanhf(z),                            1.0f - x * x)
+ACTIVATION(sigmoid,    1.0f / (1.0f + expf(-z)),            x * (1.0f - x))
+ACTIVATION(linear,     z,                                   1.0f)
+ACTIVATION(heaviside,  z > 0.0f ? 1.0f : z <= 0.0f ? 0.0f : z, 0.0f)

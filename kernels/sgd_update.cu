@@ -1,21 +1,25 @@
 // The step of stochastic gradient descent that a matrix product cannot hold: momentum, L1 and L2.
 //
-//     V <- V + l2 W + l1 sign(W),   W <- W - eta V          lecture 14, "Gradient descent", with penalties
+//     g = G + l2 W + l1 sign(W),   V <- mu V + g            lecture 14, "Gradient descent", with penalties
+//     W <- W - eta V,   or ahead along the momentum          (Nesterov, as in Sutskever et al. 2013)
+//     W <- W - eta (g + mu V)
 //
-// W and V are n numbers; V comes in as mu V + the mean gradient, which the gemm before has made.
+// W, V and G are n numbers; G is the mean gradient of the minibatch.
 //
-// Launch: any one-dimensional grid. Moves 16 n bytes.
+// Launch: any one-dimensional grid. Moves 20 n bytes.
 #include "pack.cuh"
 
-extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__ V, float eta, float l1, float l2,
-                                      long long n) {
-    for_each_pack(n, aligned(W, V), [=](auto width, long long i) {
+extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__ V, const float *__restrict__ G, float eta,
+                                      float mu, float l1, float l2, int nesterov, long long n) {
+    for_each_pack(n, aligned(W, V, G), [=](auto width, long long i) {
         constexpr int N = decltype(width)::value;
         auto w = load<N>(W + i), v = load<N>(V + i);
+        const auto gradient = load<N>(G + i);
         for (int j = 0; j < N; ++j) {
             const float sign = static_cast<float>((w[j] > 0.0f) - (w[j] < 0.0f));
-            v[j] += l2 * w[j] + l1 * sign;
-            w[j] -= eta * v[j];
+            const float g = gradient[j] + l2 * w[j] + l1 * sign;
+            v[j] = mu * v[j] + g;
+            w[j] -= eta * (nesterov ? g + mu * v[j] : v[j]);
         }
         store(V + i, v);
         store(W + i, w);

@@ -1,15 +1,15 @@
 // Softmax of every example, alone or fused with the cross-entropy and its gradient.
 //
 //     p_j = exp(z_j + b_j) / sum_i exp(z_i + b_i)          lecture 14, "Linear classifier J & gradient"
-//     J   = -ln p_y,   dJ/dz = p - y                        "Linear classifier gradient"
+//     J   = -w ln p_y,   dJ/dz = w (p - y)                  "Linear classifier gradient", with the weight w of class y
 //
 // Z is (k, m), one example a row, b is (m,). Computed on z + b less the row's largest, so exp cannot overflow; a NaN
 // or a +infinity in a row makes the row NaN, as it does in NumPy.
 //
 //     softmax                 Z becomes P
-//     softmax_cross_entropy   Z becomes Delta = P - Y; loss[row] += -ln p_y, and hits[row] += 1 where argmax finds y.
-//                             y (k,) holds labels in 0 .. m-1; loss (k,) and hits (k,) belong to the rows of a
-//                             minibatch, so that no two threads ever add to one of them.
+//     softmax_cross_entropy   Z becomes Delta = w (P - Y); loss[row] += -w ln p_y; hits[row] += 1 where argmax finds y.
+//                             y (k,) holds labels in 0 .. m-1, and w = weights[y]; loss (k,) and hits (k,) belong to
+//                             the rows of a minibatch, so that no two threads ever add to one of them.
 //
 // Launch: block (lanes, rows) as in reduce.cuh, lanes * rows a multiple of 32; grid.x * rows >= k.
 // Moves 8 k m bytes: each element is read once from memory (and twice more from cache) and written once.
@@ -61,7 +61,7 @@ __device__ void softmax(Row row) {
 }
 
 template <int N>
-__device__ void softmax_cross_entropy(Row row, int y, double *loss, double *hits) {
+__device__ void softmax_cross_entropy(Row row, int y, float weight, double *loss, double *hits) {
     const Best best = largest<N>(row);
     const float sum = sum_of_exponentials<N>(row, best.value);
     for (int c = N * threadIdx.x; c < row.m; c += N * blockDim.x) {
@@ -72,9 +72,10 @@ __device__ void softmax_cross_entropy(Row row, int y, double *loss, double *hits
             z[j] = expf(shifted) / sum;
             if (c + j == y) {  // one thread of the row comes here
                 z[j] -= 1.0f;
-                *loss += logf(sum) - shifted;
+                *loss += weight * (logf(sum) - shifted);
                 *hits += best.index == y;
             }
+            z[j] *= weight;
         }
         store(row.z + c, z);
     }
@@ -93,12 +94,12 @@ extern "C" __global__ void softmax(float *__restrict__ Z, const float *__restric
 }
 
 extern "C" __global__ void softmax_cross_entropy(float *__restrict__ Z, const float *__restrict__ b,
-                                                 const int *__restrict__ y, double *__restrict__ loss,
-                                                 double *__restrict__ hits, int k, int m) {
+                                                 const int *__restrict__ y, const float *__restrict__ weights,
+                                                 double *__restrict__ loss, double *__restrict__ hits, int k, int m) {
     const auto row = softmax_rows::my_row(Z, b, k, m);
-    const int i = blockIdx.x * blockDim.y + threadIdx.y, label = i < k ? y[i] : -1;
+    const int i = blockIdx.x * blockDim.y + threadIdx.y, label = i < k ? y[i] : 0;
     if (softmax_rows::packs_of_four(Z, b, m))
-        softmax_rows::softmax_cross_entropy<4>(row, label, loss + i, hits + i);
+        softmax_rows::softmax_cross_entropy<4>(row, label, weights[label], loss + i, hits + i);
     else
-        softmax_rows::softmax_cross_entropy<1>(row, label, loss + i, hits + i);
+        softmax_rows::softmax_cross_entropy<1>(row, label, weights[label], loss + i, hits + i);
 }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hw5 import autodiff
-from hw5.activations import ACTIVATIONS
+from hw5.activations import ACTIVATIONS, Activation
 from hw5.autodiff import Variable, log_softmax, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
@@ -232,7 +232,12 @@ THETA = {
     "tanh": Variable.tanh,
     "sigmoid": Variable.sigmoid,
     "linear": lambda z: z,
+    "maxout": lambda z: _larger(z @ np.eye(z.value.shape[1])[:, ::2], z @ np.eye(z.value.shape[1])[:, 1::2]),
 }
+
+
+def _larger(a, b):
+    return b + (a - b).relu()
 
 
 def test_every_hidden_activation_has_its_graph():
@@ -247,7 +252,8 @@ def test_the_gradient_of_the_network(sizes, theta):
     Each error is a few eps (2.2e-16) times the numbers in a sum; 1e-13 leaves room for sums of some hundred terms.
     """
     rng, k = np.random.default_rng(sizes), 9
-    parameters = [(rng.normal(size=(m, d)) / d**0.5, rng.normal(size=m)) for d, m in pairwise(sizes)]
+    rows = [m * Activation.of(theta).pieces for m in sizes[1:-1]] + [sizes[-1]]
+    parameters = [(rng.normal(size=(m, d)) / d**0.5, rng.normal(size=m)) for d, m in zip(sizes, rows)]
     x, y = rng.normal(size=(k, sizes[0])), rng.integers(0, sizes[-1], k)
 
     device = CpuDevice("float64")

@@ -10,7 +10,7 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import RunError
 from hw5.network import Network, initial_parameters
-from hw5.training import Settings, epoch_order, train
+from hw5.training import Settings, Training, epoch_order
 
 
 def two_classes(n=100, d=6, seed=0):
@@ -23,13 +23,14 @@ def start(settings, n=100, d=6):
     device = CpuDevice()
     X, y = two_classes(n, d)
     data = device.place(X, y, np.full(d, 127.5, np.float32), np.full(d, 1 / 74, np.float32))
-    network = Network(device, initial_parameters((d, *settings.hidden, 2), settings.activation, settings.seed))
+    parameters = initial_parameters((d, *settings.hidden, 2), settings.activation, settings.seed)
+    network = Network(device, parameters, settings.activation)
     return network, data
 
 
 def run(settings, **problem):
     network, data = start(settings, **problem)
-    return network, list(train(network, data, np.arange(len(data.y)), settings))
+    return network, list(Training(network, data, np.arange(len(data.y)), settings))
 
 
 def test_learns():
@@ -73,7 +74,7 @@ def test_validation_figures_come_at_the_end_of_an_epoch():
         calls.append(1)
         return 0.25, 0.75
 
-    for now in train(network, data, np.arange(100), settings, validate):
+    for now in Training(network, data, np.arange(100), settings, validate):
         assert (now.validation_loss, now.validation_accuracy) == ((0.25, 0.75) if now.epoch_ends else (None, None))
     assert len(calls) == 2
 
@@ -97,8 +98,7 @@ def test_a_step_allocates_nothing(theta, rates):
 
     NumPy's conversion of uint8 to float32 goes through a fixed buffer of its own, whatever the size of the arrays.
     """
-    network, data = start(Settings(hidden=(256,)), n=400, d=784)
-    network.activation = theta
+    network, data = start(Settings(hidden=(256,), activation=theta), n=400, d=784)
     device, k = network.device, 256
     order, tally = device.upload(np.arange(400), device.index_dtype), Tally(device, k)
     device.train(network, data, order, k, rates, tally)

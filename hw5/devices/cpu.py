@@ -1,15 +1,17 @@
 """The CPU device: NumPy. It is the reference for every other device, and the default where there is no GPU.
 
-Nothing here allocates in a training step: results go to arrays made beforehand, and what a formula needs on the
-way goes to scratch buffers that are made once.
+Nothing as large as a layer is allocated in a training step: results go to arrays made beforehand, and what a formula
+needs on the way goes to scratch buffers that are made once.
 """
 
 import math
 
 import numpy as np
 
-from hw5.activations import ACTIVATIONS
+from hw5.activations import FORMULAS
 from hw5.devices.base import Device, ResidentData
+
+_SIGMOID = FORMULAS["sigmoid"]
 
 
 class CpuDevice(Device):
@@ -47,7 +49,7 @@ class CpuDevice(Device):
 
     def place(self, X, y, mean, scale):
         """The data already is where it is needed: X is shared, not copied."""
-        return ResidentData(X, y.astype(self.index_dtype), mean.astype(self.dtype), scale.astype(self.dtype))
+        return ResidentData(X, y.astype(self.dtype_of(y)), mean.astype(self.dtype), scale.astype(self.dtype))
 
     def minibatch(self, data, order, start, X, y):
         rows = order[start : start + len(y)]
@@ -71,12 +73,26 @@ class CpuDevice(Device):
 
     def activate(self, theta, Z, b):
         Z += b
-        ACTIVATIONS[theta].apply(Z, self._scratch("activation", Z.shape))
+        with np.errstate(over="ignore"):  # of exp, in the sigmoid
+            theta.formula.theta(Z, theta.alpha, self._scratch("activation", Z.shape))
 
     def activation_gradient(self, theta, A, X):
         derivative = self._scratch("activation", X.shape)
-        ACTIVATIONS[theta].derivative(X, derivative)
+        theta.formula.derivative(X, theta.alpha, derivative)
         A *= derivative
+
+    def maxout(self, Z, b, X):
+        Z += b
+        pieces = Z.reshape(X.size, -1)  # those of a unit of an example in a row
+        largest = np.argmax(pieces, axis=1, out=self._scratch("largest", (X.size,), np.intp))
+        largest += self._row_starts(*pieces.shape)
+        np.take(Z, largest, out=X.reshape(-1), mode="clip")
+        Z.fill(0)
+        np.put(Z, largest, 1, mode="clip")
+
+    def maxout_gradient(self, A, Delta):
+        pieces = Delta.reshape(*A.shape, -1)
+        pieces *= A[..., np.newaxis]
 
     def _shifted(self, Z, b):
         """Z becomes z + b less the row's largest, so that exp cannot overflow."""
@@ -94,25 +110,61 @@ class CpuDevice(Device):
         self._shifted(Z, b)
         self._normalised_exponentials(Z)
 
-    def softmax_cross_entropy(self, Z, b, y, tally):
+    def softmax_cross_entropy(self, Z, b, y, weights, tally):
         k, m = Z.shape
         self._shifted(Z, b)
-        self._count_hits(Z, y, tally)
+        self._count_hits(np.argmax(Z, axis=1, out=self._scratch("found", (k,), np.intp)), y, tally)
         at_label = np.add(self._row_starts(k, m), y, out=self._scratch("at label", (k,), np.intp))
         label = np.take(Z, at_label, out=self._scratch("label", (k,)), mode="clip")
         sums = self._normalised_exponentials(Z)
         loss = np.log(sums[:, 0], out=self._scratch("loss", (k,)))
         loss -= label  # -ln p[y] = ln(sum of exp(z)) - z[y]
-        tally.loss[:k] += loss
         np.take(Z, at_label, out=label, mode="clip")
         label -= 1
         np.put(Z, at_label, label, mode="clip")  # P - Y
+        self._weigh(Z, loss, y, weights, tally)
 
-    def _count_hits(self, Z, y, tally):
-        k = len(y)
-        best, hit = self._scratch("best", (k,), np.intp), self._scratch("hit", (k,), bool)
-        np.equal(np.argmax(Z, axis=1, out=best), y, out=hit)
-        tally.hits[:k] += hit
+    def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
+        Z += b
+        z = Z[:, 0]
+        self._count_hits(_threshold(z), y, tally)
+        loss = np.logaddexp(0, np.where(y, -z, z))  # -y ln p - (1 - y) ln(1 - p), without its cancellation
+        with np.errstate(over="ignore"):
+            _SIGMOID.theta(z, 0, None)  # in place
+        z -= y.astype(self.dtype)  # p - y
+        self._weigh(Z, loss, y, weights, tally)
+
+    def _weigh(self, Delta, loss, y, weights, tally):
+        """Multiply every example's row of Delta and its loss by the weight of its class, and add up the losses."""
+        weight = np.take(weights, y, out=self._scratch("weight", (len(y),)), mode="clip")
+        Delta *= weight[:, np.newaxis]
+        loss *= weight
+        tally.loss[: len(y)] += loss
+
+    def squared_error(self, Z, b, y, tally):
+        Z += b
+        Z[:, 0] -= y
+        tally.loss[: len(y)] += np.square(Z[:, 0])
+        Z *= 2
+
+    def perceptron(self, Z, b, y, tally):
+        Z += b
+        if Z.shape[1] == 1:
+            found = _threshold(Z[:, 0])
+            mistake = found.astype(self.dtype) - y
+            loss = Z[:, 0] * mistake
+            Z[:, 0] = mistake
+        else:
+            found, row = Z.argmax(axis=1), np.arange(len(y))
+            loss = Z[row, found] - Z[row, y]
+            Z.fill(0)
+            Z[row, found] += 1
+            Z[row, y] -= 1
+        self._count_hits(found, y, tally)
+        tally.loss[: len(y)] += loss
+
+    def _count_hits(self, found, y, tally):
+        tally.hits[: len(y)] += np.equal(found, y, out=self._scratch("hit", (len(y),), bool))
 
     def _row_starts(self, k, m):
         """0, m, 2m, ...: where the rows of a (k, m) array start in its ravelled form; made once a shape."""
@@ -124,6 +176,9 @@ class CpuDevice(Device):
     def argmax(self, Z, b, out):
         np.argmax(np.add(Z, b, out=self._scratch("biased", Z.shape)), axis=1, out=out)
 
+    def threshold(self, Z, b, out):
+        out[...] = _threshold(Z[:, 0] + b)
+
     def gradient_mean(self, Delta, out, alpha=1.0, beta=0.0):
         mean = np.mean(Delta, axis=0, out=self._scratch("mean", out.shape))
         mean *= alpha
@@ -133,11 +188,19 @@ class CpuDevice(Device):
             out *= beta
             out += mean
 
-    def sgd_update(self, W, V, eta, l1=0.0, l2=0.0):
+    def sgd_update(self, W, V, G, rates):
         term = self._scratch("term", W.shape)
-        if l2:
-            V += np.multiply(W, l2, out=term)
-        if l1:
-            np.sign(W, out=term)
-            V += np.multiply(term, l1, out=term)
-        W -= np.multiply(V, eta, out=term)
+        if rates.l2:
+            G += np.multiply(W, rates.l2, out=term)
+        if rates.l1:
+            G += np.multiply(np.sign(W, out=term), rates.l1, out=term)
+        V *= rates.momentum
+        V += G
+        if rates.nesterov:
+            G += np.multiply(V, rates.momentum, out=term)
+        W -= np.multiply(G if rates.nesterov else V, rates.eta, out=term)
+
+
+def _threshold(z):
+    """argmax of the logits (0, z): true where z > 0 or is a NaN."""
+    return ~(z <= 0)

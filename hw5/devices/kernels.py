@@ -153,19 +153,44 @@ class KernelDevice(Device):
         columns = _power_of_two(_packs(m), most=THREADS)
         rows = THREADS // columns
         grid = (_blocks(_packs(m), columns), min(_blocks(k, rows), self.most_blocks))
-        self._launch(f"{theta}_forward", grid, (columns, rows), Z, b, k, m)
+        self._launch(f"{theta.name}_forward", grid, (columns, rows), Z, b, k, m, float(theta.alpha))
 
     def activation_gradient(self, theta, A, X):
-        self._launch(f"{theta}_gradient", self._grid_of(A), (THREADS,), A, X, np.int64(A.size))
+        arguments = (A, X, np.int64(A.size), float(theta.alpha))
+        self._launch(f"{theta.name}_gradient", self._grid_of(A), (THREADS,), *arguments)
+
+    def maxout(self, Z, b, X):
+        m = X.shape[1]
+        self._launch("maxout", self._grid_of(X), (THREADS,), Z, b, X, m, Z.shape[1] // m, np.int64(X.size))
+
+    def maxout_gradient(self, A, Delta):
+        pieces = Delta.shape[1] // A.shape[1]
+        self._launch("maxout_gradient", self._grid_of(Delta), (THREADS,), A, Delta, pieces, np.int64(Delta.size))
 
     def softmax(self, Z, b):
         self._launch("softmax", *_by_rows(Z), Z, b, *Z.shape)
 
-    def softmax_cross_entropy(self, Z, b, y, tally):
-        self._launch("softmax_cross_entropy", *_by_rows(Z), Z, b, y, tally.loss, tally.hits, *Z.shape)
+    def softmax_cross_entropy(self, Z, b, y, weights, tally):
+        self._launch("softmax_cross_entropy", *_by_rows(Z), Z, b, y, weights, tally.loss, tally.hits, *Z.shape)
+
+    def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
+        self._launch("sigmoid_cross_entropy", *_by_example(Z), Z, b, y, weights, tally.loss, tally.hits, len(Z))
+
+    def squared_error(self, Z, b, y, tally):
+        self._launch("squared_error", *_by_example(Z), Z, b, y, tally.loss, len(Z))
+
+    def perceptron(self, Z, b, y, tally):
+        arrays = (Z, b, y, tally.loss, tally.hits)
+        if Z.shape[1] == 1:
+            self._launch("perceptron_unit", *_by_example(Z), *arrays, len(Z))
+        else:
+            self._launch("perceptron", *_by_rows(Z), *arrays, *Z.shape)
 
     def argmax(self, Z, b, out):
         self._launch("argmax", *_by_rows(Z), Z, b, out, *Z.shape)
+
+    def threshold(self, Z, b, out):
+        self._launch("threshold", *_by_example(Z), Z, b, out, len(Z))
 
     def gradient_mean(self, Delta, out, alpha=1.0, beta=0.0):
         k, m = Delta.shape
@@ -189,11 +214,12 @@ class KernelDevice(Device):
             self._partial_sums = self.empty((slabs * m,))
         return self._partial_sums.reshape((slabs, m))
 
-    def sgd_update(self, W, V, eta, l1=0.0, l2=0.0):
-        self._launch("sgd_update", self._grid_of(W), (THREADS,), W, V, eta, l1, l2, np.int64(W.size))
+    def sgd_update(self, W, V, G, rates):
+        numbers = (rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov), np.int64(W.size))
+        self._launch("sgd_update", self._grid_of(W), (THREADS,), W, V, G, *numbers)
 
     def _grid_of(self, array):
-        """A one-dimensional grid for a kernel that loops over an array's elements in packs of four."""
+        """A one-dimensional grid for a kernel that loops over an array's elements, most often in packs of four."""
         return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
 
     # -- many minibatches
@@ -257,6 +283,11 @@ def _power_of_two(items, most):
 def _packs(columns):
     """The loads that a row takes, where alignment allows loads of four (kernels/pack.cuh)."""
     return columns // 4 if columns % 4 == 0 else columns
+
+
+def _by_example(Z):
+    """Grid and block of a kernel that gives every example a thread."""
+    return (_blocks(len(Z), THREADS),), (THREADS,)
 
 
 def _by_rows(Z):

@@ -157,7 +157,7 @@ BAD_SETTINGS = {
     "negative momentum": (("--momentum", "-0.5"), "not in the range"),
     "no examples in a minibatch": (("--batch-size", "0"), "not in the range"),
     "no epochs": (("--epochs", "0"), "not in the range"),
-    "unknown activation": (("--activation", "relux"), "is not one of"),
+    "unknown activation": (("--activation", "relux"), "did you mean 'relu'?"),
     "unknown option": (("--foo",), "No such option"),
     "unknown data": (("--data", "digist"), "digits"),
     "missing file": (("--data", "no/such.csv"), "no/such.csv"),

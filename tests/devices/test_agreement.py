@@ -17,7 +17,7 @@ from hw5.devices.kernels import KernelDevice
 from hw5.devices.streaming import StreamedData
 from hw5.network import Network, initial_parameters
 from hw5.preprocessing import Standardisation, partition
-from hw5.training import Settings, train
+from hw5.training import Settings, Training
 
 SIZES = [(20, 3), (33, 17, 5), (64, 128, 10), (50, 40, 30, 4)]
 RATES = [Rates(0.1), Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2)]
@@ -91,7 +91,7 @@ def losses(device, dataset, settings):
     standardisation = Standardisation.fit(parts["train"])
     data = device.place(dataset.train.X, dataset.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed))
-    return [now.loss for now in train(network, data, parts["train"].rows, settings) if now.epoch_ends]
+    return [now.loss for now in Training(network, data, parts["train"].rows, settings) if now.epoch_ends]
 
 
 def test_loss_curves_of_a_short_run_agree(other, reference):

@@ -37,7 +37,7 @@ def evaluate(device, parameters, X, y, theta="relu"):
 def probabilities(parameters, X, theta="relu", device=FLOAT64):
     """P (k, m) of the network."""
     labels = np.zeros(len(X), int)
-    return Network(device, parameters, theta).probabilities(place(device, X, labels), np.arange(len(X)))
+    return Network(device, parameters, theta).outputs(place(device, X, labels), np.arange(len(X)))
 
 
 def trained(parameters, X, y, eta, k, epochs=1, theta="relu"):

@@ -40,7 +40,7 @@ def learn(X, y, sizes, seed, theta="tanh", eta=0.5, epochs=2000):
     """(mean loss, accuracy, P) after batch gradient descent from random weights."""
     network = trained(initial_parameters(sizes, theta, seed), X, y, eta, len(y), epochs, theta)
     data, rows = place(FLOAT64, X, y), np.arange(len(y))
-    return *network.evaluate(data, rows)[:2], network.probabilities(data, rows)
+    return *network.evaluate(data, rows)[:2], network.outputs(data, rows)
 
 
 @pytest.mark.parametrize("seed", range(3))

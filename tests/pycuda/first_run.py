@@ -113,7 +113,9 @@ def cost_of_calls():
     memory = runtime.allocate(64)
     a = int(memory)
     calls = {
-        "launch": lambda: runtime.launch("sgd_update", (1,), (32,), [a, a, f32(0), f32(0), f32(0), np.int64(8)]),
+        "launch": lambda: runtime.launch(
+            "sgd_update", (1,), (32,), [a, a, a, *map(f32, (0, 0, 0, 0)), np.int32(0), np.int64(8)]
+        ),
         "gemm": lambda: runtime.gemm(False, False, 2, 2, 2, 1.0, a, 2, a, 2, 0.0, a, 2),
     }
     [call() for call in calls.values()]

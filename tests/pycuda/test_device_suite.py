@@ -12,7 +12,7 @@ from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.pycuda import PyCudaRuntime
 from hw5.network import Network, initial_parameters
 from hw5.preprocessing import Standardisation, partition
-from hw5.training import Settings, train
+from hw5.training import Settings, Training
 from tests.devices.test_agreement import RATES, one_epoch
 
 # What goes wrong in a finalizer is an error too
@@ -66,7 +66,7 @@ def trained(device, settings):
     data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     parameters = initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed)
     network = Network(device, parameters, settings.activation)
-    losses = [now.loss for now in train(network, data, parts["train"].rows, settings) if now.epoch_ends]
+    losses = [now.loss for now in Training(network, data, parts["train"].rows, settings) if now.epoch_ends]
     return losses, [array.tobytes() for pair in network.parameters() for array in pair]
 
 
@@ -131,6 +131,6 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
     data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))
     by_epoch = {}
-    for now in train(network, data, part.rows, settings):
+    for now in Training(network, data, part.rows, settings):
         by_epoch[now.epoch] = len(waits)
     assert [by_epoch[epoch] - by_epoch[epoch - 1] for epoch in (2, 3, 4)] == [1, 1, 1]

@@ -32,14 +32,14 @@ class Cuda:
         self.pinned = self.driver.pagelocked_empty(10, np.float32)
         code = "\n".join(["sm_86", *map(str, kernel_sources())]).encode()
         self.module = self.driver.module_from_buffer(code)
-        self.function = self.module.get_function("sgd_update").prepare("PPfffl")
+        self.function = self.module.get_function("sgd_update").prepare("PPPffffil")
         self.handle = self.blas.cublasCreate()
         self.blas.cublasSetStream(self.handle, self.stream.handle)
 
-    def launch(self, function=None, stream=None, address=None, block=(32, 1, 1), arguments=(0.5, 0.0, 0.0, 10)):
+    def launch(self, function=None, stream=None, address=None, block=(32, 1, 1), arguments=(0.5, 0.0, 0.0, 0.0, 0, 10)):
         address = int(self.memory) if address is None else address
         call = (function or self.function).prepared_async_call
-        call((1,), block, stream or self.stream, address, address, *arguments, shared_size=0)
+        call((1,), block, stream or self.stream, address, address, address, *arguments, shared_size=0)
 
     def product(self, A=None, lda=1, m=1):
         address = int(self.memory)
@@ -69,8 +69,8 @@ def cuda(simulated):
 
 
 MISUSES = {
-    "arguments of other types": lambda c: c.module.get_function("sgd_update").prepare("PPfffi"),
-    "too few arguments": lambda c: c.module.get_function("sgd_update").prepare("PPfff"),
+    "arguments of other types": lambda c: c.module.get_function("sgd_update").prepare("PPPffffii"),
+    "too few arguments": lambda c: c.module.get_function("sgd_update").prepare("PPPffffi"),
     "an address that is none": lambda c: c.launch(address=12345),
     "an address beyond the memory": lambda c: c.launch(address=int(c.memory) + 512),
     "no stream": lambda c: c.launch(stream="the default stream"),

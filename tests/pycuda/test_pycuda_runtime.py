@@ -35,8 +35,9 @@ def content(runtime, memory, like):
 
 
 def halve(runtime, memory, n):
-    """x -= 0.5 x by a kernel of hw5's: V is x, and eta 0.5."""
-    runtime.launch("sgd_update", (1,), (32,), [int(memory), int(memory), f32(0.5), f32(0), f32(0), np.int64(n)])
+    """x -= 0.5 x by a kernel of hw5's: V and G are x, eta is 0.5 and the momentum 0."""
+    rates = (*map(f32, (0.5, 0, 0, 0)), np.int32(0))
+    runtime.launch("sgd_update", (1,), (32,), [int(memory)] * 3 + [*rates, np.int64(n)])
 
 
 # ---- copies

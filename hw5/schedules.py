@@ -1,0 +1,43 @@
+"""Learning-rate schedules: the factor on eta in an epoch, one row a name."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from hw5.errors import InputError
+
+
+class Schedule(NamedTuple):
+    """factor(t, T, decay, step): t of T epochs have passed; needs names the settings that it is made of."""
+
+    factor: Callable[[int, int, float, int], float]
+    needs: tuple[str, ...] = ()
+
+
+SCHEDULES = {
+    "constant": Schedule(lambda t, T, decay, step: 1.0),
+    "step": Schedule(lambda t, T, decay, step: decay ** (t // step), ("lr_decay", "lr_step")),
+    "exponential": Schedule(lambda t, T, decay, step: decay**t, ("lr_decay",)),
+    "cosine": Schedule(lambda t, T, decay, step: (1 + math.cos(math.pi * t / T)) / 2),
+    "1/t": Schedule(lambda t, T, decay, step: 1 / (1 + decay * t), ("lr_decay",)),
+}
+
+
+def check_schedule(name, decay, step):
+    """Raise InputError where a schedule lacks a parameter, or has one that it has no use for."""
+    for option, value in (("lr_decay", decay), ("lr_step", step)):
+        flag, needed = "--" + option.replace("_", "-"), option in SCHEDULES[name].needs
+        if needed and value is None:
+            raise InputError(f"--lr-schedule {name} needs {flag}; give it, or leave the schedule out")
+        if value is not None and not needed:
+            raise InputError(f"{flag} has no meaning for a learning rate that is {name}; leave it out")
+    if decay is not None and decay > 1 and name != "1/t":
+        raise InputError(f"--lr-decay {decay:g} would raise the learning rate; give a factor of at most 1")
+
+
+def learning_rate(settings, epoch):
+    """eta in an epoch, counted from 1: rising in equal steps over the epochs of the warm-up, then by the schedule."""
+    if epoch <= settings.warmup:
+        return settings.lr * epoch / (settings.warmup + 1)
+    t, T = epoch - 1 - settings.warmup, settings.epochs - settings.warmup
+    return settings.lr * SCHEDULES[settings.schedule].factor(t, T, settings.lr_decay, settings.lr_step)
