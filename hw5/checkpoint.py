@@ -8,14 +8,19 @@ Nothing in it is a pickle, and the time of writing is not in it: equal runs writ
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 
 from hw5.activations import Activation
+from hw5.conform import conform
 from hw5.datasets import BUILT_IN, Dataset, Schema
+from hw5.datasets.arrays import read_archive
+from hw5.datasets.files import open_plain
 from hw5.errors import InputError
 from hw5.files import replacing
 from hw5.losses import LOSSES
@@ -23,6 +28,7 @@ from hw5.preprocessing import Part, Standardisation, partition
 from hw5.training import Settings
 
 FORMAT = 1
+_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # as they follow each other
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Checkpoint:
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
     image_shape: tuple[int, ...] | None
-    history: list[dict] = field(default_factory=list)  # one row an epoch
+    history: list[dict[str, int | float | None]] = field(default_factory=list)  # one row an epoch
     of_targets: Standardisation | None = None  # in a regression
 
     @property
@@ -99,59 +105,58 @@ class Checkpoint:
     def load(cls, path):
         """Read a checkpoint. Raises InputError where path holds none, or a damaged one."""
         path = Path(path)
+        if not os.path.exists(path):
+            raise InputError(f"{path}: no such file; hw5 train --out {path} writes a checkpoint there")
+        with open_plain(path) as (file, _):
+            start = file.read(2)
+        if start != b"PK":
+            what = "is a pickle, which hw5 never loads" if start[:1] == b"\x80" else "is not a hw5 checkpoint"
+            raise InputError(f"{path} {what}; name a file that hw5 train --out wrote")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file; hw5 train --out {path} writes a checkpoint there") from error
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-        except Exception as error:  # whatever the readers of zip and npy stumble over in foreign bytes
-            raise InputError(f"{path} {_what_is_wrong(path)}; name a file that hw5 train --out wrote") from error
+            arrays = read_archive(path)
+        except InputError as error:
+            raise InputError(f"{path} is truncated or damaged; go back to an earlier copy") from error
         return cls._from_arrays(arrays, path)
 
     @classmethod
     def _from_arrays(cls, arrays, path):
         try:
             description = json.loads(str(arrays["description"]))
-            if description["format"] > FORMAT:
+            if conform(int, description["format"]) > FORMAT:
                 raise InputError(f"{path} was written by a newer hw5 than this one; upgrade hw5 to read it")
-            layers = range(1, description["layers"] + 1)
-            settings = description["settings"]
-            settings["hidden"] = tuple(settings["hidden"])
+            kinds, layers = get_type_hints(cls), range(1, conform(int, description["layers"]) + 1)
             checkpoint = cls(
                 [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in layers],
                 [(arrays[f"V{l}"], arrays[f"Vb{l}"]) for l in layers],
                 Standardisation(arrays["mean"], arrays["scale"]),
-                Settings(**settings),
-                DataSource(**description["data"]),
-                tuple(description["class_names"]),
-                description["feature_names"] and tuple(description["feature_names"]),
-                description["image_shape"] and tuple(description["image_shape"]),
-                description["history"],
+                *(conform(kinds[name], description[name]) for name in _DESCRIBED),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; name a file that hw5 train --out wrote") from error
         if not checkpoint._is_consistent():
             raise InputError(f"{path} is damaged: its arrays do not fit each other; go back to an earlier copy")
         return checkpoint
 
     def _is_consistent(self):
-        """Whether every array is finite float32 of the shape that its place in the network demands."""
-        settings, pieces = self.settings, Activation.of(self.settings.activation).pieces
-        sizes = [len(self.standardisation.mean), *settings.hidden, LOSSES[settings.loss].units(len(self.class_names))]
-        rows = [pieces * m for m in settings.hidden] + [sizes[-1]]
-        expected = [shape for d, m in zip(sizes, rows) for shape in ((m, d), (m,))]
-        arrays = [self.standardisation.mean, self.standardisation.scale]
+        """Whether all parts fit each other, every array being finite float32 of the shape that its place demands."""
+        settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
+        if not _are_in_range(settings) or bool(self.of_targets) != settings.is_regression:
+            return False
+        standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * settings.is_regression
+        arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
+        shapes = [(size,) for _, size in standardisations for _ in range(2)]
         for pairs in (self.parameters, self.velocities):
             arrays += [array for pair in pairs for array in pair]
-        shapes = [(sizes[0],)] * 2 + expected * 2
-        if settings.is_regression:
-            arrays += [self.of_targets.mean, self.of_targets.scale]
-            shapes += [(1,)] * 2
-        return [array.shape for array in arrays] == shapes and all(
-            array.dtype == np.float32 and np.isfinite(array).all() for array in arrays
+            shapes += _shapes([d, *settings.hidden, LOSSES[settings.loss].units(m)], settings.activation)
+        return (
+            [array.shape for array in arrays] == shapes
+            and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
+            and all(each.scale.min() > 0 for each, _ in standardisations)
+            and (m == 0 if settings.is_regression else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
+            and len(set(self.class_names)) == m
+            and (self.feature_names is None or len(self.feature_names) == d)
+            and (self.image_shape is None or math.prod(self.image_shape) == d)
         )
 
     def part(self, dataset: Dataset, split):
@@ -182,9 +187,19 @@ class Checkpoint:
         return parts if dataset.test is None else parts | {"test": Part.whole(dataset.test)}
 
 
-def _what_is_wrong(path):
-    with open(path, "rb") as file:
-        start = file.read(2)
-    if start == b"PK":
-        return "is truncated or damaged"
-    return "is a pickle, which hw5 never loads" if start[:1] == b"\x80" else "is not a hw5 checkpoint"
+def _are_in_range(settings):
+    """Whether the numbers are such as hw5 train takes."""
+    numbers = [value for value in asdict(settings).values() if type(value) in (int, float)]
+    counts = (settings.epochs, settings.batch_size, settings.lr_step, settings.patience)
+    return (
+        all(0 <= number < math.inf for number in numbers)  # false of NaN
+        and all(count in (None, "all") or type(count) is int and count > 0 for count in counts)
+        and max(settings.validation, settings.holdout, settings.momentum) < 1
+    )
+
+
+def _shapes(sizes, activation):
+    """The shapes of W and b, layer by layer, for the sizes (d, ..., m)."""
+    pieces = Activation.of(activation).pieces
+    rows = [pieces * m for m in sizes[1:-1]] + [sizes[-1]]
+    return [shape for d, m in zip(sizes, rows) for shape in ((m, d), (m,))]

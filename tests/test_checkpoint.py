@@ -107,12 +107,12 @@ def flipped(checkpoint, path):
 
 FOREIGN = {
     "missing": (lambda checkpoint, path: None, "no such file"),
-    "empty": (lambda checkpoint, path: path.write_bytes(b""), "not a hw5 checkpoint"),
+    "empty": (lambda checkpoint, path: path.write_bytes(b""), "is empty"),
     "text": (lambda checkpoint, path: path.write_text("hello"), "not a hw5 checkpoint"),
     "pickle": (lambda checkpoint, path: path.write_bytes(pickle.dumps([1, 2])), "pickle, which hw5 never loads"),
     "npy": (lambda checkpoint, path: np.save(path.open("wb"), np.zeros(3)), "not a hw5 checkpoint"),
     "npz": (lambda checkpoint, path: np.savez(path, X=np.zeros(3)), "not a hw5 checkpoint"),
-    "folder": (lambda checkpoint, path: path.mkdir(), "cannot be read"),
+    "folder": (lambda checkpoint, path: path.mkdir(), "not a regular file"),
     "truncated": (truncated, "truncated or damaged"),
     "flipped bit": (flipped, "truncated or damaged"),
 }

@@ -1,4 +1,10 @@
-"""Opening a data file, and reading from it no more than its header promises."""
+"""Opening a data file, and reading from it no more than its header promises.
+
+No file of n bytes makes its reader take memory or time beyond a multiple of n: an array is taken from a plain file only
+if exactly its bytes are there, and compressed data are inflated to 256 MiB + 200 n bytes at most (deflate could reach
+1032 n, and members of a zip archive that overlap any number). From there on it is a small factor: bytes that become
+float32 take four times their size beside themselves.
+"""
 
 import gzip
 import math
@@ -9,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -17,6 +23,7 @@ from hw5.errors import InputError
 
 _CHUNK = 1 << 20
 _MAX_DIMENSIONS = 32  # NumPy's own limit before NumPy 2
+_MAX_BYTES = 1 << 62
 
 # The first kind that fits an exception tells what to say, so the special ones stand before OSError.
 _FAULTS = {
@@ -52,34 +59,67 @@ def size_of(path: Path) -> int:
     return status.st_size
 
 
+class Length(NamedTuple):
+    """A number of bytes: known, or known not to be larger."""
+
+    exact: int | None
+    most: int
+
+
 @contextmanager
-def open_binary(path: Path) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The bytes of `path`, inflated where it ends in .gz, and their number where that is known."""
+def open_plain(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """The bytes of `path`, and their number."""
     with reading(path):
         size = size_of(path)
+        with open(path, "rb") as stream:
+            yield stream, size
+
+
+@contextmanager
+def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
+    """The bytes of `path`, inflated where it ends in .gz, and their number."""
+    with open_plain(path) as (stream, size):
         if path.suffix == ".gz":
-            with gzip.open(path) as stream:
-                yield stream, None
+            with gzip.open(stream) as unzipped:
+                yield unzipped, Length(None, inflated(size))
         else:
-            with open(path, "rb") as stream:
-                yield stream, size
+            yield stream, Length(size, size)
+
+
+def inflated(size: int) -> int:
+    """To how many bytes a compressed file of `size` bytes may be inflated."""
+    return (256 << 20) + 200 * size
 
 
 def read_array(
-    stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, *, left: int | None, where: str, order: str = "C"
+    stream: BinaryIO,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    *,
+    length: Length,
+    where: str,
+    order: str = "C",
+    scalar: bool = False,
 ) -> np.ndarray:
-    """The array that a header has promised, which must be exactly what is left of `stream`.
+    """The array that a header has promised, which must be exactly what is left of `stream`, in C order.
 
-    `left` is the number of bytes that remain, None where only inflating them would tell. Nothing
-    is allocated on a header's word: a promise that the file cannot keep is refused before reading,
-    and compressed data are inflated to at most one byte more than promised.
+    `length` is that of the stream from its beginning. Nothing is allocated on a header's word: a promise that the
+    file cannot keep is refused before reading, and compressed data are inflated to at most one byte more than
+    promised. `scalar` says whether an array without dimensions will do.
     """
-    if not 0 < len(shape) <= _MAX_DIMENSIONS or min(shape) < 1 or not dtype.itemsize:
-        raise InputError(
-            f"{where}: its header promises an array of shape {shape}, which has no "
-            "rows to read; write or download it again"
-        )
+    has_rows = (scalar or shape) and len(shape) <= _MAX_DIMENSIONS and min(shape, default=1) > 0 and dtype.itemsize
     promised = math.prod(shape) * dtype.itemsize
+    if not has_rows or promised > _MAX_BYTES:
+        raise InputError(
+            f"{where}: its header promises an array of shape {_short(shape)}, which "
+            f"{'no file can hold' if has_rows else 'has no rows to read'}; write or download it again"
+        )
+    if promised > length.most and length.exact is None:
+        raise InputError(
+            f"{where}: its header promises {promised} bytes, more than it should hold for its compressed size; it is "
+            "damaged, or else decompress it first"
+        )
+    left = None if length.exact is None else length.exact - stream.tell()
     data = bytearray()
     if left is None or left == promised:
         while len(data) <= promised and (chunk := stream.read(min(_CHUNK, promised + 1 - len(data)))):
@@ -91,4 +131,10 @@ def read_array(
             f"{where}: its header promises {' x '.join(map(str, shape))} values in {promised} "
             f"bytes, but {held} follow; it is truncated or damaged: write or download it again"
         )
-    return np.frombuffer(data, dtype).reshape(shape, order=order)
+    array = np.frombuffer(data, dtype).reshape(shape, order=order)
+    return array if order == "C" else array.copy()
+
+
+def _short(shape: tuple[int, ...]) -> str:
+    text = str(shape)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets.files import open_binary, read_array, reading
+from hw5.datasets.files import open_gzip, read_array, reading
 from hw5.datasets.rows import Rows, as_features, image_shape_of, labelled
 from hw5.errors import InputError
 
@@ -23,7 +23,7 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 
 def read_values(path: Path) -> np.ndarray:
     """The array that one IDX file holds, in its own shape and type."""
-    with open_binary(path) as (stream, size):
+    with open_gzip(path) as (stream, length):
         magic = stream.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
             raise InputError(
@@ -34,8 +34,7 @@ def read_values(path: Path) -> np.ndarray:
         if len(header) < 4 * magic[3]:
             raise InputError(f"{path}: it ends within its header; it is truncated: write or download it again")
         shape = struct.unpack(f">{magic[3]}I", header)
-        left = None if size is None else size - len(magic) - len(header)
-        return read_array(stream, shape, np.dtype(_TYPES[magic[2]]), left=left, where=str(path))
+        return read_array(stream, shape, np.dtype(_TYPES[magic[2]]), length=length, where=str(path))
 
 
 def read_pair(images: Path, labels: Path) -> Rows:

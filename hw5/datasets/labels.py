@@ -64,6 +64,8 @@ def _class_name(label: str) -> str:
     label = label.strip()
     if label in MISSING:
         raise ValueError(f"the label is missing ({quoted(label)}); fill it in or remove the row")
+    if not label.isascii() and any("\ud800" <= character <= "\udfff" for character in label):
+        raise ValueError(f"the label {quoted(label)} is not text; write it as UTF-8")
     if "_" in label:
         return label
     for exact in (int, float):  # int first: it keeps every digit of a long number

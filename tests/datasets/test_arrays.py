@@ -76,8 +76,8 @@ def test_class_names_are_sorted(tmp_path, labels, names):
 @pytest.mark.parametrize(
     "arrays, words",
     [
-        ({"a": X, "y": Y}, ["a, y", "X or x", "savez"]),
-        ({"X": X}, ["X, but none", "y_train or y"]),
+        ({"a": X, "y": Y}, ["'a', 'y'", "X or x", "savez"]),
+        ({"X": X}, ["'X', but none", "y_train or y"]),
         ({"X": X, "y": Y[:-1]}, ["9 examples", "8 labels"]),
         ({"X": X, "y": np.eye(3)[Y]}, ["y has the shape (9, 3)", "one label"]),
         ({"X": X, "y": Y * 0}, ["one class only"]),
