@@ -5,6 +5,7 @@ y_test that Keras writes; each example of X is flattened. An .npy holds a 2-D ar
 column has the labels, unless another position is given. Python objects are never loaded.
 """
 
+import io
 import struct
 import warnings
 import zipfile
@@ -36,10 +37,12 @@ _TEST_LABELS = ("y_test",)
 
 _LAST_CHARACTER = 0x10FFFF  # of Unicode
 
+# The bytes that give the length of a header, and its reader, by the version of the format
 _HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
+    (1, 0): (2, np.lib.format.read_array_header_1_0),
+    (2, 0): (4, np.lib.format.read_array_header_2_0),
 }
+_LONGEST_HEADER = 10_000  # NumPy parses no longer one, but would read it
 
 
 def read_npz(path: Path) -> tuple[Rows, Rows | None]:
@@ -156,7 +159,7 @@ def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of outdated types, and of what stands in a damaged header
-            shape, fortran_order, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
+            shape, fortran_order, dtype = _read_header(stream)
     except Exception as error:  # NumPy meets a damaged header with exceptions of any kind
         raise InputError(
             f"{where}: its header is not that of a NumPy array; it is damaged or "
@@ -171,3 +174,12 @@ def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False
     if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _LAST_CHARACTER).any():
         raise InputError(f"{where}: its text holds characters that do not exist; it is damaged: save it again")
     return array
+
+
+def _read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    width, parse = _HEADERS[np.lib.format.read_magic(stream)]
+    prefix = stream.read(width)
+    length = int.from_bytes(prefix, "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"a header of {length} bytes")
+    return parse(io.BytesIO(prefix + stream.read(length)))

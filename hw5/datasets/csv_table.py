@@ -178,7 +178,10 @@ def _delimiter(file: TextIO) -> str:
 
     def columns(delimiter: str) -> int:
         file.seek(0)
-        return len(next(filter(None, csv.reader(file, delimiter=delimiter)), []))
+        try:
+            return len(next(filter(None, csv.reader(file, delimiter=delimiter)), []))
+        except csv.Error:  # a long row that another delimiter would split is too large for one cell
+            return 0
 
     best = max(_DELIMITERS, key=columns)
     file.seek(0)

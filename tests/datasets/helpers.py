@@ -28,7 +28,7 @@ def write_idx(path, values) -> None:
 def refused(*words):
     """Expect an InputError of one sentence that contains every one of `words`."""
     with pytest.raises(InputError) as caught:
-        yield
+        yield caught
     message = str(caught.value)
     assert "\n" not in message and not message.endswith(".")
     for word in words:

@@ -1,0 +1,126 @@
+"""CSV files that nobody writes by accident."""
+
+import numpy as np
+import pytest
+
+from hw5.datasets import Schema, load, load_inputs
+from tests.datasets.helpers import refused
+
+from .helpers import at_most
+
+_PER_BYTE = 80  # of a cell and its comma: the str (50 bytes and more), its places in two lists, its value
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(content):
+        path = tmp_path / "a.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return write
+
+
+REFUSED = {
+    "nothing but NUL": (b"\0" * 1000, []),
+    "NUL in a number": (b"a,b,label\n1,2\0,x\n3,4,y\n", ["row 2, column 2"]),
+    "UTF-16": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16"), ["byte 0", "UTF-8"]),
+    "UTF-16 without a mark": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16-le"), []),
+    "Latin-1": ("a,b,label\n1,2,caf\xe9\n3,4,y\n".encode("latin-1"), ["byte 17", "UTF-8"]),
+    "Latin-1 far down": (b"a,label\n" + b"1,x\n2,y\n" * 5000 + b"3,\xe9\n", ["byte 40010", "UTF-8"]),
+    "a surrogate": (b"a,label\n1,\xed\xa0\x80\n2,y\n", ["byte 10", "UTF-8"]),
+    "overlong UTF-8": (b"a,label\n1,\xc0\xaf\n2,y\n", ["byte 10", "UTF-8"]),
+    "a quote that is not closed": ("a,label\n" + '1,"x\n' + "2,y\n" * 10_000, ["row 2", "quote"]),
+    "a quote that is not closed and a long text": ("a,label\n" + '1,"x\n' + "2,y\n" * 100_000, ["row 2", "quote"]),
+    "text after a quote": ('a,label\n1,"x"y\n', ["row 2", "quote"]),
+    "nothing but quotes": ('"' * 99_999, ["quote"]),
+    "nothing but commas": ("," * 100_000, ["row 1, column 1", "missing"]),
+    "nothing but line breaks": ("\r\n" * 100_000, ["no rows"]),
+    "a cell of 200,000 characters": ("1," + "9" * 200_000 + "\n", ["row 1"]),
+    "a number of 100,000 digits": ("1,x\n" + "9" * 100_000 + ",y\n", ["row 2, column 1", "finite float32"]),
+    "a class of 100,000 digits": ("1,2\n3," + "9" * 100_000 + "\n", ["row 2, column 2"]),
+    "a pickle": (b"\x80\x04\x95" + bytes(range(256)), ["UTF-8"]),
+    "one column": ("x" * 100_000, ["one column"]),
+    "a missing class": ("a,label\n1,\n2,x\n", ["row 2, column 2 ('label')", "missing"]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_refused(table, name, task):
+    content, words = REFUSED[name]
+    path = table(content)
+    with at_most((1 << 22) + _PER_BYTE * len(content)), refused(path, *words) as caught:
+        load(path, task=task)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffa,b,label\r\n1,2,x\r\n3,4,y\r\n",
+        "a,b,label\r1,2,x\r3,4,y",
+        '"a","b","label"\n"1","2","x"\n"3","4","y"\n',
+        "a;b;label\n\n\n1;2;x\n\n3;4;y\n\n",
+        "a\tb\tlabel\n1\t2\tx\n3\t4\ty\n",
+        "a, b, label\n1,\t2,x\n\u20033,4\xa0,y\n",  # float() skips the spaces of Unicode
+    ],
+)
+def test_read_all_the_same(table, content):
+    data = load(table(content))
+    assert data.train.X.tolist() == [[1, 2], [3, 4]] and data.class_names == ("x", "y")
+    assert data.feature_names == ("a", "b")
+
+
+def test_quoted_line_breaks_count_as_lines(table):
+    data = load(table('"a\r\nb",label\n1,"x\ny"\n2,"\n\n"\n'.replace('"\n\n"', '"z\n\n"')))
+    assert data.feature_names == ("a\r\nb",) and data.class_names == ("x\ny", "z")
+    with refused("row 5, column 1"):
+        load(table('"a\r\nb",label\n1,"x\ny"\noops,z\n'))
+
+
+@pytest.mark.parametrize("cell", ["1", "0.25"])
+def test_a_million_columns(table, cell):
+    row = ",".join([cell] * 999_999)
+    content = f"{row},x\n{row},y\n"
+    path = table(content)
+    with at_most((1 << 22) + _PER_BYTE * len(content)):
+        data = load(path)
+    assert data.train.X.shape == (2, 999_999) and (data.train.X == float(cell)).all()
+
+
+def test_a_hundred_thousand_names(table):
+    """They are found, and found missing, in time proportional to their number."""
+    names = [f"n{i}" for i in range(100_000)]
+    schema = Schema(len(names), ("x", "y"), tuple(names))
+    row = ",".join(map(str, range(len(names))))
+    path = table(",".join(names[::-1]) + ",label\n" + row + ",x\n")
+    for X in (load(path, schema=schema).train.X, load_inputs(path, schema)):
+        np.testing.assert_array_equal(X[0], np.arange(len(names))[::-1])
+    path = table(",".join("m" + name for name in names) + ",label\n" + row + ",x\n")
+    with refused(path, "no column is named 'n0', 'n1'") as caught:
+        load(path, schema=schema)
+    assert len(str(caught.value)) < 600
+    path = table(",".join(names[:-1] + names[:1]) + ",label\n" + row + ",x\n")
+    with refused(path, "2 columns are named 'n0'"):
+        load(path)
+
+
+def test_as_many_classes_as_rows(table):
+    content = "".join(f"{i},c{i}\n" for i in range(20_000))
+    with at_most((1 << 22) + _PER_BYTE * len(content)):
+        data = load(table(content))
+    assert len(data.class_names) == 20_000
+    assert [data.class_names[y] for y in data.train.y[:3]] == ["c0", "c1", "c2"]
+
+
+def test_a_table_that_ends_anywhere(table):
+    content = '\ufeff"a","b;b",label\r\n1,2,"x\n\xe9"\r\n3,4,y\r\n5,6,y\r\n'.encode()
+    rows = []
+    for end in range(len(content)):
+        path = table(content[:end])
+        try:
+            rows.append(len(load(path).train.y))
+        except Exception as error:
+            assert type(error).__name__ == "InputError", content[:end]
+    assert rows and rows == sorted(rows)
