@@ -2,7 +2,7 @@
 
 Readable by hand: numpy.load(path) gives W1, b1, V1, Vb1 (weights, biases and their velocities) and so on up the
 layers, mean and scale of the standardisation (of a regression also target_mean and target_scale), and description, a
-JSON text with everything else.
+JSON text with everything else and a checksum of all of it.
 Nothing in it is a pickle, and the time of writing is not in it: equal runs write equal bytes.
 """
 
@@ -86,8 +86,10 @@ class Checkpoint:
             arrays |= {"target_mean": self.of_targets.mean, "target_scale": self.of_targets.scale}
         for l, (parameters, velocities) in enumerate(zip(self.parameters, self.velocities), start=1):
             arrays |= zip((f"W{l}", f"b{l}", f"V{l}", f"Vb{l}"), (*parameters, *velocities))
+        description = self._description()
+        description["checksum"] = _checksum(arrays, description)
         with replacing(path) as file:
-            np.savez(file, description=json.dumps(self._description()), **arrays)
+            np.savez(file, description=json.dumps(description), **arrays)
 
     def _description(self):
         return {
@@ -121,9 +123,13 @@ class Checkpoint:
     @classmethod
     def _from_arrays(cls, arrays, path):
         try:
-            description = json.loads(str(arrays["description"]))
+            description = json.loads(str(arrays.pop("description")))
             if conform(int, description["format"]) > FORMAT:
                 raise InputError(f"{path} was written by a newer hw5 than this one; upgrade hw5 to read it")
+            if description.pop("checksum") != _checksum(arrays, description):
+                raise InputError(
+                    f"{path} is damaged: its checksum is not that of its content; go back to an earlier copy"
+                )
             kinds, layers = get_type_hints(cls), range(1, conform(int, description["layers"]) + 1)
             checkpoint = cls(
                 [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in layers],
@@ -203,3 +209,12 @@ def _shapes(sizes, activation):
     pieces = Activation.of(activation).pieces
     rows = [pieces * m for m in sizes[1:-1]] + [sizes[-1]]
     return [shape for d, m in zip(sizes, rows) for shape in ((m, d), (m,))]
+
+
+def _checksum(arrays, description):
+    """Of the names, types, shapes and values of the arrays, and of the description without its checksum."""
+    checksum = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(arrays):
+        checksum.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())
+        checksum.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8))
+    return checksum.hexdigest()

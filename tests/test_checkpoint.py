@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw5.checkpoint import Checkpoint, DataSource
+from hw5.checkpoint import Checkpoint, DataSource, _checksum
 from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
 from hw5.network import initial_parameters
@@ -60,15 +60,17 @@ def test_numpy_reads_it_by_hand(checkpoint, tmp_path):
 
 
 def rewrite(path, **changes):
-    """Change arrays of a checkpoint, or entries of its description; None takes one away."""
+    """Change arrays of a checkpoint, or entries of its description, and its checksum too; None takes one away."""
     with np.load(path) as file:
         arrays = dict(file)
-    description = json.loads(str(arrays["description"]))
+    description = json.loads(str(arrays.pop("description")))
     for name, value in changes.items():
         target = arrays if name in arrays else description
         target[name] = value
         if value is None:
             del target[name]
+    del description["checksum"]
+    description["checksum"] = _checksum(arrays, description)
     np.savez(path, **arrays | {"description": json.dumps(description)})
 
 
@@ -90,6 +92,37 @@ def test_tampered_files_are_refused(checkpoint, tmp_path, change):
     changes, message = BAD_CHANGES[change]
     rewrite(path, **changes)
     with pytest.raises(InputError, match=f"model.npz .*{message}"):
+        Checkpoint.load(path)
+
+
+CHANGES = {
+    "a weight": lambda description: dict(b2=np.ones(3, np.float32)),
+    "a weight in its last bit": lambda description: dict(
+        mean=np.nextafter(np.arange(4, dtype=np.float32), np.float32(9))
+    ),
+    "another array": lambda description: dict(extra=np.zeros(3)),
+    "the shape": lambda description: dict(mean=np.arange(4, dtype=np.float32).reshape(2, 2)),
+    "the sign of a zero": lambda description: dict(mean=np.float32([-0.0, 1, 2, 3])),
+    "a setting": lambda description: dict(settings=description["settings"] | {"lr": 0.5}),
+    "the order of classes": lambda description: dict(class_names=["b", "a", "ç"]),
+    "the history": lambda description: dict(history=[]),
+    "a new entry": lambda description: dict(more=1),
+    "the checksum": lambda description: dict(checksum="0" * 32),
+    "the kind of the checksum": lambda description: dict(checksum=[None]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_shows_in_the_checksum(checkpoint, tmp_path, change):
+    path = tmp_path / "model.npz"
+    checkpoint.save(path)
+    with np.load(path) as file:
+        arrays, description = dict(file), json.loads(str(file["description"]))
+    changed = CHANGES[change](description)
+    array_changes = {name: value for name, value in changed.items() if isinstance(value, np.ndarray)}
+    text = json.dumps(description | {name: value for name, value in changed.items() if name not in array_changes})
+    np.savez(path, **arrays | array_changes | {"description": text})
+    with pytest.raises(InputError, match="model.npz is damaged: its checksum"):
         Checkpoint.load(path)
 
 
