@@ -1,5 +1,6 @@
 """JSON into the types that it was written from: what comes out of a file is what its dataclasses say, or is refused."""
 
+import sys
 from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import get_args, get_origin, get_type_hints
@@ -28,7 +29,7 @@ def conform(kind, value):
         return origin(conform(arguments[0], each) for each in value)
     if origin is dict and type(value) is dict:  # the keys of a JSON object are strings
         return {name: conform(arguments[1], each) for name, each in value.items()}
-    if type(value) is not kind and (kind, type(value)) != (float, int):
+    if type(value) is not kind and not (kind is float and type(value) is int and abs(value) <= sys.float_info.max):
         raise ValueError(f"{str(value)[:40]!r} is not of the kind {kind}")
     return value
 

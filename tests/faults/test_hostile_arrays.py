@@ -149,11 +149,11 @@ def test_two_members_of_one_name(tmp_path):
         load(str(path))
 
 
-@pytest.mark.parametrize("sizes", [(6, 1 << 29), (6, 1 << 20)])
+@pytest.mark.parametrize("sizes", [(6, 1 << 27), (6, 1 << 20)])
 def test_a_zip_bomb_is_not_inflated(tmp_path, sizes):
-    """Zeros, 1,000 to one: 3 GiB are refused before anything is read, 6 MiB are not worth a word."""
+    """Zeros, 1,000 to one: 768 MiB are refused before anything is read, 6 MiB are not worth a word."""
     path = tmp_path / "a.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("y.npy", saved(Y))
         with archive.open("X.npy", "w", force_zip64=True) as file:
             file.write(npy("'|u1'", sizes))

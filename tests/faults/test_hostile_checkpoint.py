@@ -1,0 +1,203 @@
+"""Checkpoints that were made to harm, with the checksum that they should have."""
+
+import json
+import math
+import zipfile
+
+import numpy as np
+import pytest
+
+from hw5.checkpoint import Checkpoint, DataSource, _checksum
+from hw5.network import initial_parameters
+from hw5.preprocessing import Standardisation
+from hw5.training import Settings
+from tests.datasets.helpers import refused
+
+from .helpers import at_most, npy, npz
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """The arrays and the description of a sound checkpoint, 6 features, 2 classes."""
+    parameters = initial_parameters((6, 3, 2), "relu", seed=0)
+    Checkpoint(
+        parameters,
+        [(W * 0, b * 0) for W, b in parameters],
+        Standardisation(np.zeros(6, np.float32), np.ones(6, np.float32)),
+        Settings(hidden=(3,)),
+        DataSource("a.csv", None, None, True, "0" * 32),
+        ("x", "y"),
+        tuple("abcdef"),
+        (2, 3),
+        [{"epoch": 1, "loss": 0.5, "accuracy": 1, "validation_loss": None, "validation_accuracy": None}],
+    ).save(tmp_path / "sound.npz")
+    with np.load(tmp_path / "sound.npz") as file:
+        arrays = dict(file)
+    return arrays, json.loads(str(arrays.pop("description")))
+
+
+def write(path, arrays, description):
+    """As Checkpoint.save does; the description may be text that is no JSON."""
+    if isinstance(description, dict):
+        description.pop("checksum", None)
+        description = json.dumps(description | {"checksum": _checksum(arrays, description)})
+    np.savez(path, description=description, **arrays)
+    return path
+
+
+def changed(value, path, new):
+    """A copy of a tree of JSON with another value at a path of keys."""
+    if not path:
+        return new
+    copy = list(value) if isinstance(value, list) else dict(value)
+    copy[path[0]] = changed(copy[path[0]], path[1:], new)
+    return copy
+
+
+def leaves(value, path=()):
+    """The paths of all values in a tree of JSON."""
+    yield path
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, entry in entries:
+        yield from leaves(entry, (*path, key))
+
+
+NASTY = (None, True, -1, 0, 10**9, 10**400, 0.5, math.nan, math.inf, -math.inf, "", "x", "\ud800", [], [[]], {}, [None])
+
+
+def test_every_entry_of_the_description_replaced_by_every_nasty_value(tmp_path, parts):
+    arrays, description = parts
+    outcomes = {"read": set(), "refused": 0}
+    for path in leaves(description):
+        for value in NASTY:
+            new = changed(description, path, value)
+            if new == description:
+                continue
+            write(tmp_path / "a.npz", arrays, new)
+            try:
+                Checkpoint.load(tmp_path / "a.npz")
+            except Exception as error:
+                assert type(error).__name__ == "InputError", (path, value, repr(error))
+                assert "\n" not in str(error) and len(str(error)) < 300
+                outcomes["refused"] += 1
+            else:
+                outcomes["read"].add(".".join(map(str, path)))
+    # What may be changed and still make sense: numbers of the settings and the history, text, and what may be None.
+    assert outcomes["refused"] > 500
+    assert not outcomes["read"] & {
+        "",
+        "layers",
+        "settings",
+        "data",
+        "class_names",
+        "settings.hidden",
+        "settings.hidden.0",
+    }
+    assert not outcomes["read"] & {"settings.activation", "data.is_held_out", "image_shape.0", "format.0"}
+
+
+@pytest.mark.parametrize(
+    "word", ["NaN", "Infinity", "-Infinity", "1e999", "-1", "1" + "0" * 5000, "true", '"0.1"', "[0.1]"]
+)
+def test_settings_that_are_no_number(tmp_path, parts, word):
+    arrays, description = parts
+    description["settings"]["lr"] = "LR"
+    text = json.dumps(description).replace('"LR"', word)
+    try:
+        description = json.loads(text)
+    except ValueError:  # Python parses no number of 5,000 digits
+        description = text
+    with refused(tmp_path):
+        Checkpoint.load(write(tmp_path / "a.npz", arrays, description))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "{",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        "9" * 100_000,
+        "\0",
+    ],
+    ids=lambda text: text[:9],
+)
+def test_descriptions_that_are_none(tmp_path, parts, text):
+    with refused(tmp_path, "not a hw5 checkpoint"):
+        Checkpoint.load(write(tmp_path / "a.npz", parts[0], text))
+
+
+@pytest.mark.parametrize("array", [np.zeros(3), np.array(["{}", "{}"]), np.array(b"{}"), np.array(["x"], object)])
+def test_descriptions_of_another_type(tmp_path, parts, array):
+    np.savez(tmp_path / "a.npz", description=array, **parts[0])
+    with refused(tmp_path):
+        Checkpoint.load(tmp_path / "a.npz")
+
+
+ARRAYS = {
+    "a scalar": dict(mean=np.float32(0)),
+    "no features": dict(mean=np.zeros(0, np.float32), scale=np.zeros(0, np.float32)),
+    "two dimensions": dict(mean=np.zeros((2, 3), np.float32), scale=np.zeros((2, 3), np.float32)),
+    "float64": dict(b1=np.zeros(3)),
+    "big-endian": dict(b1=np.zeros(3, ">f4")),
+    "text": dict(b1=np.array(["x"] * 3)),
+    "dates": dict(b1=np.zeros(3, "M8[s]")),
+    "infinite": dict(V1=np.full((3, 6), np.inf, np.float32)),
+    "transposed": dict(W1=np.zeros((6, 3), np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays(tmp_path, parts, name):
+    arrays, description = parts
+    with refused(tmp_path, "damaged"):
+        Checkpoint.load(write(tmp_path / "a.npz", arrays | ARRAYS[name], description))
+
+
+def test_an_array_of_objects(tmp_path, parts):
+    np.savez(tmp_path / "a.npz", description="{}", **parts[0] | {"W1": np.full((3, 6), None)})
+    with refused(tmp_path, "damaged"):
+        Checkpoint.load(tmp_path / "a.npz")
+
+
+def test_columns_first_are_brought_into_order(tmp_path, parts):
+    arrays, description = parts
+    write(tmp_path / "a.npz", arrays | {"W1": np.asfortranarray(arrays["W1"])}, description)
+    W1 = Checkpoint.load(tmp_path / "a.npz").parameters[0][0]
+    assert W1.flags.c_contiguous and (W1 == arrays["W1"]).all()
+
+
+@pytest.mark.parametrize("layers", [10**9, 10**30, -5, 0, 3])
+def test_layers_that_are_not_there(tmp_path, parts, layers):
+    arrays, description = parts
+    description["layers"] = layers
+    with at_most(1 << 20), refused(tmp_path):
+        Checkpoint.load(write(tmp_path / "a.npz", arrays, description))
+
+
+def test_a_bomb_in_an_array_that_nobody_needs(tmp_path, parts):
+    """All arrays are read for the checksum, so their sum must be bounded."""
+    path = write(tmp_path / "a.npz", *parts)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("more.npy", "w", force_zip64=True) as file:
+            file.write(npy("'|u1'", (1 << 30,)))
+            for _ in range(1 << 6):
+                file.write(bytes(1 << 24))
+    with at_most(1 << 20), refused(path, "damaged"):
+        Checkpoint.load(path)
+
+
+def test_other_files_in_the_archive(tmp_path, parts):
+    path = write(tmp_path / "a.npz", *parts)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("../../README", "not an array, and nowhere written to")
+    assert Checkpoint.load(path).class_names == ("x", "y")
+    npz(path, [("description", b"{}")])
+    with refused(path, "not a hw5 checkpoint"):
+        Checkpoint.load(path)
