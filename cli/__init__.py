@@ -69,7 +69,9 @@ def _explain(error):
         return 1, f"there is not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
     if isinstance(error, OSError):
         return 1, f"{error.filename or 'writing the output'}: {(error.strerror or str(error)).lower()}"
-    for kind, code in ((InputError, 2), (Interrupted, 130), (RunError, 1)):
+    if isinstance(error, Interrupted):
+        return 128 + error.signum, str(error)
+    for kind, code in ((InputError, 2), (RunError, 1)):
         if isinstance(error, kind):
             return code, str(error)
     return None, None

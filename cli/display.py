@@ -34,6 +34,11 @@ def say(text):
         sys.stdout = open(os.devnull, "w")
 
 
+def warn(text):
+    """Print a line on standard error."""
+    click.echo(f"hw5: {text}", err=True)
+
+
 def figures(now):
     """Loss and accuracy in a few words; a regression has no accuracy."""
     text = f"loss {now.loss:.4f}" + _accuracy(now.accuracy)

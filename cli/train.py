@@ -1,29 +1,29 @@
 """hw5 train"""
 
-import json
 import os
+import shlex
 import signal
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
 
 import click
 
 from hw5.activations import ACTIVATIONS
-from hw5.checkpoint import DataSource
+from hw5.checkpoint import Checkpoint, DataSource
 from hw5.cli import options
-from hw5.cli.display import loss_name, say, show_progress
+from hw5.cli.display import loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, Number, Sizes
+from hw5.cli.plan import DEFAULT, OF_PERCEPTRON, given_options, new_plan, resumed_plan
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
-from hw5.errors import InputError, Interrupted
-from hw5.files import require_writable
+from hw5.errors import InputError, Interrupted, RunError
+from hw5.files import require_writable, sole_writer
+from hw5.log import Log
 from hw5.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
 from hw5.run import Run
+from hw5.saving import Interval, Saver
 from hw5.schedules import SCHEDULES
-from hw5.training import Settings
 
-_DEFAULT = Settings()
 _COUNT, _RATE, _FRACTION = click.IntRange(min=1), Number(min=0), Number(min=0, max=1, max_open=True)
 _POSITIVE = Number(min=0, min_open=True)
 
@@ -52,14 +52,13 @@ _SETTINGS = (
     ("holdout", _FRACTION, "Fraction to test on, of data without a test part."),
     ("seed", click.IntRange(min=0), "Of initial weights, shuffling and held-out examples."),
 )
-_OF_PERCEPTRON = {"batch_size": 1, "lr": 1.0}  # its defaults where they are not those of the others
 
 
 def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
-        flag, default = "--" + name.replace("_", "-"), getattr(_DEFAULT, name)
-        if name in _OF_PERCEPTRON:
-            default, text = None, f"{text}  [default: {default}; {_OF_PERCEPTRON[name]:g} for a perceptron]"
+        flag, default = "--" + name.replace("_", "-"), getattr(DEFAULT, name)
+        if name in OF_PERCEPTRON:
+            default, text = None, f"{text}  [default: {default}; {OF_PERCEPTRON[name]:g} for a perceptron]"
         shown = default is not None and kind is not bool
         verb = click.option(flag, type=kind, is_flag=kind is bool, default=default, show_default=shown, help=text)(verb)
     return verb
@@ -91,11 +90,17 @@ def _settings(verb):
 @options.device
 @options.precision
 @click.option("--out", type=click.Path(), help="Save the trained model here, as an .npz checkpoint.")
+@click.option(
+    "--checkpoint-every", metavar="N[steps|epochs|s]", help="Also save it during the training: 500steps, 5epochs, 60s."
+)
+@click.option(
+    "--keep", type=_COUNT, help="Keep the last so many checkpoints beside --out, and the best by validation loss."
+)
+@click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Go on with the training that wrote this file.")
 @click.option("--log", type=click.Path(), help="Append one JSON line an epoch to this file.")
 @click.option("--plot", type=click.Path(), help="Draw loss and accuracy into this PNG file.")
-def command(
-    model, hidden, task, loss, data, test, label_column, data_dir, device_name, precision, out, log, plot, **settings
-):
+@click.pass_context
+def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, precision, data_dir, **asked):
     """Train a model and save it as a checkpoint.
 
     \b
@@ -103,40 +108,68 @@ def command(
     hw5 train --data flowers.csv --label-column species      your own file
     hw5 train --model linear --data mnist --epochs 20
     hw5 train --task regression --data houses.csv --label-column price
+    hw5 train --resume model.npz --epochs 100                what was interrupted, or goes on
     """
-    settings = _read_settings(model, hidden, task, loss, settings)
-    _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": data, "--test": test})
-    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, task=task)
-    run = Run(open_device(device_name, precision), dataset, settings, DataSource.of(dataset, test, label_column))
-    say(_headline(run))
-    with _interruptible() as interrupted:
-        for progress in _logged(show_progress(run.train(), settings.epochs), log):
-            if interrupted:
+    checkpoint = Checkpoint.load(resume) if resume else None
+    plan = resumed_plan(checkpoint, resume, given_options(ctx)) if resume else new_plan(**asked)
+    out = out or resume
+    every = _interval(checkpoint_every, keep, out)
+    _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
+    with sole_writer(out, "--out") if out else nullcontext():
+        dataset = load(plan.data, test=plan.test, label_column=plan.label_column, data_dir=data_dir, task=plan.task)
+        source = DataSource.of(dataset, plan.test, plan.label_column)
+        pause_every = every.n if every and every.unit == "steps" else None
+        run = Run(open_device(device_name, precision), dataset, plan.settings, source, checkpoint, pause_every)
+        say(_headline(run))
+        _train(run, Saver(run, out, every, keep or 0, warn) if out else None, Log(log, warn), plot)
+
+
+def _train(run, saver, log, plot):
+    """Train to the end or to a signal, and write what there is to keep."""
+    progress = None
+    with _stoppable() as signals:
+        for progress in show_progress(run.train(), run.settings.epochs):
+            log.see(progress)
+            if saver:
+                saver.see(progress)
+            if signals:
                 break
-    if progress.ending:
+    if signals:
+        _stop(saver, progress, signals[0])
+    if progress is None:
+        say("there is nothing left to train; a larger --epochs goes on" + _because(run.training.ending))
+    elif progress.ending:
         say(progress.ending)
     if "test" in run.parts:
         say(_test_figures(run))
-    _write(run, out, plot)
-    if interrupted:
-        raise Interrupted(f"interrupted in epoch {progress.epoch} of {settings.epochs}")
+    _write(run, saver, plot)
+    trouble = saver and saver.trouble or log.trouble
+    if trouble:
+        raise RunError(f"the training has ended, but {trouble}")
 
 
-def _read_settings(model, hidden, task, loss, settings):
-    """The Settings that the options ask for; a combination that makes no sense is an InputError."""
-    if model != "mlp" and hidden:
-        raise InputError(f"--hidden needs --model mlp: a {model} has no hidden layers")
-    if model == "perceptron" and (loss or task == "regression"):
-        raise InputError(
-            f"--model perceptron finds classes by a rule of its own; leave {'--loss' if loss else '--task'} out"
-        )
-    if (task == "regression") != (loss == "squared") and loss:
-        raise InputError(f"--loss {loss} is not for --task {task}; leave it out for the usual one")
-    loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
-    for name, its_default in _OF_PERCEPTRON.items():
-        if settings[name] is None:
-            settings[name] = its_default if model == "perceptron" else getattr(_DEFAULT, name)
-    return Settings(hidden=hidden or _DEFAULT.hidden if model == "mlp" else (), loss=loss, **settings)
+def _because(ending):
+    return f", were it not that {ending}" if ending else ""
+
+
+def _stop(saver, progress, signum):
+    """Save, and end with the exit code of the signal."""
+    where = f"stopped in epoch {progress.epoch}, after {progress.examples:,} of {progress.of:,} examples"
+    if saver is None:
+        raise Interrupted(f"{where}; nothing is saved, as there is no --out", signum)
+    saver.save()
+    if saver.trouble:
+        raise Interrupted(f"{where}; {saver.trouble}", signum)
+    raise Interrupted(f"{where}; hw5 train --resume {shlex.quote(str(saver.path))} goes on from there", signum)
+
+
+def _interval(text, keep, out):
+    """The Interval of --checkpoint-every, None where there is none. Raises InputError where an option lacks another."""
+    if keep and not text:
+        raise InputError("--keep needs --checkpoint-every, which says when there is a checkpoint to keep")
+    if text and not out:
+        raise InputError("--checkpoint-every needs --out, the file to write")
+    return Interval.of(text) if text else None
 
 
 def _check_outputs(outputs, inputs):
@@ -162,8 +195,14 @@ def _headline(run):
     return (
         f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n"
         f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.name}"
+        f"learning rate {settings.lr:g}, on {run.network.device.name}" + _going_on(run.training)
     )
+
+
+def _going_on(training):
+    if not training.steps or training.is_over:
+        return ""
+    return f"\ngoing on in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"
 
 
 def _test_figures(run):
@@ -176,36 +215,31 @@ def _test_figures(run):
 
 
 @contextmanager
-def _interruptible():
-    """Within the block, the first Ctrl-C fills the list that it gives, and the second one is an exception."""
-    interrupted = []
+def _stoppable():
+    """Within the block, the first Ctrl-C or SIGTERM fills the list that it gives, and the second ends the program."""
+    signals = []
 
     def first(signum, frame):
-        interrupted.append(signum)
-        signal.signal(signum, signal.default_int_handler)
+        signals.append(signum)
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        warn("stopping after this step; once more to leave at once")
 
-    before = signal.signal(signal.SIGINT, first)
+    before = {signum: signal.signal(signum, first) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupted
+        yield signals
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
-def _logged(progress, path):
-    """Pass progress on, appending a JSON line to path at the end of every epoch."""
-    for now in progress:
-        if path and now.epoch_ends:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(now) | {"examples_per_second": now.examples_per_second}) + "\n")
-        yield now
-
-
-def _write(run, out, plot):
-    if out:
-        run.checkpoint().save(out)
-        say(f"saved {out}")
+def _write(run, saver, plot):
+    if saver:
+        saver.save()
+        if not saver.trouble:
+            say(f"saved {saver.path}")
     if plot and run.history:
         plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
         say(f"drew {plot}")
-    if not out:
+    if not saver:
         say("not saved; --out FILE keeps the model")

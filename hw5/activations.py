@@ -7,14 +7,13 @@ same table.
 A name may come with its parameter: leaky_relu:0.01, elu:0.5, maxout:3.
 """
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from hw5.errors import InputError
+from hw5.errors import InputError, require_known
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,7 @@ class Activation:
     def of(cls, text):
         """The Activation that text names: tanh, leaky_relu, leaky_relu:0.01. Raises InputError."""
         name, _, parameter = text.partition(":")
-        if name not in FORMULAS:
-            near = difflib.get_close_matches(name, FORMULAS, n=1)
-            guess = f"did you mean {near[0]!r}? " if near else ""
-            raise InputError(f"there is no activation {name!r}; {guess}they are {', '.join(ACTIVATIONS)}")
+        require_known("activation", name, FORMULAS)
         wanted = FORMULAS[name].parameter
         if wanted is None and ":" in text:
             raise InputError(f"the activation {name} has no parameter; write it without {':' + parameter!r}")

@@ -1,8 +1,10 @@
 """Checkpoints: one .npz that holds a trained network and all that is needed to use it.
 
-Readable by hand: numpy.load(path) gives W1, b1, V1, Vb1 (weights, biases and their velocities) and so on up the
-layers, mean and scale of the standardisation (of a regression also target_mean and target_scale), and description, a
-JSON text with everything else and a checksum of all of it.
+Readable by hand: numpy.load(path) gives W1, b1, W2, b2 and so on up the layers, mean and scale of the standardisation
+(of a regression also target_mean and target_scale), and description, a JSON text with everything else and a checksum of
+all of it. For the training to go on: V1, Vb1, ... are the velocities, and sums the losses and hits of the epoch so far;
+where --patience keeps the best parameters as W1, ..., the last ones are last_W1, ...; and for --tolerance, before_W1,
+... are those of the end of the epoch before.
 Nothing in it is a pickle, and the time of writing is not in it: equal runs write equal bytes.
 """
 
@@ -10,7 +12,7 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -25,7 +27,7 @@ from hw5.errors import InputError
 from hw5.files import replacing
 from hw5.losses import LOSSES
 from hw5.preprocessing import Part, Standardisation, partition
-from hw5.training import Settings
+from hw5.training import Best, Settings, State
 
 FORMAT = 1
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # as they follow each other
@@ -60,18 +62,22 @@ def _digest(examples):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network, [(W, b), ...] with its velocities, and what it was trained on and how."""
+    """A training as it stands, with the network that it has made so far, and what it was trained on and how."""
 
-    parameters: list
-    velocities: list
+    state: State
     standardisation: Standardisation
     settings: Settings
     data: DataSource
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
     image_shape: tuple[int, ...] | None
-    history: list[dict[str, int | float | None]] = field(default_factory=list)  # one row an epoch
+    history: list[dict[str, int | float | None]]  # one row an epoch
     of_targets: Standardisation | None = None  # in a regression
+
+    @property
+    def parameters(self):
+        """[(W, b), ...] of the network to use: the best ones where settings.patience asks for them."""
+        return self.state.best.parameters if self.state.best else self.state.parameters
 
     @property
     def schema(self):
@@ -81,20 +87,34 @@ class Checkpoint:
 
     def save(self, path):
         """Write the checkpoint; a file that was at path is replaced in one go. Raises OSError."""
-        arrays = {"mean": self.standardisation.mean, "scale": self.standardisation.scale}
-        if self.of_targets:
-            arrays |= {"target_mean": self.of_targets.mean, "target_scale": self.of_targets.scale}
-        for l, (parameters, velocities) in enumerate(zip(self.parameters, self.velocities), start=1):
-            arrays |= zip((f"W{l}", f"b{l}", f"V{l}", f"Vb{l}"), (*parameters, *velocities))
-        description = self._description()
+        arrays, description = self._arrays(), self._description()
         description["checksum"] = _checksum(arrays, description)
         with replacing(path) as file:
             np.savez(file, description=json.dumps(description), **arrays)
 
+    def _arrays(self):
+        state = self.state
+        arrays = {"mean": self.standardisation.mean, "scale": self.standardisation.scale, "sums": state.sums}
+        if self.of_targets:
+            arrays |= {"target_mean": self.of_targets.mean, "target_scale": self.of_targets.scale}
+        arrays |= _named("W", "b", self.parameters) | _named("V", "Vb", state.velocities)
+        if state.best:
+            arrays |= _named("last_W", "last_b", state.parameters)
+        if state.before is not None:
+            arrays |= _named("before_W", "before_b", state.before)
+        return arrays
+
     def _description(self):
+        state = self.state
         return {
             "format": FORMAT,
             "layers": len(self.parameters),
+            "training": {
+                "epoch": state.epoch,
+                "done": state.done,
+                "ending": state.ending,
+                "best": state.best and {"epoch": state.best.epoch, "loss": state.best.loss},
+            },
             "settings": asdict(self.settings),
             "data": asdict(self.data),
             "class_names": self.class_names,
@@ -130,10 +150,9 @@ class Checkpoint:
                 raise InputError(
                     f"{path} is damaged: its checksum is not that of its content; go back to an earlier copy"
                 )
-            kinds, layers = get_type_hints(cls), range(1, conform(int, description["layers"]) + 1)
+            kinds = get_type_hints(cls)
             checkpoint = cls(
-                [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in layers],
-                [(arrays[f"V{l}"], arrays[f"Vb{l}"]) for l in layers],
+                _state(arrays, conform(int, description["layers"]), description["training"]),
                 Standardisation(arrays["mean"], arrays["scale"]),
                 *(conform(kinds[name], description[name]) for name in _DESCRIBED),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
@@ -152,11 +171,14 @@ class Checkpoint:
         standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * settings.is_regression
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
         shapes = [(size,) for _, size in standardisations for _ in range(2)]
-        for pairs in (self.parameters, self.velocities):
-            arrays += [array for pair in pairs for array in pair]
-            shapes += _shapes([d, *settings.hidden, LOSSES[settings.loss].units(m)], settings.activation)
+        state = self.state
+        for pairs in (self.parameters, state.velocities, state.parameters, state.before):
+            if pairs is not None:
+                arrays += [array for pair in pairs for array in pair]
+                shapes += _shapes([d, *settings.hidden, LOSSES[settings.loss].units(m)], settings.activation)
         return (
-            [array.shape for array in arrays] == shapes
+            _is_sound(state)
+            and [array.shape for array in arrays] == shapes
             and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
             and all(each.scale.min() > 0 for each, _ in standardisations)
             and (m == 0 if settings.is_regression else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
@@ -191,6 +213,49 @@ class Checkpoint:
         holdout = self.settings.holdout if self.data.is_held_out else 0
         parts = partition(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
         return parts if dataset.test is None else parts | {"test": Part.whole(dataset.test)}
+
+
+def _named(W, b, pairs):
+    """The arrays of pairs by name: W1, b1, W2, b2, ..."""
+    return {f"{name}{l}": array for l, pair in enumerate(pairs, start=1) for name, array in zip((W, b), pair)}
+
+
+def _pairs(W, b, arrays, layers):
+    return [(arrays[f"{W}{l}"], arrays[f"{b}{l}"]) for l in range(1, layers + 1)]
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What the description tells of a State."""
+
+    epoch: int
+    done: int
+    ending: str | None
+    best: dict[str, int | float] | None
+
+
+def _state(arrays, layers, description):
+    """The State in these arrays and this part of the description. Raises KeyError, ValueError or TypeError."""
+    training, parameters, best = conform(_Training, description), _pairs("W", "b", arrays, layers), None
+    if training.best is not None:
+        best = Best(**training.best, parameters=parameters)
+        parameters = _pairs("last_W", "last_b", arrays, layers)
+    before = _pairs("before_W", "before_b", arrays, layers) if "before_W1" in arrays else None
+    velocities = _pairs("V", "Vb", arrays, layers)
+    position = (training.epoch, training.done, arrays["sums"])
+    return State(parameters, velocities, *position, best, before, training.ending)
+
+
+def _is_sound(state):
+    sums = state.sums
+    return (
+        sums.dtype == np.float64
+        and sums.ndim == 2
+        and len(sums) == 2
+        and np.isfinite(sums).all()
+        and state.epoch >= 1
+        and state.done >= 0
+    )
 
 
 def _are_in_range(settings):

@@ -1,7 +1,7 @@
 """JSON into the types that it was written from: what comes out of a file is what its dataclasses say, or is refused."""
 
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
 from typing import get_args, get_origin, get_type_hints
 
@@ -11,13 +11,16 @@ from hw5.errors import InputError
 def conform(kind, value):
     """value, as json.loads gave it, as a kind: a dataclass, tuple[X, ...], list[X], dict[str, X], X | Y, or a scalar.
 
-    A number may be an int where the kind says float. Raises ValueError where the value is of another kind.
+    A number may be an int where the kind says float, and what a dataclass has defaults for may lack. Raises ValueError
+    where the value is of another kind.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is UnionType:
         return _first_that_fits(arguments, value)
     if is_dataclass(kind):
-        if type(value) is not dict or set(value) != {field.name for field in fields(kind)}:
+        names = {field.name for field in fields(kind)}
+        required = {field.name for field in fields(kind) if field.default is MISSING}
+        if type(value) is not dict or not required <= set(value) <= names:
             raise ValueError(f"the entries are not those of {kind.__name__}")
         hints = get_type_hints(kind)
         entries = {name: conform(hints[name], each) for name, each in value.items()}

@@ -1,22 +1,30 @@
 """Writing files so that nothing that existed is lost: beside the target first, then renamed over it."""
 
+import glob
 import os
+import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hw5.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # on Windows another process goes undetected
+    fcntl = None
 
 
 @contextmanager
 def replacing(path):
     """A binary file that becomes path when the block ends well; on an exception path stays as it was.
 
-    Missing folders are made. Raises OSError where the folder cannot be written.
+    When the block has ended, the new content survives even a loss of power. Missing folders are made. Raises OSError
+    where the folder cannot be written.
     """
     path = Path(os.path.realpath(path))  # of a link, what it leads to is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".hw5-")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_temporary_prefix(path))
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -25,8 +33,24 @@ def replacing(path):
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
+    _sync_folder(path.parent)
+
+
+def _temporary_prefix(path):
+    return f".{path.name}.hw5-"
+
+
+def _sync_folder(folder):
+    """Make a renaming in the folder last; some file systems know no such thing."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _umask():
@@ -34,6 +58,61 @@ def _umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def sole_writer(path, option):
+    """For the length of the block, let no other process that asks the same write path.
+
+    What a killed process has left half written beside path is removed. Raises InputError, naming the option, where
+    another process has path already. The lock is a file beside path, and goes with the process that holds it.
+    """
+    path = Path(os.path.realpath(path))
+    lock = path.with_name(f".{path.name}.lock")
+    with _locked(lock) as held:
+        if not held:
+            raise InputError(
+                f"{option} {path}: another hw5 is writing this file; name another one, or wait for its end"
+            )
+        for leftover in glob.glob(glob.escape(os.path.join(path.parent, _temporary_prefix(path))) + "*"):
+            with suppress(OSError):
+                shutil.rmtree(leftover) if os.path.isdir(leftover) else os.unlink(leftover)
+        yield
+
+
+@contextmanager
+def _locked(lock):
+    """Hold an advisory lock on a file that exists for the length of the block; gives False where another holds it."""
+    if fcntl is None:
+        yield True
+        return
+    while True:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = open(lock, "a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            yield False
+            return
+        except OSError:  # a file system without locks
+            break
+        if _is_still_at(lock, file):
+            break
+        file.close()  # its holder before has just removed it
+    try:
+        yield True
+    finally:
+        with suppress(OSError):
+            os.unlink(lock)
+        file.close()
+
+
+def _is_still_at(path, file):
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def require_writable(path, option):

@@ -13,9 +13,12 @@ from hw5.training import Training
 
 
 class Run:
-    """A data set and settings brought together on a device: what lies between loading one and saving the other."""
+    """A data set and settings brought together on a device: what lies between loading one and saving the other.
 
-    def __init__(self, device, dataset, settings, data_source: DataSource):
+    With a checkpoint, the training goes on from where it stood; pause_every so many steps it reports.
+    """
+
+    def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
         self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
         train = self.parts["train"]
@@ -29,10 +32,23 @@ class Run:
         if settings.model == "perceptron":  # "usually begins with weight/bias 0"
             parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
         self.network = Network(device, parameters, settings.activation, settings.loss, weights)
+        self.history = []
+        if checkpoint:
+            self._require_the_data_of(checkpoint)
+            self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
+            self.history = list(checkpoint.history)
         self._data = self._place(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.parts else None
-        self.training = Training(self.network, self._data, train.rows, settings, validate)
-        self.history = []
+        self.training = Training(self.network, self._data, train.rows, settings, validate, pause_every)
+        if checkpoint:
+            self.training.restore(checkpoint.state)
+
+    def _require_the_data_of(self, checkpoint):
+        if self.data_source.digest != checkpoint.data.digest:
+            raise InputError(
+                f"{self.dataset.name} has changed since the checkpoint was written, and a training can only go on with "
+                "the data that it began with"
+            )
 
     def _place(self, examples):
         return _place(self.network.device, examples, self.standardisation, self.of_targets)
@@ -44,7 +60,6 @@ class Run:
                 columns = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
                 self.history.append({column: getattr(progress, column) for column in columns})
             yield progress
-        self.network.assign(self.training.parameters())
 
     def evaluate(self, name):
         """Mean loss and accuracy (None in a regression) on the part "train", "validation" or "test"."""
@@ -60,8 +75,7 @@ class Run:
     def checkpoint(self):
         """All that there is to keep."""
         return Checkpoint(
-            self.training.parameters(),
-            self.network.velocities(),
+            self.training.state(),
             self.standardisation,
             self.settings,
             self.data_source,

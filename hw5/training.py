@@ -11,9 +11,9 @@ import numpy as np
 
 from hw5.activations import Activation
 from hw5.devices.base import Rates, Tally
-from hw5.errors import InputError, RunError
+from hw5.errors import InputError, RunError, require_known
 from hw5.losses import LOSSES
-from hw5.schedules import check_schedule, learning_rate
+from hw5.schedules import SCHEDULES, check_schedule, learning_rate
 
 _ORDER = 4  # keeps these random numbers apart from the others that come of the same seed
 _SECONDS_BETWEEN_REPORTS = 0.25
@@ -48,6 +48,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self):
+        require_known("loss", self.loss, LOSSES)
+        require_known("learning rate schedule", self.schedule, SCHEDULES)
         if self.hidden and Activation.of(self.activation).name == "heaviside":
             raise InputError(
                 "the derivative of heaviside is 0 wherever there is one, so gradients cannot train through it; "
@@ -145,6 +147,24 @@ class Best:
     parameters: list
 
 
+@dataclass(frozen=True)
+class State:
+    """Where a training stands, on the host: with its settings and its data, all that decides how it goes on.
+
+    The weights of the beginning and the order of every epoch are functions of the settings' seed; nothing else is
+    drawn. Parameters and velocities are [(W, b), ...] and [(V, Vb), ...] as in Network.
+    """
+
+    parameters: list
+    velocities: list
+    epoch: int  # counted from 1
+    done: int  # examples of it
+    sums: np.ndarray  # of the epoch's losses and hits, as in Tally
+    best: Best | None = None
+    before: list | None = None  # the parameters at the end of the epoch before, where settings.tolerance compares them
+    ending: str | None = None
+
+
 class Training:
     """The training of a network on the examples data[rows]; iterate over it to train.
 
@@ -152,13 +172,14 @@ class Training:
     epoch, counted from 1, and best so far where settings.patience asks for it.
     """
 
-    def __init__(self, network, data, rows, settings, validate=None):
-        """validate() returns (loss, accuracy) on the validation part."""
+    def __init__(self, network, data, rows, settings, validate=None, pause_every=None):
+        """validate() returns (loss, accuracy) on the validation part; pause_every so many steps there is a report."""
         self.network, self.data, self.rows, self.settings, self.validate = network, data, rows, settings, validate
         self.batch_size = settings.minibatch(len(rows))
         self.tally = Tally(network.device, self.batch_size)
         self.epoch, self.done, self.best, self.ending = 1, 0, None, None
         self.before = network.parameters() if settings.tolerance else None  # at the end of the epoch before
+        self._pause_every, self._last = pause_every, None
         self._order = network.device.empty(rows.shape, network.device.index_dtype)
         self._pace = _Pace(self.batch_size)
 
@@ -167,20 +188,25 @@ class Training:
 
         Raises RunError when the loss is no longer finite.
         """
-        while self.ending is None:
-            if self.done == len(self.rows):
-                self.epoch, self.done = self.epoch + 1, 0
-                self.tally.reset()
-            if self.epoch > self.settings.epochs:
-                return
+        while self.ending is None and self._begin_epoch():
             yield from self._train_epoch()
+        if self.best:
+            self._last = self.state()
+            self.network.assign(self.best.parameters)
+
+    def _begin_epoch(self):
+        """Go on to the next epoch if one is done; whether there is one left."""
+        if self.done == len(self.rows):
+            self.epoch, self.done = self.epoch + 1, 0
+            self.tally.reset()
+        return self.epoch <= self.settings.epochs
 
     def _train_epoch(self):
         device, rates, seconds = self.network.device, self.settings.rates(self.epoch), 0.0
         device.assign(self._order, epoch_order(self.rows, self.settings.seed, self.epoch))
         before = self.done
         while self.done < len(self.rows):
-            stop = min(len(self.rows), self.done + self._pace.examples)
+            stop = min(len(self.rows), self.done + self._pace.examples, self._next_pause())
             began = perf_counter()
             with np.errstate(all="ignore"):  # a diverging step shows in its loss
                 stretch = self._order[self.done : stop]
@@ -196,12 +222,51 @@ class Training:
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, in_all)
             yield self._end_epoch(progress, stop - hits) if progress.epoch_ends else progress
 
+    @property
+    def is_over(self):
+        """Whether there is nothing left to train."""
+        return self.ending is not None or self.epoch + (self.done == len(self.rows)) > self.settings.epochs
+
+    @property
+    def steps(self):
+        """Steps since the beginning of the training."""
+        in_an_epoch = math.ceil(len(self.rows) / self.batch_size)
+        return (self.epoch - 1) * in_an_epoch + math.ceil(self.done / self.batch_size)
+
+    def _next_pause(self):
+        """How many examples of the epoch will be done when a report is due by the number of steps."""
+        if not self._pause_every:
+            return math.inf
+        return self.done + (self._pause_every - self.steps % self._pause_every) * self.batch_size
+
+    def state(self):
+        """Where the training stands, for restore."""
+        if self._last:  # the network has the best parameters by now
+            return self._last
+        network, sums = self.network, self.tally.sums()
+        standing = (network.parameters(), network.velocities(), self.epoch, self.done, sums)
+        return State(*standing, self.best, self.before, self.ending)
+
+    def restore(self, state):
+        """Stand where a training of the same settings and data stood: what follows is the same to the bit.
+
+        Raises InputError where the state is that of other data.
+        """
+        if state.sums.shape != (2, self.batch_size) or state.done > len(self.rows):
+            raise InputError("the checkpoint was written in the middle of other data; it does not fit these")
+        self.network.assign(state.parameters, state.velocities)
+        self.tally.restore(state.sums)
+        self.epoch, self.done, self.best = state.epoch, state.done, state.best
+        self.before, self.ending = state.before, state.ending
+
     def _end_epoch(self, progress, mistakes):
         if self.validate:
             loss, accuracy = self.validate()
             progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
         for rule in (self._convergence, self._early_stopping, self._separation):
             self.ending = rule(progress, mistakes) or self.ending
+        if self.settings.loss == "perceptron" and mistakes and progress.epoch == self.settings.epochs:
+            return replace(progress, ending=_NOT_SEPARATED.format(epoch=progress.epoch, mistakes=mistakes))
         return replace(progress, ending=self.ending)
 
     def _convergence(self, progress, _):
@@ -232,20 +297,15 @@ class Training:
 
     def _separation(self, progress, mistakes):
         """The perceptron ends with an epoch without mistakes: the classes are separated."""
-        if self.settings.loss != "perceptron":
-            return None
-        if mistakes == 0:
+        if self.settings.loss == "perceptron" and mistakes == 0:
             return f"epoch {progress.epoch} made no mistake: the classes are separated"
-        if progress.epoch == self.settings.epochs:
-            return (
-                f"epoch {progress.epoch}, the last, still made {mistakes:,} mistakes: the classes are not separated; "
-                "if more --epochs do not help, they are not linearly separable"
-            )
         return None
 
-    def parameters(self):
-        """What the training has come to: the best parameters where settings.patience asks for them, else the last."""
-        return self.best.parameters if self.best else self.network.parameters()
+
+_NOT_SEPARATED = (
+    "epoch {epoch}, the last, still made {mistakes:,} mistakes: the classes are not separated; if more --epochs do not "
+    "help, they are not linearly separable"
+)
 
 
 class _Pace:

@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,15 +12,14 @@ from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
-from hw5.training import Settings
+from hw5.training import Best, Settings, State
 
 
 @pytest.fixture
 def checkpoint():
     parameters = initial_parameters((4, 5, 3), "tanh", seed=1)
     return Checkpoint(
-        parameters,
-        [(W * 2, b + 1) for W, b in parameters],
+        State(parameters, [(W * 2, b + 1) for W, b in parameters], 2, 64, np.arange(64.0).reshape(2, 32)),
         Standardisation(np.arange(4, dtype=np.float32), np.ones(4, np.float32)),
         Settings(hidden=(5,), activation="tanh"),
         DataSource.of(made_up(), None, "kind"),
@@ -36,14 +35,32 @@ def made_up(class_names=("a", "b", "ç"), feature_names=None, d=4, source="made 
     return Dataset(source, source, examples, test, class_names, feature_names, None)
 
 
-def test_round_trip(checkpoint, tmp_path):
+def assert_same(mine, theirs):
+    """Equal to the bit: dataclasses, lists, arrays and scalars."""
+    assert type(mine) is type(theirs)
+    if is_dataclass(mine):
+        mine, theirs = ([getattr(each, field.name) for field in fields(each)] for each in (mine, theirs))
+    if isinstance(mine, np.ndarray):
+        assert (mine.dtype, mine.shape, mine.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
+    elif isinstance(mine, (list, tuple)):
+        assert len(mine) == len(theirs)
+        for a, b in zip(mine, theirs):
+            assert_same(a, b)
+    else:
+        assert mine == theirs
+
+
+@pytest.mark.parametrize("kept", ["nothing more", "best", "before", "all"])
+def test_round_trip(checkpoint, kept, tmp_path):
+    extra = initial_parameters((4, 5, 3), "tanh", seed=2)
+    best = Best(1, 0.25, extra) if kept in ("best", "all") else None
+    before = extra[::-1][::-1] if kept in ("before", "all") else None
+    state = replace(checkpoint.state, best=best, before=before, ending="enough" if kept == "all" else None)
+    checkpoint = replace(checkpoint, state=state)
     checkpoint.save(tmp_path / "model.npz")
     loaded = Checkpoint.load(tmp_path / "model.npz")
-    for mine, theirs in zip(checkpoint.parameters + checkpoint.velocities, loaded.parameters + loaded.velocities):
-        assert all(a.tobytes() == b.tobytes() and a.shape == b.shape for a, b in zip(mine, theirs))
-    assert (loaded.standardisation.mean == checkpoint.standardisation.mean).all()
-    same = dict(parameters=[], velocities=[], standardisation=None)
-    assert replace(loaded, **same) == replace(checkpoint, **same)
+    assert_same(checkpoint, loaded)
+    assert_same(loaded.parameters, extra if best else checkpoint.state.parameters)
 
 
 def test_equal_checkpoints_are_equal_files(checkpoint, tmp_path):

@@ -58,9 +58,17 @@ class Tally:
         """Back to no loss and no hit."""
         self.device.assign(self._sums, np.zeros(self._sums.shape))
 
+    def sums(self):
+        """Wait for the device; the sums of the losses and of the hits by row of the minibatch, (2, k) float64."""
+        return self.device.download(self._sums)
+
+    def restore(self, sums):
+        """Go on from sums that were once read."""
+        self.device.assign(self._sums, sums)
+
     def read(self):
         """Wait for the device; return (sum of the losses, number of hits)."""
-        loss, hits = self.device.download(self._sums).sum(axis=1)
+        loss, hits = self.sums().sum(axis=1)
         return float(loss), int(hits)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hw5.checkpoint import Checkpoint, DataSource, _checksum
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
-from hw5.training import Settings
+from hw5.training import Settings, State
 from tests.datasets.helpers import refused
 
 from .helpers import at_most, npy, npz
@@ -21,8 +21,7 @@ def parts(tmp_path):
     """The arrays and the description of a sound checkpoint, 6 features, 2 classes."""
     parameters = initial_parameters((6, 3, 2), "relu", seed=0)
     Checkpoint(
-        parameters,
-        [(W * 0, b * 0) for W, b in parameters],
+        State(parameters, [(W * 0, b * 0) for W, b in parameters], 2, 0, np.zeros((2, 32))),
         Standardisation(np.zeros(6, np.float32), np.ones(6, np.float32)),
         Settings(hidden=(3,)),
         DataSource("a.csv", None, None, True, "0" * 32),

@@ -1,0 +1,103 @@
+"""Checkpoints on the way: when they are due, which are kept, and what happens when one cannot be written.
+
+A training goes on when a checkpoint cannot be written, be the disk full or the folder gone: the next turn tries again.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from hw5.errors import InputError
+
+_UNITS = {"step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epochs", "": "epochs", "s": "s"}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """So many "steps", "epochs" or seconds, "s"."""
+
+    n: int
+    unit: str
+
+    @classmethod
+    def of(cls, text):
+        """The Interval that text names: 500steps, 5epochs or 5, 60s. Raises InputError."""
+        found = re.fullmatch(r"0*([1-9][0-9]{0,11}) *([a-z]*)", text)
+        if not found or found[2] not in _UNITS:
+            raise InputError(f"{text!r} is no interval; write 500steps, 5epochs or 60s")
+        return cls(int(found[1]), _UNITS[found[2]])
+
+
+class Saver:
+    """Writes the checkpoints of a run to a file, and keeps copies of some beside it.
+
+    path always is the latest one. keep: so many of the last ones stay as NAME.stepS.npz, where S counts the steps, and
+    the best by its validation loss as NAME.best.npz. trouble tells why the last one could not be written, if so.
+    """
+
+    def __init__(self, run, path, every=None, keep=0, warn=print):
+        self.run, self.path, self.every, self.keep, self.warn = run, Path(path), every, keep, warn
+        self.trouble, self._saved_at, self._time = None, run.training.steps, monotonic()
+        self._copies = sorted(step for step in self._steps_of_copies() if step <= self._saved_at) if keep else []
+
+    def see(self, progress):
+        """Save if a checkpoint is due at this point of the training, which has just been reported."""
+        if self._is_due(progress) or self._is_best(progress):
+            self.save(self._is_best(progress))
+
+    def _is_due(self, progress):
+        if self.every is None:
+            return False
+        if self.every.unit == "s":
+            return monotonic() - self._time >= self.every.n
+        if self.every.unit == "epochs":
+            return progress.epoch_ends and progress.epoch % self.every.n == 0
+        return self.run.training.steps % self.every.n == 0
+
+    def _is_best(self, progress):
+        if not (self.keep and progress.epoch_ends and progress.validation_loss is not None):
+            return False
+        return progress.validation_loss <= min(row["validation_loss"] for row in self.run.history)
+
+    def save(self, is_best=False):
+        """Write the latest checkpoint and its copies; what goes wrong is told, and stands in trouble."""
+        self._saved_at, self._time = self.run.training.steps, monotonic()
+        try:
+            self.run.checkpoint().save(self.path)
+            if self.keep:
+                self._keep_copies(is_best)
+            self.trouble = None
+        except OSError as error:
+            self.trouble = f"{self.path} could not be saved: {(error.strerror or str(error)).lower()}"
+            self.warn(f"{self.trouble}; the training goes on, and the next checkpoint tries again")
+
+    def _keep_copies(self, is_best):
+        if is_best:
+            _link(self.path, self._copy("best"))
+        _link(self.path, self._copy(f"step{self._saved_at}"))
+        self._copies = [*(step for step in self._copies if step != self._saved_at), self._saved_at]
+        while len(self._copies) > self.keep:
+            self._copy(f"step{self._copies.pop(0)}").unlink(missing_ok=True)
+
+    def _copy(self, word):
+        return self.path.with_name(f"{self.path.stem}.{word}{self.path.suffix}")
+
+    def _steps_of_copies(self):
+        pattern = re.compile(re.escape(self._copy("step0").name).replace("step0", "step([0-9]+)"))
+        names = os.listdir(self.path.parent) if self.path.parent.is_dir() else ()
+        return [int(found[1]) for found in map(pattern.fullmatch, names) if found]
+
+
+def _link(path, copy):
+    """Make copy a second name of the file path, in one go: what is written to path later takes a file of its own."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.hw5-") as folder:
+        temporary = os.path.join(folder, "copy")
+        try:
+            os.link(path, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, temporary)
+        os.replace(temporary, copy)

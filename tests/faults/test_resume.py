@@ -1,0 +1,119 @@
+"""A training that was stopped or killed and goes on ends in the same bits as one that was not.
+
+The real program runs in processes of its own. Final checkpoints are compared as files, byte for byte: weights,
+velocities, history, settings. HW5_SOAK sets how many kills a device takes (make soak).
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from hw5.checkpoint import Checkpoint
+from hw5.devices import open_device
+from hw5.errors import InputError
+
+KILLS = int(os.environ.get("HW5_SOAK", 6))
+EPOCHS = 12
+# an epoch of 41 steps; with all that a checkpoint may hold: velocities, best and former parameters
+TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
+
+
+def hw5(*arguments):
+    command = [sys.executable, "-m", "hw5.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(*arguments, code=0):
+    process = hw5(*arguments)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, out + err
+    return out, err
+
+
+@pytest.fixture(scope="module", params=["numpy", "cpu", "emulator", "cuda"])
+def device(request):
+    try:
+        open_device(request.param)
+    except (InputError, KeyError) as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def undisturbed(device, tmp_path_factory):
+    """The final checkpoint of the undisturbed training, and how long that took."""
+    path = tmp_path_factory.mktemp(device) / "undisturbed.npz"
+    began = time.monotonic()
+    run(*TRAIN, "--device", device, "--epochs", EPOCHS, "--out", path)
+    return path.read_bytes(), time.monotonic() - began
+
+
+def test_killed_at_random_moments(device, undisturbed, tmp_path):
+    """SIGKILL while it trains, saves, starts or ends; then on with what the last checkpoint holds."""
+    wanted, seconds = undisturbed
+    rng, out, kills = random.Random(0), tmp_path / "model.npz", 0
+    saving = ("--checkpoint-every", "3steps", "--keep", 2)  # so often that many kills come while it saves
+    while kills < KILLS:
+        begin = ("--resume", out) if out.exists() else (*TRAIN[1:], "--out", out)
+        process = hw5("train", *begin, *saving, "--device", device, "--epochs", EPOCHS)
+        try:
+            process.communicate(timeout=rng.uniform(0.3, 1) * seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            kills += 1
+        else:
+            assert process.returncode == 0
+            assert out.read_bytes() == wanted
+            out.unlink()
+        if out.exists():
+            Checkpoint.load(out)  # whenever the kill came, there is a whole checkpoint
+    if out.exists():
+        run("train", "--resume", out, *saving, "--device", device, "--epochs", EPOCHS)
+        assert out.read_bytes() == wanted
+    assert {path.name for path in tmp_path.iterdir() if path.name[0] == "."} <= {".model.npz.lock"}
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_says_how_to_go_on(device, undisturbed, signum, code, tmp_path):
+    out = tmp_path / "a model.npz"
+    process = hw5(*TRAIN, "--device", device, "--epochs", EPOCHS * 1000, "--out", out)
+    process.stdout.readline(), process.stdout.readline(), process.stdout.readline()  # until the first epoch's line
+    process.send_signal(signum)
+    out_text, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert f"hw5 train --resume '{out}' goes on from there" in err
+    assert Checkpoint.load(out).history
+    run("train", "--resume", out, "--epochs", EPOCHS, "--device", device)
+    if Checkpoint.load(out).state.epoch == EPOCHS + 1:
+        assert out.read_bytes() == undisturbed[0]
+
+
+def test_the_second_signal_leaves_at_once(tmp_path):
+    """In the middle of a minibatch of all examples, that takes minutes."""
+    out = tmp_path / "model.npz"
+    process = hw5("train", "--hidden", "4000,4000", "--batch-size", "all", "--epochs", 100_000, "--out", out)
+    process.stdout.readline()
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode in (-signal.SIGTERM, 143)
+
+
+def test_every_checkpoint_of_a_run_leads_to_the_same_end(device, undisturbed, tmp_path):
+    """Mid-epoch, at the end of an epoch, and the last."""
+    out = tmp_path / "model.npz"
+    run(*TRAIN, "--device", device, "--epochs", 2, "--out", out, "--checkpoint-every", "17steps", "--keep", 9)
+    copies = sorted(tmp_path.glob("model.step*.npz"))
+    # and one at the end of the first epoch, the best so far
+    assert [path.name for path in copies] == [f"model.step{n}.npz" for n in (17, 34, 41, 51, 68, 82)]
+    for copy in copies:
+        run("train", "--resume", copy, "--device", device, "--epochs", EPOCHS, "--out", tmp_path / "end.npz")
+        assert (tmp_path / "end.npz").read_bytes() == undisturbed[0]
