@@ -166,7 +166,7 @@ class Checkpoint:
     def _is_consistent(self):
         """Whether all parts fit each other, every array being finite float32 of the shape that its place demands."""
         settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
-        if not _are_in_range(settings) or bool(self.of_targets) != settings.is_regression:
+        if not _are_sound(settings) or bool(self.of_targets) != settings.is_regression:
             return False
         standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * settings.is_regression
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
@@ -258,12 +258,17 @@ def _is_sound(state):
     )
 
 
-def _are_in_range(settings):
-    """Whether the numbers are such as hw5 train takes."""
+def _are_sound(settings):
+    """Whether the names are known, and the numbers such as hw5 train takes."""
+    try:
+        Activation.of(settings.activation)
+    except InputError:
+        return False
     numbers = [value for value in asdict(settings).values() if type(value) in (int, float)]
     counts = (settings.epochs, settings.batch_size, settings.lr_step, settings.patience)
     return (
-        all(0 <= number < math.inf for number in numbers)  # false of NaN
+        settings.loss in LOSSES
+        and all(0 <= number < math.inf for number in numbers)  # false of NaN
         and all(count in (None, "all") or type(count) is int and count > 0 for count in counts)
         and max(settings.validation, settings.holdout, settings.momentum) < 1
     )

@@ -16,23 +16,35 @@ from tests.datasets.helpers import refused
 from .helpers import at_most, npy, npz
 
 
-@pytest.fixture
-def parts(tmp_path):
-    """The arrays and the description of a sound checkpoint, 6 features, 2 classes."""
-    parameters = initial_parameters((6, 3, 2), "relu", seed=0)
+def saved(path, sizes, settings, class_names, of_targets=None):
+    """The arrays and the description of a sound checkpoint of 6 features."""
+    parameters = initial_parameters(sizes, settings.activation, seed=0)
     Checkpoint(
         State(parameters, [(W * 0, b * 0) for W, b in parameters], 2, 0, np.zeros((2, 32))),
         Standardisation(np.zeros(6, np.float32), np.ones(6, np.float32)),
-        Settings(hidden=(3,)),
+        settings,
         DataSource("a.csv", None, None, True, "0" * 32),
-        ("x", "y"),
+        class_names,
         tuple("abcdef"),
         (2, 3),
         [{"epoch": 1, "loss": 0.5, "accuracy": 1, "validation_loss": None, "validation_accuracy": None}],
-    ).save(tmp_path / "sound.npz")
-    with np.load(tmp_path / "sound.npz") as file:
+        of_targets,
+    ).save(path)
+    with np.load(path) as file:
         arrays = dict(file)
     return arrays, json.loads(str(arrays.pop("description")))
+
+
+@pytest.fixture
+def parts(tmp_path):
+    return saved(tmp_path / "a.npz", (6, 3, 2), Settings(hidden=(3,)), ("x", "y"))
+
+
+@pytest.fixture
+def regression(tmp_path):
+    of_targets = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
+    settings = Settings(hidden=(), loss="squared", lr_decay=0.9, momentum=0.9, patience=3)
+    return saved(tmp_path / "a.npz", (6, 1), settings, (), of_targets)
 
 
 def write(path, arrays, description):
@@ -64,8 +76,9 @@ def leaves(value, path=()):
 NASTY = (None, True, -1, 0, 10**9, 10**400, 0.5, math.nan, math.inf, -math.inf, "", "x", "\ud800", [], [[]], {}, [None])
 
 
-def test_every_entry_of_the_description_replaced_by_every_nasty_value(tmp_path, parts):
-    arrays, description = parts
+@pytest.mark.parametrize("kind", ["parts", "regression"])
+def test_every_entry_of_the_description_replaced_by_every_nasty_value(tmp_path, request, kind):
+    arrays, description = request.getfixturevalue(kind)
     outcomes = {"read": set(), "refused": 0}
     for path in leaves(description):
         for value in NASTY:
@@ -137,6 +150,23 @@ def test_descriptions_of_another_type(tmp_path, parts, array):
     np.savez(tmp_path / "a.npz", description=array, **parts[0])
     with refused(tmp_path):
         Checkpoint.load(tmp_path / "a.npz")
+
+
+def test_a_regression_has_no_classes_and_a_scale(tmp_path, parts, regression):
+    (arrays, description), targets = regression, ("target_mean", "target_scale")
+    assert Checkpoint.load(write(tmp_path / "a.npz", arrays, description)).of_targets.scale == 1
+    without = {name: array for name, array in arrays.items() if name not in targets}
+    of_targets = {name: arrays[name] for name in targets}
+    for bad_arrays, bad_description in (
+        (without, description),
+        (arrays | {"target_scale": np.zeros(1, np.float32)}, description),
+        (arrays | {"target_scale": np.ones(2, np.float32)}, description),
+        (arrays, description | {"class_names": ["x"]}),
+        (parts[0] | of_targets, parts[1]),
+        (parts[0], parts[1] | {"class_names": []}),
+    ):
+        with refused(tmp_path, "damaged"):
+            Checkpoint.load(write(tmp_path / "a.npz", bad_arrays, bad_description))
 
 
 ARRAYS = {
