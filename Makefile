@@ -6,7 +6,7 @@ RUN := runs/digits
 CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install train test test-tools gpu-check clean
+.PHONY: help install train test test-tools soak gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ test: test-tools ## install what the tests need and run them all
 	$(BIN)/python -m pytest
 
 test-tools: install $(VENV)/installed-dev
+
+soak: test-tools ## read 20,000 mutated files with every reader, other ones each time
+	HW5_FUZZ=20000 $(BIN)/python -m pytest -s tests/faults/test_fuzz.py
 
 gpu-check: test-tools ## run all that needs a GPU, and record what it shows
 	$(BIN)/python benchmarks/gpu_check.py

@@ -182,4 +182,5 @@ def _read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     length = int.from_bytes(prefix, "little")
     if length > _LONGEST_HEADER:
         raise ValueError(f"a header of {length} bytes")
-    return parse(io.BytesIO(prefix + stream.read(length)))
+    shape, fortran_order, dtype = parse(io.BytesIO(prefix + stream.read(length)))
+    return tuple(map(int, shape)), fortran_order, dtype  # NumPy lets True pass for a size

@@ -164,8 +164,9 @@ def _records(path: Path) -> _Records:
                         yield line, cells
                     line = reader.line_num + 1
         except csv.Error as error:
+            reason = str(error).replace("\t", "tab")
             raise InputError(
-                f"{path}, row {line}: this is not sound CSV ({error}); look for a quote that is not closed"
+                f"{path}, row {line}: this is not sound CSV ({reason}); look for a quote that is not closed"
             ) from error
         except UnicodeDecodeError as error:
             raise InputError(

@@ -33,6 +33,7 @@ HEADERS = {
     "a thousand dimensions": ("'<f4'", f"({'1, ' * 1000})"),
     "sizes that are no tuple": ("'<f4'", "[3, 4]"),
     "sizes that are fractions": ("'<f4'", "(3.0, 4.0)"),
+    "sizes that are truths": ("'<f4'", "(True, 12)"),
     "sizes that are text": ("'<f4'", "('3', '4')"),
     "Python objects": ("'|O'", "(3, 4)"),
     "records": ("[('a', '<f4')]", "(3, 4)"),

@@ -1,0 +1,391 @@
+"""Mutated files for the readers: python -m tests.faults.fuzz READER SEED FIRST LAST
+
+Sound files are made, damaged in a dozen ways, and read. Whatever comes of it must be a sound result or an InputError of
+one sentence, within a bound of memory and of time; the process ends with a traceback otherwise. Input i of a seed is
+always the same, so a failure can be repeated alone. Prints a line of JSON with the counts, the longest time in seconds,
+and the largest memory in bytes.
+"""
+
+import contextlib
+import csv
+import faulthandler
+import gzip
+import io
+import json
+import math
+import re
+import resource
+import sys
+import tempfile
+import time
+import tracemalloc
+import warnings
+import zipfile
+from collections.abc import Callable
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hw5.checkpoint import Checkpoint, DataSource, _checksum
+from hw5.datasets import Schema, load, load_inputs
+from hw5.errors import InputError
+from hw5.network import initial_parameters
+from hw5.preprocessing import Standardisation
+from hw5.training import Settings
+from tests.datasets.helpers import idx_bytes
+
+_SECONDS = 60  # for one input; the slowest takes some milliseconds
+_ADDRESSES = 4 << 30  # bytes of address space for the process
+
+
+def memory_bound(size):
+    """What reading a file of `size` bytes may allocate: deflate's 1,032 bytes for one, as float32 and with copies."""
+    return (4 << 20) + 12 * 1032 * size
+
+
+# Mutations: (rng, content, another sound file) -> content
+
+
+def _place(rng, content, width=1):
+    return int(rng.integers(0, max(1, len(content) - width + 1)))
+
+
+def _piece(rng, content):
+    start = _place(rng, content)
+    return start, start + int(rng.integers(1, 1 + min(len(content), 1 << int(rng.integers(1, 9)))))
+
+
+def flip_bit(rng, content, other):
+    at = _place(rng, content)
+    return content[:at] + bytes([content[at] ^ 1 << int(rng.integers(8))]) + content[at + 1 :]
+
+
+def random_byte(rng, content, other):
+    at = _place(rng, content)
+    return content[:at] + rng.bytes(1) + content[at + 1 :]
+
+
+def truncate(rng, content, other):
+    return content[: _place(rng, content)]
+
+
+def cut_out(rng, content, other):
+    start, stop = _piece(rng, content)
+    return content[:start] + content[stop:]
+
+
+def duplicate(rng, content, other):
+    start, stop = _piece(rng, content)
+    return content[:stop] + content[start:stop] * int(rng.integers(1, 5)) + content[stop:]
+
+
+def repeat_often(rng, content, other):
+    start, stop = _piece(rng, content)
+    return content[:stop] + content[start:stop] * int(rng.integers(1, 1 + 50_000 // (stop - start))) + content[stop:]
+
+
+def swap(rng, content, other):
+    (a, b), (c, d) = sorted((_piece(rng, content), _piece(rng, content)))
+    return content if b > c else content[:a] + content[c:d] + content[b:c] + content[a:b] + content[d:]
+
+
+def insert_noise(rng, content, other):
+    at = _place(rng, content)
+    return content[:at] + rng.bytes(int(rng.integers(1, 40))) + content[at:]
+
+
+def splice(rng, content, other):
+    return content[: _place(rng, content)] + other[_place(rng, other) :]
+
+
+def transplant(rng, content, other):
+    (start, stop), at = _piece(rng, other), _place(rng, content)
+    return content[:at] + other[start:stop] + content[at + (stop - start) * int(rng.integers(2)) :]
+
+
+def large_integer(rng, content, other):
+    """Over 1, 2, 4 or 8 bytes: what a size, a count or an offset should never be."""
+    width = int(rng.choice((1, 2, 4, 8)))
+    at, top = _place(rng, content, width), 1 << 8 * width
+    value = _choice(rng, (0, 1, top - 1, top - 2, top // 2, top // 2 - 1, 10**6 % top, 10**12 % top))
+    return content[:at] + value.to_bytes(width, _choice(rng, ("little", "big"))) + content[at + width :]
+
+
+def large_digits(rng, content, other):
+    """A number that is written in digits becomes another one."""
+    numbers = list(re.finditer(rb"\d+", content[:100_000]))
+    if not numbers:
+        return content
+    number = numbers[int(rng.integers(len(numbers)))]
+    new = _choice(
+        rng, (b"0", b"-1", b"1000000000000", b"1e400", b"9" * 30, b"9" * 5000, b"1.5", b"NaN", b"-0", b"True")
+    )
+    return content[: number.start()] + new + content[number.end() :]
+
+
+_WORDS = (
+    *(bytes([byte]) for byte in b'",;\t\n\r\0\xff_? []{}()'),
+    *(b'""', b"\r\n", b"\xef\xbb\xbf", b"\xed\xa0\x80", "\u0663\u00a0\U0001f337".encode()),
+    *(b"nan", b"inf", b"1e999", b"null", b"true", b"NaN", b"-Infinity", b"\\ud800"),
+    *(b"|O", b"<U9", b">f8", b"|V9", b"PK\1\2", b"PK\3\4", b"PK\5\6", b"\x93NUMPY", b"\x1f\x8b\x08"),
+)
+
+
+def insert_word(rng, content, other):
+    at = _place(rng, content)
+    return content[:at] + _choice(rng, _WORDS) * int(rng.choice((1, 1, 1, 3, 300))) + content[at:]
+
+
+MUTATIONS = (flip_bit, random_byte, truncate, cut_out, duplicate, repeat_often, swap, insert_noise, splice, transplant,
+             large_integer, large_digits, insert_word)  # fmt: skip
+
+
+def _choice(rng, options):
+    return options[int(rng.integers(len(options)))]
+
+
+def mutate(rng, content, other):
+    for _ in range(int(rng.choice((1, 1, 1, 2, 3, 8)))):
+        content = _choice(rng, MUTATIONS)(rng, content, other or b"\0") or b"\0"
+    return content
+
+
+# Sound files, as the parts that are put together to one: each part may be damaged before, or the whole after
+
+
+class Reader(NamedTuple):
+    """name is that of the file; sound() gives sound ones, as dictionaries of parts, and pack puts parts together."""
+
+    name: str
+    sound: Callable
+    pack: Callable
+    read: Callable
+
+
+_RNG = np.random.default_rng(0)
+_X, _Y = _RNG.normal(size=(6, 4)).astype(np.float32), np.arange(6) % 3
+_IMAGES = _RNG.integers(0, 256, (6, 2, 2)).astype(np.uint8)
+
+
+def _npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def _zip(parts, compression=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content, compression)
+    return buffer.getvalue()
+
+
+def _csv_files():
+    for delimiter, end in ((",", "\n"), (";", "\r\n"), ("\t", "\r")):
+        for header in (["a", "b", "c", "d", "label"], ["1", "2", "3", "4", "kind"], None):
+            for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+                file = io.StringIO()
+                rows = [[*map(str, x), f"k,{y}"] for x, y in zip(_X.tolist(), _Y)]
+                csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows(
+                    [header] * (header is not None) + rows
+                )
+                yield {"file": file.getvalue().encode("utf-8-sig" if quoting else "utf-8")}
+    yield {"file": b"1,2,3\n4,5,6\n7,8,9\n"}
+
+
+def _idx_files():
+    for values in (_IMAGES, _IMAGES.astype("i2"), _X, _X.astype("f8"), _Y.astype("u1"), np.ones((6, 2, 1, 2), "i4")):
+        yield {"file": idx_bytes(values)}
+
+
+def _npz_files():
+    for X in (_X, _X.astype(">f8"), np.asfortranarray(_X), _IMAGES, _X > 0, _X.astype("f2")):
+        for y in (_Y, _Y.astype("f4"), np.array(["a", "b", "ç"])[_Y], _Y[:, np.newaxis], _X[:, 0]):
+            yield {"X": _npy(X), "y": _npy(y)}
+    yield {"x_train": _npy(_X), "y_train": _npy(_Y), "x_test": _npy(_X), "y_test": _npy(_Y)}
+
+
+def _npy_files():
+    for table in (np.column_stack([_X, _Y]), np.column_stack([_IMAGES.reshape(6, 4), _Y]).astype(np.uint8), _X, _X[0]):
+        yield {"file": _npy(table)}
+        yield {"file": _npy(np.asfortranarray(table))}
+
+
+def _checkpoints():
+    one = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
+    for sizes, settings, names, of_targets in (
+        ((4, 3, 2), Settings(hidden=(3,)), ("x", "y"), None),
+        ((4, 3, 3), Settings(hidden=(3,), activation="maxout:2", lr_decay=0.9), ("x", "y", "ç"), None),
+        ((4, 1), Settings(hidden=(), loss="squared"), (), one),
+    ):
+        parameters = initial_parameters(sizes, settings.activation, seed=0)
+        standardisation = Standardisation(np.zeros(4, np.float32), np.ones(4, np.float32))
+        data = DataSource("a.csv", None, "kind", True, "0" * 32)
+        history = [{"epoch": 1, "loss": 0.5, "accuracy": None}]
+        with tempfile.TemporaryDirectory() as folder:
+            Checkpoint(
+                parameters,
+                parameters,
+                standardisation,
+                settings,
+                data,
+                names,
+                tuple("abcd"),
+                (2, 2),
+                history,
+                of_targets,
+            ).save(f"{folder}/model.npz")
+            with np.load(f"{folder}/model.npz") as file:
+                arrays = {name: file[name] for name in file}
+        description = arrays.pop("description")
+        yield {name: _npy(array) for name, array in arrays.items()} | {"description": str(description).encode()}
+
+
+def _pack_checkpoint(parts):
+    """With the checksum that the damaged parts should have, where they can be read at all."""
+    parts = dict(parts)
+    description = parts.pop("description")
+    try:
+        arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in parts.items()}
+        entries = json.loads(description)
+        entries.pop("checksum", None)
+        description = json.dumps(entries | {"checksum": _checksum(arrays, entries)}).encode()
+    except Exception:  # of any kind: this is what the reader is to be spared
+        pass
+    return _zip(parts | {"description": _npy(np.array(description.decode("utf-8", "replace")))}, zipfile.ZIP_STORED)
+
+
+# Reading, and what a result must be
+
+
+_SCHEMA = Schema(4, ("k,0", "k,1", "k,2"), ("a", "b", "c", "d"), label_column="label")
+_DIGITS = Schema(4, ("0", "1", "2"), image_shape=(2, 2), label_column="-1")
+
+
+def _read_data(path, rng):
+    """The data in one of the ways in which the program reads them."""
+    way = int(rng.integers(5))
+    if way == 0:
+        X = load_inputs(path, _choice(rng, (_SCHEMA, _DIGITS)))
+        _check_features(X)
+        assert X.shape[1] == 4
+        return
+    if way == 1:
+        data = load(path, schema=_choice(rng, (_SCHEMA, _DIGITS)))
+    elif way == 2:
+        data = load(path, task="regression")
+    else:
+        data = load(path)
+    for part in (data.train, data.test):
+        if part is not None:
+            _check_features(part.X)
+            assert part.y.shape == (len(part.X),)
+            if data.class_names:
+                assert part.y.dtype == np.int32 and 0 <= part.y.min() and part.y.max() < len(data.class_names)
+            else:
+                assert part.y.dtype == np.float32 and np.isfinite(part.y).all()
+    assert len(set(data.class_names)) == len(data.class_names)
+    "".join(data.class_names).encode()
+    assert data.feature_names is None or len(data.feature_names) == data.train.X.shape[1]
+    assert data.image_shape is None or math.prod(data.image_shape) == data.train.X.shape[1]
+
+
+def _check_features(X):
+    assert (
+        X.ndim == 2 and X.size and X.dtype in (np.uint8, np.float32) and X.flags.c_contiguous and np.isfinite(X).all()
+    )
+
+
+def _read_checkpoint(path, rng):
+    checkpoint = Checkpoint.load(path)
+    checkpoint.save(path)  # what was read can be written, and read again
+    Checkpoint.load(path)
+    for W, b in checkpoint.parameters + checkpoint.velocities:
+        assert W.dtype == b.dtype == np.float32 and W.shape == (len(b), W.shape[1]) and W.flags.c_contiguous
+
+
+_FILE = itemgetter("file")
+READERS = {
+    "idx": Reader("train-images-idx3-ubyte", _idx_files, _FILE, _read_data),
+    "gzip": Reader(
+        "train-images-idx3-ubyte.gz", _idx_files, lambda parts: gzip.compress(_FILE(parts), mtime=0), _read_data
+    ),
+    "csv": Reader("a.csv", _csv_files, _FILE, _read_data),
+    "npz": Reader("a.npz", _npz_files, _zip, _read_data),
+    "npy": Reader("a.npy", _npy_files, _FILE, _read_data),
+    "checkpoint": Reader("model.npz", _checkpoints, _pack_checkpoint, _read_checkpoint),
+}
+
+
+def damaged(reader, sound, packed, rng):
+    """A file made of sound ones: a part is damaged before it is packed, or what was packed, or both, or neither."""
+    parts, others = dict(_choice(rng, sound)), _choice(rng, sound)
+    kind = _choice(rng, (0, 1, 1, 1, 2, 2, 2, 3))
+    if kind & 1:
+        name = _choice(rng, list(parts))
+        if name == "description" and rng.integers(3):  # mostly valid JSON
+            parts[name] = _other_json(rng, parts[name], others[name])
+        else:
+            parts[name] = mutate(rng, parts[name], others.get(name))
+    content = reader.pack(parts)
+    return mutate(rng, content, _choice(rng, packed)) if kind & 2 else content
+
+
+def _other_json(rng, content, other):
+    """Entries of a tree of JSON become strange ones, or some of another tree."""
+    tree, foreign = json.loads(content), [value for _, _, value in _entries(json.loads(other))]
+    strange = (None, -1, 0, 10**9, 10**30, 1e300, math.nan, "", "x", [], {}, [1], True)
+    for _ in range(int(rng.integers(1, 4))):
+        holder, key, _ = _choice(rng, list(_entries(tree)))
+        holder[key] = _choice(rng, (_choice(rng, strange), _choice(rng, foreign)))
+    return json.dumps(tree).encode()
+
+
+def _entries(tree):
+    """(holder, key, value) for every entry of a tree of JSON."""
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield tree, key, value
+        yield from _entries(value)
+
+
+def run(name, seed, first, last):
+    """Read the inputs first .. last - 1 of a seed; the counts and the largest figures as a dictionary."""
+    reader, figures = READERS[name], {"read": 0, "refused": 0, "seconds": 0.0, "bytes": 0, "of a file of": 0}
+    sound = list(reader.sound())
+    packed = [reader.pack(parts) for parts in sound]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, reader.name)
+        Path(folder, "train-labels-idx1-ubyte").write_bytes(idx_bytes(_Y.astype("u1")))
+        for i in range(first, last):
+            rng = np.random.default_rng((seed, i))
+            content = damaged(reader, sound, packed, rng)
+            path.write_bytes(content)
+            faulthandler.dump_traceback_later(_SECONDS, exit=True)
+            tracemalloc.reset_peak()
+            before, began = tracemalloc.get_traced_memory()[0], time.perf_counter()
+            try:
+                reader.read(str(path), rng)
+                figures["read"] += 1
+            except InputError as error:
+                assert "\n" not in str(error) and len(str(error)) < 1000 and str(error).isprintable(), str(error)
+                figures["refused"] += 1
+            except BaseException:
+                print(f"input {i} of seed {seed}:", content[:2000], file=sys.stderr)
+                raise
+            seconds, peak = time.perf_counter() - began, tracemalloc.get_traced_memory()[1] - before
+            assert peak <= memory_bound(len(content)), f"input {i} of seed {seed}: {peak} bytes for {len(content)}"
+            figures["seconds"] = max(round(seconds, 3), figures["seconds"])
+            if peak > figures["bytes"]:
+                figures |= {"bytes": peak, "of a file of": len(content)}
+    return figures
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(ValueError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
+    warnings.simplefilter("error")
+    tracemalloc.start()
+    print(json.dumps(run(sys.argv[1], *map(int, sys.argv[2:]))))

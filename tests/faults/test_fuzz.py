@@ -1,0 +1,34 @@
+"""The readers on mutated files (fuzz.py), each in a process of its own. `make soak` reads many, new ones every time."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .fuzz import READERS
+
+_FEW = 300
+COUNT = int(os.environ.get("HW5_FUZZ", _FEW))
+SEED = 0 if COUNT == _FEW else secrets.randbits(32)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_mutated_file_is_read_or_refused(reader):
+    arguments = [reader, SEED, 0, COUNT]
+    fuzz = subprocess.run(
+        [sys.executable, "-m", "tests.faults.fuzz", *map(str, arguments)],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert fuzz.returncode == 0, fuzz.stderr[-5000:]
+    figures = json.loads(fuzz.stdout)
+    print(*arguments, figures)
+    # Neither do the mutations leave everything whole, nor do they break everything.
+    assert min(figures["read"], figures["refused"]) > COUNT // 50
+    assert figures["read"] + figures["refused"] == COUNT
