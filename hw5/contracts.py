@@ -196,16 +196,7 @@ def argmax(bench, k, m, values):
     yield "out", error_of_integers(bench.get(out), S.argmax(axis=1))
 
 
-ACTIVATIONS64 = {  # theta(z), and theta'(z) from x = theta(z), with the parameter a
-    "relu": (lambda z, a: np.where(z < 0, 0, z), lambda x, a: np.where(x > 0, 1.0, 0.0)),
-    "leaky_relu": (lambda z, a: np.where(z < 0, a * z, z), lambda x, a: np.where(x > 0, 1.0, a)),
-    "elu": (lambda z, a: np.where(z < 0, a * np.expm1(z), z), lambda x, a: np.where(x < 0, x + a, 1.0)),
-    "tanh": (lambda z, a: np.tanh(z), lambda x, a: 1 - x * x),
-    "sigmoid": (lambda z, a: 1 / (1 + np.exp(-z)), lambda x, a: x * (1 - x)),
-    "linear": (lambda z, a: z, lambda x, a: np.ones_like(x)),
-    "heaviside": (lambda z, a: np.where(z > 0, 1.0, np.where(z <= 0, 0.0, z)), lambda x, a: np.zeros_like(x)),
-}
-_OTHER_ALPHA = np.float32(0.3)  # no default, so that a kernel which ignores its parameter is found out
+_OTHER_ALPHA = float(np.float32(0.3))  # no default, so that a kernel which ignores its parameter is found out
 
 
 def _activations(name):
@@ -214,22 +205,34 @@ def _activations(name):
     return (theta, Activation(name, _OTHER_ALPHA)) if theta.formula.parameter else (theta,)
 
 
+def _theta64(theta, Z):
+    X = Z.copy()
+    theta.formula.theta(X, theta.alpha, np.empty_like(X))
+    return X
+
+
+def _derivative64(theta, X):
+    out = np.empty_like(X)
+    theta.formula.derivative(X, theta.alpha, out)
+    return out
+
+
 def forward(name, bench, k, m, values):
     Z, b, S = _logits(bench, k, m, values)
     for theta in _activations(name):
         z = bench.put(Z)
         bench.device.activate(theta, z, bench.put(b))
-        want = ACTIVATIONS64[name][0](S, theta.alpha)
+        want = _theta64(theta, S)
         yield "Z", error(bench.get(z), want, abs(want))
 
 
 def gradient(name, bench, k, m, values):
     A = values(bench.rng, (k, m)).astype(np.float32)
     for theta in _activations(name):
-        X = ACTIVATIONS64[name][0](bench.rng.normal(size=(k, m)) * 3, theta.alpha).astype(np.float32)
+        X = _theta64(theta, bench.rng.normal(size=(k, m)) * 3).astype(np.float32)
         a = bench.put(A)
         bench.device.activation_gradient(theta, a, bench.put(X))
-        want = A * ACTIVATIONS64[name][1](X.astype(np.float64), theta.alpha)
+        want = A * _derivative64(theta, X.astype(np.float64))
         yield "A", error(bench.get(a), want, abs(A))
 
 

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from hw5.activations import Activation
+from hw5.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates, Tally
 from hw5.errors import InputError, RunError, require_known
 from hw5.losses import LOSSES
@@ -50,9 +50,9 @@ class Settings:
     def __post_init__(self):
         require_known("loss", self.loss, LOSSES)
         require_known("learning rate schedule", self.schedule, SCHEDULES)
-        if self.hidden and Activation.of(self.activation).name == "heaviside":
+        if self.hidden and (theta := Activation.of(self.activation)).name not in ACTIVATIONS:
             raise InputError(
-                "the derivative of heaviside is 0 wherever there is one, so gradients cannot train through it; "
+                f"the derivative of {theta} is 0 wherever there is one, so gradients cannot train through it; "
                 "choose another --activation, or --model perceptron"
             )
         check_schedule(self.schedule, self.lr_decay, self.lr_step)
