@@ -21,6 +21,11 @@ class Run:
     def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
         self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
+        if settings.patience and "validation" not in self.parts:
+            raise InputError(
+                f"--patience watches the validation loss, and --validation {settings.validation:g} of {dataset.name} is "
+                "no example; raise it"
+            )
         train = self.parts["train"]
         self.standardisation = Standardisation.fit(train)
         self.of_targets = Standardisation.of_targets(train) if settings.is_regression else None

@@ -32,7 +32,7 @@ class Settings:
     epochs: int = 50
     batch_size: int | str = 32  # or "all"
     lr: float = 0.03  # lecture 14: "0.03 is usually a good place to start"
-    lr_schedule: str | None = None  # a name in SCHEDULES; by default exponential where there is a decay, else constant
+    lr_schedule: str | None = None  # a name in SCHEDULES; by default what lr_step and lr_decay ask for
     lr_decay: float | None = None
     lr_step: int | None = None  # epochs
     warmup: int = 0  # epochs
@@ -62,8 +62,6 @@ class Settings:
             raise InputError(
                 "--nesterov looks ahead along the momentum, and there is none; give --momentum, such as 0.9"
             )
-        if self.patience and not self.validation:
-            raise InputError("--patience watches the validation loss; give --validation a share of the examples")
         if self.class_weight and self.loss in ("squared", "perceptron"):
             raise InputError(f"--class-weight has no meaning for a {_MODELS_BY_LOSS[self.loss]}; leave it out")
         if self.loss == "perceptron":
@@ -96,7 +94,8 @@ class Settings:
 
     @property
     def schedule(self):
-        return self.lr_schedule or ("constant" if self.lr_decay is None and self.lr_step is None else "exponential")
+        by_parameter = "step" if self.lr_step else "exponential" if self.lr_decay else "constant"
+        return self.lr_schedule or by_parameter
 
     def minibatch(self, n):
         """The number of examples in a minibatch, of n examples."""
@@ -303,7 +302,7 @@ class Training:
 
 
 _NOT_SEPARATED = (
-    "epoch {epoch}, the last, still made {mistakes:,} mistakes: the classes are not separated; if more --epochs do not "
+    "epoch {epoch}, the last, still made mistakes ({mistakes:,}): the classes are not separated; if more --epochs do not "
     "help, they are not linearly separable"
 )
 

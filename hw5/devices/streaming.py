@@ -33,7 +33,7 @@ class StreamedData:
         device = self.device
         if self._room is None or len(self._room[1]) < size:
             X = device.empty((size, self.X.shape[1]), self.X.dtype)
-            y = device.empty((size,), device.index_dtype)
+            y = device.empty((size,), device.dtype_of(self.y))
             room = ResidentData(X, y, self.mean, self.scale)
             self._room = room, device.upload(np.arange(size), device.index_dtype)
         return self._room
