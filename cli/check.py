@@ -8,6 +8,7 @@ import click
 
 from hw5.check import check_kernels
 from hw5.cli.display import print_tables, table
+from hw5.cli.options import OneOf
 from hw5.devices import DEVICES, open_device
 from hw5.gradients import check_gradients
 
@@ -47,7 +48,7 @@ def kernels(folder, as_json):
 @click.option(
     "--device",
     "device_name",
-    type=click.Choice([name for name in DEVICES if name != "auto"]),
+    type=OneOf([name for name in DEVICES if name != "auto"]),
     help="Where to compute the gradients, in float32.  [default: NumPy in float64]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -18,7 +18,7 @@ from hw5.run import Model
 @click.argument("checkpoint", type=click.Path())
 @options.data(None, "What to evaluate on; by default what the checkpoint was trained on.")
 @click.option(
-    "--split", type=click.Choice(["test", "train"]), default="test", show_default=True, help="Which part of the data."
+    "--split", type=options.OneOf(["test", "train"]), default="test", show_default=True, help="Which part of the data."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.device

@@ -5,6 +5,7 @@ import math
 import click
 
 from hw5.devices import DEVICES, PRECISIONS
+from hw5.errors import did_you_mean
 
 
 class Number(click.FloatRange):
@@ -15,6 +16,13 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class OneOf(click.Choice):
+    """One of several names; the refusal of another says which is nearest."""
+
+    def get_invalid_choice_message(self, value, ctx):
+        return super().get_invalid_choice_message(value, ctx).rstrip(".") + did_you_mean(value, self.choices)
 
 
 class Sizes(click.ParamType):
@@ -42,15 +50,20 @@ class BatchSize(click.ParamType):
     name = "integer|all"
 
     def convert(self, value, param, ctx):
-        return value if value == "all" else click.IntRange(min=1).convert(value, param, ctx)
+        if value == "all":
+            return value
+        try:
+            return click.IntRange(min=1).convert(int(value), param, ctx)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of examples nor all.", param, ctx)
 
 
 device = click.option(
-    "--device", "device_name", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to compute."
+    "--device", "device_name", type=OneOf(DEVICES), default="auto", show_default=True, help="Where to compute."
 )
 
 precision = click.option(
-    "--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True, help="Of matrix products on a GPU."
+    "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="Of matrix products on a GPU."
 )
 
 _SOURCES = (

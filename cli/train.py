@@ -11,7 +11,7 @@ from hw5.activations import ACTIVATIONS
 from hw5.checkpoint import Checkpoint, DataSource
 from hw5.cli import options
 from hw5.cli.display import loss_name, say, show_progress, warn
-from hw5.cli.options import BatchSize, Number, Sizes
+from hw5.cli.options import BatchSize, Number, OneOf, Sizes
 from hw5.cli.plan import DEFAULT, OF_PERCEPTRON, given_options, new_plan, resumed_plan
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
@@ -35,8 +35,8 @@ _SETTINGS = (
     ("lr", _POSITIVE, "Learning rate."),
     (
         "lr_schedule",
-        click.Choice(list(SCHEDULES)),
-        "How the learning rate falls; exponential where --lr-decay is given.",
+        OneOf(list(SCHEDULES)),
+        "How the learning rate falls; step where --lr-step is given, exponential where --lr-decay alone is.",
     ),
     ("lr_decay", _POSITIVE, "Factor on the learning rate after every epoch (step: after every --lr-step)."),
     ("lr_step", _COUNT, "Epochs from step to step."),
@@ -67,7 +67,7 @@ def _settings(verb):
 @click.command("train")
 @click.option(
     "--model",
-    type=click.Choice(["linear", "mlp", "perceptron"]),
+    type=OneOf(["linear", "mlp", "perceptron"]),
     default="mlp",
     show_default=True,
     help="Without or with hidden layers, or by the perceptron's rule.",
@@ -75,14 +75,14 @@ def _settings(verb):
 @click.option("--hidden", type=Sizes(), help="Units of each hidden layer, such as 128 or 256,128.  [default: 128]")
 @click.option(
     "--task",
-    type=click.Choice(["classification", "regression"]),
+    type=OneOf(["classification", "regression"]),
     default="classification",
     show_default=True,
     help="Find a class, or a number.",
 )
 @click.option(
     "--loss",
-    type=click.Choice([name for name in LOSSES if name != "perceptron"]),
+    type=OneOf([name for name in LOSSES if name != "perceptron"]),
     help="What is minimised.  [default: cross-entropy; squared in a regression]",
 )
 @options.data("digits", f"A built-in set ({', '.join(BUILT_IN)}), or a path to IDX, NPZ, NPY or CSV.")

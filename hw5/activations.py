@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw5.errors import InputError, require_known
+from hw5.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ class Activation:
     def of(cls, text):
         """The Activation that text names: tanh, leaky_relu, leaky_relu:0.01. Raises InputError."""
         name, _, parameter = text.partition(":")
-        require_known("activation", name, FORMULAS)
+        if name not in FORMULAS:
+            guess = did_you_mean(name, FORMULAS)
+            raise InputError(f"there is no activation {name!r}{guess}; they are {', '.join(ACTIVATIONS)}")
         wanted = FORMULAS[name].parameter
         if wanted is None and ":" in text:
             raise InputError(f"the activation {name} has no parameter; write it without {':' + parameter!r}")

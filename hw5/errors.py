@@ -7,14 +7,6 @@ class InputError(Exception):
     """Bad input: what was wrong, where, and what to do. The program exits with code 2."""
 
 
-def require_known(what, name, names):
-    """Raise InputError where name is none of the names of what, with the nearest of them."""
-    if name not in names:
-        near = difflib.get_close_matches(str(name), names, n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"there is no {what} {name!r}; {guess}they are {', '.join(names)}")
-
-
 class RunError(Exception):
     """A run that failed although its input was sound. The program exits with code 1."""
 
@@ -25,3 +17,17 @@ class Interrupted(RunError):
     def __init__(self, sentence, signum):
         super().__init__(sentence)
         self.signum = signum
+
+
+
+def did_you_mean(name, names):
+    """Of the names the one that is nearest to an unknown name, in words: " (did you mean 'relu'?)"; or nothing."""
+    by_lower_case = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return f" (did you mean {by_lower_case[near[0]]!r}?)" if near else ""
+
+
+def require_known(what, name, names):
+    """Raise InputError where name is none of the names of what."""
+    if name not in names:
+        raise InputError(f"there is no {what} {name!r}{did_you_mean(str(name), names)}; they are {', '.join(names)}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw5.datasets import Dataset, Examples
-from hw5.errors import InputError
+from hw5.errors import InputError, did_you_mean
 
 _HOLD_OUT, _VALIDATION = 2, 3  # keep these random numbers apart from the others that come of the same seed
 
@@ -103,8 +103,9 @@ def class_weights(text, class_names, y):
     for item in text.split(","):
         name, _, weight = item.rpartition("=")
         if name not in weights:
+            wrong = f"there is no class {name!r}{did_you_mean(name, weights)}" if name else f"{item!r} names no class"
             raise InputError(
-                f"--class-weight {text}: there is no class {name!r}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
+                f"--class-weight {text}: {wrong}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
                 f"the classes {', '.join(class_names[:20])}"
             )
         weights[name] = _weight(weight, text)

@@ -28,7 +28,7 @@ def check_schedule(name, decay, step):
     for option, value in (("lr_decay", decay), ("lr_step", step)):
         flag, needed = "--" + option.replace("_", "-"), option in SCHEDULES[name].needs
         if needed and value is None:
-            raise InputError(f"--lr-schedule {name} needs {flag}; give it, or leave the schedule out")
+            raise InputError(f"the learning-rate schedule {name} needs {flag}; give it, or choose another schedule")
         if value is not None and not needed:
             raise InputError(f"{flag} has no meaning for a learning rate that is {name}; leave it out")
     if decay is not None and decay > 1 and name != "1/t":

@@ -1,7 +1,6 @@
 """Automatic differentiation against numerical differentiation, and the network's formulas against both."""
 
 import doctest
-from itertools import pairwise
 
 import numpy as np
 import pytest

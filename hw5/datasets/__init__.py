@@ -5,7 +5,6 @@ IDX folder or file (idx.py), .npz and .npy (arrays.py), CSV (csv_table.py). Rows
 messages count from 1; the rows of a CSV are the lines of the file, its header included.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Callable, Collection
@@ -18,7 +17,7 @@ import numpy as np
 
 from hw5.datasets import arrays, csv_table, idx, labels, synthetic
 from hw5.datasets.rows import Rows, Schema, as_features, column_index, usual_position
-from hw5.errors import InputError
+from hw5.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -197,10 +196,10 @@ def _existing(source: str, names: Collection[str] = ()) -> Path:
     """The path `source`, which might have been meant for one of `names`."""
     path = _absolute(source)
     if not os.path.exists(path):
-        near = difflib.get_close_matches(source, names, n=1)
-        guess = f" (did you mean {near[0]!r}?)" if near else ""
         choice = f", or give one of the names {', '.join(names)}" if names else ""
-        raise InputError(f"{source}: there is no such file or folder{guess}; check the path{choice}")
+        raise InputError(
+            f"{source}: there is no such file or folder{did_you_mean(source, names)}; check the path{choice}"
+        )
     return path
 
 
