@@ -1,0 +1,56 @@
+"""Problems, and hw5's steps on them, in the arrays that its peers take: X (k, d), y (k,), [(W (m, d), b (m,)), ...]."""
+
+import numpy as np
+
+from hw5.activations import Activation
+from hw5.devices.base import Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.losses import LOSSES
+from hw5.network import Network
+
+FLOAT64 = CpuDevice(np.float64)
+# The same numbers added in another order differ by some eps (2.2e-16) of their size, step after step
+SAME_SUMS = {"rtol": 1e-13, "atol": 2e-14}
+# A float32 step errs by some eps (1.2e-7) of the numbers in its sums, which are of order 1; the steps' errors add up
+FLOAT32 = {"rtol": 2e-6, "atol": 1e-6}
+
+
+def tolerance(device):
+    return SAME_SUMS if device.dtype == np.float64 else FLOAT32
+
+
+def problem(loss, sizes, theta, k, seed=0):
+    """Parameters and k examples, each number a float32; sizes end with the classes."""
+    rng = np.random.default_rng(seed)
+    *lower, classes = sizes
+    sizes = (*lower, LOSSES[loss].units(classes))
+    rows = [m * Activation.of(theta).pieces for m in sizes[1:-1]] + [sizes[-1]]
+    parameters = [
+        (_float32(rng.normal(size=(m, d)) / d**0.5), _float32(rng.normal(size=m))) for d, m in zip(sizes, rows)
+    ]
+    y = _float32(rng.normal(size=k)) if LOSSES[loss].is_regression else rng.integers(0, classes, k)
+    return parameters, _float32(rng.normal(size=(k, sizes[0]))), y
+
+
+def _float32(array):
+    return array.astype(np.float32).astype(np.float64)
+
+
+class Steps:
+    """hw5's network on a device, taking the steps that it is told."""
+
+    def __init__(self, device, parameters, theta, loss, class_weights=None):
+        self.network = Network(device, parameters, theta, loss, class_weights)
+
+    def step(self, X, y, rates):
+        """One step over the examples; the mean of their losses before it."""
+        device, (k, d) = self.network.device, X.shape
+        data = device.place(X.astype(device.dtype), y, np.zeros(d), np.ones(d))
+        order, tally = device.upload(np.arange(k), device.index_dtype), Tally(device, k)
+        self.network.step(data, order, 0, k, rates, tally)
+        return tally.read()[0] / k
+
+    def assert_parameters(self, want):
+        for (W, b), (want_W, want_b) in zip(self.network.parameters(), want, strict=True):
+            np.testing.assert_allclose(W, want_W, **tolerance(self.network.device))
+            np.testing.assert_allclose(b, want_b, **tolerance(self.network.device))
