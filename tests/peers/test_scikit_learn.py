@@ -1,8 +1,8 @@
 """hw5 against scikit-learn's MLPClassifier and MLPRegressor, step for step, with solver="sgd".
 
-Their L2 term is alpha/2 sum w^2, divided by the size of the minibatch, where hw5's is not divided: l2 = alpha / k. Their
-squared loss has a factor 1/2, where the lecture's has none: with half the learning rate and twice the l2, hw5's velocity
-is twice theirs and its weights are the same.
+Their L2 term alpha/2 sum w^2 is divided by the size of the minibatch, and hw5's is not: l2 = alpha / k. Their squared
+loss has a factor 1/2, and the lecture's has none: with half the learning rate and twice the l2, hw5's velocity is twice
+theirs and its weights are the same.
 """
 
 import warnings
