@@ -19,7 +19,6 @@ class Interrupted(RunError):
         self.signum = signum
 
 
-
 def did_you_mean(name, names):
     """Of the names the one that is nearest to an unknown name, in words: " (did you mean 'relu'?)"; or nothing."""
     by_lower_case = {known.lower(): known for known in names}

@@ -23,8 +23,8 @@ class Run:
         self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
         if settings.patience and "validation" not in self.parts:
             raise InputError(
-                f"--patience watches the validation loss, and --validation {settings.validation:g} of {dataset.name} is "
-                "no example; raise it"
+                f"--patience watches the validation loss, and --validation {settings.validation:g} of {dataset.name} "
+                "is no example; raise it"
             )
         train = self.parts["train"]
         self.standardisation = Standardisation.fit(train)

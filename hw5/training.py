@@ -302,8 +302,8 @@ class Training:
 
 
 _NOT_SEPARATED = (
-    "epoch {epoch}, the last, still made mistakes ({mistakes:,}): the classes are not separated; if more --epochs do not "
-    "help, they are not linearly separable"
+    "epoch {epoch}, the last, still made mistakes ({mistakes:,}): the classes are not separated; if more --epochs do "
+    "not help, they are not linearly separable"
 )
 
 

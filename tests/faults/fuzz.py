@@ -33,7 +33,7 @@ from hw5.datasets import Schema, load, load_inputs
 from hw5.errors import InputError
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
-from hw5.training import Settings
+from hw5.training import Best, Settings, State
 from tests.datasets.helpers import idx_bytes
 
 _SECONDS = 60  # for one input; the slowest takes some milliseconds
@@ -225,19 +225,12 @@ def _checkpoints():
         standardisation = Standardisation(np.zeros(4, np.float32), np.ones(4, np.float32))
         data = DataSource("a.csv", None, "kind", True, "0" * 32)
         history = [{"epoch": 1, "loss": 0.5, "accuracy": None}]
+        best = Best(1, 0.5, parameters) if settings.lr_decay else None
+        state = State(parameters, parameters, 2, 0, np.zeros((2, 32)), best, parameters if best else None)
+        columns, shape = tuple("abcd"), (2, 2)
+        checkpoint = Checkpoint(state, standardisation, settings, data, names, columns, shape, history, of_targets)
         with tempfile.TemporaryDirectory() as folder:
-            Checkpoint(
-                parameters,
-                parameters,
-                standardisation,
-                settings,
-                data,
-                names,
-                tuple("abcd"),
-                (2, 2),
-                history,
-                of_targets,
-            ).save(f"{folder}/model.npz")
+            checkpoint.save(f"{folder}/model.npz")
             with np.load(f"{folder}/model.npz") as file:
                 arrays = {name: file[name] for name in file}
         description = arrays.pop("description")
