@@ -10,6 +10,7 @@ VERBS = {
     "train": "Train a classifier and save it as a checkpoint.",
     "eval": "Measure a checkpoint on labelled data.",
     "predict": "Classify new examples with a checkpoint.",
+    "export": "Write a checkpoint in the form of another program.",
     "check": "Find out whether the kernels and the gradients are right.",
     "bench": "Measure how fast the kernels are.",
     "doctor": "Tell which devices can be used, and what is missing.",

@@ -1,0 +1,29 @@
+"""hw5 export"""
+
+import os
+
+import click
+
+from hw5.checkpoint import Checkpoint
+from hw5.cli.display import say
+from hw5.errors import InputError
+from hw5.export import FORMATS, export
+from hw5.files import require_writable
+
+
+@click.command("export")
+@click.argument("checkpoint", type=click.Path())
+@click.option("--format", type=click.Choice(list(FORMATS)), required=True, help="What the file is to be.")
+@click.option("--out", type=click.Path(), required=True, help="Where to write it.")
+def command(checkpoint, format, out):
+    """Write a checkpoint in the form of another program, its standardisation included.
+
+    \b
+    hw5 export model.npz --format onnx --out model.onnx
+    """
+    model = Checkpoint.load(checkpoint)
+    if os.path.realpath(out) == os.path.realpath(checkpoint):
+        raise InputError(f"--out {out} is the checkpoint itself; give the new file a name of its own")
+    require_writable(out, "--out")
+    export(model, format, out)
+    say(f"saved {out}")

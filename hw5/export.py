@@ -1,0 +1,199 @@
+"""A checkpoint in the forms of other programs: ONNX, safetensors, a PyTorch state dict, plain NumPy arrays.
+
+Every form has the same network. Features are standardised, x <- (x - mean) scale, by numbers of their own: folded into
+the first layer they would cost float32 its digits where a mean is far larger than the deviation from it. The top layer
+is written so that one rule reads it: a logit for every class, or the target in its own units. docs/export.md shows how
+each form is loaded.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import NamedTuple
+
+import numpy as np
+
+from hw5.activations import Activation
+from hw5.errors import InputError
+from hw5.files import replacing
+from hw5.preprocessing import Standardisation
+
+
+def export(checkpoint, format, path):
+    """Write the checkpoint to path in a format named in FORMATS; a file that was there is replaced in one go.
+
+    Raises InputError where the library that knows the format is missing, and then writes nothing; OSError.
+    """
+    try:
+        content = FORMATS[format].encode(_Portable.of(checkpoint))
+    except ImportError as error:
+        raise InputError(
+            f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
+        ) from error
+    with replacing(path) as file:
+        file.write(content)
+
+
+@dataclass(frozen=True)
+class _Portable:
+    """What there is to tell of a checkpoint: its layers [(W (m, d), b (m,)), ...] from the bottom, and words."""
+
+    standardisation: Standardisation
+    layers: list
+    theta: Activation  # of the hidden layers
+    loss: str
+    class_names: tuple[str, ...]  # none in a regression
+    feature_names: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, checkpoint):
+        *hidden, (W, b) = checkpoint.parameters
+        if checkpoint.settings.is_regression:  # z / scale + mean
+            scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
+            W, b = W / scale, b / scale + mean
+        elif len(W) < len(checkpoint.class_names):  # one z for two classes: the logits (0, z)
+            W, b = np.vstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
+        settings = checkpoint.settings
+        return cls(
+            checkpoint.standardisation,
+            [*hidden, (W, b)],
+            Activation.of(settings.activation),
+            settings.loss,
+            checkpoint.class_names,
+            checkpoint.feature_names,
+        )
+
+    @property
+    def preprocessing(self):
+        return {"mean": self.standardisation.mean, "scale": self.standardisation.scale}
+
+    @property
+    def description(self):
+        """Activation, loss, and the names that there are."""
+        names = {"class_names": self.class_names, "feature_names": self.feature_names}
+        return {"activation": str(self.theta), "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
+
+    @property
+    def state(self):
+        """The layers under the names of an nn.Sequential in which linear layers and activations take turns."""
+        pairs = enumerate(self.layers)
+        return {f"{2 * l}.{name}": array for l, pair in pairs for name, array in zip(("weight", "bias"), pair)}
+
+
+def _numpy(network):
+    arrays = network.preprocessing | {key: np.array(x) for key, x in network.description.items()}
+    for l, (W, b) in enumerate(network.layers, start=1):
+        arrays |= {f"W{l}": W.T, f"b{l}": b}  # the lecture's d x m: an example is a row x, and z = x W + b
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def _safetensors(network):
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in (network.preprocessing | network.state).items()}
+    return save(arrays, {"description": json.dumps(network.description)})  # one entry: several come in any order
+
+
+def _torch_state(network):
+    import torch
+
+    state, preprocessing = (
+        {name: torch.tensor(array) for name, array in arrays.items()}
+        for arrays in (network.state, network.preprocessing)
+    )
+    file = io.BytesIO()
+    torch.save({"state_dict": state} | preprocessing | network.description, file)
+    return file.getvalue()
+
+
+def _onnx(network):
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = _OnnxGraph(helper.make_node)
+    arrays = network.preprocessing
+    x = graph.add("Mul", graph.add("Sub", "X", "mean"), "scale")
+    for l, (W, b) in enumerate(network.layers, start=1):
+        arrays |= {f"W{l}": W, f"b{l}": b}
+        if l > 1:
+            x = _onnx_activation(graph, network.theta, x, arrays)
+        x = graph.add("Gemm", x, f"W{l}", f"b{l}", transB=1)
+    number, index = TensorProto.FLOAT, TensorProto.INT64
+    outputs = _onnx_outputs(graph, network, x)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "hw5",
+            [helper.make_tensor_value_info("X", number, ["N", network.layers[0][0].shape[1]])],
+            [helper.make_tensor_value_info(name, index if name == "label" else number, s) for name, s in outputs],
+            [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],  # with this IR version: runtimes from 2022 on read it
+        ir_version=8,
+        producer_name="hw5",
+        producer_version=version("hw5"),
+    )
+    description = {key: json.dumps(x) if isinstance(x, list) else x for key, x in network.description.items()}
+    helper.set_model_props(model, description)
+    return model.SerializeToString()
+
+
+class _OnnxGraph:
+    """Nodes in the order in which they are computed."""
+
+    def __init__(self, make_node):
+        self.make_node, self.nodes = make_node, []
+
+    def add(self, operator, *inputs, output=None, **attributes):
+        """Append a node; return the name of its output."""
+        output = output or f"{operator}_{len(self.nodes)}"
+        self.nodes.append(self.make_node(operator, inputs, [output], **attributes))
+        return output
+
+
+# theta of one element: ONNX's operator, and whether it takes alpha
+_ONNX_OPERATORS = {
+    "relu": ("Relu", False),
+    "leaky_relu": ("LeakyRelu", True),
+    "elu": ("Elu", True),
+    "tanh": ("Tanh", False),
+    "sigmoid": ("Sigmoid", False),
+    "linear": ("Identity", False),
+}
+
+
+def _onnx_activation(graph, theta, x, arrays):
+    if theta.name == "maxout":
+        arrays["pieces"] = np.array([0, -1, theta.pieces])  # (N, m p) as (N, m, p); 0 keeps N
+        return graph.add("ReduceMax", graph.add("Reshape", x, "pieces"), axes=[2], keepdims=0)
+    operator, takes_alpha = _ONNX_OPERATORS[theta.name]
+    return graph.add(operator, x, **({"alpha": theta.alpha} if takes_alpha else {}))
+
+
+def _onnx_outputs(graph, network, z):
+    """Append the nodes that make the outputs of z; return their names and shapes."""
+    if not network.class_names:
+        return [(graph.add("Identity", z, output="prediction"), ["N", 1])]
+    outputs = []
+    if network.loss != "perceptron":  # which has no probabilities
+        z = graph.add("Softmax", z, output="probabilities", axis=1)
+        outputs.append((z, ["N", len(network.class_names)]))
+    return [*outputs, (graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"])]
+
+
+class Format(NamedTuple):
+    """encode(network) gives the file's bytes; library is what pip installs to have it."""
+
+    encode: Callable
+    library: str | None = None
+
+
+FORMATS = {
+    "onnx": Format(_onnx, "'hw5[onnx]'"),
+    "safetensors": Format(_safetensors, "'hw5[safetensors]'"),
+    "torch-state": Format(_torch_state, "torch"),
+    "numpy": Format(_numpy),
+}

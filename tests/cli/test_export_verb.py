@@ -1,0 +1,45 @@
+"""hw5 export, run as a user runs it."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hw5.cli import main
+
+
+def hw5(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "model.npz"
+    hw5("train", "--epochs", 2, "--hidden", 8, "--out", path)
+    return path
+
+
+def test_export_writes_a_file_and_says_so(trained, tmp_path):
+    out = tmp_path / "new folder" / "weights.npz"
+    assert hw5("export", trained, "--format", "numpy", "--out", out).stdout == f"saved {out}\n"
+    with np.load(out) as file:
+        assert file["W1"].shape == (64, 8) and list(file["class_names"]) == list("0123456789")
+
+
+REFUSED = {
+    "the checkpoint itself": (lambda model, folder: (model, "numpy", model), "is the checkpoint itself"),
+    "no checkpoint": (lambda model, folder: (folder / "none.npz", "numpy", folder / "x"), "no such file"),
+    "a folder": (lambda model, folder: (model, "numpy", folder), "it is a folder"),
+    "an unknown format": (lambda model, folder: (model, "pickle", folder / "x"), "'pickle' is not one of"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_one_sentence(trained, tmp_path, case):
+    arguments, message = REFUSED[case]
+    before = trained.read_bytes()
+    checkpoint, format, out = arguments(trained, tmp_path)
+    stderr = hw5("export", checkpoint, "--format", format, "--out", out, code=2).stderr
+    assert stderr.startswith("hw5: ") and stderr.count("\n") == 1 and message in stderr
+    assert trained.read_bytes() == before and not list(tmp_path.iterdir())

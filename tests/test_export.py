@@ -1,0 +1,236 @@
+"""Exported models, read by the programs that they are for, say what hw5 says."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw5.activations import Activation
+from hw5.checkpoint import Checkpoint, DataSource
+from hw5.datasets import Dataset, Examples
+from hw5.devices.cpu import CpuDevice
+from hw5.errors import InputError
+from hw5.export import FORMATS, export
+from hw5.losses import LOSSES
+from hw5.network import initial_parameters
+from hw5.preprocessing import Standardisation
+from hw5.run import Model
+from hw5.training import Settings
+
+# Sums of some ten products in float32, taken in another order, and exponentials of other libraries: a few times 2^-24
+TOLERANCE = 1e-6
+rng = np.random.default_rng(0)
+MEAN = np.float32([0, 1000, -5, 0.01])  # a thousand times its deviation: what folding would lose shows
+SCALE = np.float32([1, 1, 0.2, 100])
+X = (rng.standard_normal((50, 4)) / SCALE + MEAN).astype(np.float32)
+
+
+def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=("a", "b, c", "ç")):
+    """An untrained model, with biases that are not 0."""
+    names = () if loss == "squared" else classes
+    sizes = (4, *hidden, LOSSES[loss].units(len(names)))
+    parameters = [
+        (W, np.random.default_rng(l).standard_normal(b.shape).astype(np.float32))
+        for l, (W, b) in enumerate(initial_parameters(sizes, activation, seed=1))
+    ]
+    dataset = Dataset("made up", "made up", Examples(X, np.zeros(len(X), np.int32)), None, names, None, None)
+    more = {"batch_size": 1} if loss == "perceptron" else {}
+    return Checkpoint(
+        parameters,
+        [tuple(map(np.zeros_like, pair)) for pair in parameters],
+        Standardisation(MEAN, SCALE),
+        Settings(hidden=hidden, activation=activation, loss=loss, **more),
+        DataSource.of(dataset, None, None),
+        names,
+        ("w", "x", "y", "z"),
+        None,
+        of_targets=Standardisation(np.float32([2000]), np.float32([0.1])) if loss == "squared" else None,
+    )
+
+
+THETAS = ("relu", "leaky_relu:0.3", "elu:0.5", "tanh", "sigmoid", "linear", "maxout:3")
+MODELS = {theta: dict(activation=theta) for theta in THETAS} | {
+    "linear model": dict(hidden=()),
+    "two classes": dict(classes=("no", "yes")),
+    "sigmoid loss": dict(loss="binary-cross-entropy", classes=("no", "yes")),
+    "regression": dict(loss="squared"),
+    "linear regression": dict(loss="squared", hidden=()),
+    "perceptron": dict(loss="perceptron", hidden=()),
+    "perceptron of two classes": dict(loss="perceptron", hidden=(), classes=("no", "yes")),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return checkpoint(**MODELS[request.param])
+
+
+def test_onnx(model, tmp_path):
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    export(model, "onnx", tmp_path / "model.onnx")
+    onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    expected = Model(CpuDevice(), model).predict(X)
+    outputs = [output.name for output in session.get_outputs()]
+    found = dict(zip(outputs, session.run(outputs, {"X": X})))
+    if model.settings.is_regression:
+        assert outputs == ["prediction"]
+        np.testing.assert_allclose(found["prediction"], expected, rtol=TOLERANCE)
+    else:
+        assert outputs == (["label"] if model.settings.loss == "perceptron" else ["probabilities", "label"])
+        np.testing.assert_array_equal(found["label"], expected.argmax(axis=1))
+        np.testing.assert_allclose(found.get("probabilities", expected), expected, rtol=0, atol=TOLERANCE)
+    one = session.run(outputs, {"X": X[:1]})  # any number of examples
+    assert all(len(array) == 1 for array in one)
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata.get("class_names", "[]")) == list(model.class_names)
+    assert json.loads(metadata["feature_names"]) == list(model.feature_names)
+
+
+def assert_says_the_same(model, z):
+    """The outputs z (n, m) of a network of another program, read by the one rule, are those of the model."""
+    expected = Model(CpuDevice(), model).predict(X)
+    if model.settings.is_regression:
+        np.testing.assert_allclose(z, expected, rtol=TOLERANCE)
+    elif model.settings.loss == "perceptron":
+        np.testing.assert_array_equal(z.argmax(axis=1), expected.argmax(axis=1))
+    else:
+        P = np.exp(z - z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(P, expected, rtol=0, atol=TOLERANCE)
+
+
+def in_torch(state, theta):
+    """The nn.Sequential that docs/export.md describes, with the weights of a state dict."""
+    from torch import nn
+
+    theta = Activation.of(theta)
+    modules = {
+        "relu": nn.ReLU,
+        "leaky_relu": lambda: nn.LeakyReLU(theta.alpha),
+        "elu": lambda: nn.ELU(theta.alpha),
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "linear": nn.Identity,
+        "maxout": lambda: nn.MaxPool1d(theta.alpha),
+    }
+    layers = []
+    for name in sorted(name for name in state if name.endswith(".weight")):
+        m, d = state[name].shape
+        layers += [nn.Linear(d, m), modules[theta.name]()]
+    network = nn.Sequential(*layers[:-1])
+    network.load_state_dict(state)
+    return network
+
+
+def test_torch_state(model, tmp_path):
+    torch = pytest.importorskip("torch")
+    export(model, "torch-state", tmp_path / "model.pt")
+    saved = torch.load(tmp_path / "model.pt", weights_only=True)
+    network = in_torch(saved["state_dict"], saved["activation"])
+    with torch.no_grad():
+        z = network((torch.from_numpy(X) - saved["mean"]) * saved["scale"]).numpy()
+    assert_says_the_same(model, z)
+    assert saved.get("class_names", []) == list(model.class_names)
+
+
+def test_safetensors(model, tmp_path):
+    safetensors = pytest.importorskip("safetensors")
+    export(model, "safetensors", tmp_path / "model.safetensors")
+    with safetensors.safe_open(tmp_path / "model.safetensors", "np") as file:
+        arrays, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+    np.testing.assert_array_equal(arrays["mean"], MEAN)
+    np.testing.assert_array_equal(arrays["scale"], SCALE)
+    description = json.loads(metadata["description"])
+    assert description.get("class_names", []) == list(model.class_names)
+    assert (description["activation"], description["loss"]) == (model.settings.activation, model.settings.loss)
+    layers = [(arrays[f"{i}.weight"].T, arrays[f"{i}.bias"]) for i in range(0, len(arrays) - 2, 2)]
+    assert_says_the_same(model, forward(layers, Activation.of(description["activation"])))
+
+
+def test_numpy(model, tmp_path):
+    export(model, "numpy", tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    assert arrays["W1"].shape[0] == 4  # the lecture's d x m
+    assert tuple(arrays.get("class_names", ())) == model.class_names
+    assert tuple(arrays["feature_names"]) == model.feature_names and str(arrays["loss"]) == model.settings.loss
+    layers = [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in range(1, len(model.parameters) + 1)]
+    assert_says_the_same(model, forward(layers, Activation.of(str(arrays["activation"]))))
+
+
+def forward(layers, theta):
+    """z (n, m) of the examples X, by layers [(W (d, m), b (m,)), ...]."""
+    x = (X - MEAN) * SCALE
+    for l, (W, b) in enumerate(layers, start=1):
+        z = x @ W + b
+        if l < len(layers):
+            x = z.reshape(len(z), -1, theta.pieces).max(axis=2) if theta.name == "maxout" else z.copy()
+            if theta.formula.theta:
+                theta.formula.theta(x, theta.alpha, np.empty_like(x))
+    return z
+
+
+def documented(language):
+    """The code blocks of docs/export.md by heading."""
+    text = (Path(__file__).parents[1] / "docs" / "export.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^## (\w+)\n+```python\n(.*?)```", text, re.DOTALL | re.MULTILINE))[language]
+
+
+EXAMPLES = {
+    "ONNX": ("onnx", "model.onnx", ["onnx", "onnxruntime"]),
+    "PyTorch": ("torch-state", "model.pt", ["torch"]),
+    "safetensors": ("safetensors", "model.safetensors", ["safetensors", "torch"]),
+    "NumPy": ("numpy", "model.npz", []),
+}
+
+
+@pytest.mark.parametrize("heading", EXAMPLES)
+def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
+    format, name, libraries = EXAMPLES[heading]
+    for library in libraries:
+        pytest.importorskip(library)
+    monkeypatch.chdir(tmp_path)
+    digits = np.random.default_rng(2).uniform(0, 16, (30, 64)).astype(np.float32)
+    settings = Settings(hidden=(128,))
+    dataset = Dataset("d", "d", Examples(digits, np.zeros(30, np.int32)), None, tuple("0123456789"), None, None)
+    parameters = initial_parameters((64, 128, 10), "relu", seed=0)
+    standardisation = Standardisation(np.full(64, 8, np.float32), np.full(64, 0.2, np.float32))
+    source = DataSource.of(dataset, None, None)
+    model = Checkpoint(parameters, parameters, standardisation, settings, source, dataset.class_names, None, None)
+    export(model, format, name)
+    names = {"X": digits}
+    exec(documented(heading), names)
+    P = Model(CpuDevice(), model).predict(digits)
+    if "P" in names:
+        found = names["P"].detach().numpy() if "torch" in libraries else names["P"]
+        np.testing.assert_allclose(found, P, rtol=0, atol=TOLERANCE)
+    if "found" in names:
+        assert list(names["found"]) == [model.class_names[i] for i in P.argmax(axis=1)]
+    assert {"P", "found"} & names.keys()
+
+
+LIBRARIES = {"onnx": "onnx", "safetensors": "safetensors.numpy", "torch-state": "torch"}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_equal_models_are_equal_files(format, tmp_path):
+    if format in LIBRARIES:
+        pytest.importorskip(LIBRARIES[format])
+    for name in "ab":
+        export(checkpoint(), format, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("format", LIBRARIES)
+def test_a_missing_library_is_named_before_anything_is_written(format, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, LIBRARIES[format], None)  # its import then raises ImportError
+    out = tmp_path / "model"
+    out.write_text("what was there")
+    install = "torch" if format == "torch-state" else rf"'hw5\[{format}\]'"
+    with pytest.raises(InputError, match=rf"--format {format} needs .*: pip install {install}$"):
+        export(checkpoint(), format, out)
+    assert out.read_text() == "what was there" and list(tmp_path.iterdir()) == [out]
