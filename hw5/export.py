@@ -42,7 +42,7 @@ class _Portable:
 
     standardisation: Standardisation
     layers: list
-    theta: Activation  # of the hidden layers
+    activation: str  # of the hidden layers, as Activation.of reads it
     loss: str
     class_names: tuple[str, ...]  # none in a regression
     feature_names: tuple[str, ...] | None
@@ -59,7 +59,7 @@ class _Portable:
         return cls(
             checkpoint.standardisation,
             [*hidden, (W, b)],
-            Activation.of(settings.activation),
+            settings.activation,
             settings.loss,
             checkpoint.class_names,
             checkpoint.feature_names,
@@ -73,7 +73,7 @@ class _Portable:
     def description(self):
         """Activation, loss, and the names that there are."""
         names = {"class_names": self.class_names, "feature_names": self.feature_names}
-        return {"activation": str(self.theta), "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
+        return {"activation": self.activation, "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
 
     @property
     def state(self):
@@ -94,8 +94,8 @@ def _numpy(network):
 def _safetensors(network):
     from safetensors.numpy import save
 
-    arrays = {name: np.ascontiguousarray(array) for name, array in (network.preprocessing | network.state).items()}
-    return save(arrays, {"description": json.dumps(network.description)})  # one entry: several come in any order
+    description = {"description": json.dumps(network.description)}  # one entry: several would come in any order
+    return save(network.preprocessing | network.state, description)
 
 
 def _torch_state(network):
@@ -119,7 +119,7 @@ def _onnx(network):
     for l, (W, b) in enumerate(network.layers, start=1):
         arrays |= {f"W{l}": W, f"b{l}": b}
         if l > 1:
-            x = _onnx_activation(graph, network.theta, x, arrays)
+            x = _onnx_activation(graph, Activation.of(network.activation), x, arrays)
         x = graph.add("Gemm", x, f"W{l}", f"b{l}", transB=1)
     number, index = TensorProto.FLOAT, TensorProto.INT64
     outputs = _onnx_outputs(graph, network, x)
