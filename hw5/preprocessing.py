@@ -90,35 +90,36 @@ class Standardisation:
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 
 
-def class_weights(text, class_names, y):
-    """The weight of every class (m,) that text asks for, given the labels y that are trained on.
+def class_weights(wanted, class_names, y):
+    """The weight of every class (m,) that is wanted, given the labels y that are trained on.
 
     "balanced" gives a class with n of N examples the weight N / (m n), so that every class weighs the same; otherwise
-    text is NAME=WEIGHT,NAME=WEIGHT, and the classes that it does not name weigh 1. Raises InputError.
+    wanted is NAME=WEIGHT,NAME=WEIGHT, or a dictionary {name: weight}, and the classes that it does not name weigh 1.
+    Raises InputError.
     """
     m = len(class_names)
-    if text == "balanced":
+    if wanted == "balanced":
         return len(y) / (m * np.maximum(np.bincount(y, minlength=m), 1))
+    pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in wanted.split(","))
     weights = dict.fromkeys(class_names, 1.0)
-    for item in text.split(","):
-        name, _, weight = item.rpartition("=")
+    for name, weight in pairs:
         if name not in weights:
-            wrong = f"there is no class {name!r}{did_you_mean(name, weights)}" if name else f"{item!r} names no class"
+            wrong = f"there is no class {name!r}{did_you_mean(name, weights)}" if name else f"{weight!r} names no class"
             raise InputError(
-                f"--class-weight {text}: {wrong}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
+                f"--class-weight {wanted}: {wrong}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
                 f"the classes {', '.join(class_names[:20])}"
             )
-        weights[name] = _weight(weight, text)
+        weights[name] = _weight(weight, wanted)
     return np.array(list(weights.values()))
 
 
-def _weight(weight, text):
+def _weight(weight, wanted):
     try:
         number = float(weight)
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise InputError(f"--class-weight {text}: {weight!r} is not a weight; give a number of 0 or more")
+        raise InputError(f"--class-weight {wanted}: {weight!r} is not a weight; give a number of 0 or more")
     return number
 
 
