@@ -123,8 +123,14 @@ class Model:
     def predict(self, X):
         """What the model says of the examples X (n, d): the probability of every class P (n, m), or numbers (n, 1).
 
-        A perceptron has no probabilities: its P is 1 at the class found. Raises InputError for an example so far from
-        those of the training that float32 cannot hold the logits.
+        A perceptron has no probabilities: its P is 1 at the class found. Raises InputError as outputs does.
+        """
+        return self._READ[self.checkpoint.settings.loss](self, self.outputs(X))
+
+    def outputs(self, X):
+        """What the loss reads off the top layer for the examples X (n, d), as Network.outputs says.
+
+        Raises InputError for an example so far from those of the training that float32 cannot hold the logits.
         """
         no_labels = np.zeros(len(X), np.float32 if self.checkpoint.settings.is_regression else np.int32)
         data, rows = self._place(Examples(X, no_labels)), np.arange(len(X))
@@ -133,7 +139,7 @@ class Model:
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
             raise InputError(f"example {lost.argmax() + 1} has values too far from those of the training to be judged")
-        return self._READ[self.checkpoint.settings.loss](self, P)
+        return P
 
     def _place(self, examples):
         checkpoint = self.checkpoint
