@@ -1,0 +1,290 @@
+"""The trainer as scikit-learn's estimators, for pipelines, grid searches and cross-validation.
+
+    from hw5.sklearn import MLPClassifier, from_checkpoint
+
+    model = MLPClassifier(hidden=(64,), momentum=0.9, random_state=0).fit(X, y)
+    P = model.predict_proba(X_new)
+    model.save("model.npz")                 # a checkpoint for hw5 eval, predict and export
+    model = from_checkpoint("model.npz")    # and back; it may also come from hw5 train --out
+
+The parameters are the options of hw5 train under their own names, with its defaults but for validation: no example is
+put aside unless it is asked for. Features are standardised as there, and an X of uint8 is taken for pixels.
+"""
+
+import re
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from hw5.checkpoint import Checkpoint, DataSource
+from hw5.datasets import Dataset, Examples
+from hw5.devices import DEVICES, open_device
+from hw5.errors import InputError, RunError
+from hw5.preprocessing import class_weights
+from hw5.run import Model, Run
+from hw5.schedules import SCHEDULES
+from hw5.training import Settings
+
+_COUNT, _RATE = {"target_type": Integral, "min_val": 1}, {"target_type": Real, "min_val": 0}
+_POSITIVE = _RATE | {"include_boundaries": "neither"}
+_FRACTION = _RATE | {"max_val": 1, "include_boundaries": "left"}
+_NUMBERS = {
+    "batch_size": _COUNT,
+    "epochs": _COUNT,
+    "l1": _RATE,
+    "l2": _RATE,
+    "lr": _POSITIVE,
+    "lr_decay": _POSITIVE,
+    "lr_step": _COUNT,
+    "momentum": _FRACTION,
+    "patience": _COUNT,
+    "tolerance": _POSITIVE,
+    "validation": _FRACTION,
+    "warmup": _COUNT | {"min_val": 0},
+}
+_CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES), "device": DEVICES}
+_FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
+
+
+# A dataclass writes just the __init__ that scikit-learn asks for: it keeps every parameter as it came
+@dataclass(eq=False, repr=False, kw_only=True)
+class _Estimator(BaseEstimator):
+    """The parameters that all have. What is learned is checkpoint_, and whatever else is told is read from there."""
+
+    lr: float = 0.03
+    epochs: int = 50
+    tolerance: float | None = None
+    patience: int | None = None
+    validation: float = 0.0
+    device: str = "auto"
+    random_state: int | np.random.RandomState | None = None
+
+    _fixed = {}  # the Settings that are no parameters
+
+    @property
+    def n_iter_(self):
+        """The number of epochs."""
+        return len(self.checkpoint_.history)
+
+    @property
+    def loss_curve_(self):
+        """The mean training loss of every epoch."""
+        return [row["loss"] for row in self.checkpoint_.history]
+
+    @property
+    def coefs_(self):
+        """The weights of every layer (d, m); those of the first are for standardised features."""
+        return [W.T for W, _ in self.checkpoint_.parameters]
+
+    @property
+    def intercepts_(self):
+        """The biases of every layer (m,)."""
+        return [b for _, b in self.checkpoint_.parameters]
+
+    def save(self, path):
+        """Write what was learned as a checkpoint, for from_checkpoint and the program hw5. Raises OSError."""
+        check_is_fitted(self, "checkpoint_")
+        self.checkpoint_.save(path)
+
+    def _train(self, X, y, class_names=(), weights=None):
+        """Learn y (n,) of X (n, d), float32 targets or int32 indices into class_names; return the estimator itself."""
+        feature_names = getattr(self, "feature_names_in_", None)
+        feature_names = None if feature_names is None else tuple(feature_names)
+        dataset = Dataset("the data", "data in memory", Examples(X, y), None, class_names, feature_names, None)
+        with _messages_for_python():
+            settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
+            run = Run(open_device(self.device), dataset, settings, DataSource.of(dataset, None, None))
+            with threadpool_limits(1, user_api="blas"):  # as the program does, which says why
+                for progress in run.train():
+                    pass
+        if self.tolerance and progress.ending is None:
+            warnings.warn(f"{self.epochs} epochs did not reach the tolerance {self.tolerance}", ConvergenceWarning)
+        if settings.loss == "perceptron" and progress.accuracy < 1:
+            warnings.warn(progress.ending, ConvergenceWarning)
+        self.checkpoint_ = run.checkpoint()
+        return self
+
+    def _settings(self):
+        """The Settings that the parameters are, but for class_weight. Raises ValueError and TypeError."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, choices in _CHOICES.items():
+            if given.get(name) is not None and given[name] not in choices:
+                raise ValueError(f"{name} is {given[name]!r}; it must be one of {', '.join(choices)}")
+        for name, bounds in _NUMBERS.items():
+            if given.get(name) is not None and given[name] != "all":
+                given[name] = _number(given[name], name, bounds)
+        if "hidden" in given:
+            sizes = np.atleast_1d(np.array(given["hidden"], object))
+            given["hidden"] = tuple(_number(size, "a size in hidden", _COUNT) for size in sizes)
+        known = {field.name for field in fields(Settings)} - {"class_weight"}
+        return {name: given[name] for name in given if name in known} | {"seed": self._seed()} | self._fixed
+
+    def _seed(self):
+        random = check_random_state(self.random_state)
+        return int(self.random_state if isinstance(self.random_state, Integral) else random.randint(2**31 - 1))
+
+    def _asked(self, X, ask=Model.predict):
+        """What the network has to say of X, by a method of Model."""
+        check_is_fitted(self, "checkpoint_")
+        X = validate_data(self, X, reset=False, **_FEATURES)
+        with _messages_for_python():
+            return ask(Model(open_device(self.device), self.checkpoint_), X)
+
+
+def _number(value, name, bounds):
+    """value, whatever type of number it is, as Python's own, which JSON can write."""
+    value = check_scalar(value, name, **bounds)
+    return int(value) if bounds["target_type"] is Integral else float(value)
+
+
+@contextmanager
+def _messages_for_python():
+    """In messages options are parameters, lr_decay for --lr-decay, and bad input is scikit-learn's ValueError."""
+    try:
+        yield
+    except (InputError, RunError) as error:
+        message = re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(error))
+        raise (ValueError if isinstance(error, InputError) else RunError)(message) from error
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class _ByGradient(_Estimator):
+    """The parameters of minibatch stochastic gradient descent."""
+
+    batch_size: int | str = 32
+    lr_schedule: str | None = None
+    lr_decay: float | None = None
+    lr_step: int | None = None
+    warmup: int = 0
+    momentum: float = 0.0
+    nesterov: bool = False
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+class _Classifier(ClassifierMixin):
+    def fit(self, X, y):
+        """Learn the classes y (n,), numbers or text, of the examples X (n, d)."""
+        X, y = validate_data(self, X, y, **_FEATURES)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"a classifier needs two classes or more, and y has one class only: {self.classes_[0]!r}")
+        names = tuple(str(int(name) if isinstance(name, float) else name) for name in self.classes_.tolist())
+        return self._train(X, codes.astype(np.int32), names, self._weights(y, names))
+
+    def _weights(self, y, names):
+        """class_weight with the names of the classes for the classes themselves."""
+        weights = getattr(self, "class_weight", None)
+        if not weights or weights == "balanced":
+            return weights or None
+        return dict(zip(names, compute_class_weight(weights, classes=self.classes_, y=y).tolist()))
+
+    def predict(self, X):
+        """The classes (n,) of the examples X (n, d)."""
+        P = self._asked(X)
+        return self.classes_[P.argmax(axis=1)]
+
+
+class _ClassifierByGradient(_Classifier):
+    def predict_proba(self, X):
+        """The probability of every class (n, m), in the order of classes_, of the examples X (n, d)."""
+        return self._asked(X)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class LinearClassifier(_ClassifierByGradient, _ByGradient):
+    """Softmax regression, or with loss="binary-cross-entropy" logistic regression."""
+
+    loss: str = "cross-entropy"
+    class_weight: dict | str | None = None
+
+    _fixed = {"hidden": ()}
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class MLPClassifier(_ClassifierByGradient, _ByGradient):
+    """A multi-layer network that finds classes; hidden has the units of each hidden layer."""
+
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "relu"
+    loss: str = "cross-entropy"
+    class_weight: dict | str | None = None
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class MLPRegressor(RegressorMixin, _ByGradient):
+    """A multi-layer network that predicts a number; hidden has the units of each hidden layer, () for none."""
+
+    lr: float = 0.01  # at 0.03 the squared loss, which is steeper than the others, diverges on many small data sets
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "relu"
+
+    _fixed = {"loss": "squared"}
+
+    def fit(self, X, y):
+        """Learn the targets y (n,) of the examples X (n, d)."""
+        X, y = validate_data(self, X, y, y_numeric=True, **_FEATURES)
+        return self._train(X, check_array(y, dtype=np.float32, ensure_2d=False, input_name="y"))
+
+    def predict(self, X):
+        """The numbers (n,) of the examples X (n, d), in the units of the targets."""
+        return self._asked(X)[:, 0]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Perceptron(_Classifier, _Estimator):
+    """Rosenblatt's perceptron, of two classes or more: it learns from one mistake at a time."""
+
+    lr: float = 1.0
+
+    _fixed = {"loss": "perceptron", "hidden": (), "batch_size": 1}
+
+    def decision_function(self, X):
+        """z (n, m) of the examples X (n, d): the largest is at the class found.
+
+        Of two classes it is one z (n,), above 0 for the second.
+        """
+        z = self._asked(X, Model.outputs)
+        return z[:, 0] if z.shape[1] == 1 else z
+
+
+def from_checkpoint(path, device="auto"):
+    """The fitted estimator that a checkpoint is, from save() or hw5 train --out. Raises ValueError where it is none.
+
+    Classes whose names are whole numbers come back as numbers.
+    """
+    with _messages_for_python():
+        checkpoint = Checkpoint.load(path)
+    settings = checkpoint.settings
+    kinds = {"perceptron": Perceptron, "linear": LinearClassifier, "mlp": MLPClassifier}
+    kind = MLPRegressor if settings.is_regression else kinds[settings.model]
+    given = {field.name: getattr(settings, field.name) for field in fields(kind) if hasattr(settings, field.name)}
+    model = kind(**given | {"device": device, "random_state": settings.seed})
+    model.checkpoint_, model.n_features_in_ = checkpoint, checkpoint.schema.features
+    if checkpoint.feature_names:
+        model.feature_names_in_ = np.array(checkpoint.feature_names, object)
+    if checkpoint.class_names:
+        model.classes_ = _labels(checkpoint.class_names)
+    if settings.class_weight not in (None, "balanced"):
+        weights = class_weights(settings.class_weight, checkpoint.class_names, None)
+        model.class_weight = dict(zip(model.classes_.tolist(), weights.tolist()))
+    return model
+
+
+def _labels(names):
+    try:
+        numbers = [int(name) for name in names]
+    except ValueError:
+        return np.array(names)
+    return np.array(numbers if list(names) == list(map(str, numbers)) else names)
