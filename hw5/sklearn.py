@@ -47,6 +47,7 @@ _NUMBERS = {
     "lr_decay": _POSITIVE,
     "lr_step": _COUNT,
     "momentum": _FRACTION,
+    "nesterov": {"target_type": (bool, np.bool_)},
     "patience": _COUNT,
     "tolerance": _POSITIVE,
     "validation": _FRACTION,
@@ -101,7 +102,7 @@ class _Estimator(BaseEstimator):
         feature_names = getattr(self, "feature_names_in_", None)
         feature_names = None if feature_names is None else tuple(feature_names)
         dataset = Dataset("the data", "data in memory", Examples(X, y), None, class_names, feature_names, None)
-        with _messages_for_python():
+        with _errors_for_python():
             settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
             run = Run(open_device(self.device), dataset, settings, DataSource.of(dataset, None, None))
             with threadpool_limits(1, user_api="blas"):  # as the program does, which says why
@@ -110,7 +111,7 @@ class _Estimator(BaseEstimator):
         if self.tolerance and progress.ending is None:
             warnings.warn(f"{self.epochs} epochs did not reach the tolerance {self.tolerance}", ConvergenceWarning)
         if settings.loss == "perceptron" and progress.accuracy < 1:
-            warnings.warn(progress.ending, ConvergenceWarning)
+            warnings.warn(_in_parameters(progress.ending), ConvergenceWarning)
         self.checkpoint_ = run.checkpoint()
         return self
 
@@ -137,24 +138,28 @@ class _Estimator(BaseEstimator):
         """What the network has to say of X, by a method of Model."""
         check_is_fitted(self, "checkpoint_")
         X = validate_data(self, X, reset=False, **_FEATURES)
-        with _messages_for_python():
+        with _errors_for_python():
             return ask(Model(open_device(self.device), self.checkpoint_), X)
 
 
 def _number(value, name, bounds):
     """value, whatever type of number it is, as Python's own, which JSON can write."""
-    value = check_scalar(value, name, **bounds)
-    return int(value) if bounds["target_type"] is Integral else float(value)
+    kinds = {Integral: int, Real: float}
+    return kinds.get(bounds["target_type"], bool)(check_scalar(value, name, **bounds))
 
 
 @contextmanager
-def _messages_for_python():
-    """In messages options are parameters, lr_decay for --lr-decay, and bad input is scikit-learn's ValueError."""
+def _errors_for_python():
+    """In messages options are parameters, and bad input is scikit-learn's ValueError."""
     try:
         yield
     except (InputError, RunError) as error:
-        message = re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(error))
-        raise (ValueError if isinstance(error, InputError) else RunError)(message) from error
+        raise (ValueError if isinstance(error, InputError) else RunError)(_in_parameters(error)) from error
+
+
+def _in_parameters(message):
+    """A message of hw5 in which lr_decay stands for --lr-decay."""
+    return re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(message))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -264,7 +269,7 @@ def from_checkpoint(path, device="auto"):
 
     Classes whose names are whole numbers come back as numbers.
     """
-    with _messages_for_python():
+    with _errors_for_python():
         checkpoint = Checkpoint.load(path)
     settings = checkpoint.settings
     kinds = {"perceptron": Perceptron, "linear": LinearClassifier, "mlp": MLPClassifier}

@@ -40,7 +40,7 @@ class Settings:
     nesterov: bool = False
     l1: float = 0.0
     l2: float = 0.0
-    class_weight: str | dict | None = None  # as preprocessing.class_weights reads it
+    class_weight: str | dict[str, float] | None = None  # as preprocessing.class_weights reads it
     tolerance: float | None = None  # an epoch that changes the weights by a smaller share ends the training
     patience: int | None = None  # so many epochs without a better validation loss end the training
     validation: float = 0.1
