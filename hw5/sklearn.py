@@ -98,7 +98,7 @@ class _Estimator(BaseEstimator):
         self.checkpoint_.save(path)
 
     def _train(self, X, y, class_names=(), weights=None):
-        """Learn y (n,) of X (n, d), float32 targets or int32 indices into class_names; return the estimator itself."""
+        """Learn y (n,) of X (n, d), float32 targets or int32 indices into class_names; return the estimator."""
         feature_names = getattr(self, "feature_names_in_", None)
         feature_names = None if feature_names is None else tuple(feature_names)
         dataset = Dataset("the data", "data in memory", Examples(X, y), None, class_names, feature_names, None)
@@ -179,7 +179,10 @@ class _ByGradient(_Estimator):
 
 class _Classifier(ClassifierMixin):
     def fit(self, X, y):
-        """Learn the classes y (n,), numbers or text, of the examples X (n, d)."""
+        """Learn the classes y (n,), numbers or text, of the examples X (n, d); return the estimator.
+
+        Raises ValueError or TypeError for bad input, and RunError where the training diverges.
+        """
         X, y = validate_data(self, X, y, **_FEATURES)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -209,7 +212,10 @@ class _ClassifierByGradient(_Classifier):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class LinearClassifier(_ClassifierByGradient, _ByGradient):
-    """Softmax regression, or with loss="binary-cross-entropy" logistic regression."""
+    """Softmax regression, or with loss="binary-cross-entropy" logistic regression.
+
+    class_weight is "balanced" or {class: weight}.
+    """
 
     loss: str = "cross-entropy"
     class_weight: dict | str | None = None
@@ -219,7 +225,11 @@ class LinearClassifier(_ClassifierByGradient, _ByGradient):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class MLPClassifier(_ClassifierByGradient, _ByGradient):
-    """A multi-layer network that finds classes; hidden has the units of each hidden layer."""
+    """A multi-layer network that finds classes.
+
+    hidden has the units of each hidden layer; activation is a name in hw5.activations, with or without its parameter;
+    class_weight is "balanced" or {class: weight}.
+    """
 
     hidden: tuple[int, ...] = (128,)
     activation: str = "relu"
@@ -229,7 +239,11 @@ class MLPClassifier(_ClassifierByGradient, _ByGradient):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class MLPRegressor(RegressorMixin, _ByGradient):
-    """A multi-layer network that predicts a number; hidden has the units of each hidden layer, () for none."""
+    """A multi-layer network that predicts a number.
+
+    hidden has the units of each hidden layer, and is () for a linear model; activation is a name in hw5.activations,
+    with or without its parameter.
+    """
 
     lr: float = 0.01  # at 0.03 the squared loss, which is steeper than the others, diverges on many small data sets
     hidden: tuple[int, ...] = (128,)
@@ -238,7 +252,10 @@ class MLPRegressor(RegressorMixin, _ByGradient):
     _fixed = {"loss": "squared"}
 
     def fit(self, X, y):
-        """Learn the targets y (n,) of the examples X (n, d)."""
+        """Learn the targets y (n,) of the examples X (n, d); return the estimator.
+
+        Raises ValueError or TypeError for bad input, and RunError where the training diverges.
+        """
         X, y = validate_data(self, X, y, y_numeric=True, **_FEATURES)
         return self._train(X, check_array(y, dtype=np.float32, ensure_2d=False, input_name="y"))
 

@@ -1,7 +1,9 @@
 """The doors to scikit-learn: its own checks, and what its users do."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,6 +196,14 @@ def test_checkpoints_go_between_the_program_and_python(tmp_path):
     model.set_params(epochs=2).fit(X, y).save(saved)
     assert hw5("predict", saved, inputs).count("\n") == 151
     assert "accuracy" in hw5("eval", saved, "--data", table)
+
+
+def test_the_documented_lines_work(tmp_path, monkeypatch):
+    text = (Path(__file__).parents[1] / "docs" / "scikit-learn.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
+    assert names["search"].best_score_ > 0.93 and names["model"].score(names["X"], names["y"]) > 0.93
 
 
 def test_what_is_no_checkpoint_is_a_value_error(tmp_path):
