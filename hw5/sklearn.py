@@ -110,7 +110,7 @@ class _Estimator(BaseEstimator):
                     pass
         if self.tolerance and progress.ending is None:
             warnings.warn(f"{self.epochs} epochs did not reach the tolerance {self.tolerance}", ConvergenceWarning)
-        if settings.loss == "perceptron" and progress.accuracy < 1:
+        if settings.loss == "perceptron" and progress.epoch == self.epochs and progress.accuracy < 1:
             warnings.warn(_in_parameters(progress.ending), ConvergenceWarning)
         self.checkpoint_ = run.checkpoint()
         return self
@@ -122,7 +122,7 @@ class _Estimator(BaseEstimator):
             if given.get(name) is not None and given[name] not in choices:
                 raise ValueError(f"{name} is {given[name]!r}; it must be one of {', '.join(choices)}")
         for name, bounds in _NUMBERS.items():
-            if given.get(name) is not None and given[name] != "all":
+            if given.get(name) is not None and (name, given[name]) != ("batch_size", "all"):
                 given[name] = _number(given[name], name, bounds)
         if "hidden" in given:
             sizes = np.atleast_1d(np.array(given["hidden"], object))
