@@ -1,14 +1,16 @@
 """Data sets: `load` gives the examples of a known name, a folder or a file, in one form.
 
-Bundled or drawn: digits, xor, spirals, sine. From the data directory: mnist, fashion-mnist. By path: an
-IDX folder or file (idx.py), .npz and .npy (arrays.py), CSV (csv_table.py). Rows and columns in
-messages count from 1; the rows of a CSV are the lines of the file, its header included.
+Bundled or drawn: digits, xor, spirals, sine. From the data directory, into which fetch.py fetches them:
+mnist and its kin. By path: an IDX folder or file (idx.py), .npz and .npy (arrays.py), CSV
+(csv_table.py). Rows and columns in messages count from 1; the rows of a CSV are the lines of the
+file, its header included.
 """
 
 import math
 import os
+import string
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +50,20 @@ BUILT_IN = {
     "sine": "noisy points of a sine wave, drawn: numbers to predict, with --task regression",
     "mnist": "70,000 handwritten digits of 28 x 28 pixels, from the data directory",
     "fashion-mnist": "70,000 pictures of clothes of 28 x 28 pixels, from the data directory",
+    "kmnist": "70,000 handwritten Japanese syllables of 28 x 28 pixels, from the data directory",
+    "emnist-digits": "280,000 handwritten digits of 28 x 28 pixels, from the data directory",
+    "emnist-letters": "145,600 handwritten letters of 28 x 28 pixels, from the data directory",
+    "emnist-balanced": "131,600 digits and letters, large and small, of 28 x 28 pixels, from the data directory",
+}
+
+# What the numbers mean with which these sets label their classes
+_CLASSES = {
+    "fashion-mnist": dict(
+        enumerate("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(","))
+    ),
+    "kmnist": dict(enumerate("o,ki,su,tsu,na,ha,ma,ya,re,wo".split(","))),
+    "emnist-letters": dict(enumerate(string.ascii_uppercase, start=1)),
+    "emnist-balanced": dict(enumerate(string.digits + string.ascii_uppercase + "abdefghnqrt")),
 }
 
 _Parts = tuple[Rows, Rows | None]  # train and test
@@ -87,7 +103,7 @@ def load(
 
     test: a source whose examples become the test part; one with two parts gives its test part.
     label_column: for CSV and .npy, the name or position of the label column; see csv_table.
-    data_dir: where mnist and fashion-mnist lie; see data_directory.
+    data_dir: where mnist and its kin lie; see data_directory.
     task: "classification", or "regression" if the labels are numbers to predict.
     schema: what a trained model takes, if the data are for one. Its task is taken, its classes keep their numbers and
     need not all occur, and the columns of a CSV are brought into its order.
@@ -172,11 +188,17 @@ def _known(name: str, data_dir: str | Path | None) -> _Parts:
     folder = data_directory(data_dir) / name
     if not folder.is_dir():
         raise InputError(
-            f"{name}: there is no folder {folder}; put {', '.join(idx.FILES)} into "
-            "it, each plain or .gz, or name another data directory with --data-dir "
+            f"{name}: there is no folder {folder}; hw5 data fetch {name} fetches it; or put "
+            f"{', '.join(idx.FILES)} into it, each plain or .gz, or name another data directory with --data-dir "
             "or HW5_DATA"
         )
-    return idx.read_folder(folder)
+    train, test = idx.read_folder(folder)
+    return _with_class_names(train, name), test and _with_class_names(test, name)
+
+
+def _with_class_names(rows: Rows, name: str) -> Rows:
+    names = _CLASSES.get(name, {})
+    return replace(rows, labels=[names.get(label, label) for label in rows.labels])
 
 
 def _digits() -> _Parts:

@@ -71,6 +71,11 @@ def read_folder(folder: Path) -> tuple[Rows, Rows | None]:
     return part("train"), part("t10k") if has_test else None
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether a folder has both parts, train and test."""
+    return all(_find(folder, name.rpartition("-idx")[0]) for name in FILES)
+
+
 def _find(folder: Path, stem: str) -> Path | None:
     """The file `stem`-idx?-*, the one that is not compressed if there are both."""
     with reading(folder):
