@@ -11,6 +11,7 @@ VERBS = {
     "eval": "Measure a checkpoint on labelled data.",
     "predict": "Classify new examples with a checkpoint.",
     "export": "Write a checkpoint in the form of another program.",
+    "data": "List, show and fetch data sets.",
     "check": "Find out whether the kernels and the gradients are right.",
     "bench": "Measure how fast the kernels are.",
     "doctor": "Tell which devices can be used, and what is missing.",

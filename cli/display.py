@@ -12,8 +12,8 @@ def show_progress(progress, epochs):
     A bar on standard error where that is a terminal; a line an epoch on standard output where that is not one,
     and where there is no bar.
     """
-    bar = _is_terminal(sys.stderr)
-    lines = not (bar and _is_terminal(sys.stdout))
+    bar = is_terminal(sys.stderr)
+    lines = not (bar and is_terminal(sys.stdout))
     if bar:
         progress = _with_bar(progress, epochs)
     for now in progress:
@@ -22,7 +22,7 @@ def show_progress(progress, epochs):
         yield now
 
 
-def _is_terminal(stream):
+def is_terminal(stream):
     return stream is not None and stream.isatty()
 
 

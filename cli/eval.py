@@ -17,9 +17,7 @@ from hw5.run import Model
 @click.command("eval")
 @click.argument("checkpoint", type=click.Path())
 @options.data(None, "What to evaluate on; by default what the checkpoint was trained on.")
-@click.option(
-    "--split", type=options.OneOf(["test", "train"]), default="test", show_default=True, help="Which part of the data."
-)
+@options.split
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.device
 def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name):

@@ -66,18 +66,30 @@ precision = click.option(
     "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="Of matrix products on a GPU."
 )
 
-_SOURCES = (
-    click.option("--test", metavar="PATH", help="Labelled data of the same kind to test on."),
-    click.option(
-        "--label-column",
-        metavar="COLUMN",
-        help="The CSV or NPY column that holds the classes: a name, or its number from 1.",
-    ),
-    click.option(
-        "--data-dir",
-        type=click.Path(file_okay=False),
-        help="Where mnist and fashion-mnist lie; HW5_DATA says the same.",
-    ),
+task = click.option(
+    "--task",
+    type=OneOf(["classification", "regression"]),
+    default="classification",
+    show_default=True,
+    help="Find a class, or a number.",
+)
+
+test = click.option("--test", metavar="PATH", help="Labelled data of the same kind to test on.")
+
+label_column = click.option(
+    "--label-column",
+    metavar="COLUMN",
+    help="The CSV or NPY column that holds the classes: a name, or its number from 1.",
+)
+
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    help="Where mnist and its kin lie; HW5_DATA says the same.",
+)
+
+split = click.option(
+    "--split", type=OneOf(["test", "train"]), default="test", show_default=True, help="Which part of the data."
 )
 
 
@@ -85,7 +97,7 @@ def data(default, help):
     """The options that name a data set; default and help are those of --data."""
 
     def decorate(verb):
-        for option in reversed(_SOURCES):
+        for option in (data_dir, label_column, test):
             verb = option(verb)
         return click.option("--data", metavar="NAME|PATH", default=default, show_default=bool(default), help=help)(verb)
 

@@ -73,13 +73,7 @@ def _settings(verb):
     help="Without or with hidden layers, or by the perceptron's rule.",
 )
 @click.option("--hidden", type=Sizes(), help="Units of each hidden layer, such as 128 or 256,128.  [default: 128]")
-@click.option(
-    "--task",
-    type=OneOf(["classification", "regression"]),
-    default="classification",
-    show_default=True,
-    help="Find a class, or a number.",
-)
+@options.task
 @click.option(
     "--loss",
     type=OneOf([name for name in LOSSES if name != "perceptron"]),
