@@ -37,7 +37,8 @@ _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape",
 class DataSource:
     """How to get the training data again, by the arguments of hw5.datasets.load, and how to know them.
 
-    is_held_out says that the test part was taken from the training data; digest is that of their bytes.
+    is_held_out says that the test part was taken from the training data; digest is that of their bytes. Of images,
+    darkest and brightest are the lowest and the highest pixel.
     """
 
     source: str
@@ -45,13 +46,17 @@ class DataSource:
     label_column: str | None
     is_held_out: bool
     digest: str
+    darkest: float | None = None
+    brightest: float | None = None
 
     @classmethod
     def of(cls, dataset, test, label_column):
         """Of a data set that was loaded with these arguments."""
         if test is not None and test not in BUILT_IN:
             test = os.path.abspath(os.path.expanduser(test))
-        return cls(dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
+        X = dataset.train.X
+        pixels = (float(X.min()), float(X.max())) if dataset.image_shape else ()
+        return cls(dataset.source, test, label_column, dataset.test is None, _digest(dataset.train), *pixels)
 
 
 def _digest(examples):
