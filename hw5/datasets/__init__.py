@@ -161,6 +161,12 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
     return as_features(values, str(file))
 
 
+def load_cells(path: str) -> list[list[str]] | None:
+    """Every row of a CSV, its header included, as text; None where the file is none."""
+    file = _existing(path)
+    return csv_table.read_cells(file) if _kind_of(file) is _CSV else None
+
+
 def data_directory(data_dir: str | Path | None = None) -> Path:
     """Where mnist and its kin lie: data_dir, else $HW5_DATA, else hw5/data in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -90,6 +90,11 @@ def read_inputs(path: Path, schema: Schema) -> np.ndarray:
     return _parse(_Layout(path, first, header, features, None), records).X
 
 
+def read_cells(path: Path) -> list[list[str]]:
+    """Every row of a table, its header included, as text."""
+    return [cells for _, cells in _records(path)]
+
+
 def _by_name(first: list[str], schema: Schema | None) -> list[int] | None:
     """The columns of the model's features, if the first row names them all."""
     if schema is None or schema.feature_names is None:
