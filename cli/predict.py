@@ -1,47 +1,119 @@
 """hw5 predict"""
 
 import csv
+import shutil
 import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
 
 import click
+import numpy as np
 
 from hw5.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.datasets import load_inputs
+from hw5.datasets import load_cells, load_inputs
 from hw5.devices import open_device
 from hw5.errors import InputError
+from hw5.images import SUFFIXES, load_image
 from hw5.run import Model
 
 
 @click.command("predict")
 @click.argument("checkpoint", type=click.Path())
 @click.argument("inputs", type=click.Path(), nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--top", type=click.IntRange(min=1), default=1, show_default=True, help="So many of the most probable classes."
+)
+@click.option(
+    "--invert/--no-invert",
+    default=None,
+    help="Whether black and white trade places in pictures.  [default: where the backgrounds tell so]",
+)
 @options.device
-def command(checkpoint, inputs, device_name):
-    """Classify new examples: CSV, .npy or IDX files, one example a row. Prints CSV.
+def command(checkpoint, inputs, top, invert, device_name):
+    """Classify new examples, and print CSV.
+
+    Inputs are CSV, .npy or IDX files of one example a row, PNG or JPEG pictures, or - for CSV from standard input. The
+    columns of a CSV are kept, and what was found stands behind them; a picture is told by the name of its file.
 
     \b
-    hw5 predict model.npz new.csv
+    hw5 predict model.npz new.csv > found.csv
+    hw5 predict model.npz --top 3 photo.png
     """
     model = Checkpoint.load(checkpoint)
-    files = [load_inputs(path, model.schema) for path in inputs]
+    if top > 1 and model.settings.loss in _COLUMNS:
+        kind = "regression" if model.settings.is_regression else "perceptron"
+        raise InputError(f"--top {top} orders classes by their probabilities, and a {kind} gives none; leave it out")
+    tables = [_read(path, model, invert) for path in inputs]
+    for path, table in zip(inputs, tables):
+        if table.columns != tables[0].columns:
+            raise InputError(
+                f"{path}: its columns are not those of {inputs[0]}, and one table cannot hold both; predict one by one"
+            )
     network = Model(open_device(device_name), model)
-    table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(_COLUMNS.get(model.settings.loss, ("class", "probability")))
-    for path, X in zip(inputs, files):
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_header(tables[0].columns, model, top))
+    for path, table in zip(inputs, tables):
         try:
-            P = network.predict(X)
+            P = network.predict(table.X)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        table.writerows(_rows(model, P))
+        found = _found(model, P, top)
+        writer.writerows(map(list.__add__, table.rows, found) if table.columns else found)
 
 
-_COLUMNS = {"squared": ("prediction",), "perceptron": ("class",)}
+class _Table(NamedTuple):
+    """Examples, and what the output keeps of each: the cells (as many rows as X, or none) below these columns."""
+
+    X: np.ndarray
+    columns: list[str]
+    rows: list[list[str]]
 
 
-def _rows(model, P):
+def _read(path, model, invert):
+    if path == "-":
+        return _read_standard_input(model, invert)
+    if Path(path).suffix.lower() in SUFFIXES:
+        return _Table(load_image(path, model, invert), ["file"], [[path]])
+    if invert is not None:
+        raise InputError(f"{path}: --{'' if invert else 'no-'}invert is for pictures, and this is none; leave it out")
+    X, cells = load_inputs(path, model.schema), load_cells(path)
+    if cells is None:
+        return _Table(X, [], [])
+    has_header = len(cells) > len(X)
+    columns = cells[0] if has_header else [str(position + 1) for position in range(len(cells[0]))]
+    return _Table(X, columns, cells[has_header:])
+
+
+def _read_standard_input(model, invert):
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:  # a table is read twice
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        file.flush()
+        try:
+            return _read(file.name, model, invert)
+        except InputError as error:
+            raise InputError(str(error).replace(file.name, "standard input")) from error
+
+
+_COLUMNS = {"squared": ["prediction"], "perceptron": ["class"]}
+
+
+def _header(kept, model, top):
+    top = min(top, len(model.class_names))
+    columns = [name for k in range(1, top + 1) for name in (f"class_{k}", f"probability_{k}")]
+    columns[:2] = ["class", "probability"]
+    columns = _COLUMNS.get(model.settings.loss, columns)
+    while not set(columns).isdisjoint(kept):
+        columns = [f"predicted_{name}" for name in columns]
+    return [*kept, *columns]
+
+
+def _found(model, P, top):
     """What is told of each example, in the columns of the header."""
     if model.settings.is_regression:
-        return ((f"{number:.6g}",) for (number,) in P)
-    classes = (model.class_names[c] for c in P.argmax(axis=1))
-    return zip(classes) if model.settings.loss == "perceptron" else zip(classes, (f"{p:.6f}" for p in P.max(axis=1)))
+        return [[f"{number:.6g}"] for (number,) in P]
+    if model.settings.loss == "perceptron":
+        return [[model.class_names[c]] for c in P.argmax(axis=1)]
+    best = np.argsort(-P, axis=1, kind="stable")[:, :top]
+    return [[cell for c in row for cell in (model.class_names[c], f"{p[c]:.6f}")] for row, p in zip(best, P)]

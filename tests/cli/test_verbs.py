@@ -113,10 +113,11 @@ def test_csv_from_training_to_prediction(flowers, tmp_path):
     assert json.loads(hw5("eval", out, "--data", labelled, "--json").stdout)["accuracy"] > 0.9
     np.save(tmp_path / "new.npy", X)
     by_csv, by_npy = (hw5("predict", out, path).stdout.splitlines() for path in (unlabelled, tmp_path / "new.npy"))
-    assert by_csv == by_npy and by_csv[0] == "class,probability"
-    found = np.array([line.split(",")[0] for line in by_csv[1:]])
+    assert by_npy[0] == "class,probability" and by_csv[0] == "height,width,depth,class,probability"
+    assert [line.split(",", 3)[3] for line in by_csv] == by_npy
+    found = np.array([line.split(",")[0] for line in by_npy[1:]])
     assert (found == y).mean() > 0.95
-    assert all(0.5 <= float(line.split(",")[1]) <= 1 for line in by_csv[1:])
+    assert all(0.5 <= float(line.split(",")[1]) <= 1 for line in by_npy[1:])
 
 
 def test_eval_takes_other_columns_order_and_one_class_alone(flowers, tmp_path):
