@@ -79,6 +79,11 @@ class Device(ABC):
     dtype: np.dtype  # of weights and activations
     index_dtype: np.dtype  # of labels and of positions in the data
 
+    @property
+    def description(self):
+        """The name, and how it computes where there is more than one way."""
+        return self.name
+
     # -- memory
 
     @abstractmethod

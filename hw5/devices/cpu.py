@@ -1,4 +1,4 @@
-"""The CPU device: NumPy. It is the reference for every other device, and the default where there is no GPU.
+"""The NumPy device: the reference for every other device, and what the compiled one is where there is no compiler.
 
 Nothing as large as a layer is allocated in a training step: results go to arrays made beforehand, and what a formula
 needs on the way goes to scratch buffers that are made once.
@@ -17,7 +17,7 @@ _SIGMOID = FORMULAS["sigmoid"]
 class CpuDevice(Device):
     """Operations on NumPy arrays, in float32 unless told otherwise (float64 serves numerical differentiation)."""
 
-    name = "cpu"
+    name = "numpy"
     index_dtype = np.dtype(np.intp)
 
     def __init__(self, dtype=np.float32):

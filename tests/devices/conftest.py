@@ -14,15 +14,21 @@ def _open(name):
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session", params=["cpu", "emulator", "cuda"])
+@pytest.fixture(scope="session", params=["cpu", "numpy", "emulator", "cuda"])
 def device(request):
     """A device by name, float32."""
     return _open(request.param)
 
 
-@pytest.fixture(scope="session", params=["emulator", "cuda"])
+@pytest.fixture(scope="session", params=["cpu", "emulator", "cuda"])
 def other(request):
     """A device other than the NumPy reference."""
+    return _open(request.param)
+
+
+@pytest.fixture(scope="session", params=["emulator", "cuda"])
+def launching(request):
+    """A device that launches kernels."""
     return _open(request.param)
 
 

@@ -49,31 +49,31 @@ def test_two_steps_agree(device, reference, sizes, theta, rates, dtype):
     assert loss == pytest.approx(wanted_loss, rel=1e-5) and hits == wanted_hits
 
 
-def test_recorded_steps_are_the_same_to_the_bit(other):
+def test_recorded_steps_are_the_same_to_the_bit(launching):
     """However an epoch is cut into stretches, and whether its steps are replayed from a recording or not."""
     n, k = 500, 4
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20), dtype=np.uint8), rng.integers(0, 3, n)
-    data = other.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
+    data = launching.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
     results = []
     for stretches in ((500,), (4, 300, 500), None):
-        network, tally = Network(other, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(other, k)
-        order = other.upload(np.arange(n)[::-1], other.index_dtype)
+        network, tally = Network(launching, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(launching, k)
+        order = launching.upload(np.arange(n)[::-1], launching.index_dtype)
         for rates in (Rates(0.1), Rates(0.05, 0.9)):
             for start, stop in zip((0, *(stretches or (500,))), stretches or (500,)):
-                train = other.train if stretches else partial(Device.train, other)
+                train = launching.train if stretches else partial(Device.train, launching)
                 train(network, data, order[start:stop], k, rates, tally)
         results.append((tally.read(), [array.tobytes() for array in sum(network.parameters(), ())]))
     assert results[0] == results[1] == results[2]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_streamed_data_give_the_same_bits_as_resident_data(other, dtype):
+def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
     """With room for so little that an epoch takes many pieces; training and evaluation."""
     n, k = 230, 8
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.integers(0, 3, n)
-    device = KernelDevice(other.name, other.runtime)
+    device = KernelDevice(launching.name, launching.runtime)
     results = []
     for most_resident_bytes in (math.inf, X[:120].nbytes, X[:2].nbytes):
         device.most_resident_bytes = most_resident_bytes

@@ -1,0 +1,480 @@
+// Training on a CPU: many steps of minibatch SGD in one call, in the letters of hw5/network.py.
+//
+// Why it is fast:
+//
+// - A thread owns a slice of the units of every layer, and with them its part of the weights: the rows of W^(l) for its
+//   units, but of the top layer, which has few units, the columns for its inputs. Weights stay where they are for the whole
+//   stretch, in the owner's cache, and no other thread ever reads them.
+// - Per chunk of a minibatch, at most ROWS examples, threads wait for each other once: when each has made its part of
+//   Z^(L), the sum over its own inputs. (Every hidden layer after the first one adds two such meetings: for X^(l), and for
+//   the parts of A^(l).) What others read is kept two or three times, by turns, so that nobody waits to write it.
+// - While a chunk is computed the next one is fetched and standardised, uint8 or float32, each thread its features.
+// - All the arithmetic is in two loops that keep a block of results in registers (products.h). Bias, activation, softmax
+//   and the update of the weights go along with them, on what the cache still holds.
+//
+// The results depend on the number of threads, as sums are added up in another order, and on nothing else.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <exception>
+
+#include "activations.h"
+#include "products.h"
+#include "team.h"
+
+namespace {
+
+constexpr int64_t ROWS = 128;  // most examples in a chunk: X^(0) of two chunks is to stay in the cache
+
+enum Loss : int64_t { CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED };
+
+// NumPy's arrays of a layer: W and V (m, d), b and Vb (m,)
+struct Layer {
+    int64_t d, m;
+    float *W, *b, *V, *Vb;
+};
+
+}  // namespace
+
+// What Python asks for; hw5/devices/native/__init__.py has the same fields in the same order.
+struct Job {
+    const Layer *layers;
+    int64_t depth;  // the number of layers
+    int64_t activation;
+    double alpha;  // the activation's parameter
+    int64_t loss;
+    const float *class_weights;  // (m,), or of one output unit (2,)
+    const void *X;               // (N, d)
+    int64_t is_uint8;            // else X is float32
+    const void *y;               // (N,) int64 labels; float32 targets of the squared error
+    const float *mean, *scale;   // (d,)
+    const int64_t *order;        // the rows of X to take
+    int64_t examples;            // how many
+    int64_t batch_size;
+    double eta, momentum, l1, l2;
+    int64_t nesterov;
+    double *losses, *hits;  // (batch_size,): sums over the minibatches, by place in the minibatch
+    float *Z;               // (examples, m): only asked for the forward pass, Z^(L) without its bias
+    int64_t threads;
+};
+
+namespace {
+
+struct Range {
+    int64_t begin, end;
+    int64_t size() const { return end - begin; }
+};
+
+// The units of a layer that a thread owns: whole lines of the cache, so that two threads never write to one
+Range slice(int64_t units, int64_t thread, int64_t threads) {
+    int64_t lines = padded(units) / LINE;
+    auto border = [&](int64_t t) { return std::min(lines * t / threads * LINE, units); };
+    return {border(thread), border(thread + 1)};
+}
+
+// Some rows of a minibatch of k examples
+struct Chunk {
+    int64_t start;   // in the order
+    int64_t offset;  // in the minibatch
+    int64_t rows, k;
+
+    bool is_first() const { return offset == 0; }
+    bool is_last() const { return offset + rows == k; }
+};
+
+Chunk chunk_at(const Job &job, int64_t start) {
+    int64_t offset = start % job.batch_size, k = std::min(job.batch_size, job.examples - (start - offset));
+    int64_t chunks = (k + ROWS - 1) / ROWS, rows = (k + chunks - 1) / chunks;
+    return {start, offset, std::min(rows, k - offset), k};
+}
+
+// What threads read of each other. Between two meetings one thread may still read of the last chunk what another one
+// already writes for this chunk, or of X^(0) for the next one: chunk c has its place at turn c mod TURNS.
+constexpr int TURNS = 3;
+
+struct Shared {
+    const Job &job;
+    Barrier barrier;
+    std::array<std::vector<Matrix>, TURNS> X;               // X[turn][l] (rows, d_l) for l < L
+    std::array<std::vector<Matrix>, TURNS> Z;               // Z[turn][thread] (rows, m): its part of Z^(L)
+    std::array<std::vector<std::vector<Matrix>>, TURNS> A;  // A[turn][l][thread] (rows, d_l): its part of A^(l)
+
+    explicit Shared(const Job &job) : job(job), barrier(job.threads) {
+        int64_t rows = std::min({ROWS, job.batch_size, job.examples});
+        for (int turn = 0; turn < TURNS; turn++) {
+            A[turn].resize(job.depth);
+            for (int64_t l = 0; l < job.depth; l++) {
+                X[turn].emplace_back(rows, job.layers[l].d);
+                if (l > 0 && l < job.depth - 1)
+                    for (int64_t t = 0; t < job.threads; t++) A[turn][l].emplace_back(rows, job.layers[l].d);
+            }
+            for (int64_t t = 0; t < job.threads; t++) Z[turn].emplace_back(rows, job.layers[job.depth - 1].m);
+        }
+    }
+};
+
+// The step's rule for a weight, whose mean gradient over the minibatch is g:
+//     V <- mu V + g + l2 W + l1 sign(W),   W <- W - eta V,   or with Nesterov's momentum  W <- W - eta (g + ... + mu V)
+// Without momentum and L1 there is no V to keep.
+struct Rule {
+    float eta, mu, l1, l2;
+    bool keeps_velocity, nesterov;
+
+    static Rule of(const Job &job) {
+        return {float(job.eta), float(job.momentum), float(job.l1), float(job.l2), job.momentum != 0 || job.l1 != 0,
+                job.nesterov != 0};
+    }
+    Rule without_penalties() const { return {eta, mu, 0, 0, keeps_velocity, nesterov}; }
+
+    void apply(float *W, float *V, Vector g) const {
+        Vector w = load(W);
+        g += l2 * w;
+        if (keeps_velocity) {
+            g += l1 * __builtin_convertvector((w < 0) - (w > 0), Vector);
+            Vector v = mu * load(V) + g;
+            store(V, v);
+            g = nesterov ? g + mu * v : v;
+        }
+        store(W, w - eta * g);
+    }
+};
+
+// Numbers that are trained, with their velocities, and the gradient's sum over the chunks so far of a longer minibatch
+struct Trained {
+    Matrix W, V, G;
+
+    Trained(int64_t rows, int64_t columns, bool keeps_velocity, bool sums_chunks) : W(rows, columns) {
+        if (keeps_velocity) V = Matrix(rows, columns);
+        if (sums_chunks) G = Matrix(rows, columns);
+    }
+
+    // Take in the gradient of a chunk for one vector of W; with the last chunk of the minibatch, make the step.
+    void learn(const Rule &rule, const Chunk &chunk, int64_t at, Vector g) const {
+        if (!chunk.is_first()) g += load(G.row(0) + at);
+        if (chunk.is_last())
+            rule.apply(W.row(0) + at, V.row(0) + at, g);
+        else
+            store(G.row(0) + at, g);
+    }
+};
+
+// The part of a layer that a thread owns
+struct Owned {
+    Range units, inputs;
+    Trained W, b;
+    Matrix Delta;  // (rows, own units)
+
+    Owned(const Job &job, int64_t rows, Range units, Range inputs)
+        : units(units), inputs(inputs),
+          W(units.size(), inputs.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS),
+          b(1, units.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS), Delta(rows, units.size()) {}
+};
+
+// Copies rows x columns of a NumPy array of width `width`, beginning at array, into a matrix, or back
+void take(const Matrix &to, const float *array, int64_t width, int64_t rows, int64_t columns) {
+    for (int64_t r = 0; r < rows; r++) std::copy_n(array + r * width, columns, to.row(r));
+}
+void give(const Matrix &from, float *array, int64_t width, int64_t rows, int64_t columns) {
+    for (int64_t r = 0; r < rows; r++) std::copy_n(from.row(r), columns, array + r * width);
+}
+
+// What one thread does.
+class Worker {
+  public:
+    Worker(Shared &shared, int64_t thread) : shared(shared), job(shared.job), thread(thread), rule(Rule::of(job)) {
+        int64_t rows = std::min({ROWS, job.batch_size, job.examples});
+        for (int64_t l = 1; l < job.depth; l++)
+            owned.emplace_back(job, rows, slice(layer(l).m, thread, job.threads), Range{0, layer(l).d});
+        Range inputs = slice(layer(depth()).d, thread, job.threads);
+        owned.emplace_back(job, rows, Range{0, layer(depth()).m}, inputs);
+        features = slice(layer(1).d, thread, job.threads);
+    }
+
+    void train() {
+        load_weights();
+        over_chunks([&](const Chunk &chunk) {
+            output(chunk);
+            backward(chunk);
+            update(chunk);
+        });
+        save_weights();
+    }
+
+    // Z^(L) of all examples, each thread its share of the rows
+    void predict() {
+        load_weights();
+        over_chunks([&](const Chunk &chunk) {
+            Range rows = share(chunk.rows);
+            for (int64_t r = rows.begin; r < rows.end; r++) {
+                float *z = top().Delta.row(r);
+                add_parts(shared.Z[turn], z, r, 0, layer(depth()).m);
+                std::copy_n(z, layer(depth()).m, job.Z + (chunk.start + r) * layer(depth()).m);
+            }
+        });
+    }
+
+  private:
+    Shared &shared;
+    const Job &job;
+    int64_t thread;
+    Rule rule;
+    std::vector<Owned> owned;  // of layer l at l - 1
+    Range features;            // of X^(0) that this thread fetches
+    int turn = 0;
+
+    int64_t depth() const { return job.depth; }
+    const Layer &layer(int64_t l) const { return job.layers[l - 1]; }
+    const Owned &own(int64_t l) const { return owned[l - 1]; }
+    const Owned &top() const { return owned.back(); }
+    const Matrix &X(int64_t l) const { return shared.X[turn][l]; }
+    Range share(int64_t rows) const { return {rows * thread / job.threads, rows * (thread + 1) / job.threads}; }
+
+    template <class Matrices>
+    void over_chunks(Matrices work);
+    void load_weights();
+    void save_weights() const;
+    void fetch(const Chunk &, int turn) const;
+    template <class Feature>
+    void fetch_rows(const Feature *X, const Chunk &, int turn) const;
+    void forward(const Chunk &) const;
+    void add_parts(const std::vector<Matrix> &parts, float *sum, int64_t r, int64_t begin, int64_t end) const;
+    void output(const Chunk &) const;
+    void softmax(const Chunk &, int64_t r, int64_t label) const;
+    void logistic(const Chunk &, int64_t r, int64_t label) const;
+    void squared(const Chunk &, int64_t r, float target) const;
+    void tally(const Chunk &, int64_t r, float loss, bool hit) const;
+    void backward(const Chunk &) const;
+    void update(const Chunk &) const;
+};
+
+void Worker::load_weights() {
+    for (int64_t l = 1; l <= depth(); l++) {
+        const Layer &all = layer(l);
+        Owned &part = owned[l - 1];
+        int64_t m = part.units.size(), d = part.inputs.size(), at = part.units.begin * all.d + part.inputs.begin;
+        take(part.W.W, all.W + at, all.d, m, d);
+        take(part.b.W, all.b + part.units.begin, m, 1, m);
+        if (!rule.keeps_velocity) continue;
+        take(part.W.V, all.V + at, all.d, m, d);
+        take(part.b.V, all.Vb + part.units.begin, m, 1, m);
+    }
+    // the classes that fill the last vector are never the largest, and have the probability 0
+    const Matrix &b = top().b.W;
+    std::fill(b.row(0) + layer(depth()).m, b.row(0) + b.stride(), std::numeric_limits<float>::lowest());
+}
+
+void Worker::save_weights() const {
+    for (int64_t l = 1; l <= depth(); l++) {
+        const Layer &all = layer(l);
+        const Owned &part = own(l);
+        int64_t m = part.units.size(), d = part.inputs.size(), at = part.units.begin * all.d + part.inputs.begin;
+        bool mine = l < depth() || thread == 0;  // every thread keeps the biases of the top layer
+        give(part.W.W, all.W + at, all.d, m, d);
+        if (mine) give(part.b.W, all.b + part.units.begin, m, 1, m);
+        if (!rule.keeps_velocity) continue;
+        give(part.W.V, all.V + at, all.d, m, d);
+        if (mine) give(part.b.V, all.Vb + part.units.begin, m, 1, m);
+    }
+}
+
+// For every chunk of the stretch: the forward pass, up to the threads' parts of Z^(L), then work(chunk).
+template <class Work>
+void Worker::over_chunks(Work work) {
+    Chunk chunk = chunk_at(job, 0);
+    fetch(chunk, turn);
+    shared.barrier.wait(thread);
+    for (;;) {
+        forward(chunk);
+        int64_t next = chunk.start + chunk.rows;
+        if (next < job.examples) fetch(chunk_at(job, next), (turn + 1) % TURNS);
+        shared.barrier.wait(thread);
+        work(chunk);
+        if (next == job.examples) return;
+        chunk = chunk_at(job, next);
+        turn = (turn + 1) % TURNS;
+    }
+}
+
+void Worker::fetch(const Chunk &chunk, int turn) const {
+    if (job.is_uint8)
+        fetch_rows(static_cast<const uint8_t *>(job.X), chunk, turn);
+    else
+        fetch_rows(static_cast<const float *>(job.X), chunk, turn);
+}
+
+// X^(0) = (x - mean) scale, of the rows of a chunk and the features of this thread
+template <class Feature>
+void Worker::fetch_rows(const Feature *X, const Chunk &chunk, int turn) const {
+    constexpr int64_t AHEAD = 4;  // rows, which lie anywhere in memory
+    const int64_t *rows = job.order + chunk.start;
+    const float *mean = job.mean + features.begin, *scale = job.scale + features.begin;
+    auto begin = [&](int64_t r) { return X + rows[r] * layer(1).d + features.begin; };
+    for (int64_t r = 0; r < chunk.rows; r++) {
+        if (r + AHEAD < chunk.rows)
+            for (int64_t i = 0; i < features.size(); i += 64 / sizeof(Feature)) __builtin_prefetch(begin(r + AHEAD) + i);
+        const Feature *x = begin(r);
+        float *out = shared.X[turn][0].row(r) + features.begin;
+        for (int64_t i = 0; i < features.size(); i++) out[i] = (float(x[i]) - mean[i]) * scale[i];
+    }
+}
+
+// X^(l) of the own units for 0 < l < L, and the own part of Z^(L)
+void Worker::forward(const Chunk &chunk) const {
+    for (int64_t l = 1; l < depth(); l++) {
+        const Owned &part = own(l);
+        int64_t m = part.units.size();
+        View Z = X(l).view().from(0, part.units.begin);
+        forward_product(chunk.rows, m, layer(l).d, X(l - 1).view(), part.W.W.view(), Z);
+        with_activation(job.activation, float(job.alpha), [&](auto theta) {
+            for (int64_t r = 0; r < chunk.rows; r++) {
+                for (int64_t u = 0; u < m; u += LANES)
+                    store(Z.row(r) + u, theta.apply(load(Z.row(r) + u) + load(part.b.W.row(0) + u)));
+                std::fill(Z.row(r) + m, Z.row(r) + padded(m), 0.0f);
+            }
+        });
+        if (l < depth() - 1) shared.barrier.wait(thread);
+    }
+    View inputs = X(depth() - 1).view().from(0, top().inputs.begin);
+    forward_product(chunk.rows, layer(depth()).m, top().inputs.size(), inputs, top().W.W.view(),
+                    shared.Z[turn][thread].view());
+}
+
+// sum = the threads' parts of row r, columns begin .. end, added up in the order of the threads
+void Worker::add_parts(const std::vector<Matrix> &parts, float *sum, int64_t r, int64_t begin, int64_t end) const {
+    for (int64_t i = begin; i < end; i += LANES) {
+        Vector a = load(parts[0].row(r) + i);
+        for (int64_t t = 1; t < job.threads; t++) a += load(parts[t].row(r) + i);
+        store(sum + i - begin, a);
+    }
+}
+
+// Delta^(L) over k: every thread makes all of it, which is cheaper than waiting for others once more.
+void Worker::output(const Chunk &chunk) const {
+    const int64_t *rows = job.order + chunk.start, *labels = static_cast<const int64_t *>(job.y);
+    const float *targets = static_cast<const float *>(job.y);
+    for (int64_t r = 0; r < chunk.rows; r++) {
+        add_parts(shared.Z[turn], top().Delta.row(r), r, 0, layer(depth()).m);
+        switch (job.loss) {
+            case CROSS_ENTROPY: softmax(chunk, r, labels[rows[r]]); break;
+            case BINARY_CROSS_ENTROPY: logistic(chunk, r, labels[rows[r]]); break;
+            case SQUARED: squared(chunk, r, targets[rows[r]]); break;
+        }
+    }
+}
+
+// Whether argmax finds the label: the lowest index among the largest, where a NaN counts as larger than any number
+bool is_hit(const float *z, int64_t m, int64_t label) {
+    if (std::isnan(z[label])) return std::none_of(z, z + label, [](float other) { return std::isnan(other); });
+    bool hit = true;
+    for (int64_t j = 0; j < label; j++) hit &= z[j] < z[label];
+    for (int64_t j = label + 1; j < m; j++) hit &= z[j] <= z[label];
+    return hit;
+}
+
+void Worker::tally(const Chunk &chunk, int64_t r, float loss, bool hit) const {
+    job.losses[chunk.offset + r] += loss;
+    job.hits[chunk.offset + r] += hit;
+}
+
+// P = softmax(Z + b), Delta = w (P - Y) / k, J = -w ln p[y], with w the weight of the class y
+void Worker::softmax(const Chunk &chunk, int64_t r, int64_t label) const {
+    int64_t m = layer(depth()).m;
+    float *z = top().Delta.row(r), weight = job.class_weights[label];
+    const float *b = top().b.W.row(0);
+    Vector most = all(std::numeric_limits<float>::lowest()), total = {};
+    for (int64_t i = 0; i < m; i += LANES) {
+        Vector a = load(z + i) + load(b + i);
+        most = a > most ? a : most;
+        store(z + i, a);
+    }
+    float shift = largest(most), at_label = z[label];
+    Range mine = share(chunk.rows);
+    bool tallies = r >= mine.begin && r < mine.end, hit = tallies && is_hit(z, m, label);
+    for (int64_t i = 0; i < m; i += LANES) {
+        Vector e = exponential(load(z + i) - shift);
+        total += e;
+        store(z + i, e);
+    }
+    float S = sum(total), factor = weight / float(chunk.k);
+    for (int64_t i = 0; i < m; i += LANES) store(z + i, load(z + i) * (factor / S));
+    z[label] -= factor;
+    if (tallies) tally(chunk, r, weight * (std::log(S) - (at_label - shift)), hit);
+}
+
+// One output unit: P = 1 / (1 + exp(-z)), Delta = w (P - y) / k, J = w (ln(1 + exp(z)) - y z)
+void Worker::logistic(const Chunk &chunk, int64_t r, int64_t label) const {
+    float *Delta = top().Delta.row(r), z = *Delta + *top().b.W.row(0);
+    float weight = job.class_weights[label];
+    float e = std::exp(-std::fabs(z));  // does not overflow
+    float P = (z > 0 ? 1 : e) / (1 + e);
+    *Delta = weight / float(chunk.k) * (P - float(label));
+    Range mine = share(chunk.rows);
+    if (r >= mine.begin && r < mine.end)
+        tally(chunk, r, weight * (std::max(z, 0.0f) - float(label) * z + std::log1p(e)), !(z <= 0) == (label == 1));
+}
+
+// One output unit: Delta = 2 (z - y) / k, J = (z - y)^2
+void Worker::squared(const Chunk &chunk, int64_t r, float target) const {
+    float *Delta = top().Delta.row(r), error = *Delta + *top().b.W.row(0) - target;
+    *Delta = 2 * error / float(chunk.k);
+    Range mine = share(chunk.rows);
+    if (r >= mine.begin && r < mine.end) tally(chunk, r, error * error, false);
+}
+
+// Delta of the own units of every hidden layer, from the top down, with the weights of the forward pass
+void Worker::backward(const Chunk &chunk) const {
+    for (int64_t l = depth() - 1; l > 0; l--) {
+        const Owned &part = own(l), &above = own(l + 1);
+        View Delta = part.Delta.view();
+        if (l == depth() - 1) {
+            backward_product(chunk.rows, above.units.size(), part.units.size(), above.Delta.view(), above.W.W.view(), Delta);
+        } else {
+            auto &parts = shared.A[turn][l];
+            backward_product(chunk.rows, above.units.size(), layer(l).m, above.Delta.view(), above.W.W.view(),
+                             parts[thread].view());
+            shared.barrier.wait(thread);
+            for (int64_t r = 0; r < chunk.rows; r++) add_parts(parts, Delta.row(r), r, part.units.begin, part.units.end);
+        }
+        View X = this->X(l).view().from(0, part.units.begin);
+        with_activation(job.activation, float(job.alpha), [&](auto theta) {
+            for (int64_t r = 0; r < chunk.rows; r++)
+                for (int64_t u = 0; u < part.units.size(); u += LANES)
+                    store(Delta.row(r) + u, load(Delta.row(r) + u) * theta.derivative(load(X.row(r) + u)));
+        });
+    }
+}
+
+// W <- W - eta/k Delta^T X and b <- b - eta mean(Delta) in every layer, or what the rule makes of it
+void Worker::update(const Chunk &chunk) const {
+    for (int64_t l = 1; l <= depth(); l++) {
+        const Owned &part = own(l);
+        View Delta = part.Delta.view(), X = this->X(l - 1).view().from(0, part.inputs.begin);
+        gradient_product(chunk.rows, part.units.size(), part.inputs.size(), Delta, X, part.W.W.view(),
+                         [&](int64_t at, Vector g) { part.W.learn(rule, chunk, at, g); });
+        for (int64_t u = 0; u < part.units.size(); u += LANES) {
+            Vector g = {};
+            for (int64_t r = 0; r < chunk.rows; r++) g += load(Delta.row(r) + u);
+            part.b.learn(rule.without_penalties(), chunk, u, g);
+        }
+    }
+}
+
+// Nothing is begun where memory or threads are lacking; else the answer is 0.
+int carry_out(const Job &job, void (Worker::*work)()) {
+    try {
+        Shared shared(job);
+        std::vector<Worker> workers;
+        for (int64_t t = 0; t < job.threads; t++) workers.emplace_back(shared, t);
+        on_threads(job.threads, [&](int64_t t) { (workers[t].*work)(); });
+        return 0;
+    } catch (const std::exception &) {
+        return 1;
+    }
+}
+
+}  // namespace
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+EXPORTED int hw5_train(const Job *job) { return carry_out(*job, &Worker::train); }
+EXPORTED int hw5_predict(const Job *job) { return carry_out(*job, &Worker::predict); }
