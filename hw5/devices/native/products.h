@@ -35,7 +35,7 @@ inline int64_t padded(int64_t n) { return (n + LINE - 1) / LINE * LINE; }
 class Matrix {
   public:
     Matrix() = default;
-    Matrix(int64_t rows, int64_t columns) : stride_((padded(columns) / LINE | 1) * LINE) {
+    Matrix(int64_t rows, int64_t columns) : rows_(rows), stride_((padded(columns) / LINE | 1) * LINE) {
         memory_.reset(std::calloc(size_t(rows * stride_ + LINE), sizeof(float)));
         if (!memory_) throw std::bad_alloc();
         auto address = reinterpret_cast<uintptr_t>(memory_.get());
@@ -43,6 +43,7 @@ class Matrix {
     }
     View view() const { return {at_, stride_}; }
     float *row(int64_t r) const { return at_ + r * stride_; }
+    int64_t rows() const { return rows_; }
     int64_t stride() const { return stride_; }
 
   private:
@@ -51,7 +52,7 @@ class Matrix {
     };
     std::unique_ptr<void, Free> memory_;
     float *at_ = nullptr;
-    int64_t stride_ = 0;
+    int64_t rows_ = 0, stride_ = 0;
 };
 
 // Calls f(start, size) for groups of begin .. end of at most `most`, as even as can be; size is a constant to the compiler.
@@ -72,6 +73,12 @@ INLINE void in_groups(int64_t begin, int64_t end, F f) {
         with_constant<most>(stop - start, [&](auto size) { f(start, size); });
     }
 }
+
+// A (rows, units) matrix that is read number by number, in any order
+struct Steps {
+    const float *at;
+    int64_t to_next_row, to_next_unit;
+};
 
 // Z = X W^T for R rows of X and U rows of W, n columns long; `more` adds to what Z holds.
 template <int R, int U>
@@ -122,11 +129,11 @@ INLINE void multiples(int64_t n, const float *at, int64_t along_p, int64_t along
 }
 
 // A (k, d) = Delta (k, m) W (m, d)
-static void backward_product(int64_t k, int64_t m, int64_t d, View Delta, View W, View A) {
+static void backward_product(int64_t k, int64_t m, int64_t d, Steps Delta, View W, View A) {
     in_groups<BROAD>(0, padded(d) / LANES, [&](int64_t i, auto N) {
         in_groups<DEEP>(0, k, [&](int64_t r, auto P) {
             View out = A.from(r, i * LANES);
-            multiples<P, N>(m, Delta.row(r), Delta.stride, 1, W.from(0, i * LANES),
+            multiples<P, N>(m, Delta.at + r * Delta.to_next_row, Delta.to_next_row, Delta.to_next_unit, W.from(0, i * LANES),
                             [&](int p, int n, Vector sum) { store(out.row(p) + n * LANES, sum); });
         });
     });
@@ -134,14 +141,14 @@ static void backward_product(int64_t k, int64_t m, int64_t d, View Delta, View W
 
 // G (m, d) = Delta (k, m)^T X (k, d), whose vectors go to finish(offset in a matrix of W's stride, vector).
 template <class Finish>
-static void gradient_product(int64_t k, int64_t m, int64_t d, View Delta, View X, View W, Finish finish) {
+static void gradient_product(int64_t k, int64_t m, int64_t d, Steps Delta, View X, View W, Finish finish) {
     for (int64_t units = 0; units < m; units += UNITS)
         in_groups<BROAD>(0, padded(d) / LANES, [&](int64_t i, auto N) {
             in_groups<DEEP>(units, std::min(units + UNITS, m), [&](int64_t u, auto P) {
                 int64_t begin = u * W.stride + i * LANES;
                 for (int p = 0; p < P; p++)
                     for (int n = 0; n < N * LANES; n += LINE) __builtin_prefetch(W.at + begin + p * W.stride + n, 1);
-                multiples<P, N>(k, Delta.at + u, 1, Delta.stride, X.from(0, i * LANES), [&](int p, int n, Vector sum) {
+                multiples<P, N>(k, Delta.at + u * Delta.to_next_unit, Delta.to_next_unit, Delta.to_next_row, X.from(0, i * LANES), [&](int p, int n, Vector sum) {
                     finish(begin + p * W.stride + n * LANES, sum);
                 });
             });

@@ -15,10 +15,10 @@
 // The results depend on the number of threads, as sums are added up in another order, and on nothing else.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <exception>
 
 #include "activations.h"
+#include "losses.h"
 #include "products.h"
 #include "team.h"
 
@@ -26,7 +26,7 @@ namespace {
 
 constexpr int64_t ROWS = 128;  // most examples in a chunk: X^(0) of two chunks is to stay in the cache
 
-enum Loss : int64_t { CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED };
+enum Loss : int64_t { CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED };  // as in Worker::output
 
 // NumPy's arrays of a layer: W and V (m, d), b and Vb (m,)
 struct Layer {
@@ -96,7 +96,7 @@ struct Shared {
     const Job &job;
     Barrier barrier;
     std::array<std::vector<Matrix>, TURNS> X;               // X[turn][l] (rows, d_l) for l < L
-    std::array<std::vector<Matrix>, TURNS> Z;               // Z[turn][thread] (rows, m): its part of Z^(L)
+    std::array<std::vector<Matrix>, TURNS> Z;               // Z[turn][thread] (m, rows): its part of Z^(L)
     std::array<std::vector<std::vector<Matrix>>, TURNS> A;  // A[turn][l][thread] (rows, d_l): its part of A^(l)
 
     explicit Shared(const Job &job) : job(job), barrier(job.threads) {
@@ -108,7 +108,7 @@ struct Shared {
                 if (l > 0 && l < job.depth - 1)
                     for (int64_t t = 0; t < job.threads; t++) A[turn][l].emplace_back(rows, job.layers[l].d);
             }
-            for (int64_t t = 0; t < job.threads; t++) Z[turn].emplace_back(rows, job.layers[job.depth - 1].m);
+            for (int64_t t = 0; t < job.threads; t++) Z[turn].emplace_back(job.layers[job.depth - 1].m, rows);
         }
     }
 };
@@ -162,12 +162,16 @@ struct Trained {
 struct Owned {
     Range units, inputs;
     Trained W, b;
-    Matrix Delta;  // (rows, own units)
+    Matrix Delta;  // (rows, own units); in the top layer (m, rows), which suits the losses
+    bool is_top;
 
-    Owned(const Job &job, int64_t rows, Range units, Range inputs)
+    Owned(const Job &job, int64_t rows, Range units, Range inputs, bool is_top)
         : units(units), inputs(inputs),
           W(units.size(), inputs.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS),
-          b(1, units.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS), Delta(rows, units.size()) {}
+          b(1, units.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS),
+          Delta(is_top ? units.size() : rows, is_top ? rows : units.size()), is_top(is_top) {}
+
+    Steps delta() const { return {Delta.row(0), is_top ? 1 : Delta.stride(), is_top ? Delta.stride() : 1}; }
 };
 
 // Copies rows x columns of a NumPy array of width `width`, beginning at array, into a matrix, or back
@@ -184,9 +188,9 @@ class Worker {
     Worker(Shared &shared, int64_t thread) : shared(shared), job(shared.job), thread(thread), rule(Rule::of(job)) {
         int64_t rows = std::min({ROWS, job.batch_size, job.examples});
         for (int64_t l = 1; l < job.depth; l++)
-            owned.emplace_back(job, rows, slice(layer(l).m, thread, job.threads), Range{0, layer(l).d});
+            owned.emplace_back(job, rows, slice(layer(l).m, thread, job.threads), Range{0, layer(l).d}, false);
         Range inputs = slice(layer(depth()).d, thread, job.threads);
-        owned.emplace_back(job, rows, Range{0, layer(depth()).m}, inputs);
+        owned.emplace_back(job, rows, Range{0, layer(depth()).m}, inputs, true);
         features = slice(layer(1).d, thread, job.threads);
     }
 
@@ -205,11 +209,12 @@ class Worker {
         load_weights();
         over_chunks([&](const Chunk &chunk) {
             Range rows = share(chunk.rows);
-            for (int64_t r = rows.begin; r < rows.end; r++) {
-                float *z = top().Delta.row(r);
-                add_parts(shared.Z[turn], z, r, 0, layer(depth()).m);
-                std::copy_n(z, layer(depth()).m, job.Z + (chunk.start + r) * layer(depth()).m);
-            }
+            for (int64_t j = 0; j < layer(depth()).m; j++)
+                for (int64_t r = rows.begin; r < rows.end; r++) {
+                    float z = 0;
+                    for (const Matrix &part : shared.Z[turn]) z += part.row(j)[r];
+                    job.Z[(chunk.start + r) * layer(depth()).m + j] = z;
+                }
         });
     }
 
@@ -237,12 +242,8 @@ class Worker {
     template <class Feature>
     void fetch_rows(const Feature *X, const Chunk &, int turn) const;
     void forward(const Chunk &) const;
-    void add_parts(const std::vector<Matrix> &parts, float *sum, int64_t r, int64_t begin, int64_t end) const;
     void output(const Chunk &) const;
-    void softmax(const Chunk &, int64_t r, int64_t label) const;
-    void logistic(const Chunk &, int64_t r, int64_t label) const;
-    void squared(const Chunk &, int64_t r, float target) const;
-    void tally(const Chunk &, int64_t r, float loss, bool hit) const;
+    void add_parts(const std::vector<Matrix> &parts, float *sum, int64_t r, Range columns) const;
     void backward(const Chunk &) const;
     void update(const Chunk &) const;
 };
@@ -258,9 +259,6 @@ void Worker::load_weights() {
         take(part.W.V, all.V + at, all.d, m, d);
         take(part.b.V, all.Vb + part.units.begin, m, 1, m);
     }
-    // the classes that fill the last vector are never the largest, and have the probability 0
-    const Matrix &b = top().b.W;
-    std::fill(b.row(0) + layer(depth()).m, b.row(0) + b.stride(), std::numeric_limits<float>::lowest());
 }
 
 void Worker::save_weights() const {
@@ -335,90 +333,44 @@ void Worker::forward(const Chunk &chunk) const {
         if (l < depth() - 1) shared.barrier.wait(thread);
     }
     View inputs = X(depth() - 1).view().from(0, top().inputs.begin);
-    forward_product(chunk.rows, layer(depth()).m, top().inputs.size(), inputs, top().W.W.view(),
+    forward_product(layer(depth()).m, chunk.rows, top().inputs.size(), top().W.W.view(), inputs,
                     shared.Z[turn][thread].view());
 }
 
-// sum = the threads' parts of row r, columns begin .. end, added up in the order of the threads
-void Worker::add_parts(const std::vector<Matrix> &parts, float *sum, int64_t r, int64_t begin, int64_t end) const {
-    for (int64_t i = begin; i < end; i += LANES) {
-        Vector a = load(parts[0].row(r) + i);
-        for (int64_t t = 1; t < job.threads; t++) a += load(parts[t].row(r) + i);
-        store(sum + i - begin, a);
-    }
-}
-
-// Delta^(L) over k: every thread makes all of it, which is cheaper than waiting for others once more.
+// The top layer's Delta, over k. Every thread makes all of it, which is cheaper than waiting for others once more.
 void Worker::output(const Chunk &chunk) const {
-    const int64_t *rows = job.order + chunk.start, *labels = static_cast<const int64_t *>(job.y);
-    const float *targets = static_cast<const float *>(job.y);
-    for (int64_t r = 0; r < chunk.rows; r++) {
-        add_parts(shared.Z[turn], top().Delta.row(r), r, 0, layer(depth()).m);
-        switch (job.loss) {
-            case CROSS_ENTROPY: softmax(chunk, r, labels[rows[r]]); break;
-            case BINARY_CROSS_ENTROPY: logistic(chunk, r, labels[rows[r]]); break;
-            case SQUARED: squared(chunk, r, targets[rows[r]]); break;
+    static constexpr decltype(&squared) LOSSES[] = {cross_entropy, binary_cross_entropy, squared};
+    const int64_t *rows = job.order + chunk.start, m = layer(depth()).m;
+    for (int64_t r = 0; r < chunk.rows; r += LANES) {
+        View Z = top().Delta.view().from(0, r);
+        for (int64_t j = 0; j < m; j++) {
+            Vector z = all(top().b.W.row(0)[j]);
+            for (const Matrix &part : shared.Z[turn]) z += load(part.row(j) + r);
+            store(Z.row(j), z);
         }
+        Vector y = {}, weight = {};  // lanes without an example have the weight 0
+        int lanes = int(std::min<int64_t>(LANES, chunk.rows - r));
+        for (int i = 0; i < lanes; i++) {
+            y[i] = job.loss == SQUARED ? static_cast<const float *>(job.y)[rows[r + i]]
+                                       : float(static_cast<const int64_t *>(job.y)[rows[r + i]]);
+            weight[i] = job.loss == SQUARED ? 1 : job.class_weights[int64_t(y[i])];
+        }
+        Outcome outcome = LOSSES[job.loss](Z, m, y, weight / float(chunk.k));
+        if (r / LANES % job.threads == thread)
+            for (int i = 0; i < lanes; i++) {
+                job.losses[chunk.offset + r + i] += weight[i] * outcome.J[i];
+                job.hits[chunk.offset + r + i] += outcome.hit[i];
+            }
     }
 }
 
-// Whether argmax finds the label: the lowest index among the largest, where a NaN counts as larger than any number
-bool is_hit(const float *z, int64_t m, int64_t label) {
-    if (std::isnan(z[label])) return std::none_of(z, z + label, [](float other) { return std::isnan(other); });
-    bool hit = true;
-    for (int64_t j = 0; j < label; j++) hit &= z[j] < z[label];
-    for (int64_t j = label + 1; j < m; j++) hit &= z[j] <= z[label];
-    return hit;
-}
-
-void Worker::tally(const Chunk &chunk, int64_t r, float loss, bool hit) const {
-    job.losses[chunk.offset + r] += loss;
-    job.hits[chunk.offset + r] += hit;
-}
-
-// P = softmax(Z + b), Delta = w (P - Y) / k, J = -w ln p[y], with w the weight of the class y
-void Worker::softmax(const Chunk &chunk, int64_t r, int64_t label) const {
-    int64_t m = layer(depth()).m;
-    float *z = top().Delta.row(r), weight = job.class_weights[label];
-    const float *b = top().b.W.row(0);
-    Vector most = all(std::numeric_limits<float>::lowest()), total = {};
-    for (int64_t i = 0; i < m; i += LANES) {
-        Vector a = load(z + i) + load(b + i);
-        most = a > most ? a : most;
-        store(z + i, a);
+// sum = some columns of the threads' parts of row r, added up in the order of the threads
+void Worker::add_parts(const std::vector<Matrix> &parts, float *sum, int64_t r, Range columns) const {
+    for (int64_t i = columns.begin; i < columns.end; i += LANES) {
+        Vector a = {};
+        for (const Matrix &part : parts) a += load(part.row(r) + i);
+        store(sum + i - columns.begin, a);
     }
-    float shift = largest(most), at_label = z[label];
-    Range mine = share(chunk.rows);
-    bool tallies = r >= mine.begin && r < mine.end, hit = tallies && is_hit(z, m, label);
-    for (int64_t i = 0; i < m; i += LANES) {
-        Vector e = exponential(load(z + i) - shift);
-        total += e;
-        store(z + i, e);
-    }
-    float S = sum(total), factor = weight / float(chunk.k);
-    for (int64_t i = 0; i < m; i += LANES) store(z + i, load(z + i) * (factor / S));
-    z[label] -= factor;
-    if (tallies) tally(chunk, r, weight * (std::log(S) - (at_label - shift)), hit);
-}
-
-// One output unit: P = 1 / (1 + exp(-z)), Delta = w (P - y) / k, J = w (ln(1 + exp(z)) - y z)
-void Worker::logistic(const Chunk &chunk, int64_t r, int64_t label) const {
-    float *Delta = top().Delta.row(r), z = *Delta + *top().b.W.row(0);
-    float weight = job.class_weights[label];
-    float e = std::exp(-std::fabs(z));  // does not overflow
-    float P = (z > 0 ? 1 : e) / (1 + e);
-    *Delta = weight / float(chunk.k) * (P - float(label));
-    Range mine = share(chunk.rows);
-    if (r >= mine.begin && r < mine.end)
-        tally(chunk, r, weight * (std::max(z, 0.0f) - float(label) * z + std::log1p(e)), !(z <= 0) == (label == 1));
-}
-
-// One output unit: Delta = 2 (z - y) / k, J = (z - y)^2
-void Worker::squared(const Chunk &chunk, int64_t r, float target) const {
-    float *Delta = top().Delta.row(r), error = *Delta + *top().b.W.row(0) - target;
-    *Delta = 2 * error / float(chunk.k);
-    Range mine = share(chunk.rows);
-    if (r >= mine.begin && r < mine.end) tally(chunk, r, error * error, false);
 }
 
 // Delta of the own units of every hidden layer, from the top down, with the weights of the forward pass
@@ -426,14 +378,14 @@ void Worker::backward(const Chunk &chunk) const {
     for (int64_t l = depth() - 1; l > 0; l--) {
         const Owned &part = own(l), &above = own(l + 1);
         View Delta = part.Delta.view();
-        if (l == depth() - 1) {
-            backward_product(chunk.rows, above.units.size(), part.units.size(), above.Delta.view(), above.W.W.view(), Delta);
+        if (above.is_top) {
+            backward_product(chunk.rows, above.units.size(), part.units.size(), above.delta(), above.W.W.view(), Delta);
         } else {
             auto &parts = shared.A[turn][l];
-            backward_product(chunk.rows, above.units.size(), layer(l).m, above.Delta.view(), above.W.W.view(),
+            backward_product(chunk.rows, above.units.size(), layer(l).m, above.delta(), above.W.W.view(),
                              parts[thread].view());
             shared.barrier.wait(thread);
-            for (int64_t r = 0; r < chunk.rows; r++) add_parts(parts, Delta.row(r), r, part.units.begin, part.units.end);
+            for (int64_t r = 0; r < chunk.rows; r++) add_parts(parts, Delta.row(r), r, part.units);
         }
         View X = this->X(l).view().from(0, part.units.begin);
         with_activation(job.activation, float(job.alpha), [&](auto theta) {
@@ -444,16 +396,33 @@ void Worker::backward(const Chunk &chunk) const {
     }
 }
 
+// The sum over the first rows, of LANES columns
+Vector sum_of_rows(const Matrix &Delta, int64_t column, int64_t rows) {
+    Vector a = {};
+    for (int64_t r = 0; r < rows; r++) a += load(Delta.row(r) + column);
+    return a;
+}
+
+// The sums of LANES rows over the first columns
+Vector sums_of_rows(const Matrix &Delta, int64_t row, int64_t columns) {
+    Vector sums = {};
+    for (int i = 0; i < LANES && row + i < Delta.rows(); i++) {
+        Vector a = {};
+        for (int64_t r = 0; r < columns; r += LANES) a += load(Delta.row(row + i) + r);
+        sums[i] = sum(a);
+    }
+    return sums;
+}
+
 // W <- W - eta/k Delta^T X and b <- b - eta mean(Delta) in every layer, or what the rule makes of it
 void Worker::update(const Chunk &chunk) const {
     for (int64_t l = 1; l <= depth(); l++) {
         const Owned &part = own(l);
-        View Delta = part.Delta.view(), X = this->X(l - 1).view().from(0, part.inputs.begin);
-        gradient_product(chunk.rows, part.units.size(), part.inputs.size(), Delta, X, part.W.W.view(),
+        View X = this->X(l - 1).view().from(0, part.inputs.begin);
+        gradient_product(chunk.rows, part.units.size(), part.inputs.size(), part.delta(), X, part.W.W.view(),
                          [&](int64_t at, Vector g) { part.W.learn(rule, chunk, at, g); });
         for (int64_t u = 0; u < part.units.size(); u += LANES) {
-            Vector g = {};
-            for (int64_t r = 0; r < chunk.rows; r++) g += load(Delta.row(r) + u);
+            Vector g = part.is_top ? sums_of_rows(part.Delta, u, chunk.rows) : sum_of_rows(part.Delta, u, chunk.rows);
             part.b.learn(rule.without_penalties(), chunk, u, g);
         }
     }
