@@ -1,10 +1,11 @@
-// The two loops in which a training step spends its time: matrix products from registers, over blocks that fit the cache.
+// The matrix products of a training step: two loops that keep a block of results in registers, over blocks that fit the
+// caches.
 //
 // All matrices lie row by row, as NumPy has them, but for the distance of their rows (Matrix). In NumPy's orientation
 //
-//     forward     Z = X W^T        (k, m) = (k, d) (m, d)^T    a sum of products of two rows: dots
-//     backward    A = Delta W      (k, d) = (k, m) (m, d)      a sum of multiples of rows: multiples
-//     gradient    G = Delta^T X    (m, d) = (k, m)^T (k, d)    the same, with Delta read by columns
+//     forward     Z = X W^T        (k, m) = (k, d) (m, d)^T    of each two rows, the sum over products: dots
+//     backward    A = Delta W      (k, d) = (k, m) (m, d)      of rows, the sum over multiples: combinations
+//     gradient    G = Delta^T X    (m, d) = (k, m)^T (k, d)    the same
 //
 // so that weights never need another layout than this one.
 #pragma once
@@ -74,12 +75,6 @@ INLINE void in_groups(int64_t begin, int64_t end, F f) {
     }
 }
 
-// A (rows, units) matrix that is read number by number, in any order
-struct Steps {
-    const float *at;
-    int64_t to_next_row, to_next_unit;
-};
-
 // Z = X W^T for R rows of X and U rows of W, n columns long; `more` adds to what Z holds.
 template <int R, int U>
 static void dots(int64_t n, View X, View W, View Z, bool more) {
@@ -100,7 +95,7 @@ static void dots(int64_t n, View X, View W, View Z, bool more) {
 }
 
 // Z (k, m) = X (k, d) W (m, d)^T
-static void forward_product(int64_t k, int64_t m, int64_t d, View X, View W, View Z) {
+static void multiply(int64_t k, int64_t m, int64_t d, View X, View W, View Z) {
     for (int64_t units = 0; units < m; units += UNITS)
         for (int64_t features = 0; features < d || features == 0; features += FEATURES)
             in_groups<DOT_ROWS>(0, k, [&](int64_t r, auto R) {
@@ -111,46 +106,42 @@ static void forward_product(int64_t k, int64_t m, int64_t d, View X, View W, Vie
             });
 }
 
-// For the P rows p of the result, N vectors wide: finish(p, vector, sum over q < n of A[p, q] B.row(q)), where A[p, q] is
-// at[p * along_p + q * along_q].
-template <int P, int N, class Finish>
-INLINE void multiples(int64_t n, const float *at, int64_t along_p, int64_t along_q, View B, Finish finish) {
+// A matrix that is read number by number, so that its rows may also be what lies in columns
+struct Factors {
+    const float *at;
+    int64_t to_next_row, to_next_column;
+
+    Factors from(int64_t r) const { return {at + r * to_next_row, to_next_row, to_next_column}; }
+    Factors transposed() const { return {at, to_next_column, to_next_row}; }
+};
+
+// C = alpha A B + beta C for P rows of C, N vectors wide, and n rows of B; with beta 0, what C holds does not matter.
+template <int P, int N>
+static void combinations(int64_t n, float alpha, Factors A, View B, float beta, View C) {
+    for (int p = 0; p < P; p++)
+        for (int i = 0; i < N * LANES; i += LINE) __builtin_prefetch(C.row(p) + i, 1);
     Vector sums[P][N] = {};
-    const float *b = B.at;
-    for (int64_t q = 0; q < n; q++, at += along_q, b += B.stride) {
-        Vector row[N];
-        UNROLLED for (int i = 0; i < N; i++) row[i] = load(b + i * LANES);
+    for (int64_t q = 0; q < n; q++, A.at += A.to_next_column, B.at += B.stride) {
+        Vector b[N];
+        UNROLLED for (int i = 0; i < N; i++) b[i] = load(B.at + i * LANES);
         UNROLLED for (int p = 0; p < P; p++) {
-            Vector a = all(at[p * along_p]);
-            UNROLLED for (int i = 0; i < N; i++) sums[p][i] += a * row[i];
+            Vector a = all(A.at[p * A.to_next_row]);
+            UNROLLED for (int i = 0; i < N; i++) sums[p][i] += a * b[i];
         }
     }
-    UNROLLED for (int p = 0; p < P; p++) UNROLLED for (int i = 0; i < N; i++) finish(p, i, sums[p][i]);
+    UNROLLED for (int p = 0; p < P; p++)
+        UNROLLED for (int i = 0; i < N; i++) {
+            float *c = C.row(p) + i * LANES;
+            store(c, beta == 0 ? alpha * sums[p][i] : alpha * sums[p][i] + beta * load(c));
+        }
 }
 
-// A (k, d) = Delta (k, m) W (m, d)
-static void backward_product(int64_t k, int64_t m, int64_t d, Steps Delta, View W, View A) {
-    in_groups<BROAD>(0, padded(d) / LANES, [&](int64_t i, auto N) {
-        in_groups<DEEP>(0, k, [&](int64_t r, auto P) {
-            View out = A.from(r, i * LANES);
-            multiples<P, N>(m, Delta.at + r * Delta.to_next_row, Delta.to_next_row, Delta.to_next_unit, W.from(0, i * LANES),
-                            [&](int p, int n, Vector sum) { store(out.row(p) + n * LANES, sum); });
-        });
-    });
-}
-
-// G (m, d) = Delta (k, m)^T X (k, d), whose vectors go to finish(offset in a matrix of W's stride, vector).
-template <class Finish>
-static void gradient_product(int64_t k, int64_t m, int64_t d, Steps Delta, View X, View W, Finish finish) {
-    for (int64_t units = 0; units < m; units += UNITS)
+// C (m, d) = alpha A (m, k) B (k, d) + beta C
+static void combine(int64_t m, int64_t k, int64_t d, float alpha, Factors A, View B, float beta, View C) {
+    for (int64_t rows = 0; rows < m; rows += UNITS)
         in_groups<BROAD>(0, padded(d) / LANES, [&](int64_t i, auto N) {
-            in_groups<DEEP>(units, std::min(units + UNITS, m), [&](int64_t u, auto P) {
-                int64_t begin = u * W.stride + i * LANES;
-                for (int p = 0; p < P; p++)
-                    for (int n = 0; n < N * LANES; n += LINE) __builtin_prefetch(W.at + begin + p * W.stride + n, 1);
-                multiples<P, N>(k, Delta.at + u * Delta.to_next_unit, Delta.to_next_unit, Delta.to_next_row, X.from(0, i * LANES), [&](int p, int n, Vector sum) {
-                    finish(begin + p * W.stride + n * LANES, sum);
-                });
+            in_groups<DEEP>(rows, std::min(rows + UNITS, m), [&](int64_t r, auto P) {
+                combinations<P, N>(k, alpha, A.from(r), B.from(0, i * LANES), beta, C.from(r, i * LANES));
             });
         });
 }

@@ -113,48 +113,42 @@ struct Shared {
     }
 };
 
-// The step's rule for a weight, whose mean gradient over the minibatch is g:
-//     V <- mu V + g + l2 W + l1 sign(W),   W <- W - eta V,   or with Nesterov's momentum  W <- W - eta (g + ... + mu V)
-// Without momentum and L1 there is no V to keep.
+// The step's rule for a weight, whose mean gradient over the minibatch is G:
+//     g = G + l2 W + l1 sign(W),   V <- mu V + g,   W <- W - eta V,   or with Nesterov's momentum W <- W - eta (g + mu V)
 struct Rule {
     float eta, mu, l1, l2;
-    bool keeps_velocity, nesterov;
+    bool nesterov, keeps_velocity;  // without momentum and L1 there is no V
 
     static Rule of(const Job &job) {
-        return {float(job.eta), float(job.momentum), float(job.l1), float(job.l2), job.momentum != 0 || job.l1 != 0,
-                job.nesterov != 0};
+        return {float(job.eta), float(job.momentum), float(job.l1), float(job.l2), job.nesterov != 0,
+                job.momentum != 0 || job.l1 != 0};
     }
-    Rule without_penalties() const { return {eta, mu, 0, 0, keeps_velocity, nesterov}; }
-
-    void apply(float *W, float *V, Vector g) const {
-        Vector w = load(W);
-        g += l2 * w;
-        if (keeps_velocity) {
-            g += l1 * __builtin_convertvector((w < 0) - (w > 0), Vector);
-            Vector v = mu * load(V) + g;
-            store(V, v);
-            g = nesterov ? g + mu * v : v;
-        }
-        store(W, w - eta * g);
-    }
+    Rule without_penalties() const { return {eta, mu, 0, 0, nesterov, keeps_velocity}; }
 };
 
-// Numbers that are trained, with their velocities, and the gradient's sum over the chunks so far of a longer minibatch
+// Numbers that are trained, their velocities, and room for the gradient
 struct Trained {
+    int64_t rows, columns;
     Matrix W, V, G;
 
-    Trained(int64_t rows, int64_t columns, bool keeps_velocity, bool sums_chunks) : W(rows, columns) {
+    Trained(int64_t rows, int64_t columns, bool keeps_velocity, bool keeps_gradient)
+        : rows(rows), columns(columns), W(rows, columns) {
         if (keeps_velocity) V = Matrix(rows, columns);
-        if (sums_chunks) G = Matrix(rows, columns);
+        if (keeps_gradient) G = Matrix(rows, columns);
     }
 
-    // Take in the gradient of a chunk for one vector of W; with the last chunk of the minibatch, make the step.
-    void learn(const Rule &rule, const Chunk &chunk, int64_t at, Vector g) const {
-        if (!chunk.is_first()) g += load(G.row(0) + at);
-        if (chunk.is_last())
-            rule.apply(W.row(0) + at, V.row(0) + at, g);
-        else
-            store(G.row(0) + at, g);
+    void step(const Rule &rule) const {
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t i = 0; i < columns; i += LANES) {
+                Vector w = load(W.row(r) + i), g = load(G.row(r) + i) + rule.l2 * w;
+                if (rule.keeps_velocity) {
+                    g += rule.l1 * __builtin_convertvector((w < 0) - (w > 0), Vector);
+                    Vector v = rule.mu * load(V.row(r) + i) + g;
+                    store(V.row(r) + i, v);
+                    g = rule.nesterov ? g + rule.mu * v : v;
+                }
+                store(W.row(r) + i, w - rule.eta * g);
+            }
     }
 };
 
@@ -167,11 +161,11 @@ struct Owned {
 
     Owned(const Job &job, int64_t rows, Range units, Range inputs, bool is_top)
         : units(units), inputs(inputs),
-          W(units.size(), inputs.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS),
-          b(1, units.size(), Rule::of(job).keeps_velocity, job.batch_size > ROWS),
+          W(units.size(), inputs.size(), Rule::of(job).keeps_velocity, Rule::of(job).keeps_velocity || job.batch_size > ROWS),
+          b(1, units.size(), Rule::of(job).keeps_velocity, true),
           Delta(is_top ? units.size() : rows, is_top ? rows : units.size()), is_top(is_top) {}
 
-    Steps delta() const { return {Delta.row(0), is_top ? 1 : Delta.stride(), is_top ? Delta.stride() : 1}; }
+    Factors delta() const { return {Delta.row(0), is_top ? 1 : Delta.stride(), is_top ? Delta.stride() : 1}; }
 };
 
 // Copies rows x columns of a NumPy array of width `width`, beginning at array, into a matrix, or back
@@ -322,7 +316,7 @@ void Worker::forward(const Chunk &chunk) const {
         const Owned &part = own(l);
         int64_t m = part.units.size();
         View Z = X(l).view().from(0, part.units.begin);
-        forward_product(chunk.rows, m, layer(l).d, X(l - 1).view(), part.W.W.view(), Z);
+        multiply(chunk.rows, m, layer(l).d, X(l - 1).view(), part.W.W.view(), Z);
         with_activation(job.activation, float(job.alpha), [&](auto theta) {
             for (int64_t r = 0; r < chunk.rows; r++) {
                 for (int64_t u = 0; u < m; u += LANES)
@@ -333,7 +327,7 @@ void Worker::forward(const Chunk &chunk) const {
         if (l < depth() - 1) shared.barrier.wait(thread);
     }
     View inputs = X(depth() - 1).view().from(0, top().inputs.begin);
-    forward_product(layer(depth()).m, chunk.rows, top().inputs.size(), top().W.W.view(), inputs,
+    multiply(layer(depth()).m, chunk.rows, top().inputs.size(), top().W.W.view(), inputs,
                     shared.Z[turn][thread].view());
 }
 
@@ -379,11 +373,10 @@ void Worker::backward(const Chunk &chunk) const {
         const Owned &part = own(l), &above = own(l + 1);
         View Delta = part.Delta.view();
         if (above.is_top) {
-            backward_product(chunk.rows, above.units.size(), part.units.size(), above.delta(), above.W.W.view(), Delta);
+            combine(chunk.rows, above.units.size(), part.units.size(), 1, above.delta(), above.W.W.view(), 0, Delta);
         } else {
             auto &parts = shared.A[turn][l];
-            backward_product(chunk.rows, above.units.size(), layer(l).m, above.delta(), above.W.W.view(),
-                             parts[thread].view());
+            combine(chunk.rows, above.units.size(), layer(l).m, 1, above.delta(), above.W.W.view(), 0, parts[thread].view());
             shared.barrier.wait(thread);
             for (int64_t r = 0; r < chunk.rows; r++) add_parts(parts, Delta.row(r), r, part.units);
         }
@@ -396,35 +389,39 @@ void Worker::backward(const Chunk &chunk) const {
     }
 }
 
-// The sum over the first rows, of LANES columns
-Vector sum_of_rows(const Matrix &Delta, int64_t column, int64_t rows) {
-    Vector a = {};
-    for (int64_t r = 0; r < rows; r++) a += load(Delta.row(r) + column);
-    return a;
-}
-
-// The sums of LANES rows over the first columns
-Vector sums_of_rows(const Matrix &Delta, int64_t row, int64_t columns) {
+// The sum over a chunk's examples of a layer's Delta, for LANES of its units
+Vector sum_of_examples(const Owned &part, int64_t unit, int64_t examples) {
     Vector sums = {};
-    for (int i = 0; i < LANES && row + i < Delta.rows(); i++) {
-        Vector a = {};
-        for (int64_t r = 0; r < columns; r += LANES) a += load(Delta.row(row + i) + r);
-        sums[i] = sum(a);
-    }
+    if (part.is_top)
+        for (int i = 0; i < LANES && unit + i < part.units.size(); i++) {
+            Vector of_unit = {};
+            for (int64_t r = 0; r < examples; r += LANES) of_unit += load(part.Delta.row(unit + i) + r);
+            sums[i] = sum(of_unit);
+        }
+    else
+        for (int64_t r = 0; r < examples; r++) sums += load(part.Delta.row(r) + unit);
     return sums;
 }
 
-// W <- W - eta/k Delta^T X and b <- b - eta mean(Delta) in every layer, or what the rule makes of it
+// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer, or what the rule makes of it
 void Worker::update(const Chunk &chunk) const {
+    const bool at_once = chunk.is_first() && chunk.is_last() && !rule.keeps_velocity;
+    const float before = chunk.is_first() ? 0 : 1;  // how often the gradient of the chunks before this one counts
     for (int64_t l = 1; l <= depth(); l++) {
         const Owned &part = own(l);
+        int64_t m = part.units.size(), d = part.inputs.size();
+        Factors Delta = part.delta().transposed();
         View X = this->X(l - 1).view().from(0, part.inputs.begin);
-        gradient_product(chunk.rows, part.units.size(), part.inputs.size(), part.delta(), X, part.W.W.view(),
-                         [&](int64_t at, Vector g) { part.W.learn(rule, chunk, at, g); });
-        for (int64_t u = 0; u < part.units.size(); u += LANES) {
-            Vector g = part.is_top ? sums_of_rows(part.Delta, u, chunk.rows) : sum_of_rows(part.Delta, u, chunk.rows);
-            part.b.learn(rule.without_penalties(), chunk, u, g);
+        if (at_once)
+            combine(m, chunk.rows, d, -rule.eta, Delta, X, float(1 - job.eta * job.l2), part.W.W.view());
+        else
+            combine(m, chunk.rows, d, 1, Delta, X, before, part.W.G.view());
+        for (int64_t u = 0; u < m; u += LANES) {
+            float *G = part.b.G.row(0) + u;
+            store(G, before * load(G) + sum_of_examples(part, u, chunk.rows));
         }
+        if (chunk.is_last() && !at_once) part.W.step(rule);
+        if (chunk.is_last()) part.b.step(rule.without_penalties());
     }
 }
 
