@@ -1,0 +1,228 @@
+"""The compiled step against the NumPy device, and how it is chosen."""
+
+import os
+import re
+import stat
+
+import numpy as np
+import pytest
+
+from hw5.devices import native, open_device
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.devices.native import CompiledDevice
+from hw5.errors import InputError
+from hw5.network import Network, initial_parameters
+
+RATES = {
+    "plain": Rates(0.1),
+    "l2": Rates(0.1, l2=0.01),
+    "l1": Rates(0.1, l1=0.01),
+    "momentum and penalties": Rates(0.1, 0.9, 1e-3, 1e-2),
+    "nesterov": Rates(0.1, 0.9, l2=0.01, nesterov=True),
+}
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3], ids="threads {}".format)
+def compiled(request):
+    """The compiled device with so many threads, even where one would do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_FLOPS_PER_THREAD", 1)
+        try:
+            yield CompiledDevice(request.param)
+        except InputError as error:
+            pytest.skip(str(error))
+
+
+class Problem:
+    """Random examples and a network to train on them, the same on every device."""
+
+    def __init__(self, sizes, theta="relu", loss="cross-entropy", dtype=np.float32, examples=50):
+        self.sizes, self.theta, self.loss = sizes, theta, loss
+        rng = np.random.default_rng(len(sizes))
+        d, m = sizes[0], sizes[-1] if loss == "cross-entropy" else 2
+        self.X = rng.integers(0, 256, (examples, d)).astype(dtype)
+        self.y = rng.standard_normal(examples).astype(np.float32) if loss == "squared" else rng.integers(0, m, examples)
+        self.mean, self.scale = np.full(d, 127, np.float32), rng.uniform(0.01, 0.02, d).astype(np.float32)
+        self.class_weights = rng.uniform(0.5, 2, m).astype(np.float32)
+        self.order = rng.permutation(examples)
+
+    def on(self, device):
+        data = device.place(self.X, self.y, self.mean, self.scale)
+        parameters = initial_parameters(self.sizes, self.theta, seed=1)
+        return Network(device, parameters, self.theta, self.loss, self.class_weights), data
+
+    def trained(self, device, rates, k, stretches=()):
+        """The network after an epoch that is cut at some places, and the tally."""
+        network, data = self.on(device)
+        tally = Tally(device, min(k, len(self.y)))
+        for order in np.split(self.order, stretches):
+            device.train(network, data, order, k, rates, tally)
+        return network, tally.read()
+
+
+def assert_same_step(device, reference, problem, rates, k):
+    """Within 2e-5 of the largest number in a layer: float32 rounds each of a few hundred terms by 6e-8, and the error of
+    one step grows in the next."""
+    (found, tally), (wanted, wanted_tally) = (problem.trained(device, rates, k) for device in (device, reference))
+    for got, want in (
+        *zip(found.parameters(), wanted.parameters()),
+        *zip(found.velocities(), wanted.velocities()),
+    ):
+        largest = max(abs(array).max() for array in want) or 1
+        for got_array, want_array in zip(got, want):
+            np.testing.assert_allclose(got_array, want_array, rtol=0, atol=2e-5 * largest)
+    assert tally == (pytest.approx(wanted_tally[0], rel=2e-5), wanted_tally[1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "squared"])
+@pytest.mark.parametrize("theta", ["relu", "leaky_relu:0.3", "elu:0.7", "tanh", "sigmoid", "linear"])
+def test_steps_agree_with_numpy(compiled, reference, theta, loss, rates, dtype):
+    """A full and a short minibatch."""
+    top = 5 if loss == "cross-entropy" else 1
+    assert_same_step(compiled, reference, Problem((33, 40, 19, top), theta, loss, dtype), rates, 32)
+
+
+SHAPES = {
+    "linear": (20, 3),
+    "linear, wide": (784, 10),
+    "one input": (1, 3, 2),
+    "one unit": (7, 1, 2),
+    "one class": (4, 5, 1),
+    "smaller than a vector": (5, 7, 3),
+    "a line and one more": (17, 17, 17),
+    "one hidden layer": (64, 128, 10),
+    "many classes": (10, 30, 300),
+    "more features than a block": (2100, 20, 4),
+    "wide": (300, 1024, 10),
+    "deep": (17, 40, 20, 50, 16, 2),
+}
+
+
+@pytest.mark.parametrize("k", [1, 7, 32, 300, 400], ids="minibatch {}".format)
+@pytest.mark.parametrize("sizes", SHAPES.values(), ids=SHAPES)
+def test_steps_agree_at_every_size(compiled, reference, sizes, k):
+    """Up to minibatches of several chunks, and larger than the data; of single examples, no more than a few steps."""
+    problem = Problem(sizes, "tanh", dtype=np.uint8, examples=3 if k == 1 else 20 if k == 7 else 350)
+    assert_same_step(compiled, reference, problem, Rates(0.02, 0.5), k)
+    assert_same_step(compiled, reference, problem, Rates(0.02), k)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "squared"])
+@pytest.mark.parametrize("sizes", [(20,), (33, 17), (40, 30, 20)], ids=str)
+def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss):
+    """Outputs within 1e-5 of the largest, for rows in any order and number."""
+    problem = Problem((*sizes, 3 if loss == "cross-entropy" else 1), loss=loss, examples=300)
+    rows = problem.order[:270]
+    (found, data), (wanted, reference_data) = problem.on(compiled), problem.on(reference)
+    want = wanted.outputs(reference_data, rows)
+    np.testing.assert_allclose(found.outputs(data, rows), want, rtol=0, atol=1e-5 * abs(want).max())
+    loss, accuracy, classes = found.evaluate(data, rows, chunk=200)
+    wanted_loss, wanted_accuracy, wanted_classes = wanted.evaluate(reference_data, rows)
+    assert loss == pytest.approx(wanted_loss, rel=1e-5) and accuracy == wanted_accuracy
+    assert classes.tolist() == wanted_classes.tolist()
+
+
+@pytest.mark.parametrize("sizes", [(20, 3), (33, 50, 3), (33, 50, 40, 3)], ids=str)
+def test_the_same_bits_however_an_epoch_is_cut(compiled, sizes):
+    """And however the threads were scheduled: several times each."""
+    problem = Problem(sizes, examples=3000)
+    results = set()
+    for stretches in 3 * [(), (160, 2400)]:
+        network, tally = problem.trained(compiled, RATES["nesterov"], 160, stretches)
+        results.add((tally, *(array.tobytes() for array in sum(network.parameters(), ()))))
+    assert len(results) == 1
+
+
+def test_ties_and_nans_are_found_as_by_argmax(compiled):
+    """Logits are the biases, all weights being 0: the lowest of the largest is found, and a NaN is larger than any."""
+    nan, inf = np.nan, np.inf
+    for b in ([0, 0, 0], [1, 2, 2], [0, nan, nan], [nan, inf, 0], [inf, 1, inf], [-inf, -inf, -1e30]):
+        problem = Problem((4, 3), examples=30)
+        network, data = problem.on(compiled)
+        network.assign([(np.zeros((3, 4), np.float32), np.array(b, np.float32))])
+        tally = Tally(compiled, 30)
+        compiled.train(network, data, problem.order, 30, Rates(0.0), tally)
+        assert tally.read()[1] == (problem.y == np.argmax(b)).sum(), b
+
+
+@pytest.mark.parametrize("theta", ["relu", "elu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_number_shows_in_the_loss(compiled, theta, bad):
+    """An infinite feature can be rightly lost in a sigmoid or be cut off by ReLU; a NaN never is."""
+    problem = Problem((6, 20, 3), theta)
+    problem.X[7] = bad
+    if np.isinf(bad):
+        problem.X[7, ::2] = -bad  # inf - inf = NaN in every unit
+    _, (loss, _) = problem.trained(compiled, Rates(0.01), 16)
+    assert np.isnan(loss)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared"])
+def test_a_diverged_training_has_no_finite_loss(compiled, loss):
+    problem = Problem((20, 30, 3 if loss == "cross-entropy" else 1), "linear", loss, examples=500)
+    _, (found, _) = problem.trained(compiled, Rates(1e6), 10)
+    assert not np.isfinite(found)
+
+
+@pytest.mark.parametrize(("theta", "loss"), [("maxout", "cross-entropy"), ("relu", "perceptron")])
+def test_what_is_not_compiled_is_done_by_numpy(compiled, theta, loss):
+    problem = Problem((20, 6, 1 if loss == "perceptron" else 3), theta, loss)
+    if loss == "perceptron":
+        problem.y = problem.y % 2
+    assert not native._covers(*problem.on(compiled))
+    results = [problem.trained(device, RATES["plain"], 16) for device in (compiled, CpuDevice())]
+    assert results[0][1] == results[1][1]
+    assert results[0][0].parameters()[0][0].tobytes() == results[1][0].parameters()[0][0].tobytes()
+
+
+def test_threads_are_no_more_than_useful():
+    def threads(most, sizes, k):
+        return native._useful_threads(most, sizes, k)
+
+    assert threads(64, (4, 3), 32) == 1  # nothing to do
+    assert threads(2, (784, 128, 10), 32) == 2
+    assert threads(64, (784, 128, 10), 4096) == 8  # 16 units each
+    assert threads(64, (784, 10), 1 << 20) == 49  # 16 features each
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert native.usable_cores() == 1
+    assert "1 thread)" in open_device("cpu").description
+    assert "3 threads)" in open_device("cpu", threads=3).description
+
+
+def without_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+
+
+def with_broken_compiler(monkeypatch, tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\necho out of order >&2\nexit 1\n")
+    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("CXX", str(compiler))
+
+
+def on_another_system(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.platform", "darwin")
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "reason"),
+    [
+        (without_compiler, r"no C\+\+ compiler was found"),
+        (with_broken_compiler, "step.cpp does not compile"),
+        (on_another_system, "needs Linux"),
+    ],
+)
+def test_without_the_compiled_step_numpy_takes_its_place_and_says_why(monkeypatch, tmp_path, obstacle, reason):
+    obstacle(monkeypatch, tmp_path)
+    device = open_device("cpu")
+    assert device.name == "cpu"
+    assert re.fullmatch(rf"cpu \(NumPy: .*{reason}.*\)", device.description)
+    network, tally = Problem((20, 6, 3)).trained(device, RATES["plain"], 16)
+    assert tally == Problem((20, 6, 3)).trained(CpuDevice(), RATES["plain"], 16)[1]
