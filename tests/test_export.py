@@ -18,7 +18,7 @@ from hw5.losses import LOSSES
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
 from hw5.run import Model
-from hw5.training import Settings
+from hw5.training import Settings, State
 
 # Sums of some ten products in float32, taken in another order, and exponentials of other libraries: a few times 2^-24
 TOLERANCE = 1e-6
@@ -39,14 +39,14 @@ def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=(
     dataset = Dataset("made up", "made up", Examples(X, np.zeros(len(X), np.int32)), None, names, None, None)
     more = {"batch_size": 1} if loss == "perceptron" else {}
     return Checkpoint(
-        parameters,
-        [tuple(map(np.zeros_like, pair)) for pair in parameters],
+        State(parameters, [tuple(map(np.zeros_like, pair)) for pair in parameters], 1, 0, np.zeros((2, 1))),
         Standardisation(MEAN, SCALE),
         Settings(hidden=hidden, activation=activation, loss=loss, **more),
         DataSource.of(dataset, None, None),
         names,
         ("w", "x", "y", "z"),
         None,
+        [],
         of_targets=Standardisation(np.float32([2000]), np.float32([0.1])) if loss == "squared" else None,
     )
 
@@ -200,7 +200,8 @@ def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
     parameters = initial_parameters((64, 128, 10), "relu", seed=0)
     standardisation = Standardisation(np.full(64, 8, np.float32), np.full(64, 0.2, np.float32))
     source = DataSource.of(dataset, None, None)
-    model = Checkpoint(parameters, parameters, standardisation, settings, source, dataset.class_names, None, None)
+    state = State(parameters, parameters, 1, 0, np.zeros((2, 30)))
+    model = Checkpoint(state, standardisation, settings, source, dataset.class_names, None, None, [])
     export(model, format, name)
     names = {"X": digits}
     exec(documented(heading), names)

@@ -296,7 +296,7 @@ def _read_checkpoint(path, rng):
     checkpoint = Checkpoint.load(path)
     checkpoint.save(path)  # what was read can be written, and read again
     Checkpoint.load(path)
-    for W, b in checkpoint.parameters + checkpoint.velocities:
+    for W, b in checkpoint.parameters + checkpoint.state.parameters + checkpoint.state.velocities:
         assert W.dtype == b.dtype == np.float32 and W.shape == (len(b), W.shape[1]) and W.flags.c_contiguous
 
 

@@ -1,4 +1,4 @@
-"""The CPU device as compiled C++: step.cpp trains for many steps in one call. What it does not cover is done by NumPy."""
+"""The CPU device whose steps are compiled: step.cpp behind Device.train, and NumPy for what that does not cover."""
 
 import ctypes
 import math
