@@ -10,6 +10,7 @@ VERBS = {
     "train": "Train a classifier and save it as a checkpoint.",
     "eval": "Measure a checkpoint on labelled data.",
     "predict": "Classify new examples with a checkpoint.",
+    "show": "Tell how a checkpoint was trained.",
     "export": "Write a checkpoint in the form of another program.",
     "data": "List, show and fetch data sets.",
     "check": "Find out whether the kernels and the gradients are right.",

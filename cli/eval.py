@@ -20,7 +20,8 @@ from hw5.run import Model
 @options.split
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.device
-def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name):
+@options.threads
+def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name, threads):
     """Measure a checkpoint on labelled data.
 
     \b
@@ -33,7 +34,7 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     part = model.part(dataset, split)
     show = _show_regression if model.settings.is_regression else _show_classification
-    show(Model(open_device(device_name), model), part, f"{dataset.name}, {split} part", as_json)
+    show(Model(open_device(device_name, threads=threads), model), part, f"{dataset.name}, {split} part", as_json)
 
 
 def _show_regression(model, part, title, as_json):

@@ -62,6 +62,10 @@ device = click.option(
     "--device", "device_name", type=OneOf(DEVICES), default="auto", show_default=True, help="Where to compute."
 )
 
+threads = click.option(
+    "--threads", type=click.IntRange(1, 1024), help="At most so many on the CPU.  [default: one for each core]"
+)
+
 precision = click.option(
     "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="Of matrix products on a GPU."
 )

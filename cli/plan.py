@@ -23,6 +23,7 @@ _NOT_OF_THE_TRAINING = (
     "log",
     "plot",
     "device_name",
+    "threads",
     "precision",
     "data_dir",
 )
@@ -84,8 +85,8 @@ def resumed_plan(checkpoint, path, given):
 
 def given_options(ctx):
     """The options that are on the command line, by name."""
-    on_the_line = click.core.ParameterSource.COMMANDLINE
-    return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) is on_the_line}
+    given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
+    return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in given}
 
 
 def _written(value):

@@ -31,7 +31,8 @@ from hw5.run import Model
     help="Whether black and white trade places in pictures.  [default: where the backgrounds tell so]",
 )
 @options.device
-def command(checkpoint, inputs, top, invert, device_name):
+@options.threads
+def command(checkpoint, inputs, top, invert, device_name, threads):
     """Classify new examples, and print CSV.
 
     Inputs are CSV, .npy or IDX files of one example a row, PNG or JPEG pictures, or - for CSV from standard input. The
@@ -51,7 +52,7 @@ def command(checkpoint, inputs, top, invert, device_name):
             raise InputError(
                 f"{path}: its columns are not those of {inputs[0]}, and one table cannot hold both; predict one by one"
             )
-    network = Model(open_device(device_name), model)
+    network = Model(open_device(device_name, threads=threads), model)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_header(tables[0].columns, model, top))
     for path, table in zip(inputs, tables):

@@ -9,7 +9,7 @@ import click
 
 from hw5.activations import ACTIVATIONS
 from hw5.checkpoint import Checkpoint, DataSource
-from hw5.cli import options
+from hw5.cli import config, options
 from hw5.cli.display import loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, Number, OneOf, Sizes
 from hw5.cli.plan import DEFAULT, OF_PERCEPTRON, given_options, new_plan, resumed_plan
@@ -82,6 +82,7 @@ def _settings(verb):
 @options.data("digits", f"A built-in set ({', '.join(BUILT_IN)}), or a path to IDX, NPZ, NPY or CSV.")
 @_settings
 @options.device
+@options.threads
 @options.precision
 @click.option("--out", type=click.Path(), help="Save the trained model here, as an .npz checkpoint.")
 @click.option(
@@ -93,8 +94,9 @@ def _settings(verb):
 @click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Go on with the training that wrote this file.")
 @click.option("--log", type=click.Path(), help="Append one JSON line an epoch to this file.")
 @click.option("--plot", type=click.Path(), help="Draw loss and accuracy into this PNG file.")
+@config.option
 @click.pass_context
-def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, precision, data_dir, **asked):
+def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, threads, precision, data_dir, **asked):
     """Train a model and save it as a checkpoint.
 
     \b
@@ -103,6 +105,7 @@ def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, pr
     hw5 train --model linear --data mnist --epochs 20
     hw5 train --task regression --data houses.csv --label-column price
     hw5 train --resume model.npz --epochs 100                what was interrupted, or goes on
+    hw5 train --config model.toml --seed 7                   options from a file, as hw5 show prints them
     """
     checkpoint = Checkpoint.load(resume) if resume else None
     plan = resumed_plan(checkpoint, resume, given_options(ctx)) if resume else new_plan(**asked)
@@ -113,7 +116,7 @@ def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, pr
         dataset = load(plan.data, test=plan.test, label_column=plan.label_column, data_dir=data_dir, task=plan.task)
         source = DataSource.of(dataset, plan.test, plan.label_column)
         pause_every = every.n if every and every.unit == "steps" else None
-        run = Run(open_device(device_name, precision), dataset, plan.settings, source, checkpoint, pause_every)
+        run = Run(open_device(device_name, precision, threads), dataset, plan.settings, source, checkpoint, pause_every)
         say(_headline(run))
         _train(run, Saver(run, out, every, keep or 0, warn) if out else None, Log(log, warn), plot)
 
@@ -189,7 +192,7 @@ def _headline(run):
     return (
         f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n"
         f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.name}" + _going_on(run.training)
+        f"learning rate {settings.lr:g}, on {run.network.device.description}" + _going_on(run.training)
     )
 
 

@@ -1,0 +1,52 @@
+"""hw5 train --config: options from a TOML file, which those on the command line outrank."""
+
+import sys
+
+import click
+
+from hw5.errors import InputError, did_you_mean
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def read(ctx, _, path):
+    """The callback of --config: what the file says takes the place of the options' defaults. Raises InputError."""
+    if path is None:
+        return
+    try:
+        with open(path, "rb") as file:
+            options = tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"--config {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"--config {path} is not TOML: {error}") from error
+    known = {flag.lstrip("-"): option for option in ctx.command.params for flag in option.opts}
+    for name, value in options.items():
+        if name not in known or name == "config":
+            raise InputError(f"--config {path}: there is no option {name!r}{did_you_mean(name, known)}")
+        if isinstance(value, dict) or (isinstance(value, list) and name != "hidden"):
+            raise InputError(f"--config {path}: {name} is a number, a word or true, not a table or a list")
+        if isinstance(value, bool) != bool(getattr(known[name], "is_flag", False)):
+            what = "true or false" if not isinstance(value, bool) else "a value, not true or false"
+            raise InputError(f"--config {path}: {name} takes {what}")
+    ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
+
+
+def _as_text(value):
+    """As on the command line, where click's types read it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value if isinstance(value, bool) else str(value)
+
+
+option = click.option(
+    "--config",
+    type=click.Path(),
+    is_eager=True,
+    expose_value=False,
+    callback=read,
+    help="Take options from this TOML file; those on the command line outrank it.",
+)
