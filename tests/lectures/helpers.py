@@ -7,11 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from hw5.activations import Activation
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
+from hw5.losses import LOSSES
 from hw5.network import Network
 
 FLOAT64 = CpuDevice("float64")
+FLOAT32 = {"rtol": 2e-6, "atol": 1e-6}  # some ten times float32's eps, 1.2e-7, for sums of numbers of order 1
 SAME_SUMS = {"rtol": 1e-12, "atol": 1e-13}  # the same float64 numbers added in another order, some hundred times
 
 
@@ -29,36 +32,46 @@ def place(device, X, y):
     return device.place(X, y, np.zeros(d), np.ones(d))
 
 
-def evaluate(device, parameters, X, y, theta="relu"):
-    """(mean cross-entropy, accuracy, classes) of the network."""
-    return Network(device, parameters, theta).evaluate(place(device, X, y), np.arange(len(y)))
+def evaluate(device, parameters, X, y, theta="relu", loss="cross-entropy"):
+    """(mean loss, accuracy, classes) of the network."""
+    return Network(device, parameters, theta, loss).evaluate(place(device, X, y), np.arange(len(y)))
 
 
-def probabilities(parameters, X, theta="relu", device=FLOAT64):
-    """P (k, m) of the network."""
-    labels = np.zeros(len(X), int)
-    return Network(device, parameters, theta).outputs(place(device, X, labels), np.arange(len(X)))
+def outputs(parameters, X, theta="relu", device=FLOAT64, loss="cross-entropy"):
+    """What the network says of the examples, (k, m): with the cross-entropy P."""
+    labels = np.zeros(len(X), float if LOSSES[loss].is_regression else int)
+    return Network(device, parameters, theta, loss).outputs(place(device, X, labels), np.arange(len(X)))
 
 
-def trained(parameters, X, y, eta, k, epochs=1, theta="relu"):
+def trained(parameters, X, y, eta, k, epochs=1, theta="relu", loss="cross-entropy", device=FLOAT64):
     """The network after plain SGD with minibatches of k examples, in the order of the rows."""
-    network = Network(FLOAT64, parameters, theta)
-    data = place(FLOAT64, X, y)
+    network = Network(device, parameters, theta, loss)
+    data = place(device, X, y)
     for _ in range(epochs):
-        order = FLOAT64.upload(np.arange(len(y)), FLOAT64.index_dtype)
-        FLOAT64.train(network, data, order, k, Rates(eta), Tally(FLOAT64, k))
+        order = device.upload(np.arange(len(y)), device.index_dtype)
+        device.train(network, data, order, k, Rates(eta), Tally(device, k))
     return network
 
 
-def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0):
+def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0, loss="cross-entropy", device=FLOAT64):
     """The network after one step over all examples, with its gradient as .velocities().
 
     From velocities of zero, V <- mu V + gradient leaves just the gradient.
     """
-    network, k = Network(FLOAT64, parameters, theta), len(y)
-    order = FLOAT64.upload(np.arange(k), FLOAT64.index_dtype)
-    network.step(place(FLOAT64, X, y), order, 0, k, Rates(1e-3, 0.5, l1, l2), Tally(FLOAT64, k))
+    network, k = Network(device, parameters, theta, loss), len(y)
+    order = device.upload(np.arange(k), device.index_dtype)
+    network.step(place(device, X, y), order, 0, k, Rates(1e-3, 0.5, l1, l2), Tally(device, k))
     return network
+
+
+def activated(device, theta, Z, b=0.0):
+    """theta(Z + b) and theta'(Z + b), as the device computes them."""
+    theta = Activation.of(theta)
+    X = device.upload(Z, device.dtype)
+    device.activate(theta, X, device.upload(np.full(Z.shape[1], b), device.dtype))
+    Delta = device.upload(np.ones_like(Z), device.dtype)
+    device.activation_gradient(theta, Delta, X)
+    return device.download(X), device.download(Delta)
 
 
 def lecture_matrices(parameters):

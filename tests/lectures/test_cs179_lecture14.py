@@ -7,24 +7,25 @@ gets the transposed arrays.
 import numpy as np
 import pytest
 
-from hw5.activations import Activation
 from hw5.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Tally
-from hw5.training import Settings
+from hw5.network import Network
+from hw5.training import Settings, Training, epoch_order
 
 from .helpers import (
+    FLOAT32,
     FLOAT64,
     SAME_SUMS,
+    activated,
     assert_same_parameters,
     draw,
     evaluate,
     lecture_matrices,
-    probabilities,
+    outputs,
+    place,
     stepped,
     trained,
 )
-
-FLOAT32 = {"rtol": 1e-6, "atol": 1e-6}  # a few times float32's eps, 1.2e-7, for functions of numbers of order 1
 
 
 def prime(X):
@@ -67,7 +68,7 @@ def test_linear_classifier_j_and_gradient():
     z = lecture_matrices(parameters)[1].T @ prime(X.T)
     p = softmax(z)
     J = -(grandmother_cells(y, 3) * np.log(p)).sum(axis=0)
-    np.testing.assert_allclose(probabilities(parameters, X), p.T, **SAME_SUMS)
+    np.testing.assert_allclose(outputs(parameters, X), p.T, **SAME_SUMS)
     for n in range(6):
         assert evaluate(FLOAT64, parameters, X[n : n + 1], y[n : n + 1])[0] == pytest.approx(J[n], rel=1e-12)
 
@@ -116,6 +117,36 @@ def test_gradient_descent():
     assert_same_parameters(network.parameters(), [(W.value, b.value)])
 
 
+def test_gradient_descent_while_w_is_still_changing():
+    """Gradient descent: "While w is still changing (hasn't converged)": the training ends when it no longer does."""
+    parameters, X, y = draw((5, 3), k=20)
+    network, data, everything = Network(FLOAT64, parameters), place(FLOAT64, X, y), np.arange(20)
+    settings = Settings(hidden=(), batch_size="all", lr=1.0, l2=0.1, epochs=1000, tolerance=1e-9)
+    *_, last = Training(network, data, everything, settings)
+    assert last.epoch < 1000 and last.ending.endswith("they have converged")
+    W, b = (Variable(array) for array in network.parameters()[0])
+    (softmax_cross_entropy(X @ W.T + b, y) + 0.1 / 2 * (W**2).sum()).backward()
+    np.testing.assert_allclose(W.gradient, 0, atol=1e-8)  # at the minimum: the tolerance times the size of w, and a few
+
+
+@pytest.mark.parametrize(("batch_size", "k", "updates"), [("all", 20, 1), (1, 1, 20), (8, 8, 3)])
+def test_stochastic_gradient_descent(batch_size, k, updates):
+    """Stochastic gradient descent: the entire data set before a step, a single data point, or a "mini-batch" of k."""
+    parameters, X, y = draw((5, 3), k=20)
+    network, rows = Network(FLOAT64, parameters), np.arange(20)
+    settings = Settings(hidden=(), batch_size=batch_size, epochs=1)
+    assert settings.minibatch(20) == k
+    list(Training(network, place(FLOAT64, X, y), rows, settings))
+    order, steps, found = epoch_order(rows, settings.seed, 1), 0, lecture_matrices(parameters)[1]
+    for start in range(0, 20, k):
+        x, Y = X[order[start : start + k]].T, grandmother_cells(y[order[start : start + k]], 3)
+        p = softmax(found.T @ prime(x))
+        found = found - settings.lr / Y.shape[1] * prime(x) @ (p - Y).T
+        steps += 1
+    assert steps == updates
+    np.testing.assert_allclose(lecture_matrices(network.parameters())[1], found, **SAME_SUMS)
+
+
 def test_stochastic_gradient_descent_for_W():
     """Stochastic gradient descent, for W: one data point after the other, W <- W - eta x' (p - y)^T."""
     parameters, X, y = draw((5, 3), k=12)
@@ -130,7 +161,8 @@ def test_stochastic_gradient_descent_for_W():
     np.testing.assert_allclose(lecture_matrices(network.parameters())[1], W, **SAME_SUMS)
 
 
-def test_limitations_of_linear_models(device):
+@pytest.mark.parametrize("theta", ["sigmoid", "heaviside"])
+def test_limitations_of_linear_models(device, theta):
     """Limitations of linear models: "Combine two OR gates with an AND gate to get a XOR gate".
 
     The gates are linear classifiers: class 1 where z > 0. One OR takes x, the other takes NOT x.
@@ -139,7 +171,7 @@ def test_limitations_of_linear_models(device):
     x1, x2 = corners.T
     OR, OR_OF_NOTS, AND = ((20, 20), -10), ((-20, -20), 30), ((20, 20), -30)
 
-    def classes_of(*layers, theta="sigmoid"):
+    def classes_of(*layers):
         parameters = [(np.array(W, float), np.array(b, float)) for W, b in layers]
         return evaluate(device, parameters, corners, np.zeros(4, int), theta)[2].tolist()
 
@@ -158,29 +190,19 @@ def test_limitations_of_linear_models(device):
 def test_neural_networks_why_the_nonlinearity():
     """Neural networks: W2^T (W1^T x') is still a linear function of x; W2^T theta(W1^T x') is no longer one."""
     ((W1, b1), (W2, b2)), X, _ = draw((5, 8, 3), k=20)
-    one_layer = probabilities([(W2 @ W1, W2 @ b1 + b2)], X)
+    one_layer = outputs([(W2 @ W1, W2 @ b1 + b2)], X)
     two_layers = [(W1, b1), (W2, b2)]
-    np.testing.assert_allclose(probabilities(two_layers, X, "linear"), one_layer, **SAME_SUMS)
+    np.testing.assert_allclose(outputs(two_layers, X, "linear"), one_layer, **SAME_SUMS)
 
     def z(X, theta):
         """ln p, whose differences between classes are those of z."""
-        ln_p = np.log(probabilities(two_layers, X, theta))
+        ln_p = np.log(outputs(two_layers, X, theta))
         return ln_p - ln_p[:, :1]
 
     middle = (X[:10] + X[10:]) / 2
     for theta, bend in (("linear", 0), ("relu", 0.1), ("tanh", 0.1), ("sigmoid", 0.01)):
         bent = abs(z(middle, theta) - (z(X[:10], theta) + z(X[10:], theta)) / 2).max()
         assert bent < 1e-12 if theta == "linear" else bent > bend  # an affine function is its own chord
-
-
-def activated(device, theta, Z, b=0.0):
-    """theta(Z + b) and theta'(Z + b), as the device computes them."""
-    theta = Activation.of(theta)
-    X = device.upload(Z, device.dtype)
-    device.activate(theta, X, device.upload(np.full(Z.shape[1], b), device.dtype))
-    Delta = device.upload(np.ones_like(Z), device.dtype)
-    device.activation_gradient(theta, Delta, X)
-    return device.download(X), device.download(Delta)
 
 
 Z = np.array([[-3, -1, -0.25, 0.25], [0.5, 1, 2, 3]])
@@ -217,12 +239,33 @@ def test_more_activation_functions(device, theta):
     np.testing.assert_allclose(slope, x.gradient, **FLOAT32)
 
 
+@pytest.mark.parametrize("pieces", [2, 3])
+def test_more_activation_functions_maxout(device, pieces):
+    """More activation functions: maxout is max(w1^T x + b1, w2^T x + b2), of two or more pieces."""
+    rng = np.random.default_rng(0)
+    W, b, x = rng.normal(size=(pieces, 4)), rng.normal(size=pieces), rng.normal(size=(6, 4))
+    want = [max(W[q] @ x_i + b[q] for q in range(pieces)) for x_i in x]
+    unit = [(W, b), (np.ones((1, 1)), np.zeros(1))]  # its output as it is
+    theta = f"maxout:{pieces}"
+    np.testing.assert_allclose(outputs(unit, x, theta, device, "squared")[:, 0], want, **FLOAT32)
+
+    largest = [int(np.argmax(W @ x_i + b)) for x_i in x]
+    assert len({*largest}) > 1
+    for x_i, q in zip(x, largest):  # dx/dw of the largest piece is x_i, of the others 0
+        target = np.array([want[0] - 0.5])  # any: the gradient is upstream times that
+        network = stepped(unit, x_i[None], target, theta, loss="squared", device=device)
+        upstream = 2 * (max(W @ x_i + b) - target[0])
+        np.testing.assert_allclose(network.velocities()[0][0], upstream * np.outer(np.eye(pieces)[q], x_i), **FLOAT32)
+
+
 def test_other_activation_functions_for_nns(device):
-    """Other activation functions: with v'b = z and the bias a, a + z, max(0, a + z) and (1 + exp(-a - z))^-1."""
+    """Other activation functions: with v'b = z and the bias a, a + z, max(0, a + z), 1 where a + z > 0, logistic."""
     a = 0.75
     np.testing.assert_allclose(activated(device, "linear", Z, a)[0], a + Z, **FLOAT32)
     np.testing.assert_allclose(activated(device, "relu", Z, a)[0], np.maximum(0, a + Z), **FLOAT32)
     np.testing.assert_allclose(activated(device, "sigmoid", Z, a)[0], (1 + np.exp(-a - Z)) ** -1, **FLOAT32)
+    step, slope = activated(device, "heaviside", Z, a)
+    assert step.tolist() == (a + Z > 0).astype(float).tolist() and not slope.any()
 
 
 def graph_of_one_example(parameters, x, y, theta):

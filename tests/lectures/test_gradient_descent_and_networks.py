@@ -5,7 +5,7 @@ import pytest
 
 from hw5.autodiff import Variable, log_softmax, softmax_cross_entropy
 
-from .helpers import FLOAT64, SAME_SUMS, assert_same_parameters, draw, evaluate, probabilities, stepped, trained
+from .helpers import FLOAT32, FLOAT64, SAME_SUMS, assert_same_parameters, draw, evaluate, outputs, stepped, trained
 
 
 def test_softmax_classifier(device):
@@ -15,7 +15,7 @@ def test_softmax_classifier(device):
     assert (f"{cat:.1f}", f"{car:.1f}", f"{frog:.2f}") == ("24.5", "164.0", "0.18")
 
     scores = [(np.eye(3), np.array(logits))]  # a linear classifier that gives x + b
-    found = probabilities(scores, np.zeros((1, 3)), device=device)[0]
+    found = outputs(scores, np.zeros((1, 3)), device=device)[0]
     assert [f"{p:.2f}" for p in found] == ["0.13", "0.87", "0.00"]
     assert [f"{p:.2f}" for p in log_softmax(Variable(logits)).exp().value] == ["0.13", "0.87", "0.00"]
 
@@ -71,6 +71,17 @@ def test_manual_differentiation():
     np.testing.assert_allclose(w - alpha * W.gradient, update, **SAME_SUMS)
 
 
+def test_manual_differentiation_by_the_network(device):
+    """Manual differentiation: the update by hw5's regression, whose loss is the mean over the N examples."""
+    x, y, w, alpha = regression()
+    delta = y - x @ w
+    update = w + 2 * alpha * delta @ x
+    for where, tolerance in ((FLOAT64, SAME_SUMS), (device, FLOAT32)):
+        network = trained([(w[None], np.zeros(1))], x, y, eta=7 * alpha, k=7, loss="squared", device=where)
+        ((found, _),) = network.parameters()
+        np.testing.assert_allclose(found, [update], **tolerance)
+
+
 def test_adding_a_non_linear_function():
     """Adding a non-linear function: one sigmoid unit with squared loss.
 
@@ -90,6 +101,21 @@ def test_adding_a_non_linear_function():
     for j in range(3):
         update = w[j] + 2 * alpha * sum(delta[i] * sigma[i] * (1 - sigma[i]) * x[i, j] for i in range(7))
         assert w[j] - alpha * W.gradient[j] == pytest.approx(update, rel=1e-12)
+
+
+def test_adding_a_non_linear_function_by_the_network(device):
+    """Adding a non-linear function: "The sigmoid perception update rule" by hw5's network.
+
+    One hidden sigmoid unit, handed on as it is to the output of a regression.
+    """
+    x, y, w, alpha = regression()
+    sigma = 1 / (1 + np.exp(-x @ w))
+    update = w + 2 * alpha * ((y - sigma) * sigma * (1 - sigma)) @ x
+    unit = [(w[None], np.zeros(1)), (np.ones((1, 1)), np.zeros(1))]
+    for where, tolerance in ((FLOAT64, SAME_SUMS), (device, FLOAT32)):
+        network = trained(unit, x, y, eta=7 * alpha, k=7, theta="sigmoid", loss="squared", device=where)
+        (found, _), _ = network.parameters()
+        np.testing.assert_allclose(found, [update], **tolerance)
 
 
 def test_computing_the_local_gradients():

@@ -1,23 +1,27 @@
 """The lecture from the perceptron to convolutional networks: one test a slide, in its order and in its letters.
 
-Its log is the natural logarithm. A network with one sigmoid output f is hw5's network with the two logits (0, f):
-softmax gives their second class the probability exp(f) / (1 + exp(f)) = sigmoid(f).
+Its log is the natural logarithm. Its data points and weights for the perceptron are small whole numbers, which float32
+adds without rounding: each weight comes out exactly, on every device.
 """
 
 import numpy as np
 import pytest
 
 from hw5.autodiff import Variable, softmax_cross_entropy
-from hw5.network import initial_parameters
+from hw5.devices.base import Rates, Tally
+from hw5.network import Network, initial_parameters
+from hw5.training import Settings, Training
 
 from .helpers import (
+    FLOAT32,
     FLOAT64,
     SAME_SUMS,
+    activated,
     assert_same_parameters,
     draw,
     evaluate,
     place,
-    probabilities,
+    outputs,
     stepped,
     trained,
 )
@@ -31,9 +35,101 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def one_output(w, b):
-    """A top layer with the logits (0, w^T h + b)."""
-    return np.stack([np.zeros_like(w), w]), np.array([0, b])
+def neuron(w, b):
+    """The parameters of one neuron, with the output w^T x + b."""
+    return [(np.array([w], float), np.array([b], float))]
+
+
+def test_perceptron(device):
+    """Perceptron: o = sigma(w^T x + b) with sigma(x) = 1 if x > 0, 0 otherwise: on the line itself it is 0."""
+    X = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [-1, 2], [0.5, 0.25]])
+    z = X @ [1, 2] - 1
+    o = [1 if z_i > 0 else 0 for z_i in z]
+    assert 0 in z and {*o} == {0, 1}
+    assert evaluate(device, neuron((1, 2), -1), X, np.zeros(6, int), loss="perceptron")[2].tolist() == o
+    assert activated(device, "heaviside", z[None])[0].tolist() == [o]
+
+
+def extended(network):
+    """The extended vectors (w, b) of a linear network, one a row."""
+    ((W, b),) = network.parameters()
+    return np.column_stack([W, b]).tolist()
+
+
+def pass_over(device, network, X, y):
+    """An epoch in the order of the rows: after each point whether its prediction was right, and the vectors (w, b)."""
+    data, order = place(device, X, y), device.upload(np.arange(len(y)), device.index_dtype)
+    for i in range(len(y)):
+        tally = Tally(device, 1)
+        device.train(network, data, order[i : i + 1], 1, Rates(eta=1), tally)
+        yield tally.read()[1] == 1, extended(network)
+
+
+def test_training_the_perceptron(device):
+    """Training the Perceptron: where o_i != y_i, w <- w + x_i if y_i = 1 and w <- w - x_i if y_i = 0."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-3, 4, (40, 3)), rng.integers(0, 2, 40)
+    network, w, mistakes = Network(device, neuron((0, 0, 0), 0), loss="perceptron"), np.zeros(4), 0
+    for _ in range(2):
+        for x, y_i, (right, found) in zip(np.column_stack([X, np.ones(40)]), y, pass_over(device, network, X, y)):
+            o = 1 if w @ x > 0 else 0
+            if o != y_i:
+                w = w + x if y_i == 1 else w - x
+                mistakes += 1
+            assert right == (o == y_i) and found == [w.tolist()]
+    assert mistakes > 20
+
+
+def test_training_the_perceptron_for_several_classes(device):
+    """Training the Perceptron, (w, b) a class: that of y_i was too small, that of the class found too large.
+
+    By hand, from 0; of equal outputs the first class is found. The second epoch makes no mistake.
+    """
+    X, y = np.array([[1, 0], [0, 1], [-1, -1]]), np.array([1, 2, 0])
+    network = Network(device, [(np.zeros((3, 2)), np.zeros(3))], loss="perceptron")
+    end = [[-1, 0, -1], [1, -1, 0], [0, 1, 1]]
+    assert list(pass_over(device, network, X, y)) == [
+        (False, [[-1, 0, -1], [1, 0, 1], [0, 0, 0]]),  # (0, 0, 0): found 0 for 1
+        (False, end),  # (-1, 1, 0): found 1 for 2
+        (True, end),  # (0, 0, -1)
+    ]
+    assert list(pass_over(device, network, X, y)) == [(True, end)] * 3
+
+
+def perceptron_of(X, y, epochs):
+    """The last epoch of hw5's training of a perceptron on these points."""
+    network = Network(FLOAT64, neuron(np.zeros(X.shape[1]), 0), loss="perceptron")
+    settings = Settings(hidden=(), loss="perceptron", batch_size=1, lr=1.0, epochs=epochs)
+    *_, last = Training(network, place(FLOAT64, X, y), np.arange(len(y)), settings)
+    return last
+
+
+def test_training_the_perceptron_stops():
+    """Training the Perceptron: "If in an epoch we make no mistakes [...] The method just stop." Else it goes on."""
+    line = np.arange(-5, 6)[:, None]
+    last = perceptron_of(line, (line[:, 0] > 1).astype(int), epochs=1000)
+    assert (
+        last.epoch < 1000 and last.accuracy == 1 and last.ending.endswith("made no mistake: the classes are separated")
+    )
+    last = perceptron_of(line, line[:, 0] % 2, epochs=50)
+    assert last.epoch == 50 and last.accuracy < 1 and "the last, still made mistakes" in last.ending
+
+
+def test_example_training_the_perceptron(device):
+    """Example: Training the Perceptron: from (1, 2, -1) over four points, two epochs, to each product and weight."""
+    X, y = np.array([[0, 1], [1, 0], [2, 1], [1, 2]]), np.array([0, 0, 1, 1])
+    network = Network(device, neuron((1, 2), -1), loss="perceptron")
+    data = place(device, X, y)
+    after = [[1, 1, -2]]
+    epochs = [
+        [(1, False, after), (-1, True, after), (1, True, after), (1, True, after)],
+        [(-1, True, after), (-1, True, after), (1, True, after), (1, True, after)],
+    ]
+    for epoch in epochs:
+        points = pass_over(device, network, X, y)
+        for i, (product, right, w) in enumerate(epoch):
+            assert network.outputs(data, np.array([i])).tolist() == [[product]]
+            assert next(points) == (right, w)
 
 
 def learn(X, y, sizes, seed, theta="tanh", eta=0.5, epochs=2000):
@@ -53,6 +149,12 @@ def test_limitation_xor_problem_for_one_linear_classifier(seed):
     assert accuracy <= 3 / 4
     assert loss == pytest.approx(np.log(2), abs=1e-9)
     np.testing.assert_allclose(P, 0.5, atol=1e-4)
+
+
+def test_limitation_xor_problem_for_one_perceptron():
+    """Limitation: XOR problem. "The perceptron cannot learn an XOR function": no epoch is without a mistake."""
+    last = perceptron_of(CORNERS, XOR, epochs=500)
+    assert last.epoch == 500 and last.accuracy < 1 and "not linearly separable" in last.ending
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -76,20 +178,40 @@ def test_limitation_xor_problem_and_or_not(inputs, outputs):
     assert loss < 0.05
 
 
+def test_limitation_xor_problem_by_composition(device):
+    """Limitation: XOR problem. Perceptrons represent AND, OR and NOT, "and their composition" XOR: by steps alone."""
+    OR, NAND, AND = ((2, 2), -1), ((-2, -2), 3), ((2, 2), -3)
+    hidden = np.array([OR[0], NAND[0]], float), np.array([OR[1], NAND[1]], float)
+    network = [hidden, *neuron(*AND)]
+    assert evaluate(device, network, CORNERS, XOR, "heaviside", "perceptron")[2].tolist() == XOR.tolist()
+
+
+def test_quiz_on_the_perceptron():
+    """Quiz on the perceptron. It can learn the AND function; C, "can learn XOR function", is NOT true."""
+    AND = CORNERS.min(axis=1)
+    assert perceptron_of(CORNERS, AND, epochs=500).accuracy == 1
+    assert perceptron_of(CORNERS, XOR, epochs=500).accuracy < 1
+
+
 def test_single_hidden_layer():
-    """Single hidden layer: h = sigma(W x + b), f = w_2^T h + b_2, p(y = 1 | x) = 1 / (1 + e^-f)."""
-    ((W, b), (W2, b2)), X, _ = draw((4, 6, 1), k=5)
-    found = probabilities([(W, b), one_output(W2[0], b2[0])], X, "sigmoid")
-    for x, p in zip(X, found):
+    """Single hidden layer: h = sigma(W x + b), f = w_2^T h + b_2, p(y = 1 | x) = 1 / (1 + e^-f).
+
+    "For regression, we can simply use f as the final output of the network."
+    """
+    parameters, X, _ = draw((4, 6, 1), k=5)
+    (W, b), (w2, b2) = parameters
+    p_of, f_of = (outputs(parameters, X, "sigmoid", loss=loss) for loss in ("binary-cross-entropy", "squared"))
+    for x, p, f_found in zip(X, p_of, f_of):
         h = sigmoid(W @ x + b)
-        f = W2[0] @ h + b2[0]
-        np.testing.assert_allclose(p[1], 1 / (1 + np.exp(-f)), **SAME_SUMS)
+        f = w2 @ h + b2
+        np.testing.assert_allclose(f_found, f, **SAME_SUMS)
+        np.testing.assert_allclose(p, 1 / (1 + np.exp(-f)), **SAME_SUMS)
 
 
 def test_multi_class_classification():
     """Multi-class classification: p(y | x) = exp f_y(x) / sum exp f_i(x): k probabilities that sum to 1."""
     ((W, b), (W2, b2)), X, _ = draw((4, 6, 5), k=5)
-    for x, p in zip(X, probabilities([(W, b), (W2, b2)], X, "sigmoid")):
+    for x, p in zip(X, outputs([(W, b), (W2, b2)], X, "sigmoid")):
         f = W2 @ sigmoid(W @ x + b) + b2
         np.testing.assert_allclose(p, np.exp(f) / sum(np.exp(f)), **SAME_SUMS)
         assert p.min() >= 0 and p.sum() == pytest.approx(1, rel=1e-14)
@@ -101,7 +223,7 @@ def test_deep_neural_networks(theta, sigma):
     """Deep neural networks: h1 = sigma(W1 x + b1), h2 = ..., h3 = ..., f = W4 h3 + b4, y = softmax(f)."""
     parameters, X, _ = draw((4, 6, 5, 7, 3), k=5)
     (W1, b1), (W2, b2), (W3, b3), (W4, b4) = parameters
-    for x, y in zip(X, probabilities(parameters, X, theta)):
+    for x, y in zip(X, outputs(parameters, X, theta)):
         h1 = sigma(W1 @ x + b1)
         h2 = sigma(W2 @ h1 + b2)
         h3 = sigma(W3 @ h2 + b3)
@@ -127,10 +249,13 @@ def test_cross_entropy_loss(device):
 
 @pytest.mark.parametrize("y", [0, 1])
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
-def test_binary_cross_entropy_loss(p, y):
+def test_binary_cross_entropy_loss(device, p, y):
     """Binary cross-entropy loss: -y log p - (1 - y) log(1 - p) is the cross-entropy of (p_0 = 1 - p, p_1 = p)."""
     binary = -y * np.log(p) - (1 - y) * np.log(1 - p)
-    assert loss_of_probabilities(FLOAT64, [1 - p, p], y) == pytest.approx(binary, rel=1e-13)
+    always_p = neuron([0], np.log(p / (1 - p)))  # whose sigmoid is p
+    loss = evaluate(device, always_p, np.zeros((1, 1)), [y], loss="binary-cross-entropy")[0]
+    assert loss == pytest.approx(binary, rel=1e-6)  # float32
+    assert loss_of_probabilities(device, [1 - p, p], y) == pytest.approx(binary, rel=1e-6)
 
 
 def test_quiz_cross_entropy_loss(device):
@@ -178,15 +303,21 @@ def test_example_backpropagation():
     assert w2.gradient == pytest.approx((s - 1) * -1, rel=1e-14)
 
 
-def test_example_backpropagation_by_the_network():
-    """Example: backpropagation, by hw5's network: the weights of its second class receive (sigma(-1) - 1) x."""
-    parameters, x, y = [one_output(np.array([1.0, 2.0]), 0)], np.array([[1, -1]]), np.array([1])
-    s = 1 / (1 + np.exp(1))  # sigma(-1)
-    assert probabilities(parameters, x)[0, 1] == pytest.approx(s, rel=1e-14)
-    assert evaluate(FLOAT64, parameters, x, y)[0] == pytest.approx(-np.log(s), rel=1e-14)
-    ((W, b),) = stepped(parameters, x, y).velocities()
-    np.testing.assert_allclose(W[1], [s - 1, 1 - s], rtol=1e-14)
-    assert b[1] == pytest.approx(s - 1, rel=1e-14)  # dl/dz
+def test_example_backpropagation_by_the_network(device):
+    """Example: backpropagation, by hw5's network: dl/dw = (sigma(-1) - 1) x, also with the two logits (0, z)."""
+    x, y, s = np.array([[1, -1]]), np.array([1]), 1 / (1 + np.exp(1))  # sigma(-1)
+    sigmoid_unit, loss = neuron((1, 2), 0), "binary-cross-entropy"
+    assert outputs(sigmoid_unit, x, device=device, loss=loss)[0, 0] == pytest.approx(s, rel=1e-6)
+    assert evaluate(device, sigmoid_unit, x, y, loss=loss)[0] == pytest.approx(-np.log(s), rel=1e-6)
+    ((w, b),) = stepped(sigmoid_unit, x, y, loss=loss, device=device).velocities()
+    np.testing.assert_allclose(w, [[s - 1, 1 - s]], **FLOAT32)
+    np.testing.assert_allclose(b, [s - 1], **FLOAT32)  # dl/dz
+
+    softmax_of_two = [(np.array([[0, 0], [1, 2]], float), np.zeros(2))]
+    assert outputs(softmax_of_two, x, device=device)[0, 1] == pytest.approx(s, rel=1e-6)
+    assert evaluate(device, softmax_of_two, x, y)[0] == pytest.approx(-np.log(s), rel=1e-6)
+    ((W, b),) = stepped(softmax_of_two, x, y, device=device).velocities()
+    np.testing.assert_allclose(W[1], [s - 1, 1 - s], **FLOAT32)
 
 
 def test_calculate_gradient_backpropagation_with_chain_rule():
@@ -217,3 +348,12 @@ def test_quiz_relu_and_square_loss():
     loss.backward()
     assert (z.value, y_hat.value, loss.value) == (3, 3, 4)
     assert (y_hat.gradient, z.gradient, w1.gradient) == (4, 4, 4)
+
+
+def test_quiz_relu_and_square_loss_by_the_network(device):
+    """Quiz on ReLU activation and square loss, by hw5's network: one hidden unit, handed on as it is to the output."""
+    unit, x, y = [*neuron((1, -2), 0), *neuron([1], 0)], np.array([[1, -1]]), np.array([1.0])
+    assert outputs(unit, x, "relu", device, "squared").tolist() == [[3]]
+    assert evaluate(device, unit, x, y, "relu", "squared")[0] == 4
+    (w, b), _ = stepped(unit, x, y, "relu", loss="squared", device=device).velocities()
+    assert w.tolist() == [[4, -4]] and b.tolist() == [4]
