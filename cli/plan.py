@@ -84,7 +84,7 @@ def resumed_plan(checkpoint, path, given):
 
 
 def given_options(ctx):
-    """The options that are on the command line, by name."""
+    """The options that are given, by name, on the command line or by --config."""
     given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
     return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in given}
 

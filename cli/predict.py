@@ -113,7 +113,7 @@ def _header(kept, model, top):
 def _found(model, P, top):
     """What is told of each example, in the columns of the header."""
     if model.settings.is_regression:
-        return [[f"{number:.6g}"] for (number,) in P]
+        return [[str(number)] for (number,) in P]  # as many digits as tell a float32 from its neighbours
     if model.settings.loss == "perceptron":
         return [[model.class_names[c]] for c in P.argmax(axis=1)]
     best = np.argsort(-P, axis=1, kind="stable")[:, :top]

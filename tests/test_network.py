@@ -22,7 +22,16 @@ def resident(device, X, y):
 
 
 @pytest.mark.parametrize(
-    "rates", [Rates(0.1), Rates(0.1, l2=0.3), Rates(0.1, 0.9), Rates(0.1, 0.9, 0.2, 0.3), Rates(0.1, l1=0.2)]
+    "rates",
+    [
+        Rates(0.1),
+        Rates(0.1, l2=0.3),
+        Rates(0.1, 0.9),
+        Rates(0.1, 0.9, 0.2, 0.3),
+        Rates(0.1, l1=0.2),
+        Rates(0.1, 0.9, nesterov=True),
+        Rates(0.1, 0.9, 0.2, 0.3, nesterov=True),
+    ],
 )
 def test_linear_step_by_the_formula(rates):
     """Two steps of W <- W - eta/k x'(p - y)^T with the penalties' gradients; the second has fewer examples."""
@@ -33,9 +42,11 @@ def test_linear_step_by_the_formula(rates):
         P = np.exp(X[rows] @ W.T + b)
         P /= P.sum(axis=1, keepdims=True)
         Delta = P - np.eye(3)[y[rows]]
-        V = mu * V + Delta.T @ X[rows] / len(Delta) + rates.l2 * W + rates.l1 * np.sign(W)
-        Vb = mu * Vb + Delta.mean(axis=0)
-        W, b = W - eta * V, b - eta * Vb
+        G = Delta.T @ X[rows] / len(Delta) + rates.l2 * W + rates.l1 * np.sign(W)
+        Gb = Delta.mean(axis=0)
+        V, Vb = mu * V + G, mu * Vb + Gb
+        step, step_b = (G + mu * V, Gb + mu * Vb) if rates.nesterov else (V, Vb)
+        W, b = W - eta * step, b - eta * step_b
 
     device = CpuDevice(np.float64)
     network = Network(device, parameters)
@@ -44,6 +55,30 @@ def test_linear_step_by_the_formula(rates):
     (found_W, found_b), *_ = network.parameters()
     np.testing.assert_allclose(found_W, W, rtol=1e-13, atol=1e-15)  # the same sums in another order
     np.testing.assert_allclose(found_b, b, rtol=1e-13, atol=1e-15)
+
+
+def test_nesterov_takes_the_gradient_ahead_along_the_momentum():
+    """Sutskever et al. (2013): v <- mu v - eta gradient(theta + mu v), theta <- theta + v.
+
+    hw5's W is where that gradient is taken, theta + mu v; the form of the update is another, the numbers are the same.
+    """
+    parameters, X, y = problem((5, 3), k=40)
+    mu, eta, l2, Y = 0.9, 0.1, 0.05, np.eye(3)
+    theta, v = parameters[0][0].copy(), np.zeros((3, 5))
+    theta_b, v_b = parameters[0][1].copy(), np.zeros(3)
+    device = CpuDevice(np.float64)
+    network = Network(device, parameters)
+    for rows in np.split(np.arange(40), 8):
+        ahead, ahead_b = theta + mu * v, theta_b + mu * v_b
+        P = np.exp(X[rows] @ ahead.T + ahead_b)
+        Delta = P / P.sum(axis=1, keepdims=True) - Y[y[rows]]
+        v = mu * v - eta * (Delta.T @ X[rows] / 5 + l2 * ahead)
+        v_b = mu * v_b - eta * Delta.mean(axis=0)
+        theta, theta_b = theta + v, theta_b + v_b
+        device.train(network, resident(device, X, y), rows, 5, Rates(eta, mu, l2=l2, nesterov=True), Tally(device, 5))
+        W, b = network.parameters()[0]
+        np.testing.assert_allclose(W, theta + mu * v, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(b, theta_b + mu * v_b, rtol=1e-12, atol=1e-14)
 
 
 def test_tally_counts_losses_and_hits_of_all_minibatches():

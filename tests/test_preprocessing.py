@@ -5,7 +5,7 @@ import pytest
 
 from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
-from hw5.preprocessing import Part, Standardisation, partition
+from hw5.preprocessing import Part, Standardisation, class_weights, partition
 
 
 def dataset(counts=(50, 30, 20), d=4, test=None, dtype=np.float32):
@@ -86,3 +86,52 @@ def test_pixels_share_one_mean_and_variance():
     assert len(set(standardisation.mean)) == len(set(standardisation.scale)) == 1
     assert standardisation.mean[0] == pytest.approx(data.train.X.mean())
     assert standardisation.scale[0] == pytest.approx(1 / data.train.X.std(), rel=1e-6)
+
+
+def test_targets_get_mean_0_and_variance_1_and_come_back():
+    y = np.random.default_rng(0).normal(loc=4e5, scale=1e5, size=500).astype(np.float32)
+    part = Part(Examples(np.zeros((500, 1), np.float32), y), np.arange(100, 500))
+    of_targets = Standardisation.of_targets(part)
+    z = of_targets.apply(y)
+    assert z.dtype == np.float32 and z[100:].mean() == pytest.approx(0, abs=1e-6) and z[100:].std() == pytest.approx(1)
+    for there_and_back in (of_targets.undo(z), of_targets.undo(z[:, np.newaxis])[:, 0]):
+        np.testing.assert_allclose(
+            there_and_back, y, rtol=3e-7, atol=4e5 * 3e-7
+        )  # some roundings, of y and of its mean
+
+
+NAMES = ("rose", "tulip", "a=b")
+
+
+def test_balanced_classes_weigh_the_same():
+    y = np.repeat([0, 1, 2], [60, 30, 10])
+    weights = class_weights("balanced", NAMES, y)
+    assert weights.tolist() == [100 / (3 * 60), 100 / (3 * 30), 100 / (3 * 10)]
+    np.testing.assert_allclose(np.bincount(y, weights[y]), 100 / 3)
+    assert np.isfinite(class_weights("balanced", NAMES, np.array([0, 2]))).all()  # a class without examples
+
+
+def test_weights_by_name():
+    assert class_weights("tulip=2.5", NAMES, None).tolist() == [1, 2.5, 1]
+    assert class_weights("a=b=0,rose=3", NAMES, None).tolist() == [3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Tulip=2", ["no class 'Tulip' (did you mean 'tulip'?)", "rose, tulip, a=b"]),
+        ("lily=2", ["no class 'lily'", "rose, tulip, a=b"]),
+        ("balance", ["'balance' names no class", "write balanced, or NAME=WEIGHT"]),
+        ("rose=2,", ["'' names no class"]),
+        ("rose=x", ["'x' is not a weight"]),
+        ("rose=-1", ["'-1' is not a weight"]),
+        ("rose=nan", ["'nan' is not a weight"]),
+        ("rose=inf", ["'inf' is not a weight"]),
+        ("rose=", ["'' is not a weight"]),
+    ],
+)
+def test_weights_that_are_refused(text, words):
+    with pytest.raises(InputError) as refusal:
+        class_weights(text, NAMES, None)
+    assert str(refusal.value).startswith(f"--class-weight {text}: ")
+    assert all(word in str(refusal.value) for word in words)

@@ -1,6 +1,7 @@
 """The training loop: what an epoch covers, what it reports, and what a step must not do."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from hw5.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
-from hw5.errors import RunError
+from hw5.errors import InputError, RunError
 from hw5.network import Network, initial_parameters
 from hw5.training import Settings, Training, epoch_order
 
@@ -86,9 +87,98 @@ def test_divergence_stops_at_once_and_says_what_to_try():
 
 
 def test_learning_rate_decays_by_epoch():
-    settings = Settings(lr=0.5, lr_decay=0.1, momentum=0.9, l1=1e-3, l2=1e-4)
-    assert settings.rates(1) == Rates(0.5, 0.9, 1e-3, 1e-4)
+    settings = Settings(lr=0.5, lr_decay=0.1, momentum=0.9, l1=1e-3, l2=1e-4, nesterov=True)
+    assert settings.rates(1) == Rates(0.5, 0.9, 1e-3, 1e-4, True)
     assert settings.rates(3).eta == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("batch_size", ["all", 100])
+def test_all_examples_may_be_one_minibatch(batch_size):
+    """Batch gradient descent: the epoch is one step along the mean gradient, whatever the order."""
+    network, progress = run(Settings(hidden=(), epochs=1, batch_size=batch_size, lr=0.5))
+    other, data = start(Settings(hidden=()))
+    order = np.arange(100)[::-1].copy()
+    other.step(data, order, 0, 100, Rates(0.5), Tally(other.device, 100))
+    assert [now.examples for now in progress] == [100]
+    for found, want in zip(network.parameters()[0], other.parameters()[0]):
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)  # float32 sums in another order
+
+
+def watched(settings, validation_losses):
+    """(training, [Progress of every epoch], [parameters after it]) with these losses on the validation part."""
+    network, data = start(settings)
+    losses = iter(validation_losses)
+    training = Training(network, data, np.arange(100), settings, lambda: (next(losses), 0.5))
+    ends, parameters = [], []
+    for now in training:
+        if now.epoch_ends:
+            ends.append(now)
+            parameters.append(network.parameters())
+    return training, ends, parameters
+
+
+def same(first, second):
+    return all(a.tobytes() == b.tobytes() for pairs in zip(first, second) for a, b in zip(*pairs))
+
+
+def test_early_stopping_keeps_the_best_weights():
+    """Losses fall to 0.4 in epoch 2; an equal one is not better, and three epochs later the patience is at its end."""
+    training, ends, parameters = watched(Settings(patience=3), [0.5, 0.4, 0.45, 0.4, 0.41, 0.1])
+    assert len(ends) == 5 and [now.ending is None for now in ends] == [True] * 4 + [False]
+    assert "no better validation loss since epoch 2, whose weights are kept" in ends[-1].ending
+    assert (training.best.epoch, training.best.loss) == (2, 0.4)
+    assert same(training.parameters(), parameters[1]) and not same(training.parameters(), parameters[4])
+
+
+def test_patience_begins_again_with_every_better_loss():
+    training, ends, parameters = watched(Settings(patience=2, epochs=7), [5, 6, 4, 6, 3, 2, 6])
+    assert len(ends) == 7 and ends[-1].ending is None
+    assert same(training.parameters(), parameters[5])  # the best ones also where the epochs are at their end
+
+
+def test_without_patience_the_last_weights_are_kept():
+    training, ends, parameters = watched(Settings(epochs=3), [0.1, 0.2, 0.3])
+    assert training.best is None and same(training.parameters(), parameters[2])
+
+
+def size(parameters):
+    return np.sqrt(sum((np.float64(array) ** 2).sum() for pair in parameters for array in pair))
+
+
+def test_convergence_is_an_epoch_that_hardly_changes_the_weights():
+    """The tolerance lies between the shares by which the third and the fourth epoch change the weights."""
+    settings = Settings(lr=0.5, lr_decay=0.1, epochs=8, seed=3)
+    *_, parameters = watched(settings, [1] * 8)
+    parameters.insert(0, initial_parameters((6, 128, 2), "relu", 3))
+    shares = []
+    for before, after in zip(parameters, parameters[1:]):
+        differences = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]
+        shares.append(size(differences) / size(after))
+    assert shares[2] > 2 * shares[3]
+    _, ends, stopped = watched(replace(settings, tolerance=(shares[2] * shares[3]) ** 0.5), [1] * 8)
+    assert len(ends) == 4 and same(stopped[-1], parameters[4])
+    assert ends[-1].ending == f"epoch 4 changed the weights by {shares[3]:.2g} of their size: they have converged"
+    assert len(watched(replace(settings, tolerance=shares[7] / 2), [1] * 8)[1]) == 8
+
+
+NO_COMBINATIONS = {
+    "a step in the hidden layers": ({"activation": "heaviside"}, "derivative of heaviside is 0"),
+    "no activation": ({"activation": "relux"}, "did you mean 'relu'"),
+    "one piece": ({"activation": "maxout:1"}, "from 2 to 1024"),
+    "nothing to look ahead along": ({"nesterov": True}, "--nesterov looks ahead along the momentum"),
+    "weights of classes that are not there": ({"loss": "squared", "class_weight": "balanced"}, "for a regression"),
+    "a perceptron with class weights": ({"loss": "perceptron", "class_weight": "balanced"}, "for a perceptron"),
+    "a perceptron with hidden layers": ({"loss": "perceptron"}, "--hidden has no meaning for a perceptron"),
+    "a perceptron with minibatches": ({"loss": "perceptron", "hidden": ()}, "--batch-size has no meaning"),
+}
+
+
+@pytest.mark.parametrize("case", NO_COMBINATIONS)
+def test_settings_that_cannot_go_together_are_refused(case):
+    settings, words = NO_COMBINATIONS[case]
+    with pytest.raises(InputError) as refusal:
+        Settings(**settings)
+    assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize("rates", [Rates(0.01), Rates(0.01, 0.9, 1e-4, 1e-4)], ids=["gemm", "velocity"])

@@ -1,6 +1,7 @@
 """The verbs, run as a user runs them: through click's runner, and once through the installed program."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -138,6 +139,155 @@ def test_batch_larger_than_the_set_is_one_minibatch(flowers):
     hw5("train", "--data", flowers[0], "--batch-size", 10**6, "--epochs", 2)
 
 
+def test_batch_gradient_descent_is_the_batch_that_holds_all(flowers, tmp_path):
+    for batch_size in ("all", 10**6):
+        out = tmp_path / f"{batch_size}.npz"
+        result = hw5("train", "--data", flowers[0], "--batch-size", batch_size, "--epochs", 2, "--out", out)
+        assert f"minibatch {batch_size}," in result.stdout
+    all_of_them, many = (Checkpoint.load(tmp_path / f"{name}.npz").parameters for name in ("all", 10**6))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(sum(all_of_them, ()), sum(many, ())))
+
+
+def test_a_regression_from_training_to_prediction(tmp_path):
+    out = tmp_path / "sine.npz"
+    options = ("--activation", "tanh", "--momentum", 0.9, "--epochs", 60, "--out", out)
+    lines = hw5("train", "--task", "regression", "--data", "sine", *options).stdout.splitlines()
+    assert lines[0].startswith("sine: 1 features, regression; ") and lines[1].startswith("mlp 1-128-1 tanh")
+    assert "accuracy" not in "".join(lines)
+    figures = json.loads(hw5("eval", out, "--json").stdout)
+    assert figures.keys() == {"r2", "rmse", "loss", "examples"}
+    assert 0.95 < figures["r2"] < 1 and 0.08 < figures["rmse"] < 0.15  # drawn with a standard deviation of 0.1
+    assert lines[-2] == f"test R² {figures['r2']:.4f}, RMSE {figures['rmse']:.4g} ({figures['examples']} examples)"
+    assert hw5("eval", out).stdout == f"sine, test part: {lines[-2].removeprefix('test ')}\n"
+    x = np.linspace(-3, 3, 13)
+    rows = hw5("predict", out, write_csv(tmp_path / "x.csv", x[:, None])).stdout.splitlines()
+    assert rows[0] == "prediction"
+    np.testing.assert_allclose([float(row) for row in rows[1:]], np.sin(x), atol=0.15)
+
+
+def test_a_regression_of_large_targets(tmp_path):
+    """Prices in the 100,000s: the figures and the predictions are in their units, and the loss is not."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3)).round(4)
+    price = (4e5 + X @ [60_000, -30_000, 10_000] + rng.normal(scale=2_000, size=300)).round(2)
+    houses, out = (
+        write_csv(tmp_path / "houses.csv", X, price.astype(str), "rooms,age,area,price"),
+        tmp_path / "model.npz",
+    )
+    lines = hw5(
+        "train", "--task", "regression", "--model", "linear", "--data", houses, "--epochs", 100, "--out", out
+    ).stdout.splitlines()
+    assert all(float(line.split("loss ")[1].split()[0]) < 2 for line in lines[2:-2])
+    whole = tmp_path / "all.csv"
+    whole.write_text(houses.read_text())
+    figures = json.loads(hw5("eval", out, "--data", whole, "--json").stdout)
+    assert figures["r2"] > 0.995 and 1_500 < figures["rmse"] < 2_700
+    new = write_csv(tmp_path / "new.csv", X, header="rooms,age,area")
+    found = np.array([float(row) for row in hw5("predict", out, new).stdout.splitlines()[1:]])
+    assert np.sqrt(np.mean((found - price) ** 2)) == pytest.approx(figures["rmse"], rel=1e-4)
+    assert 1 - np.sum((found - price) ** 2) / np.sum((price - price.mean()) ** 2) == pytest.approx(figures["r2"])
+
+
+def test_a_sigmoid_unit_for_two_classes(flowers, tmp_path):
+    labelled, unlabelled, _, y = flowers
+    out = tmp_path / "model.npz"
+    hw5("train", "--data", labelled, "--loss", "binary-cross-entropy", "--hidden", 8, "--out", out)
+    assert Checkpoint.load(out).parameters[-1][0].shape == (1, 8)
+    assert json.loads(hw5("eval", out, "--json").stdout)["accuracy"] > 0.9
+    rows = [line.split(",") for line in hw5("predict", out, unlabelled).stdout.splitlines()]
+    assert rows[0] == ["class", "probability"]
+    assert np.mean([name == label for (name, _), label in zip(rows[1:], y)]) > 0.95
+    assert all(0.5 <= float(p) <= 1 for _, p in rows[1:])
+
+
+def test_a_perceptron_ends_with_the_separation(flowers, tmp_path):
+    labelled, unlabelled, _, y = flowers
+    out = tmp_path / "model.npz"
+    result = hw5("train", "--model", "perceptron", "--data", labelled, "--epochs", 1000, "--out", out)
+    assert "minibatch 1, learning rate 1" in result.stdout
+    assert "made no mistake: the classes are separated" in result.stdout
+    assert len(Checkpoint.load(out).history) < 1000
+    assert json.loads(hw5("eval", out, "--json").stdout)["accuracy"] > 0.9
+    rows = hw5("predict", out, unlabelled).stdout.splitlines()
+    assert rows[0] == "class" and np.mean(np.array(rows[1:]) == y) > 0.95
+
+
+def test_a_perceptron_of_several_classes():
+    """The training digits can be separated by planes."""
+    assert "the classes are separated" in hw5("train", "--model", "perceptron", "--epochs", 200).stdout
+
+
+def test_a_perceptron_says_that_it_cannot_learn_xor():
+    result = hw5("train", "--model", "perceptron", "--data", "xor", "--epochs", 5)
+    assert re.search(
+        r"^epoch 5, the last, still made mistakes \(\d+\): the classes are not separated; ", result.stdout, re.M
+    )
+    assert "they are not linearly separable" in result.stdout
+
+
+def test_xor_needs_a_hidden_layer(tmp_path):
+    """The best line parts three of the four corners."""
+    accuracy = {}
+    for model in ("linear", "perceptron", "mlp"):
+        out = tmp_path / f"{model}.npz"
+        hw5("train", "--model", model, "--data", "xor", "--epochs", 20, "--out", out)
+        accuracy[model] = json.loads(hw5("eval", out, "--json").stdout)["accuracy"]
+    assert accuracy["mlp"] > 0.98 and max(accuracy["linear"], accuracy["perceptron"]) < 0.8
+
+
+def test_early_stopping_saves_the_best_weights(tmp_path):
+    out = tmp_path / "model.npz"
+    options = ("--lr", 0.5, "--momentum", 0.5, "--patience", 3, "--epochs", 200, "--seed", 1)
+    result = hw5("train", *options, "--out", out)
+    history = Checkpoint.load(out).history
+    losses = [row["validation_loss"] for row in history]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 4 < 200
+    assert f"no better validation loss since epoch {best + 1}, whose weights are kept (--patience 3)" in result.stdout
+    again = tmp_path / "again.npz"  # the same training, as far as the best epoch
+    hw5("train", *options[:-4], "--epochs", best + 1, "--seed", 1, "--out", again)
+    saved, wanted = (sum(Checkpoint.load(path).parameters, ()) for path in (out, again))
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(saved, wanted))
+
+
+def test_convergence_ends_the_training():
+    result = hw5("train", "--model", "linear", "--lr-decay", 0.5, "--tolerance", 1e-3, "--epochs", 100)
+    assert "they have converged" in result.stdout and "epoch 100" not in result.stdout
+
+
+def test_class_weights_turn_the_scales(tmp_path):
+    """One class in ten, drawn over the other: with even weights it is hardly ever found, with balanced ones often."""
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(2000) < 0.1, "a=b", "usual")
+    X = (rng.normal(size=(2000, 2)) + 0.8 * (y == "a=b")[:, None]).round(3)
+    labelled, other = (write_csv(tmp_path / f"{half}.csv", X[half::2], y[half::2], "u,v,kind") for half in range(2))
+    out, recalls = tmp_path / "model.npz", {}
+    for weights in ((), ("--class-weight", "balanced"), ("--class-weight", "a=b=9")):
+        hw5("train", "--model", "linear", "--data", labelled, "--epochs", 20, *weights, "--out", out)
+        rare = json.loads(hw5("eval", out, "--data", other, "--json").stdout)["per_class"][0]
+        assert rare["class"] == "a=b"
+        recalls[weights[-1:]] = rare["recall"]
+    assert recalls[()] < 0.3 and min(recalls["balanced",], recalls["a=b=9",]) > 0.6
+
+
+def test_a_schedule_and_a_warm_up_are_taken(tmp_path):
+    """The same weights as with a constant rate, where the schedule comes to no other: and others where it does."""
+    saved = {}
+    for name, options in {
+        "constant": (),
+        "slow": ("--lr-schedule", "step", "--lr-step", 2, "--lr-decay", 0.5),
+        "cosine": ("--lr-schedule", "cosine"),
+        "warm": ("--warmup", 1),
+        "nesterov": ("--momentum", 0.5, "--nesterov"),
+    }.items():
+        hw5("train", "--epochs", 2, *options, "--out", tmp_path / name)
+        checkpoint = Checkpoint.load(tmp_path / name)
+        saved[name] = checkpoint.parameters[0][0].tobytes()
+        assert checkpoint.settings.nesterov == (name == "nesterov")
+    assert saved["slow"] == saved["constant"]  # no step in two epochs
+    assert len({*saved.values()}) == 4
+
+
 def test_a_diverging_run_fails_with_advice_and_leaves_the_old_checkpoint(tmp_path):
     out = tmp_path / "model.npz"
     out.write_bytes(b"precious")
@@ -159,6 +309,55 @@ BAD_SETTINGS = {
     "no examples in a minibatch": (("--batch-size", "0"), "not in the range"),
     "no epochs": (("--epochs", "0"), "not in the range"),
     "unknown activation": (("--activation", "relux"), "did you mean 'relu'?"),
+    "activation in capitals": (("--activation", "ReLU"), "did you mean 'relu'?"),
+    "step to be trained by gradient": (("--activation", "heaviside"), "derivative of heaviside is 0"),
+    "maxout of one piece": (("--activation", "maxout:1"), "number of pieces, a whole number from 2"),
+    "maxout of half a piece": (("--activation", "maxout:2.5"), "a whole number from 2"),
+    "parameter of nothing": (("--activation", "relu:0.1"), "relu has no parameter"),
+    "slope above 1": (("--activation", "leaky_relu:2"), "a number from 0 to 1"),
+    "unknown loss": (("--loss", "squard"), "did you mean 'squared'?"),
+    "loss of other data": (("--loss", "binary-cross-entropy"), "parts two classes, and digits has 10"),
+    "squared loss of classes": (("--loss", "squared"), "not for --task classification"),
+    "cross-entropy of numbers": (("--task", "regression", "--loss", "cross-entropy"), "not for --task regression"),
+    "unknown task": (("--task", "regresion"), "did you mean 'regression'?"),
+    "unknown model": (("--model", "percepton"), "did you mean 'perceptron'?"),
+    "unknown device": (("--device", "emulater"), "did you mean 'emulator'?"),
+    "unknown schedule": (("--lr-schedule", "cosin"), "did you mean 'cosine'?"),
+    "schedule without its decay": (("--lr-schedule", "1/t"), "schedule 1/t needs --lr-decay"),
+    "schedule without its step": (("--lr-schedule", "step", "--lr-decay", "0.5"), "step needs --lr-step"),
+    "step without its decay": (("--lr-step", "3"), "step needs --lr-decay"),
+    "decay of a constant": (("--lr-schedule", "constant", "--lr-decay", "0.5"), "--lr-decay has no meaning"),
+    "step of an exponential": (
+        ("--lr-schedule", "exponential", "--lr-decay", "0.5", "--lr-step", "3"),
+        "--lr-step has no meaning",
+    ),
+    "decay that rises": (("--lr-decay", "2"), "would raise the learning rate"),
+    "warm-up without an end": (("--epochs", "5", "--warmup", "5"), "leaves no epoch for the training"),
+    "nesterov without momentum": (("--nesterov",), "give --momentum"),
+    "neither a number nor all": (("--batch-size", "al"), "neither a number of examples nor all"),
+    "half a minibatch": (("--batch-size", "2.5"), "neither a number of examples nor all"),
+    "patience without validation": (("--patience", "3", "--validation", "0"), "--patience watches the validation loss"),
+    "no patience": (("--patience", "0"), "not in the range"),
+    "no tolerance": (("--tolerance", "0"), "not in the range"),
+    "weights of no class": (("--class-weight", "balance"), "'balance' names no class"),
+    "weights of another class": (("--class-weight", "10=2"), "no class '10'"),
+    "weight that is none": (("--class-weight", "3=-1"), "'-1' is not a weight"),
+    "weights of numbers": (("--task", "regression", "--class-weight", "balanced"), "no meaning for a regression"),
+    "perceptron with layers": (("--model", "perceptron", "--hidden", "8"), "a perceptron has no hidden layers"),
+    "perceptron with minibatches": (("--model", "perceptron", "--batch-size", "8"), "one mistake at a time"),
+    "perceptron with momentum": (("--model", "perceptron", "--momentum", "0.9"), "--momentum has no meaning"),
+    "perceptron with l1": (("--model", "perceptron", "--l1", "0.1"), "--l1 has no meaning"),
+    "perceptron with l2": (("--model", "perceptron", "--l2", "0.1"), "--l2 has no meaning"),
+    "perceptron with a schedule": (
+        ("--model", "perceptron", "--lr-schedule", "cosine"),
+        "--lr-schedule has no meaning",
+    ),
+    "perceptron with a decay": (("--model", "perceptron", "--lr-decay", "0.9"), "--lr-schedule has no meaning"),
+    "perceptron with a warm-up": (("--model", "perceptron", "--warmup", "2"), "--warmup has no meaning"),
+    "perceptron with weights": (("--model", "perceptron", "--class-weight", "balanced"), "no meaning for a perceptron"),
+    "perceptron of numbers": (("--model", "perceptron", "--task", "regression"), "leave --task out"),
+    "perceptron with a loss": (("--model", "perceptron", "--loss", "cross-entropy"), "leave --loss out"),
+    "classes that are numbers": (("--data", "sine"), "--task regression"),
     "unknown option": (("--foo",), "No such option"),
     "unknown data": (("--data", "digist"), "digits"),
     "missing file": (("--data", "no/such.csv"), "no/such.csv"),
@@ -253,6 +452,12 @@ def test_bad_csv_is_one_sentence_with_its_row(case, tmp_path):
     path.write_text(BAD_CSV[case])
     sentence = refused("train", "--data", path)
     assert "bad.csv" in sentence and "row 3" in sentence
+
+
+def test_too_few_examples_to_stop_early_by(tmp_path):
+    path = tmp_path / "few.csv"
+    path.write_text("a,b,kind\n1,2,x\n3,4,y\n2,2,x\n5,4,y\n1,1,x\n")
+    assert "--validation 0.1 of few.csv is no example; raise it" in refused("train", "--data", path, "--patience", 2)
 
 
 def test_one_class_and_missing_label_column_are_one_sentence(tmp_path):

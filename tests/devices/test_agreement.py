@@ -20,7 +20,7 @@ from hw5.preprocessing import Standardisation, partition
 from hw5.training import Settings, Training
 
 SIZES = [(20, 3), (33, 17, 5), (64, 128, 10), (50, 40, 30, 4)]
-RATES = [Rates(0.1), Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2)]
+RATES = [Rates(0.1), Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2), Rates(0.1, 0.9, nesterov=True)]
 
 
 def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
@@ -37,7 +37,7 @@ def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties"])
+@pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties", "nesterov"])
 @pytest.mark.parametrize("theta", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_two_steps_agree(device, reference, sizes, theta, rates, dtype):
@@ -84,6 +84,24 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
         loss, accuracy, classes = network.evaluate(data, np.arange(0, n, 3), chunk=16)
         results.append((tally.read(), loss, accuracy, classes.tobytes(), network.parameters()[0][0].tobytes()))
     assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_streamed_targets_give_the_same_bits_as_resident_targets(other, dtype):
+    """Of a regression, whose targets are no whole numbers."""
+    n, k = 60, 8
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.normal(size=n).astype(np.float32)
+    device = KernelDevice(other.name, other.runtime)
+    results = []
+    for most_resident_bytes in (math.inf, X[:20].nbytes):
+        device.most_resident_bytes = most_resident_bytes
+        data = device.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
+        network, tally = Network(device, initial_parameters((20, 8, 1), "tanh", 1), "tanh", "squared"), Tally(device, k)
+        device.train(network, data, device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
+        loss, *_ = network.evaluate(data, np.arange(0, n, 3), chunk=16)
+        results.append((tally.read(), loss, network.outputs(data, np.arange(n)).tobytes()))
+    assert results[0] == results[1]
 
 
 def losses(device, dataset, settings):
