@@ -50,6 +50,8 @@ class Settings:
     def __post_init__(self):
         require_known("loss", self.loss, LOSSES)
         require_known("learning rate schedule", self.schedule, SCHEDULES)
+        if self.loss == "perceptron":
+            self._check_perceptron()
         if self.hidden and (theta := Activation.of(self.activation)).name not in ACTIVATIONS:
             raise InputError(
                 f"the derivative of {theta} is 0 wherever there is one, so gradients cannot train through it; "
@@ -64,16 +66,17 @@ class Settings:
             )
         if self.class_weight and self.loss in ("squared", "perceptron"):
             raise InputError(f"--class-weight has no meaning for a {_MODELS_BY_LOSS[self.loss]}; leave it out")
-        if self.loss == "perceptron":
-            self._check_perceptron()
 
     def _check_perceptron(self):
         plain = {
             "hidden": (),
             "batch_size": 1,
             "momentum": 0.0,
+            "nesterov": False,
             "l1": 0.0,
             "l2": 0.0,
+            "lr_decay": None,
+            "lr_step": None,
             "schedule": "constant",
             "warmup": 0,
         }
@@ -277,7 +280,8 @@ class Training:
             math.sqrt(sum(np.vdot(a, a) for pair in pairs for a in map(np.float64, pair)))
             for pairs in (_differences(before, self.before), self.before)
         )  # Euclidean norms over all parameters
-        if change <= self.settings.tolerance * size:
+        warming_up = progress.epoch <= self.settings.warmup  # when small steps say nothing
+        if change <= self.settings.tolerance * size and not warming_up:
             share = change / (size or 1)
             return f"epoch {progress.epoch} changed the weights by {share:.2g} of their size: they have converged"
         return None

@@ -12,7 +12,7 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.network import Network
 
-from test_activations import graph
+from tests.test_activations import graph
 
 H = 1e-5
 # A central difference errs by about H^2 times a third derivative and by eps / H times the function: 1e-10 and 2e-11

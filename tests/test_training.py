@@ -161,6 +161,12 @@ def test_convergence_is_an_epoch_that_hardly_changes_the_weights():
     assert len(watched(replace(settings, tolerance=shares[7] / 2), [1] * 8)[1]) == 8
 
 
+def test_small_steps_of_the_warm_up_are_no_convergence():
+    settings = Settings(lr=1e-3, warmup=3, epochs=10, tolerance=0.5)
+    _, ends, _ = watched(settings, [1] * 10)
+    assert len(ends) == 4 and ends[-1].ending.startswith("epoch 4 changed the weights by ")
+
+
 NO_COMBINATIONS = {
     "a step in the hidden layers": ({"activation": "heaviside"}, "derivative of heaviside is 0"),
     "no activation": ({"activation": "relux"}, "did you mean 'relu'"),
@@ -170,6 +176,10 @@ NO_COMBINATIONS = {
     "a perceptron with class weights": ({"loss": "perceptron", "class_weight": "balanced"}, "for a perceptron"),
     "a perceptron with hidden layers": ({"loss": "perceptron"}, "--hidden has no meaning for a perceptron"),
     "a perceptron with minibatches": ({"loss": "perceptron", "hidden": ()}, "--batch-size has no meaning"),
+    "a perceptron that looks ahead": (
+        {"loss": "perceptron", "hidden": (), "batch_size": 1, "nesterov": True},
+        "--nesterov has no meaning",
+    ),
 }
 
 

@@ -352,7 +352,7 @@ BAD_SETTINGS = {
         ("--model", "perceptron", "--lr-schedule", "cosine"),
         "--lr-schedule has no meaning",
     ),
-    "perceptron with a decay": (("--model", "perceptron", "--lr-decay", "0.9"), "--lr-schedule has no meaning"),
+    "perceptron with a decay": (("--model", "perceptron", "--lr-decay", "0.9"), "--lr-decay has no meaning"),
     "perceptron with a warm-up": (("--model", "perceptron", "--warmup", "2"), "--warmup has no meaning"),
     "perceptron with weights": (("--model", "perceptron", "--class-weight", "balanced"), "no meaning for a perceptron"),
     "perceptron of numbers": (("--model", "perceptron", "--task", "regression"), "leave --task out"),

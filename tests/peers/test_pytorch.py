@@ -8,7 +8,7 @@ from hw5.devices.base import Rates
 from hw5.losses import LOSSES
 from hw5.training import Settings
 
-from test_activations import THETA as GRAPHS
+from tests.test_activations import THETA as GRAPHS
 
 from .helpers import FLOAT64, Steps, problem, tolerance
 

@@ -47,7 +47,7 @@ def test_operation_agrees_with_float64(device, contract):
         assert contract.run(device, case) <= TOLERANCE, case
 
 
-@pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties"])
+@pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties", "nesterov"])
 @pytest.mark.parametrize(("sizes", "theta"), [((20, 3), "relu"), ((33, 17, 5), "tanh"), ((50, 40, 30, 4), "sigmoid")])
 def test_two_steps_agree(device, sizes, theta, rates):
     """Within 1e-5 of the largest number in the array: float32 rounds each of a few hundred terms by 6e-8."""
