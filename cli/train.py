@@ -31,14 +31,18 @@ _POSITIVE = Number(min=0, min_open=True)
 _SETTINGS = (
     ("activation", str, f"Of the hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 gives a parameter."),
     ("epochs", _COUNT, "Passes over the training examples, at most."),
-    ("batch_size", BatchSize(), "Examples in a minibatch."),
+    ("batch_size", BatchSize(), "Examples in a minibatch; all: one step an epoch."),
     ("lr", _POSITIVE, "Learning rate."),
     (
         "lr_schedule",
         OneOf(list(SCHEDULES)),
         "How the learning rate falls; step where --lr-step is given, exponential where --lr-decay alone is.",
     ),
-    ("lr_decay", _POSITIVE, "Factor on the learning rate after every epoch (step: after every --lr-step)."),
+    (
+        "lr_decay",
+        _POSITIVE,
+        "Factor on the learning rate after every epoch (step: after every --lr-step; 1/t: it is lr / (1 + decay t)).",
+    ),
     ("lr_step", _COUNT, "Epochs from step to step."),
     ("warmup", click.IntRange(min=0), "Epochs in which the learning rate rises to its full height."),
     ("momentum", _FRACTION, "Share of the last step that is kept."),

@@ -296,6 +296,8 @@ class Training:
                 f"no better validation loss since epoch {self.best.epoch}, whose weights are kept "
                 f"(--patience {self.settings.patience})"
             )
+        if progress.epoch == self.settings.epochs > self.best.epoch:
+            return f"the validation loss was lowest in epoch {self.best.epoch}, whose weights are kept"
         return None
 
     def _separation(self, progress, mistakes):

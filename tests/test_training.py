@@ -132,8 +132,13 @@ def test_early_stopping_keeps_the_best_weights():
 
 def test_patience_begins_again_with_every_better_loss():
     training, ends, parameters = watched(Settings(patience=2, epochs=7), [5, 6, 4, 6, 3, 2, 6])
-    assert len(ends) == 7 and ends[-1].ending is None
-    assert same(training.parameters(), parameters[5])  # the best ones also where the epochs are at their end
+    assert len(ends) == 7 and same(training.parameters(), parameters[5])
+    assert ends[-1].ending == "the validation loss was lowest in epoch 6, whose weights are kept"
+
+
+def test_nothing_is_said_where_the_last_epoch_is_the_best():
+    training, ends, parameters = watched(Settings(patience=2, epochs=3), [3, 2, 1])
+    assert ends[-1].ending is None and same(training.parameters(), parameters[2])
 
 
 def test_without_patience_the_last_weights_are_kept():
