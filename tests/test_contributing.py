@@ -85,6 +85,10 @@ def test_its_kernels_are_right(tree):
         find_compiler()
     except InputError as error:
         pytest.skip(str(error))
-    check = python(tree, "-m", "hw5.cli", "check", "kernels", "--json")
-    verdicts = {report["kernel"]: report["verdict"] for report in json.loads(check.stdout)}
-    assert check.returncode == 0 and verdicts["hardtanh_forward"] == verdicts["hardtanh_gradient"] == "right"
+    script = """if True:
+        from hw5 import check
+        check.CONTRACTS = [contract for contract in check.CONTRACTS if "hardtanh" in contract.kernel]
+        print({report.kernel: report.verdict for report in check.check_kernels()})
+    """
+    verdicts = python(tree, "-c", script).stdout
+    assert verdicts == "{'hardtanh_forward': 'right', 'hardtanh_gradient': 'right'}\n"
