@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hw5.activations import Activation
-from hw5.errors import InputError
+from hw5.errors import InputError, require_known
 from hw5.files import replacing
 from hw5.preprocessing import Standardisation
 
@@ -169,6 +169,7 @@ def _onnx_activation(graph, theta, x, arrays):
     if theta.name == "maxout":
         arrays["pieces"] = np.array([0, -1, theta.pieces])  # (N, m p) as (N, m, p); 0 keeps N
         return graph.add("ReduceMax", graph.add("Reshape", x, "pieces"), axes=[2], keepdims=0)
+    require_known("ONNX operator for the activation", theta.name, _ONNX_OPERATORS)
     operator, takes_alpha = _ONNX_OPERATORS[theta.name]
     return graph.add(operator, x, **({"alpha": theta.alpha} if takes_alpha else {}))
 

@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from hw5.checkpoint import Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
 from hw5.devices import DEVICES, open_device
-from hw5.errors import InputError, RunError
+from hw5.errors import InputError, RunError, require_known
 from hw5.preprocessing import class_weights
 from hw5.run import Model, Run
 from hw5.schedules import SCHEDULES
@@ -116,11 +116,11 @@ class _Estimator(BaseEstimator):
         return self
 
     def _settings(self):
-        """The Settings that the parameters are, but for class_weight. Raises ValueError and TypeError."""
+        """The Settings that the parameters are, but for class_weight. Raises InputError, ValueError and TypeError."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, choices in _CHOICES.items():
-            if given.get(name) is not None and given[name] not in choices:
-                raise ValueError(f"{name} is {given[name]!r}; it must be one of {', '.join(choices)}")
+            if given.get(name) is not None:
+                require_known(name, given[name], choices)
         for name, bounds in _NUMBERS.items():
             if given.get(name) is not None and (name, given[name]) != ("batch_size", "all"):
                 given[name] = _number(given[name], name, bounds)

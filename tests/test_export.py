@@ -28,6 +28,10 @@ SCALE = np.float32([1, 1, 0.2, 100])
 X = (rng.standard_normal((50, 4)) / SCALE + MEAN).astype(np.float32)
 
 
+def untrained(parameters):
+    return State(parameters, [tuple(map(np.zeros_like, pair)) for pair in parameters], 1, 0, np.zeros((2, 1)))
+
+
 def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=("a", "b, c", "ç")):
     """An untrained model, with biases that are not 0."""
     names = () if loss == "squared" else classes
@@ -39,7 +43,7 @@ def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=(
     dataset = Dataset("made up", "made up", Examples(X, np.zeros(len(X), np.int32)), None, names, None, None)
     more = {"batch_size": 1} if loss == "perceptron" else {}
     return Checkpoint(
-        State(parameters, [tuple(map(np.zeros_like, pair)) for pair in parameters], 1, 0, np.zeros((2, 1))),
+        untrained(parameters),
         Standardisation(MEAN, SCALE),
         Settings(hidden=hidden, activation=activation, loss=loss, **more),
         DataSource.of(dataset, None, None),
@@ -47,7 +51,7 @@ def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=(
         ("w", "x", "y", "z"),
         None,
         [],
-        of_targets=Standardisation(np.float32([2000]), np.float32([0.1])) if loss == "squared" else None,
+        Standardisation(np.float32([2000]), np.float32([0.1])) if loss == "squared" else None,
     )
 
 
@@ -200,18 +204,18 @@ def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
     parameters = initial_parameters((64, 128, 10), "relu", seed=0)
     standardisation = Standardisation(np.full(64, 8, np.float32), np.full(64, 0.2, np.float32))
     source = DataSource.of(dataset, None, None)
-    state = State(parameters, parameters, 1, 0, np.zeros((2, 30)))
-    model = Checkpoint(state, standardisation, settings, source, dataset.class_names, None, None, [])
+    names = dataset.class_names
+    model = Checkpoint(untrained(parameters), standardisation, settings, source, names, None, None, [])
     export(model, format, name)
-    names = {"X": digits}
-    exec(documented(heading), names)
+    there = {"X": digits}
+    exec(documented(heading), there)
     P = Model(CpuDevice(), model).predict(digits)
-    if "P" in names:
-        found = names["P"].detach().numpy() if "torch" in libraries else names["P"]
+    if "P" in there:
+        found = there["P"].detach().numpy() if "torch" in libraries else there["P"]
         np.testing.assert_allclose(found, P, rtol=0, atol=TOLERANCE)
-    if "found" in names:
-        assert list(names["found"]) == [model.class_names[i] for i in P.argmax(axis=1)]
-    assert {"P", "found"} & names.keys()
+    if "found" in there:
+        assert list(there["found"]) == [model.class_names[i] for i in P.argmax(axis=1)]
+    assert {"P", "found"} & there.keys()
 
 
 LIBRARIES = {"onnx": "onnx", "safetensors": "safetensors.numpy", "torch-state": "torch"}

@@ -220,21 +220,21 @@ REFUSED = {
     "targets beyond float32": (MLPRegressor(), X, np.full(150, 1e300), "y contains infinity or a value too large"),
     "one class": (LinearClassifier(), X, Y[:1].repeat(150), "one class only: .*setosa"),
     "continuous classes": (LinearClassifier(), X, np.linspace(0, 1, 150), "continuous"),
-    "loss": (LinearClassifier(loss="squared"), X, Y, "loss is 'squared'; it must be one of cross-entropy"),
+    "loss": (LinearClassifier(loss="squared"), X, Y, "there is no loss 'squared'; they are cross-entropy"),
     "classes of the sigmoid": (LinearClassifier(loss="binary-cross-entropy"), X, Y, "^loss binary-cross-entropy parts"),
     "lr": (LinearClassifier(lr=0), X, Y, "lr == 0, must be > 0"),
     "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum == 1.0, must be < 1"),
     "epochs": (LinearClassifier(epochs=0), X, Y, "epochs == 0, must be >= 1"),
     "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "a size in hidden == 0"),
     "activation": (MLPClassifier(activation="rely"), X, Y, "did you mean 'relu'"),
-    "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "lr_schedule is 'slow'"),
+    "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "there is no lr_schedule 'slow'; they are constant"),
     "schedule without its step": (
-        MLPClassifier(lr_schedule="step", lr_decay=0.5), X, Y, "^lr_schedule step needs lr_step; give it"
+        MLPClassifier(lr_schedule="step", lr_decay=0.5), X, Y, "the learning-rate schedule step needs lr_step; give it"
     ),
-    "patience without validation": (MLPClassifier(patience=3), X, Y, "^patience watches .* give validation a share"),
+    "patience without validation": (MLPClassifier(patience=3), X, Y, "^patience watches the validation loss, and validation 0 of the data is no example"),
     "weight of no class": (LinearClassifier(class_weight={"tulip": 2}), X, Y, "tulip|not in class_weight"),
     "negative weight": (LinearClassifier(class_weight={"setosa": -2}), X, Y, "-2.0 is not a weight"),
-    "device": (LinearClassifier(device="tpu"), X, Y, "device is 'tpu'"),
+    "device": (LinearClassifier(device="tpu"), X, Y, "there is no device 'tpu'"),
 }  # fmt: skip
 
 
