@@ -6,6 +6,7 @@ import click
 
 from hw5.checkpoint import Checkpoint
 from hw5.cli.display import say
+from hw5.cli.options import OneOf
 from hw5.errors import InputError
 from hw5.export import FORMATS, export
 from hw5.files import require_writable
@@ -13,7 +14,7 @@ from hw5.files import require_writable
 
 @click.command("export")
 @click.argument("checkpoint", type=click.Path())
-@click.option("--format", type=click.Choice(list(FORMATS)), required=True, help="What the file is to be.")
+@click.option("--format", type=OneOf(FORMATS), required=True, help="What the file is to be.")
 @click.option("--out", type=click.Path(), required=True, help="Where to write it.")
 def command(checkpoint, format, out):
     """Write a checkpoint in the form of another program, its standardisation included.

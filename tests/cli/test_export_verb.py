@@ -31,7 +31,7 @@ REFUSED = {
     "the checkpoint itself": (lambda model, folder: (model, "numpy", model), "is the checkpoint itself"),
     "no checkpoint": (lambda model, folder: (folder / "none.npz", "numpy", folder / "x"), "no such file"),
     "a folder": (lambda model, folder: (model, "numpy", folder), "it is a folder"),
-    "an unknown format": (lambda model, folder: (model, "pickle", folder / "x"), "'pickle' is not one of"),
+    "an unknown format": (lambda model, folder: (model, "onxn", folder / "x"), "did you mean 'onnx'?"),
 }
 
 
