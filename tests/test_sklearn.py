@@ -1,5 +1,6 @@
 """The doors to scikit-learn: its own checks, and what its users do."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -191,8 +192,8 @@ def test_checkpoints_go_between_the_program_and_python(tmp_path):
     assert list(model.feature_names_in_) == list("abcd")
     with pytest.warns(UserWarning, match="feature names"):  # an array has none
         from_python = model.predict(X)
-    from_program = [line.split(",")[0] for line in hw5("predict", trained, inputs).splitlines()[1:]]
-    assert list(from_python) == from_program
+    from_program = csv.DictReader(hw5("predict", trained, inputs).splitlines())
+    assert list(from_python) == [row["class"] for row in from_program]
     model.set_params(epochs=2).fit(X, y).save(saved)
     assert hw5("predict", saved, inputs).count("\n") == 151
     assert "accuracy" in hw5("eval", saved, "--data", table)
