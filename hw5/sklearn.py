@@ -11,6 +11,7 @@ The parameters are the options of hw5 train under their own names, with its defa
 put aside unless it is asked for. Features are standardised as there, and an X of uint8 is taken for pixels.
 """
 
+import os
 import re
 import warnings
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ class _Estimator(BaseEstimator):
         dataset = Dataset("the data", "data in memory", Examples(X, y), None, class_names, feature_names, None)
         with _errors_for_python():
             settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
-            run = Run(open_device(self.device), dataset, settings, DataSource.of(dataset, None, None))
+            run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))
             with threadpool_limits(1, user_api="blas"):  # as the program does, which says why
                 for progress in run.train():
                     pass
@@ -139,7 +140,12 @@ class _Estimator(BaseEstimator):
         check_is_fitted(self, "checkpoint_")
         X = validate_data(self, X, reset=False, **_FEATURES)
         with _errors_for_python():
-            return ask(Model(open_device(self.device), self.checkpoint_), X)
+            return ask(Model(self._device(), self.checkpoint_), X)
+
+    def _device(self):
+        """Opened anew for every call, so that an estimator can be copied, pickled and used by several threads."""
+        share = os.environ.get("OMP_NUM_THREADS", "")  # set by joblib in its workers, lest they crowd each other out
+        return open_device(self.device, threads=int(share) if share.isdigit() else None)
 
 
 def _number(value, name, bounds):

@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from hw5.checkpoint import Checkpoint
 from hw5.cli import main
 from hw5.datasets import load
+from hw5.devices import open_device
 from hw5.errors import RunError
 from hw5.sklearn import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron, from_checkpoint
 
@@ -69,6 +70,21 @@ def test_pipeline_and_grid_search():
     grid = {"mlpclassifier__hidden": [(), (16,), [8, 8]], "mlpclassifier__lr": np.array([0.01, 0.1])}
     search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, y)
     assert search.best_score_ >= 0.93 and set(search.predict(X)) == set(y)
+
+
+def test_workers_of_joblib_find_the_same():
+    X, y = iris()
+    alone, together = (cross_val_score(LinearClassifier(**SMALL), X, y, cv=3, n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(alone, together)
+
+
+@pytest.mark.parametrize("given, threads", [("3", 3), ("", None), ("4,2", None)])
+def test_threads_are_at_most_those_of_the_environment(given, threads, monkeypatch):
+    asked = []
+    monkeypatch.setattr("hw5.sklearn.open_device", lambda name, threads: asked.append(threads) or open_device("numpy"))
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    LinearClassifier(**SMALL).fit(X, Y).predict(X)
+    assert asked == [threads, threads]
 
 
 def test_pandas_frames_keep_their_names():
