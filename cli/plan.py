@@ -11,7 +11,8 @@ from hw5.errors import InputError
 from hw5.training import Settings
 
 DEFAULT = Settings()
-OF_PERCEPTRON = {"batch_size": 1, "lr": 1.0}  # its defaults where they are not those of the other models
+# Defaults by the loss, where they are not those of the others; the squared loss is steeper, and diverges sooner
+DEFAULTS_BY_LOSS = {"perceptron": {"batch_size": 1, "lr": 1.0}, "squared": {"lr": 0.01}}
 
 # The options that a resumed training may be given anew; the others are those of its checkpoint
 _MAY_CHANGE = ("epochs",)
@@ -49,9 +50,9 @@ def new_plan(model, hidden, task, loss, data, test, label_column, **settings):
     if loss and (task == "regression") != (loss == "squared"):
         raise InputError(f"--loss {loss} is not for --task {task}; leave it out for the usual one")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
-    for name, its_default in OF_PERCEPTRON.items():
+    for name in ("batch_size", "lr"):
         if settings[name] is None:
-            settings[name] = its_default if model == "perceptron" else getattr(DEFAULT, name)
+            settings[name] = DEFAULTS_BY_LOSS.get(loss, {}).get(name, getattr(DEFAULT, name))
     hidden = (hidden or DEFAULT.hidden) if model == "mlp" else ()
     return Plan(Settings(hidden=hidden, loss=loss, **settings), task, data, test, label_column)
 

@@ -12,7 +12,7 @@ from hw5.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options
 from hw5.cli.display import loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, Number, OneOf, Sizes
-from hw5.cli.plan import DEFAULT, OF_PERCEPTRON, given_options, new_plan, resumed_plan
+from hw5.cli.plan import DEFAULT, DEFAULTS_BY_LOSS, given_options, new_plan, resumed_plan
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
@@ -61,8 +61,9 @@ _SETTINGS = (
 def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
         flag, default = "--" + name.replace("_", "-"), getattr(DEFAULT, name)
-        if name in OF_PERCEPTRON:
-            default, text = None, f"{text}  [default: {default}; {OF_PERCEPTRON[name]:g} for a perceptron]"
+        others = [f"{own[name]:g} for {loss} loss" for loss, own in DEFAULTS_BY_LOSS.items() if name in own]
+        if others:
+            default, text = None, f"{text}  [default: {default}; {', '.join(others)}]"
         shown = default is not None and kind is not bool
         verb = click.option(flag, type=kind, is_flag=kind is bool, default=default, show_default=shown, help=text)(verb)
     return verb

@@ -81,8 +81,8 @@ class Checkpoint:
 
     @property
     def parameters(self):
-        """[(W, b), ...] of the network to use: the best ones where settings.patience asks for them."""
-        return self.state.best.parameters if self.state.best else self.state.parameters
+        """[(W, b), ...] of the network to use."""
+        return self.state.kept
 
     @property
     def schema(self):

@@ -166,6 +166,11 @@ class State:
     before: list | None = None  # the parameters at the end of the epoch before, where settings.tolerance compares them
     ending: str | None = None
 
+    @property
+    def kept(self):
+        """The parameters that the training has come to: the best where settings.patience asks for them, or the last."""
+        return self.best.parameters if self.best else self.parameters
+
 
 class Training:
     """The training of a network on the examples data[rows]; iterate over it to train.

@@ -9,8 +9,8 @@ from hw5.run import Run
 from hw5.training import Settings
 
 
-def test_a_run_that_is_left_off_has_its_best_weights():
-    """In the network, whose figures are shown, as in the checkpoint."""
+def test_a_run_with_patience_saves_its_best_weights():
+    """Also where it is left off; the network has them when the training has ended."""
     digits = load("digits")
     settings = Settings(hidden=(16,), lr=0.5, momentum=0.8, patience=50, epochs=50)
     run = Run(CpuDevice(), digits, settings, DataSource.of(digits, None, None))
@@ -19,8 +19,14 @@ def test_a_run_that_is_left_off_has_its_best_weights():
             break
     best = run.training.best
     assert best.loss < run.history[-1]["validation_loss"]
-    assert run.evaluate("validation")[0] == best.loss
-    for kept in (run.network.parameters(), run.checkpoint().parameters):
-        for pair, best_pair in zip(kept, best.parameters, strict=True):
-            for array, of_best in zip(pair, best_pair):
-                np.testing.assert_array_equal(array, of_best)
+    assert_equal(run.checkpoint().parameters, best.parameters)
+    list(run.train())
+    assert_equal(run.network.parameters(), run.training.best.parameters)
+    assert run.evaluate("validation")[0] == run.training.best.loss
+    assert_equal(run.checkpoint().parameters, run.training.best.parameters)
+
+
+def assert_equal(parameters, others):
+    for pair, other in zip(parameters, others, strict=True):
+        for array, of_other in zip(pair, other):
+            np.testing.assert_array_equal(array, of_other)

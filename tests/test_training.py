@@ -127,23 +127,23 @@ def test_early_stopping_keeps_the_best_weights():
     assert len(ends) == 5 and [now.ending is None for now in ends] == [True] * 4 + [False]
     assert "no better validation loss since epoch 2, whose weights are kept" in ends[-1].ending
     assert (training.best.epoch, training.best.loss) == (2, 0.4)
-    assert same(training.parameters(), parameters[1]) and not same(training.parameters(), parameters[4])
+    assert same(training.state().kept, parameters[1]) and not same(training.state().kept, parameters[4])
 
 
 def test_patience_begins_again_with_every_better_loss():
     training, ends, parameters = watched(Settings(patience=2, epochs=7), [5, 6, 4, 6, 3, 2, 6])
-    assert len(ends) == 7 and same(training.parameters(), parameters[5])
+    assert len(ends) == 7 and same(training.state().kept, parameters[5])
     assert ends[-1].ending == "the validation loss was lowest in epoch 6, whose weights are kept"
 
 
 def test_nothing_is_said_where_the_last_epoch_is_the_best():
     training, ends, parameters = watched(Settings(patience=2, epochs=3), [3, 2, 1])
-    assert ends[-1].ending is None and same(training.parameters(), parameters[2])
+    assert ends[-1].ending is None and same(training.state().kept, parameters[2])
 
 
 def test_without_patience_the_last_weights_are_kept():
     training, ends, parameters = watched(Settings(epochs=3), [0.1, 0.2, 0.3])
-    assert training.best is None and same(training.parameters(), parameters[2])
+    assert training.best is None and same(training.state().kept, parameters[2])
 
 
 def size(parameters):

@@ -81,11 +81,6 @@ class Device(ABC):
 
     @property
     def description(self):
-        """What to call the device where its name alone does not tell how it works."""
-        return self.name
-
-    @property
-    def description(self):
         """The name, and how it computes where there is more than one way."""
         return self.name
 
