@@ -24,8 +24,8 @@ test: test-tools ## install what the tests need and run them all
 
 test-tools: install $(VENV)/installed-dev
 
-soak: test-tools ## read 20,000 mutated files with every reader, other ones each time
-	HW5_FUZZ=20000 $(BIN)/python -m pytest -s tests/faults/test_fuzz.py
+soak: test-tools ## read 20,000 mutated files with every reader, and kill 100 trainings on every device
+	HW5_FUZZ=20000 HW5_KILLS=100 $(BIN)/python -m pytest -s tests/faults/test_fuzz.py tests/faults/test_resume.py
 
 gpu-check: test-tools ## run all that needs a GPU, and record what it shows
 	$(BIN)/python benchmarks/gpu_check.py

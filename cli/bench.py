@@ -13,7 +13,11 @@ from hw5.devices import open_device
 
 @click.group("bench")
 def command():
-    """Measure speed."""
+    """Measure speed.
+
+    \b
+    hw5 bench kernels
+    """
 
 
 @command.command("kernels")

@@ -15,7 +15,11 @@ from hw5.gradients import check_gradients
 
 @click.group("check")
 def command():
-    """Find out whether the kernels and the gradients are right."""
+    """Find out whether the kernels and the gradients are right.
+
+    \b
+    hw5 check kernels
+    """
 
 
 @command.command("kernels")

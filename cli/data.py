@@ -16,7 +16,11 @@ _MANY = 30  # rows of a table that can still be read
 
 @click.group("data")
 def command():
-    """List, show and fetch data sets."""
+    """List, show and fetch data sets.
+
+    \b
+    hw5 data list
+    """
 
 
 @command.command("list")

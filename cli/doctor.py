@@ -12,7 +12,11 @@ from hw5.doctor import CHAINS, examine
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json):
-    """Tell device by device whether it can be used, and if not which link is broken and what mends it."""
+    """Tell device by device whether it can be used, and if not which link is broken and what mends it.
+
+    \b
+    hw5 doctor --json
+    """
     findings = {device: list(examine(device)) for device in CHAINS}
     if as_json:
         click.echo(json.dumps({device: [asdict(finding) for finding in chain] for device, chain in findings.items()}))

@@ -22,6 +22,7 @@ _NOT_OF_THE_TRAINING = (
     "checkpoint_every",
     "keep",
     "log",
+    "tensorboard",
     "plot",
     "device_name",
     "threads",

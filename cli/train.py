@@ -3,7 +3,7 @@
 import os
 import shlex
 import signal
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 
 import click
 
@@ -23,6 +23,7 @@ from hw5.plots import plot_training, require_matplotlib
 from hw5.run import Run
 from hw5.saving import Interval, Saver
 from hw5.schedules import SCHEDULES
+from hw5.tensorboard import TensorBoard
 
 _COUNT, _RATE, _FRACTION = click.IntRange(min=1), Number(min=0), Number(min=0, max=1, max_open=True)
 _POSITIVE = Number(min=0, min_open=True)
@@ -98,10 +99,13 @@ def _settings(verb):
 )
 @click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Go on with the training that wrote this file.")
 @click.option("--log", type=click.Path(), help="Append one JSON line an epoch to this file.")
+@click.option("--tensorboard", metavar="DIR", type=click.Path(), help="Write the figures for TensorBoard there.")
 @click.option("--plot", type=click.Path(), help="Draw loss and accuracy into this PNG file.")
 @config.option
 @click.pass_context
-def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, threads, precision, data_dir, **asked):
+def command(
+    ctx, resume, out, checkpoint_every, keep, log, tensorboard, plot, device_name, threads, precision, data_dir, **asked
+):
     """Train a model and save it as a checkpoint.
 
     \b
@@ -123,15 +127,18 @@ def command(ctx, resume, out, checkpoint_every, keep, log, plot, device_name, th
         pause_every = every.n if every and every.unit == "steps" else None
         run = Run(open_device(device_name, precision, threads), dataset, plan.settings, source, checkpoint, pause_every)
         say(_headline(run))
-        _train(run, Saver(run, out, every, keep or 0, warn) if out else None, Log(log, warn), plot)
+        saver = Saver(run, out, every, keep or 0, warn) if out else None
+        with closing(TensorBoard(tensorboard)) as board:
+            _train(run, saver, Log(log, warn), board, plot)
 
 
-def _train(run, saver, log, plot):
+def _train(run, saver, log, board, plot):
     """Train to the end or to a signal, and write what there is to keep."""
     progress = None
     with _stoppable() as signals:
         for progress in show_progress(run.train(), run.settings.epochs):
             log.see(progress)
+            board.see(progress)
             if saver:
                 saver.see(progress)
             if signals:

@@ -150,7 +150,7 @@ def test_batch_gradient_descent_is_the_batch_that_holds_all(flowers, tmp_path):
 
 def test_a_regression_from_training_to_prediction(tmp_path):
     out = tmp_path / "sine.npz"
-    options = ("--activation", "tanh", "--momentum", 0.9, "--epochs", 60, "--out", out)
+    options = ("--activation", "tanh", "--lr", 0.03, "--momentum", 0.9, "--epochs", 60, "--out", out)
     lines = hw5("train", "--task", "regression", "--data", "sine", *options).stdout.splitlines()
     assert lines[0].startswith("sine: 1 features, regression; ") and lines[1].startswith("mlp 1-128-1 tanh")
     assert "accuracy" not in "".join(lines)

@@ -1,7 +1,7 @@
 """A training that was stopped or killed and goes on ends in the same bits as one that was not.
 
 The real program runs in processes of its own. Final checkpoints are compared as files, byte for byte: weights,
-velocities, history, settings. HW5_SOAK sets how many kills a device takes (make soak).
+velocities, history, settings. HW5_KILLS sets how many kills a device takes (make soak).
 """
 
 import os
@@ -17,7 +17,7 @@ from hw5.checkpoint import Checkpoint
 from hw5.devices import open_device
 from hw5.errors import InputError
 
-KILLS = int(os.environ.get("HW5_SOAK", 6))
+KILLS = int(os.environ.get("HW5_KILLS", 6))
 EPOCHS = 12
 # an epoch of 41 steps; with all that a checkpoint may hold: velocities, best and former parameters
 TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
