@@ -274,12 +274,12 @@ template <class Work>
 void Worker::over_chunks(Work work) {
     Chunk chunk = chunk_at(job, 0);
     fetch(chunk, turn);
-    shared.barrier.wait(thread);
+    shared.barrier.wait();
     for (;;) {
         forward(chunk);
         int64_t next = chunk.start + chunk.rows;
         if (next < job.examples) fetch(chunk_at(job, next), (turn + 1) % TURNS);
-        shared.barrier.wait(thread);
+        shared.barrier.wait();
         work(chunk);
         if (next == job.examples) return;
         chunk = chunk_at(job, next);
@@ -324,7 +324,7 @@ void Worker::forward(const Chunk &chunk) const {
                 std::fill(Z.row(r) + m, Z.row(r) + padded(m), 0.0f);
             }
         });
-        if (l < depth() - 1) shared.barrier.wait(thread);
+        if (l < depth() - 1) shared.barrier.wait();
     }
     View inputs = X(depth() - 1).view().from(0, top().inputs.begin);
     multiply(layer(depth()).m, chunk.rows, top().inputs.size(), top().W.W.view(), inputs,
@@ -377,7 +377,7 @@ void Worker::backward(const Chunk &chunk) const {
         } else {
             auto &parts = shared.A[turn][l];
             combine(chunk.rows, above.units.size(), layer(l).m, 1, above.delta(), above.W.W.view(), 0, parts[thread].view());
-            shared.barrier.wait(thread);
+            shared.barrier.wait();
             for (int64_t r = 0; r < chunk.rows; r++) add_parts(parts, Delta.row(r), r, part.units);
         }
         View X = this->X(l).view().from(0, part.units.begin);

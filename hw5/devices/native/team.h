@@ -1,26 +1,41 @@
 // The threads of a stretch, and how they wait for each other.
 #pragma once
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <climits>
 #include <cstdint>
-#include <memory>
 #include <thread>
 #include <vector>
 
-// A thread says that it has come by counting up on a line of the cache of its own, and watches the others' lines.
+// The last thread to come lets the others go. They watch out for it for a moment, then sleep: where a neighbour holds
+// the core of the one that is waited for, those that wait leave theirs to whoever can use it, and are soon back on it.
 class Barrier {
   public:
-    explicit Barrier(int64_t threads) : threads_(threads), arrivals_(new Arrivals[threads]) {}
+    explicit Barrier(int64_t threads) : threads_(threads) {}
 
-    void wait(int64_t thread) {
-        int64_t mine = arrivals_[thread].count.load(std::memory_order_relaxed) + 1;
-        arrivals_[thread].count.store(mine, std::memory_order_release);
-        for (int64_t other = 0; other < threads_; other++)
-            for (int spins = 0; arrivals_[other].count.load(std::memory_order_acquire) < mine; spins++)
-                spins < MOST_SPINS ? pause() : std::this_thread::yield();
+    void wait() {
+        const int round = round_.load();
+        if (arrived_.fetch_add(1) + 1 == threads_) {
+            arrived_.store(0);
+            round_.store(round + 1);
+            if (sleepers_.load() > 0) syscall(SYS_futex, &round_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+            return;
+        }
+        for (int spins = 0; spins < MOST_SPINS; spins++) {
+            if (round_.load(std::memory_order_acquire) != round) return;
+            pause();
+        }
+        sleepers_.fetch_add(1);
+        while (round_.load() == round)
+            syscall(SYS_futex, &round_, FUTEX_WAIT_PRIVATE, round, nullptr, nullptr, 0);  // returns if it is another round
+        sleepers_.fetch_sub(1);
     }
 
   private:
-    static constexpr int MOST_SPINS = 2000;  // some 30 microseconds: who is later than that has lost its core for a while
+    static constexpr int MOST_SPINS = 1000;  // some 20 microseconds
 
     static void pause() {
 #if defined(__x86_64__)
@@ -30,11 +45,9 @@ class Barrier {
 #endif
     }
 
-    struct alignas(128) Arrivals {
-        std::atomic<int64_t> count{0};
-    };
-    int64_t threads_;
-    std::unique_ptr<Arrivals[]> arrivals_;
+    const int64_t threads_;
+    alignas(128) std::atomic<int64_t> arrived_{0};
+    alignas(128) std::atomic<int> round_{0}, sleepers_{0};
 };
 
 // work(thread) on every thread of 0 .. threads - 1, the first of which is this one. No work is begun where a thread cannot
