@@ -28,13 +28,13 @@ constexpr int64_t ROWS = 128;  // most examples in a chunk: X^(0) of two chunks 
 
 enum Loss : int64_t { CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED };  // as in Worker::output
 
+}  // namespace
+
 // NumPy's arrays of a layer: W and V (m, d), b and Vb (m,)
 struct Layer {
     int64_t d, m;
     float *W, *b, *V, *Vb;
 };
-
-}  // namespace
 
 // What Python asks for; hw5/devices/native/__init__.py has the same fields in the same order.
 struct Job {

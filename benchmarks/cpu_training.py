@@ -1,0 +1,404 @@
+"""Training on a CPU: hw5 against NumPy by the book, JAX, PyTorch and scikit-learn, and against the machine's limit.
+
+    python benchmarks/cpu_training.py                  measure, add to results/cpu_training.jsonl, then table and plot
+    python benchmarks/cpu_training.py --report         table and plot of the last run in results/cpu_training.jsonl
+
+Every contender is a process of its own that lives for one cell (layer sizes, minibatch). It is given the same random
+examples in MNIST's shape, the same initial weights and the same permutations, and warms up with one epoch, after which
+the weights are compared with those of the NumPy device. Then the contenders take turns with bursts of a part of an
+epoch, while the others sleep. A contender's figure is the median over its bursts; a ratio of two contenders is the
+median over the rounds, each of which has a burst of both, so that what else happens on the machine hits both.
+
+hw5 keeps the examples as bytes and standardises them on the way; all others are given standardised float32. Contenders
+whose package is not installed are left out. The floor is the time in which this machine does the multiply-adds of the
+products from registers, or reads the rows in random order, whichever is longer: benchmarks/floor.cpp.
+"""
+
+import argparse
+import ctypes
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from time import perf_counter, sleep
+
+import numpy as np
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "cpu_training"
+EXAMPLES, ETA, MEAN, SCALE = 60000, np.float32(0.01), np.float32(127.5), np.float32(1 / 73.6)
+BURSTS = {32: 5, 128: 6, 512: 3, 4096: 2}  # that an epoch of full minibatches is cut into
+CELLS = [(sizes, k) for sizes in ((784, 10), (784, 128, 10), (784, 1024, 10)) for k in BURSTS]
+CELLS += [((784, 256, 128, 10), 128)]
+SCALING = [((784, h, 10), 128) for h in (256, 512, 2048, 4096)]
+
+
+class Problem:
+    """The examples, the initial parameters and the permutation of a cell."""
+
+    def __init__(self, sizes, k):
+        from hw5.network import initial_parameters
+
+        rng = np.random.default_rng(0)
+        self.sizes, self.k = sizes, k
+        self.X = rng.integers(0, 256, (EXAMPLES, sizes[0]), dtype=np.uint8)
+        self.y = rng.integers(0, sizes[-1], EXAMPLES)
+        self.parameters = initial_parameters(sizes, "relu", seed=0)
+        steps = EXAMPLES // k // BURSTS[k] * BURSTS[k]
+        self.order = rng.permutation(EXAMPLES)[: steps * k]
+        self.bursts = np.split(self.order, BURSTS[k])  # each a whole number of minibatches
+
+    @property
+    def standardised(self):
+        return (self.X - MEAN) * SCALE
+
+    @property
+    def flops(self):
+        """Floating-point operations of the matrix products of a burst."""
+        first, *others = (d * m for d, m in zip(self.sizes, self.sizes[1:]))
+        return 2 * len(self.bursts[0]) * (2 * first + 3 * sum(others))
+
+
+def hw5_on(name):
+    """An hw5 device: burst(order) trains, and weights() gives [(W, b), ...]; so do all contenders."""
+
+    def prepare(problem):
+        from hw5.devices import open_device
+        from hw5.devices.base import Rates, Tally
+        from hw5.network import Network
+
+        device, d = open_device(name), problem.sizes[0]
+        data = device.place(problem.X, problem.y, np.full(d, MEAN), np.full(d, SCALE))
+        network, tally = Network(device, problem.parameters), Tally(device, problem.k)
+        return lambda order: device.train(network, data, order, problem.k, Rates(float(ETA)), tally), network.parameters
+
+    return prepare
+
+
+def numpy_by_the_book(problem):
+    """Softmax regression or an MLP as one writes it down."""
+    X, y = problem.standardised, problem.y
+    Ws, bs = map(list, zip(*problem.parameters))
+    identity = np.eye(problem.sizes[-1], dtype=np.float32)
+
+    def step(rows):
+        outputs = [X[rows]]
+        for W, b in zip(Ws[:-1], bs[:-1]):
+            outputs.append(np.maximum(outputs[-1] @ W.T + b, 0))
+        Z = outputs[-1] @ Ws[-1].T + bs[-1]
+        P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        P /= P.sum(axis=1, keepdims=True)
+        Delta = (P - identity[y[rows]]) / np.float32(len(rows))
+        for l in reversed(range(len(Ws))):
+            gradient, mean = Delta.T @ outputs[l], Delta.sum(axis=0)
+            if l:
+                Delta = (Delta @ Ws[l]) * (outputs[l] > 0)
+            Ws[l] = Ws[l] - ETA * gradient
+            bs[l] = bs[l] - ETA * mean
+
+    def burst(order):
+        for rows in order.reshape(-1, problem.k):
+            step(rows)
+
+    return burst, lambda: list(zip(Ws, bs))
+
+
+def jax_scan(problem):
+    """One jit-compiled scan over the minibatches of a burst; the parameters are donated."""
+    import jax
+    import jax.numpy as jnp
+
+    X, y = jnp.asarray(problem.standardised), jnp.asarray(problem.y)
+    parameters = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in problem.parameters]
+
+    def loss(parameters, x, labels):
+        for W, b in parameters[:-1]:
+            x = jax.nn.relu(x @ W + b)
+        W, b = parameters[-1]
+        logits = jax.nn.log_softmax(x @ W + b)
+        return -jnp.mean(jnp.take_along_axis(logits, labels[:, None], axis=1))
+
+    def step(parameters, rows):
+        value, gradients = jax.value_and_grad(loss)(parameters, X[rows], y[rows])
+        return jax.tree.map(lambda p, g: p - ETA * g, parameters, gradients), value
+
+    epoch = jax.jit(lambda parameters, order: jax.lax.scan(step, parameters, order), donate_argnums=0)
+
+    def burst(order):
+        nonlocal parameters
+        parameters, losses = epoch(parameters, jnp.asarray(order.reshape(-1, problem.k)))
+        jax.block_until_ready(parameters)
+        float(losses.sum())
+
+    return burst, lambda: [(np.asarray(W).T, np.asarray(b)) for W, b in parameters]
+
+
+def pytorch(compiled):
+    """nn.Linear and ReLU with the fused SGD, eager or with the model and its loss through torch.compile."""
+
+    def prepare(problem):
+        import torch
+
+        X, y = torch.from_numpy(problem.standardised), torch.from_numpy(problem.y)
+        linear = [torch.nn.Linear(d, m) for d, m in zip(problem.sizes, problem.sizes[1:])]
+        for layer, (W, b) in zip(linear, problem.parameters):
+            layer.weight.data.copy_(torch.from_numpy(W))
+            layer.bias.data.copy_(torch.from_numpy(b))
+        layers = [module for layer in linear for module in (layer, torch.nn.ReLU())][:-1]
+        model = torch.nn.Sequential(*layers)
+        optimizer = torch.optim.SGD(model.parameters(), lr=float(ETA), fused=True)
+
+        def loss(rows):
+            return torch.nn.functional.cross_entropy(model(X[rows]), y[rows])
+
+        if compiled:
+            loss = torch.compile(loss)
+
+        def burst(order):
+            total = 0.0
+            for rows in torch.from_numpy(order).split(problem.k):
+                optimizer.zero_grad()
+                value = loss(rows)
+                value.backward()
+                optimizer.step()
+                total += value.detach()
+            float(total)
+
+        return burst, lambda: [(l.weight.detach().numpy(), l.bias.detach().numpy()) for l in linear]
+
+    return prepare
+
+
+def scikit_learn(problem):
+    """MLPClassifier.partial_fit with plain SGD, a burst a call."""
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = problem.standardised, problem.y
+    model = MLPClassifier(
+        problem.sizes[1:-1],
+        solver="sgd",
+        alpha=0,
+        batch_size=problem.k,
+        learning_rate_init=float(ETA),
+        momentum=0,
+        nesterovs_momentum=False,
+        shuffle=False,
+    )
+    classes = np.arange(problem.sizes[-1])
+    model.partial_fit(X[: problem.k], y[: problem.k], classes=classes)
+    for coefficients, intercepts, (W, b) in zip(model.coefs_, model.intercepts_, problem.parameters):
+        coefficients[...], intercepts[...] = W.T, b
+    return (
+        lambda order: model.partial_fit(X[order], y[order]),
+        lambda: [(W.T, b) for W, b in zip(model.coefs_, model.intercepts_)],
+    )
+
+
+def floor(problem):
+    """The multiply-adds of the products from registers, and the rows read at random; burst answers with the seconds."""
+    from hw5.devices import native
+    from hw5.devices.compiler import build_shared_library
+
+    include = f"-I{Path(native.__file__).parent}"
+    library = ctypes.CDLL(str(build_shared_library(HERE / "floor.cpp", ("-O3", "-march=native", "-pthread", include))))
+    products, reading = library.seconds_of_products, library.seconds_of_reading
+    products.restype = reading.restype = ctypes.c_double
+    products.argtypes = [ctypes.c_double, ctypes.c_int64]
+    reading.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+    threads, X = native.usable_cores(), problem.X
+    return (
+        lambda order: max(
+            products(problem.flops, threads),
+            reading(X.ctypes.data, X.shape[1], order.ctypes.data, len(order), threads),
+        ),
+        lambda: problem.parameters,
+    )
+
+
+# name: (what prepares it, the package that it needs)
+CONTENDERS = {
+    "floor": (floor, "hw5"),
+    "hw5": (hw5_on("cpu"), "hw5"),
+    "hw5 on NumPy": (hw5_on("numpy"), "hw5"),
+    "NumPy by the book": (numpy_by_the_book, "numpy"),
+    "JAX": (jax_scan, "jax"),
+    "PyTorch": (pytorch(compiled=False), "torch"),
+    "torch.compile": (pytorch(compiled=True), "torch"),
+    "scikit-learn": (scikit_learn, "sklearn"),
+}
+
+
+def serve(name, sizes, k, weights):
+    """A contender's process: an epoch, whose weights go to a file, then a burst for every line on standard input."""
+    problem = Problem(sizes, k)
+    prepare, _ = CONTENDERS[name]
+    burst, parameters = prepare(problem)
+    for order in problem.bursts:
+        burst(order)
+    np.savez(weights, *(array for pair in parameters() for array in pair))
+    print("ready", flush=True)
+    for i, _ in enumerate(sys.stdin):
+        began = perf_counter()
+        answer = burst(problem.bursts[i % len(problem.bursts)])
+        print(answer if name == "floor" else perf_counter() - began, flush=True)
+
+
+class Contender:
+    """The process of a contender, seen from the one that measures."""
+
+    def __init__(self, name, sizes, k, folder):
+        self.name, self.weights = name, Path(folder) / f"{name}.npz"
+        command = [sys.executable, __file__, "--serve", name, ",".join(map(str, sizes)), str(k), str(self.weights)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            raise SystemExit(f"{name} does not run at {sizes}, minibatch {k}: see above")
+
+    def burst(self):
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def difference(self, other):
+        """The largest difference of a weight after the first epoch, over the largest weight."""
+        with np.load(self.weights) as mine, np.load(other.weights) as theirs:
+            return max(float(abs(mine[key] - theirs[key]).max() / abs(theirs[key]).max()) for key in theirs)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(sizes, k, names, rounds):
+    """A record of a cell: seconds an epoch by contender, one for each burst."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        contenders = [Contender(name, sizes, k, folder) for name in names]
+        seconds = {name: [] for name in names}
+        reference = next((c for c in contenders if c.name == "hw5 on NumPy"), contenders[-1])
+        differences = {c.name: c.difference(reference) for c in contenders if c.name != "floor"}
+        for _ in range(rounds):
+            for contender in contenders:
+                sleep(0.05)  # until the threads of the one before have gone to sleep
+                seconds[contender.name].append(contender.burst() * BURSTS[k])
+        for contender in contenders:
+            contender.close()
+    return {"sizes": sizes, "minibatch": k, "seconds": seconds, "difference_after_an_epoch": differences}
+
+
+def environment():
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE)
+    lines = open("/proc/cpuinfo").read().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    from hw5.devices import open_device
+
+    packages = ("numpy", "jax", "torch", "scikit-learn")
+    return {
+        "date": date.today().isoformat(),
+        "commit": commit.stdout.strip(),
+        "machine": f"{model}, {len(os.sched_getaffinity(0))} cores",
+        "device": open_device("cpu").description,
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages if _is_installed(name)},
+    }
+
+
+def _is_installed(package):
+    return importlib.util.find_spec({"scikit-learn": "sklearn"}.get(package, package)) is not None
+
+
+def ratio(record, name, over):
+    """The median over the rounds of one contender's seconds over another's."""
+    return statistics.median(a / b for a, b in zip(record["seconds"][name], record["seconds"][over]))
+
+
+def table(run):
+    """The run as Markdown."""
+    names = [name for name in CONTENDERS if any(name in record["seconds"] for record in run)]
+    lines = [
+        f"{run[0]['date']}, {run[0]['machine']}, {run[0]['device']}, commit {run[0]['commit']}, "
+        f"load {run[0]['load']:.1f}.",
+        "Milliseconds an epoch of 60,000 examples: the median (and the quartiles) of the bursts; below them, how often",
+        "hw5's time.",
+        "",
+        "| network, minibatch | " + " | ".join(names) + " |",
+        "| --- |" + " ---: |" * len(names),
+    ]
+    for record in run:
+        cells = []
+        for name in names:
+            times = record["seconds"].get(name)
+            if not times:
+                cells.append("")
+                continue
+            low, middle, high = (1000 * q for q in statistics.quantiles(times, n=4))
+            cells.append(f"{middle:.0f} ({low:.0f}-{high:.0f})<br>{ratio(record, name, 'hw5'):.2f}")
+        lines.append(f"| {'-'.join(map(str, record['sizes']))}, {record['minibatch']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(run, path):
+    """Every contender's time over hw5's, cell by cell."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    cells = [record for record in run if len(record["seconds"]) > 2]
+    figure, axes = plt.subplots(figsize=(10, 4.5), layout="constrained")
+    for name in CONTENDERS:
+        shown = [(i, ratio(record, name, "hw5")) for i, record in enumerate(cells) if name in record["seconds"]]
+        if shown:
+            axes.plot(*zip(*shown), "-" if name in ("hw5", "floor") else "o", label=name)
+    labels = [f"{'-'.join(map(str, record['sizes']))}\n{record['minibatch']}" for record in cells]
+    axes.set_xticks(range(len(cells)), labels, fontsize=7)
+    axes.set_yscale("log")
+    axes.set_ylabel("time of an epoch, hw5 = 1")
+    axes.legend(ncols=4, fontsize=8)
+    figure.savefig(path, dpi=150)
+
+
+def report():
+    """Table and plot of the last run in the results."""
+    records = [json.loads(line) for line in RESULTS.with_suffix(".jsonl").read_text().splitlines()]
+    run = [record for record in records if record["run"] == records[-1]["run"]]
+    RESULTS.with_suffix(".md").write_text(table(run))
+    print(table(run))
+    if _is_installed("matplotlib"):
+        plot(run, RESULTS.with_suffix(".png"))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--only", default="", help="contenders, with commas between")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, sizes, k, weights = options.serve
+        return serve(name, tuple(map(int, sizes.split(","))), int(k), weights)
+    if not options.report:
+        only = [name for name in options.only.split(",") if name]
+        names = [name for name in only or CONTENDERS if _is_installed(CONTENDERS[name][1])]
+        RESULTS.parent.mkdir(exist_ok=True)
+        where = environment() | {"run": f"{date.today().isoformat()} {os.getpid()}"}
+        for sizes, k in CELLS + SCALING:
+            scaling = (sizes, k) in SCALING
+            record = where | measure(sizes, k, ["floor", "hw5"] if scaling else names, options.rounds)
+            with RESULTS.with_suffix(".jsonl").open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            shown = {name: f"{1000 * statistics.median(times):.0f} ms" for name, times in record["seconds"].items()}
+            print("-".join(map(str, sizes)), k, shown, record["difference_after_an_epoch"], flush=True)
+    report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
