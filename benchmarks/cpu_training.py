@@ -10,8 +10,9 @@ epoch, while the others sleep. A contender's figure is the median over its burst
 median over the rounds, each of which has a burst of both, so that what else happens on the machine hits both.
 
 hw5 keeps the examples as bytes and standardises them on the way; all others are given standardised float32. Contenders
-whose package is not installed are left out. The floor is the time in which this machine does the multiply-adds of the
-products from registers, or reads the rows in random order, whichever is longer: benchmarks/floor.cpp.
+whose package is not installed are left out; those whose threads can be in each other's way also run with one thread. The
+floor is the time in which this machine does the multiply-adds of the products from registers, or reads the rows in random
+order, whichever is longer: benchmarks/floor.cpp.
 """
 
 import argparse
@@ -221,23 +222,26 @@ def floor(problem):
     )
 
 
-# name: (what prepares it, the package that it needs)
+# name: (what prepares it, the package that it needs, its threads where they are not its own choice)
 CONTENDERS = {
-    "floor": (floor, "hw5"),
-    "hw5": (hw5_on("cpu"), "hw5"),
-    "hw5 on NumPy": (hw5_on("numpy"), "hw5"),
-    "NumPy by the book": (numpy_by_the_book, "numpy"),
-    "JAX": (jax_scan, "jax"),
-    "PyTorch": (pytorch(compiled=False), "torch"),
-    "torch.compile": (pytorch(compiled=True), "torch"),
-    "scikit-learn": (scikit_learn, "sklearn"),
+    "floor": (floor, "hw5", None),
+    "hw5": (hw5_on("cpu"), "hw5", None),
+    "hw5 on NumPy": (hw5_on("numpy"), "hw5", 1),  # as the hw5 program has it
+    "NumPy by the book": (numpy_by_the_book, "numpy", None),
+    "NumPy by the book, 1 thread": (numpy_by_the_book, "numpy", 1),
+    "JAX": (jax_scan, "jax", None),
+    "PyTorch": (pytorch(compiled=False), "torch", None),
+    "PyTorch, 1 thread": (pytorch(compiled=False), "torch", 1),
+    "torch.compile": (pytorch(compiled=True), "torch", None),
+    "scikit-learn": (scikit_learn, "sklearn", None),
+    "scikit-learn, 1 thread": (scikit_learn, "sklearn", 1),
 }
 
 
 def serve(name, sizes, k, weights):
     """A contender's process: an epoch, whose weights go to a file, then a burst for every line on standard input."""
     problem = Problem(sizes, k)
-    prepare, _ = CONTENDERS[name]
+    prepare, _, _ = CONTENDERS[name]
     burst, parameters = prepare(problem)
     for order in problem.bursts:
         burst(order)
@@ -255,7 +259,11 @@ class Contender:
     def __init__(self, name, sizes, k, folder):
         self.name, self.weights = name, Path(folder) / f"{name}.npz"
         command = [sys.executable, __file__, "--serve", name, ",".join(map(str, sizes)), str(k), str(self.weights)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        _, _, threads = CONTENDERS[name]
+        variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if threads else ()
+        environment = os.environ | dict.fromkeys(variables, str(threads))
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         if self.process.stdout.readline() != "ready\n":
             raise SystemExit(f"{name} does not run at {sizes}, minibatch {k}: see above")
 
