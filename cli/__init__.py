@@ -11,6 +11,7 @@ VERBS = {
     "eval": "Measure a checkpoint on labelled data.",
     "predict": "Classify new examples with a checkpoint.",
     "show": "Tell how a checkpoint was trained.",
+    "plot": "Draw what a checkpoint has learned, and where it errs.",
     "export": "Write a checkpoint in the form of another program.",
     "data": "List, show and fetch data sets.",
     "check": "Find out whether the kernels and the gradients are right.",

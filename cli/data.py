@@ -9,7 +9,6 @@ from hw5.cli import options
 from hw5.cli.display import is_terminal, print_tables, say, table
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.fetch import SOURCES, at_hand, fetch
-from hw5.files import require_writable
 
 _MANY = 30  # rows of a table that can still be read
 
@@ -99,7 +98,7 @@ def show(source, test, label_column, data_dir, task, plot):
     if plot:
         from hw5.plots import require_matplotlib
 
-        require_writable(plot, "--plot")
+        options.require_another_file(plot, "--plot", source, test)
         require_matplotlib()
     dataset = load(source, test=test, label_column=label_column, data_dir=data_dir, task=task)
     say(_headline(dataset))

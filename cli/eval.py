@@ -8,7 +8,6 @@ import click
 from hw5.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import loss_name, print_tables, table
-from hw5.datasets import load
 from hw5.devices import open_device
 from hw5.metrics import confusion_matrix, precision_recall_f1
 from hw5.run import Model
@@ -29,10 +28,7 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     hw5 eval model.npz --data new.csv       other data of the same kind
     """
     model = Checkpoint.load(checkpoint)
-    if data is None:
-        data, test = model.data.source, test or model.data.test
-    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
-    part = model.part(dataset, split)
+    dataset, part = options.part(model, data, test, label_column, data_dir, split)
     show = _show_regression if model.settings.is_regression else _show_classification
     show(Model(open_device(device_name, threads=threads), model), part, f"{dataset.name}, {split} part", as_json)
 

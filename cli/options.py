@@ -1,11 +1,14 @@
 """Options and parameter types that several verbs share."""
 
 import math
+import os
 
 import click
 
+from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS
-from hw5.errors import did_you_mean
+from hw5.errors import InputError, did_you_mean
+from hw5.files import require_writable
 
 
 class Number(click.FloatRange):
@@ -106,3 +109,22 @@ def data(default, help):
         return click.option("--data", metavar="NAME|PATH", default=default, show_default=bool(default), help=help)(verb)
 
     return decorate
+
+
+def part(model, data, test, label_column, data_dir, split):
+    """What the options of a data set and split name for a checkpoint: the data set and its Part.
+
+    Without a data set it is the one that the checkpoint was trained on.
+    """
+    if data is None:
+        data, test = model.data.source, test or model.data.test
+    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
+    return dataset, model.part(dataset, split)
+
+
+def require_another_file(path, option, *inputs):
+    """That an output can be written, and is none of the inputs, which may be None; raises InputError."""
+    for taken in inputs:
+        if taken not in (None, *BUILT_IN) and os.path.realpath(path) == os.path.realpath(taken):
+            raise InputError(f"{option} {path} is what is to be read; name another file")
+    require_writable(path, option)

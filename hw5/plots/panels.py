@@ -1,0 +1,242 @@
+"""The panels of hw5 plot: each draws one side of a model, and knows which models have it."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from hw5.activations import Activation
+from hw5.metrics import confusion_matrix
+from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open_frame, show_image
+
+_MOST_UNITS = 64
+_MOST_MISTAKES = 24
+_MOST_POINTS = 2000
+_MOST_NUMBERS = 15  # classes up to which a confusion matrix has its counts written in
+_MOST_NAMES = 60
+_LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
+_FINE = 400  # points of a curve, and of each side of a map
+
+
+def quantities(history):
+    """What there is to see by epoch: a regression has no accuracy."""
+    return [name for name in ("loss", "accuracy") if history[0][name] is not None]
+
+
+def draw_curves(axes, history):
+    """Each of the quantities by epoch, of the training and of the validation part, into axes of its own."""
+    epochs = [row["epoch"] for row in history]
+    for axis, quantity in zip(axes, quantities(history)):
+        for prefix, name, colour in (("", "train", BLUE), ("validation_", "validation", VERMILION)):
+            values = [row[prefix + quantity] for row in history]
+            if None not in values:
+                axis.plot(epochs, values, color=colour, label=name, marker="o", markersize=3)
+        axis.set(xlabel="epoch", ylabel=quantity)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        open_frame(axis)
+    axes[0].set_ylim(bottom=0)
+    axes[-1].legend(frameon=False)
+    if "accuracy" in quantities(history):
+        axes[-1].yaxis.set_major_formatter(PercentFormatter(xmax=1))
+
+
+def _curves(figure, view):
+    history = view.checkpoint.history
+    axes = figure.subplots(len(quantities(history)), 1, squeeze=False, sharex=True)[:, 0]
+    draw_curves(axes, history)
+    for axis in axes[:-1]:
+        axis.set_xlabel("")
+    figure.suptitle("Training")
+
+
+def _confusion(figure, view):
+    """Blue where the model is right, vermilion where it errs; the root makes rare mistakes visible."""
+    names = view.checkpoint.class_names
+    C = confusion_matrix(view.y, view.found, len(names))
+    shares = C / np.maximum(C.sum(axis=1, keepdims=True), 1)
+    hits = np.eye(len(names), dtype=bool)
+    colours = np.where(hits[:, :, np.newaxis], to_rgb(BLUE), to_rgb(VERMILION))
+    strength = np.where(hits, shares, np.sqrt(shares))[:, :, np.newaxis]
+    cells = 1 - strength * (1 - colours)
+    axes = figure.subplots()
+    axes.imshow(cells)
+    if len(names) <= _MOST_NUMBERS:
+        for i, j in np.argwhere(C):
+            colour = "white" if cells[i, j] @ _LUMINANCE < 0.6 else "black"
+            axes.text(j, i, f"{C[i, j]:,}", ha="center", va="center", color=colour, fontsize=10 if len(C) < 8 else 8)
+    shown = range(0, len(names), -(-len(names) // _MOST_NAMES))
+    upright = max(map(len, names)) * len(names) > 60
+    size = min(10, max(6, 200 / len(names)))
+    axes.set_xticks(shown, [names[c] for c in shown], rotation=90 if upright else 0, fontsize=size)
+    axes.set_yticks(shown, [names[c] for c in shown], fontsize=size)
+    axes.set(xlabel="found", ylabel="true")
+    figure.suptitle("Confusion: right is blue, wrong vermilion")
+
+
+def _weights(figure, view):
+    """The first layer's units, or the strongest where there are more than can be seen; all on one scale."""
+    W = view.checkpoint.parameters[0][0]
+    of_classes = not view.checkpoint.settings.hidden and len(W) == len(view.checkpoint.class_names)
+    units = np.arange(len(W))
+    if len(W) > _MOST_UNITS:
+        units = np.sort(np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:_MOST_UNITS])
+    limit = np.percentile(np.abs(W[units]), 99.5) or 1  # a few large weights would leave the others pale
+    columns = math.ceil(math.sqrt(len(units)))
+    all_axes = figure.subplots(-(-len(units) // columns), columns, squeeze=False).ravel()
+    for axes in all_axes:
+        axes.set_axis_off()
+    for axes, unit in zip(all_axes, units):
+        axes.set_axis_on()
+        image = W[unit].reshape(view.checkpoint.image_shape)
+        shown = show_image(axes, image, cmap=DIVERGING, vmin=-limit, vmax=limit)
+        if of_classes:
+            axes.set_title(view.checkpoint.class_names[unit], fontsize=9, pad=2)
+    figure.colorbar(shown, ax=all_axes, shrink=0.6, aspect=30, extend="both")
+    pieces = Activation.of(view.checkpoint.settings.activation).pieces
+    what = f"{len(W)} pieces of units" if view.checkpoint.settings.hidden and pieces > 1 else f"{len(W)} units"
+    which = f"the {_MOST_UNITS} strongest of {what}" if len(W) > len(units) else what
+    figure.suptitle(f"Weights of the first layer: {'the classes' if of_classes else which}")
+
+
+def _mistakes(figure, view):
+    """The mistakes of which the model is surest."""
+    wrong = np.flatnonzero(view.found != view.y)
+    sureness = view.P[wrong, view.found[wrong]]
+    order = np.argsort(-sureness, kind="stable")[:_MOST_MISTAKES]
+    draw = _mistaken_images if view.checkpoint.image_shape else _mistaken_examples
+    draw(figure, view, wrong[order], sureness[order])
+    figure.suptitle(f"Mistakes: {'all' if len(wrong) == len(order) else 'the surest'} of {len(wrong):,}")
+
+
+def _mistaken_images(figure, view, wrong, sureness):
+    names, X = view.checkpoint.class_names, view.X[wrong]
+    columns = math.ceil(math.sqrt(len(wrong) * 1.5))
+    all_axes = figure.subplots(-(-len(wrong) // columns), columns, squeeze=False).ravel()
+    for axes in all_axes:
+        axes.set_axis_off()
+    for axes, example, x, p in zip(all_axes, wrong, X, sureness):
+        axes.set_axis_on()
+        image = x.reshape(view.checkpoint.image_shape)
+        show_image(axes, image, cmap="gray", vmin=X.min(), vmax=X.max())
+        found, true = names[view.found[example]], names[view.y[example]]
+        axes.set_title(f"{found} ({p:.0%})\nis {true}", fontsize=8, pad=2)
+
+
+def _mistaken_examples(figure, view, wrong, sureness):
+    names, axes = view.checkpoint.class_names, figure.subplots()
+    places = np.arange(len(wrong))
+    axes.barh(places, sureness, color=VERMILION, alpha=0.6)
+    for place, example in zip(places, wrong):
+        text = f"{names[view.found[example]]}, is {names[view.y[example]]}"
+        axes.text(0.01, place, text, va="center", fontsize=8)
+    axes.set_yticks(places, [f"example {view.part.rows[example] + 1:,}" for example in wrong], fontsize=8)
+    axes.set(xlim=(0, 1), ylim=(max(len(wrong), 8) - 0.5, -0.5), xlabel="probability of the class found")
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _regions(figure, view):
+    """What the model finds at every point of the plane, paler where it is less sure, and the examples on it."""
+    X, axes, m = np.float64(view.X), figure.subplots(), len(view.checkpoint.class_names)
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = 0.08 * np.where(high > low, high - low, 1)
+    (left, bottom), (right, top) = low - margin, high + margin
+    middles = (np.arange(_FINE) + 0.5) / _FINE  # of the pixels of the map
+    across, up = left + (right - left) * middles, bottom + (top - bottom) * middles
+    plane = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
+    P = view.model.predict(plane).reshape(_FINE, _FINE, m)
+    found, styles = P.argmax(axis=-1), class_styles(m)
+    colours = np.array([to_rgb(colour) for _, colour, _ in styles])
+    sureness = 0.1 + 0.35 * (P.max(axis=-1, keepdims=True) - 1 / m) / (1 - 1 / m)
+    image = 1 - sureness * (1 - colours[found])
+    axes.imshow(image, extent=(left, right, bottom, top), origin="lower", aspect="auto", interpolation="bilinear")
+    for c, _, _ in styles:
+        if (found == c).any() and (found != c).any():
+            axes.contour(across, up, found == c, levels=[0.5], colors="black", linewidths=0.6)
+    shown = np.arange(len(X))[:_MOST_POINTS]
+    for c, colour, marker in styles:
+        of_class = X[shown][view.y[shown] == c]
+        label = view.checkpoint.class_names[c]
+        axes.scatter(*of_class.T, s=22, color=colour, marker=marker, edgecolors="white", linewidths=0.6, label=label)
+    wrong = X[shown][(view.y != view.found)[shown]]
+    if len(wrong):
+        axes.scatter(*wrong.T, s=70, facecolors="none", edgecolors="black", linewidths=0.9, label="mistake")
+    axes.set(xlabel=view.feature_name(0), ylabel=view.feature_name(1))
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="class")
+    figure.suptitle("Regions: paler where the model is less sure")
+
+
+def _predictions(figure, view):
+    axes, found = figure.subplots(), view.P[:, 0]
+    low, high = min(view.y.min(), found.min()), max(view.y.max(), found.max())
+    axes.plot([low, high], [low, high], color=GREY, linewidth=1, zorder=1)
+    axes.scatter(view.y[:_MOST_POINTS], found[:_MOST_POINTS], s=14, color=BLUE, alpha=0.5, linewidths=0, zorder=2)
+    axes.set(xlabel="true", ylabel="predicted")
+    axes.set_aspect("equal", adjustable="datalim")
+    open_frame(axes)
+    figure.suptitle("Predicted against true: on the line it is right")
+
+
+def _fit(figure, view):
+    axes, X = figure.subplots(), np.float64(view.X)
+    x = np.linspace(X.min(axis=0), X.max(axis=0), _FINE).astype(np.float32)
+    axes.scatter(
+        X[:_MOST_POINTS, 0], view.y[:_MOST_POINTS], s=14, color=BLUE, alpha=0.4, linewidths=0, label="examples"
+    )
+    axes.plot(x[:, 0], view.model.predict(x)[:, 0], color=VERMILION, linewidth=2, label="model")
+    axes.set(xlabel=view.feature_name(0), ylabel="target")
+    axes.legend(frameon=False)
+    open_frame(axes)
+    figure.suptitle("Fit")
+
+
+class Panel(NamedTuple):
+    """draw(figure, view), and misfit(view): why it does not fit the model, or None where it does."""
+
+    draw: Callable
+    misfit: Callable
+    needs_examples: bool = True
+
+
+def _is_regression(view):
+    return view.checkpoint.settings.is_regression
+
+
+def _has_probabilities(view):
+    return view.checkpoint.settings.loss not in ("squared", "perceptron")
+
+
+def _features(view):
+    return view.checkpoint.schema.features
+
+
+def _needs(condition, reason):
+    return lambda view: None if condition(view) else reason
+
+
+PANELS = {
+    "curves": Panel(_curves, _needs(lambda view: view.checkpoint.history, "no epoch has ended"), False),
+    "confusion": Panel(_confusion, _needs(lambda view: not _is_regression(view), "a regression has no classes")),
+    "predictions": Panel(_predictions, _needs(_is_regression, "it is for a regression")),
+    "fit": Panel(
+        _fit,
+        _needs(lambda view: _is_regression(view) and _features(view) == 1, "it is for a regression with one feature"),
+    ),
+    "regions": Panel(
+        _regions,
+        _needs(lambda view: not _is_regression(view) and _features(view) == 2, "it is for classes and two features"),
+    ),
+    "mistakes": Panel(
+        _mistakes,
+        _needs(
+            lambda view: _has_probabilities(view) and (view.found != view.y).any(),
+            "there are none, or the model has no probabilities to order them by",
+        ),
+    ),
+    "weights": Panel(
+        _weights, _needs(lambda view: view.checkpoint.image_shape, "the model was not trained on images"), False
+    ),
+}

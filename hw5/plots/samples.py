@@ -1,0 +1,103 @@
+"""A sheet of examples of a data set: its images class by class, or how the values of its features lie."""
+
+import numpy as np
+
+from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, show_image
+
+_MOST_CLASSES = 64
+_MOST_FEATURES = 12
+_MOST_POINTS = 2000
+
+
+def sheet_size(dataset):
+    """In inches."""
+    if dataset.image_shape and dataset.class_names:
+        rows, columns = _rows_and_columns(dataset)
+        height, width = dataset.image_shape
+        return 1.2 + 0.45 * columns, 0.6 + 0.45 * rows * height / width
+    if dataset.train.X.shape[1] <= 2:
+        return 6.4, 5.2
+    return 11, 0.6 + 2.2 * -(-min(dataset.train.X.shape[1], _MOST_FEATURES) // 4)
+
+
+def draw_samples(figure, dataset):
+    """Into a figure of sheet_size."""
+    features, is_regression = dataset.train.X.shape[1], not dataset.class_names
+    if dataset.image_shape and not is_regression:
+        _draw_images(figure, dataset)
+    elif features == 2 and not is_regression:
+        _draw_plane(figure, dataset)
+    elif is_regression:
+        _draw_targets(figure, dataset)
+    else:
+        _draw_histograms(figure, dataset)
+
+
+def _rows_and_columns(dataset):
+    rows = min(len(dataset.class_names), _MOST_CLASSES)
+    return rows, max(12, rows // 2)
+
+
+def _draw_images(figure, dataset):
+    """One row a class, its first examples side by side."""
+    (height, width), (rows, columns) = dataset.image_shape, _rows_and_columns(dataset)
+    X, y = dataset.train.X, dataset.train.y
+    sheet = np.full((rows, columns, height + 1, width + 1), np.nan, np.float32)  # with a gap of one pixel
+    for c in range(rows):
+        examples = X[np.flatnonzero(y == c)[:columns]]
+        sheet[c, : len(examples), :height, :width] = examples.reshape(-1, height, width)
+    axes = figure.subplots()
+    show_image(axes, sheet.transpose(0, 2, 1, 3).reshape(rows * (height + 1), -1), cmap="gray", aspect="equal")
+    axes.set_yticks((np.arange(rows) + 0.5) * (height + 1) - 1, dataset.class_names[:rows])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _feature_names(dataset):
+    return dataset.feature_names or [f"feature {i + 1}" for i in range(dataset.train.X.shape[1])]
+
+
+def _draw_plane(figure, dataset):
+    axes, X = figure.subplots(), dataset.train.X[:_MOST_POINTS]
+    for c, colour, marker in class_styles(len(dataset.class_names)):
+        points = X[dataset.train.y[: len(X)] == c]
+        name = dataset.class_names[c]
+        axes.scatter(*points.T, s=22, color=colour, marker=marker, edgecolors="white", linewidths=0.6, label=name)
+    axes.set(**dict(zip(("xlabel", "ylabel"), _feature_names(dataset))))
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="class")
+    open_frame(axes)
+
+
+def _grid(figure, dataset):
+    """Axes for each of the first features, with its name and values."""
+    names, X = _feature_names(dataset), dataset.train.X
+    n = min(len(names), _MOST_FEATURES)
+    columns = min(n, 4)
+    all_axes = figure.subplots(-(-n // columns), columns, squeeze=False, sharey=True).ravel()
+    for axes in all_axes:
+        axes.set_visible(False)
+    for axes, name, x in zip(all_axes, names, X.T):
+        axes.set_visible(True)
+        axes.set_xlabel(name)
+        open_frame(axes)
+        yield axes, x
+
+
+def _draw_targets(figure, dataset):
+    for axes, x in _grid(figure, dataset):
+        axes.scatter(x[:_MOST_POINTS], dataset.train.y[:_MOST_POINTS], s=14, color=BLUE, alpha=0.4, linewidths=0)
+    figure.supylabel("target")
+
+
+def _draw_histograms(figure, dataset):
+    y, names = dataset.train.y, dataset.class_names
+    apart = len(names) <= len(CLASS_COLOURS)  # more classes than colours: all together
+    for axes, x in _grid(figure, dataset):
+        edges = np.histogram_bin_edges(x.astype(np.float64), bins=24)
+        for c, colour, _ in class_styles(len(names) if apart else 1):
+            values = x[y == c] if apart else x
+            axes.hist(values, edges, histtype="step", color=colour, linewidth=1.4, label=names[c])
+    if apart:
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", frameon=False, title="class")
+    figure.supylabel("examples")

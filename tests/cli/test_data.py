@@ -1,0 +1,102 @@
+"""hw5 data list, show and fetch."""
+
+import gzip
+import hashlib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hw5.cli import main
+from hw5.datasets import BUILT_IN
+from hw5.datasets.fetch import SOURCES, File, Source
+from hw5.datasets.idx import FILES
+
+
+def idx_bytes(values):
+    """Bytes (...), as IDX."""
+    return bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
+
+
+def hw5(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def rows_of(text):
+    return [line.split() for line in text.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """A small MNIST: its files in a folder, which is its only mirror, and an empty data directory."""
+    mirror, files = tmp_path / "mirror", []
+    mirror.mkdir()
+    for name, n in zip(FILES, (30, 30, 20, 20)):
+        y = (np.arange(n) % 10).astype(np.uint8)
+        content = gzip.compress(idx_bytes(y[:, None, None] * np.ones((5, 4), np.uint8) if "images" in name else y))
+        (mirror / f"{name}.gz").write_bytes(content)
+        files.append(File(f"{name}.gz", len(content), hashlib.sha256(content).hexdigest()))
+    monkeypatch.setitem(SOURCES, "mnist", Source((f"{mirror.as_uri()}/",), tuple(files), "public domain"))
+    return mirror, tmp_path / "data"
+
+
+def test_list_tells_what_there_is_and_where(mnist):
+    mirror, data_dir = mnist
+    before = {row[0]: " ".join(row) for row in rows_of(hw5("data", "list", "--data-dir", data_dir).stdout)}
+    assert set(BUILT_IN) <= set(before)
+    assert "part of hw5" in before["digits"] and "hw5 data fetch mnist" in before["mnist"]
+    hw5("data", "fetch", "mnist", "--data-dir", data_dir)
+    after = {row[0]: " ".join(row) for row in rows_of(hw5("data", "list", "--data-dir", data_dir).stdout)}
+    assert after["mnist"].endswith(str(data_dir / "mnist")) and "hw5 data fetch kmnist" in after["kmnist"]
+
+
+def test_fetch_then_train(mnist, tmp_path):
+    mirror, data_dir = mnist
+    said = hw5("data", "fetch", "mnist", "--data-dir", data_dir).stdout
+    assert said == f"mnist is in {data_dir / 'mnist'}; its licence is public domain\n"
+    assert {path.name for path in (data_dir / "mnist").iterdir()} == {f"{name}.gz" for name in FILES}
+    again = hw5("data", "fetch", "mnist", "--data-dir", data_dir).stdout
+    assert again.startswith(f"mnist is already in {data_dir / 'mnist'}; remove")
+    trained = hw5("train", "--data", "mnist", "--data-dir", data_dir, "--epochs", 1).stdout
+    assert trained.startswith("mnist: 20 features, 10 classes; 30 train, 20 test examples")
+
+
+def test_what_cannot_be_fetched_is_one_sentence(mnist):
+    mirror, data_dir = mnist
+    for path in mirror.iterdir():
+        path.unlink()
+    failed = hw5("data", "fetch", "mnist", "--data-dir", data_dir, code=1).stderr
+    assert failed.startswith("hw5: train-images") and failed.count("\n") == 1 and "cannot be fetched" in failed
+    unknown = hw5("data", "fetch", "digits", "--data-dir", data_dir, code=2).stderr
+    assert unknown.startswith("hw5: digits: it cannot be fetched; those that can are mnist, ")
+    missing = hw5("train", "--data", "mnist", "--data-dir", data_dir, code=2).stderr
+    assert "hw5 data fetch mnist" in missing and missing.count("\n") == 1
+
+
+def test_show_counts_the_classes_of_both_parts(mnist):
+    mirror, _ = mnist
+    headline, *rows = rows_of(hw5("data", "show", mirror).stdout)
+    assert " ".join(headline) == "mirror: 30 train, 20 test examples; images of 5 x 4 pixels, 10 classes"
+    assert [str(c) for c in range(10)] == [row[0] for row in rows if row[1:] == ["3", "2"]]
+    assert rows[-1] == ["all", "0", "4.5", "9"]
+
+
+def test_show_gives_the_ranges_of_columns(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("height,width,kind\n1,-2,rose\n2,5.5,rose\n6,1,tulip\n")
+    headline, *rows = rows_of(hw5("data", "show", path).stdout)
+    assert " ".join(headline) == "a.csv: 3 examples; 2 features, 2 classes"
+    for row in (["rose", "2"], ["tulip", "1"], ["height", "1", "3", "6"], ["width", "-2", "1.5", "5.5"]):
+        assert row in rows
+    path.write_text("height,price\n1,10\n2,20\n")
+    headline, *rows = rows_of(hw5("data", "show", path, "--task", "regression").stdout)
+    assert " ".join(headline) == "a.csv: 2 examples; 1 feature, numbers to predict"
+    assert ["train", "10", "15", "20"] in rows and ["height", "1", "1.5", "2"] in rows
+
+
+def test_show_sums_up_what_is_too_much_to_read(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.arange(40 * 50).reshape(40, 50), y=np.arange(40))
+    rows = rows_of(hw5("data", "show", tmp_path / "a.npz").stdout)
+    assert ["...", "10", "more", "10"] in rows and ["all", "0", "999.5", "1999"] in rows
