@@ -8,7 +8,7 @@ from hw5.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import say
 from hw5.devices import open_device
-from hw5.errors import InputError
+from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
 from hw5.run import Model
 
@@ -46,8 +46,7 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
 
     names = what.split(",") if what else []
     for name in names:
-        if name not in PANELS:
-            raise InputError(f"--what {name}: there is no such panel; choose from {', '.join(PANELS)}")
+        require_known("panel", name, PANELS)
     model = Checkpoint.load(checkpoint)
     out = out or Path(checkpoint).with_suffix(".png")
     options.require_another_file(out, "--out", checkpoint, data, test)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from hw5.datasets import data_directory, idx
-from hw5.errors import InputError, RunError
+from hw5.errors import RunError, require_known
 from hw5.files import replacing
 
 _CHUNK = 1 << 16
@@ -146,8 +146,7 @@ def fetch(name: str, data_dir: str | Path | None = None) -> Iterator[Arrival]:
     What has come is kept when the fetching ends early, and the next one goes on from there. Raises InputError for
     another name, RunError where no mirror gives a file as it is published, and OSError where it cannot be written.
     """
-    if name not in SOURCES:
-        raise InputError(f"{name}: it cannot be fetched; those that can are {', '.join(SOURCES)}")
+    require_known("data set to fetch", name, SOURCES)
     if at_hand(name, data_dir):
         return
     source, data_dir = SOURCES[name], data_directory(data_dir)

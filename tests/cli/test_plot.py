@@ -55,7 +55,7 @@ def test_what_cannot_be_drawn_is_one_sentence(xor, tmp_path):
     assert "--what weights cannot be drawn: the model was not trained on images" in refused(
         "plot", xor, "--what", "weights"
     )
-    assert "--what region: there is no such panel; choose from curves, confusion" in refused(
+    assert "there is no panel 'region' (did you mean 'regions'?); they are curves, " in refused(
         "plot", xor, "--what", "region"
     )
     assert "what is to be read" in refused("plot", xor, "--out", xor)

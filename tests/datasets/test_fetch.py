@@ -241,7 +241,7 @@ def test_a_folder_that_cannot_be_written_is_not_blamed_on_the_mirror(mnist, tmp_
 
 
 def test_other_names_are_refused(tmp_path):
-    with pytest.raises(InputError, match="digits: .*mnist, fashion-mnist, kmnist"):
+    with pytest.raises(InputError, match="'digits'.*mnist, fashion-mnist, kmnist"):
         next(fetch("digits", tmp_path))
 
 
