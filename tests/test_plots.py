@@ -149,27 +149,35 @@ def test_many_classes_have_names_and_no_numbers(views):
     assert all(above.y0 >= below.y1 - 2 for above, below in zip(boxes, boxes[1:]))  # two pixels of empty margin
 
 
+def tiles(axes, height, width):
+    """The images of a mosaic, row by row, without those that are empty."""
+    sheet = np.asarray(axes.images[0].get_array().astype(float).filled(np.nan))
+    rows, columns = (sheet.shape[0] + 1) // (height + 1), (sheet.shape[1] + 1) // (width + 1)
+    sheet = np.pad(sheet, ((0, 1), (0, 1)), constant_values=np.nan)
+    sheet = sheet.reshape(rows, height + 1, columns, width + 1).transpose(0, 2, 1, 3)
+    assert np.isnan(sheet[:, :, height]).all() and np.isnan(sheet[:, :, :, width]).all()  # the gaps
+    images = sheet[:, :, :height, :width].reshape(-1, height, width)
+    return images[~np.isnan(images).any(axis=(1, 2))]
+
+
 def test_weights_are_images_on_one_scale_around_zero(views):
     view = views["linear"]
-    *images, bar = drawn("weights", view)
-    assert [axes.get_title() for axes in images] == list("0123456789")
-    for axes, w in zip(images, view.checkpoint.parameters[0][0]):
-        np.testing.assert_array_equal(axes.images[0].get_array(), w.reshape(8, 8))
-    limits = {axes.images[0].get_clim() for axes in images}
-    ((low, high),) = limits
+    axes, bar = drawn("weights", view)
+    np.testing.assert_array_equal(tiles(axes, 8, 8), view.checkpoint.parameters[0][0].reshape(-1, 8, 8))
+    assert [text.get_text() for text in axes.texts] == list("0123456789")
+    image = axes.images[0]
+    low, high = image.get_clim()
     assert low == -high < 0
-    white = axes.images[0].cmap(axes.images[0].norm(0.0))
-    np.testing.assert_allclose(white[:3], 1, atol=0.01)  # 256 steps of colour
+    np.testing.assert_allclose(image.cmap(image.norm(0.0))[:3], 1, atol=0.01)  # white, up to 256 steps of colour
 
 
 def test_of_many_units_the_strongest_are_shown(views):
     view = views["digits"]
     W = view.checkpoint.parameters[0][0]
-    *images, bar = drawn("weights", view)
-    shown = np.array([axes.images[0].get_array().ravel() for axes in images])
+    axes, bar = drawn("weights", view)
     norms = np.linalg.norm(W, axis=1)
     strongest = W[norms >= np.sort(norms)[-64]]
-    np.testing.assert_array_equal(shown, strongest)
+    np.testing.assert_array_equal(tiles(axes, 8, 8), strongest.reshape(-1, 8, 8))
 
 
 def test_mistakes_are_those_of_which_it_is_surest(views):
@@ -261,11 +269,12 @@ def test_the_sheet_has_a_row_of_images_a_class():
     digits = load("digits")
     (axes,) = samples(digits)
     assert [label.get_text() for label in axes.get_yticklabels()] == list("0123456789")
-    sheet = axes.images[0].get_array()
+    images = tiles(axes, 8, 8).reshape(10, -1, 8, 8)
     for c in range(10):
-        first, second = digits.train.X[digits.train.y == c][:2].reshape(2, 8, 8)
-        np.testing.assert_array_equal(sheet[9 * c : 9 * c + 8, :8], first)
-        np.testing.assert_array_equal(sheet[9 * c : 9 * c + 8, 9:17], second)
+        of_class = digits.train.X[digits.train.y == c]
+        np.testing.assert_array_equal(images[c], of_class[: images.shape[1]].reshape(-1, 8, 8))
+    ticks = axes.get_yticks()
+    assert (ticks == np.arange(10) * 9 + 3.5).all()  # the middle of each row
 
 
 def test_the_sheet_of_a_plane_of_targets_and_of_a_table(tmp_path):

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from hw5.activations import Activation
 from hw5.metrics import confusion_matrix
-from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open_frame, show_image
+from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open_frame, show_image, show_mosaic
 
 _MOST_UNITS = 64
 _MOST_MISTAKES = 24
@@ -18,6 +18,7 @@ _MOST_POINTS = 2000
 _MOST_NUMBERS = 15  # classes up to which a confusion matrix has its counts written in
 _MOST_NAMES = 60
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
+_LABEL = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 _FINE = 400  # points of a curve, and of each side of a map
 
 
@@ -84,17 +85,18 @@ def _weights(figure, view):
     if len(W) > _MOST_UNITS:
         units = np.sort(np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:_MOST_UNITS])
     limit = np.percentile(np.abs(W[units]), 99.5) or 1  # a few large weights would leave the others pale
-    columns = math.ceil(math.sqrt(len(units)))
-    all_axes = figure.subplots(-(-len(units) // columns), columns, squeeze=False).ravel()
-    for axes in all_axes:
-        axes.set_axis_off()
-    for axes, unit in zip(all_axes, units):
-        axes.set_axis_on()
-        image = W[unit].reshape(view.checkpoint.image_shape)
-        shown = show_image(axes, image, cmap=DIVERGING, vmin=-limit, vmax=limit)
-        if of_classes:
-            axes.set_title(view.checkpoint.class_names[unit], fontsize=9, pad=2)
-    figure.colorbar(shown, ax=all_axes, shrink=0.6, aspect=30, extend="both")
+    side = math.isqrt(len(units))
+    columns = min(
+        range(side, 2 * side + 1), key=lambda columns: -len(units) % columns
+    )  # leaves the fewest places empty
+    height, width = view.checkpoint.image_shape
+    axes = figure.subplots()
+    images = W[units].reshape(-1, height, width)
+    shown = show_mosaic(axes, images, columns, cmap=DIVERGING, vmin=-limit, vmax=limit)
+    figure.colorbar(shown, ax=axes, shrink=0.6, aspect=30, extend="both")
+    for i, name in enumerate(view.checkpoint.class_names if of_classes else ()):
+        row, column = divmod(i, columns)
+        axes.text(column * (width + 1), row * (height + 1), name, fontsize=9, va="top", bbox=_LABEL)
     pieces = Activation.of(view.checkpoint.settings.activation).pieces
     what = f"{len(W)} pieces of units" if view.checkpoint.settings.hidden and pieces > 1 else f"{len(W)} units"
     which = f"the {_MOST_UNITS} strongest of {what}" if len(W) > len(units) else what

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, show_image
+from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, show_mosaic
 
 _MOST_CLASSES = 64
 _MOST_FEATURES = 12
@@ -42,13 +42,13 @@ def _draw_images(figure, dataset):
     """One row a class, its first examples side by side."""
     (height, width), (rows, columns) = dataset.image_shape, _rows_and_columns(dataset)
     X, y = dataset.train.X, dataset.train.y
-    sheet = np.full((rows, columns, height + 1, width + 1), np.nan, np.float32)  # with a gap of one pixel
+    images = np.full((rows, columns, height, width), np.nan, np.float32)
     for c in range(rows):
         examples = X[np.flatnonzero(y == c)[:columns]]
-        sheet[c, : len(examples), :height, :width] = examples.reshape(-1, height, width)
+        images[c, : len(examples)] = examples.reshape(-1, height, width)
     axes = figure.subplots()
-    show_image(axes, sheet.transpose(0, 2, 1, 3).reshape(rows * (height + 1), -1), cmap="gray", aspect="equal")
-    axes.set_yticks((np.arange(rows) + 0.5) * (height + 1) - 1, dataset.class_names[:rows])
+    show_mosaic(axes, images.reshape(-1, height, width), columns, cmap="gray")
+    axes.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, dataset.class_names[:rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

@@ -4,6 +4,7 @@ import textwrap
 from contextlib import contextmanager
 from itertools import cycle
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -58,6 +59,18 @@ def show_image(axes, image, **options):
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(linewidth=0.5, color=GREY)
     return shown
+
+
+def show_mosaic(axes, images, columns, **options):
+    """Images (n, height, width) in rows of so many columns, a pixel of grey between them."""
+    n, height, width = images.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * columns, height + 1, width + 1), np.nan, np.float32)
+    sheet[:n, :height, :width] = images
+    sheet = sheet.reshape(rows, columns, height + 1, width + 1).transpose(0, 2, 1, 3)
+    sheet = sheet.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+    axes.set_facecolor(GREY)  # shows where there is no number
+    return show_image(axes, sheet, **options)
 
 
 def open_frame(axes):
