@@ -51,9 +51,9 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
     out = out or Path(checkpoint).with_suffix(".png")
     options.require_another_file(out, "--out", checkpoint, data, test)
     if names and not any(PANELS[name].needs_examples for name in names):
-        view = View(model)
+        view = View(model, Path(model.data.source).name)
     else:
         dataset, part = options.part(model, data, test, label_column, data_dir, split)
-        view = View(model, Model(open_device(device_name), model), part, f"{dataset.name}, {split} part")
+        view = View(model, f"{dataset.name}, {split} part", Model(open_device(device_name), model), part)
     drawn = plot_model(view, names, out)
     say(f"drew {out}: {', '.join(drawn)}")

@@ -31,7 +31,7 @@ def trained(dataset, epochs=3, split="test", **settings):
     for _ in run.train():
         pass
     checkpoint = run.checkpoint()
-    return View(checkpoint, Model(device, checkpoint), run.parts[split], dataset.name)
+    return View(checkpoint, dataset.name, Model(device, checkpoint), run.parts[split])
 
 
 def many_classes(m=26, n=600, d=5):
@@ -106,7 +106,7 @@ def test_the_title_says_how_good_it_is(views):
     assert digits.title.startswith("digits, mlp 64-80-10 relu: accuracy ") and digits.title.endswith("% (359 examples)")
     assert f"{np.mean(digits.found == digits.y):.2%}" in digits.title
     assert sine.title.startswith("sine, mlp 1-16-1 relu: R² ") and "RMSE" in sine.title
-    assert View(digits.checkpoint).title == "mlp 64-80-10 relu"
+    assert View(digits.checkpoint, "digits").title == "digits, mlp 64-80-10 relu"
 
 
 def test_curves_are_the_history(views):

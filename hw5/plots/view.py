@@ -8,14 +8,13 @@ from hw5.metrics import r2_and_rmse
 
 
 class View:
-    """A checkpoint, and a Part that its Model has predicted; these may be None where no panel needs examples.
+    """A checkpoint, and where panels need examples, its Model and the Part to judge; name is what to call the data.
 
     X (n, d) and y (n,) are those of the examples, P what Model.predict says of them and found (n,) the classes in it.
-    name is what to call them.
     """
 
-    def __init__(self, checkpoint, model=None, part=None, name=""):
-        self.checkpoint, self.model, self.part, self.name = checkpoint, model, part, name
+    def __init__(self, checkpoint, name, model=None, part=None):
+        self.checkpoint, self.name, self.model, self.part = checkpoint, name, model, part
 
     @cached_property
     def X(self):
@@ -38,8 +37,8 @@ class View:
         settings = self.checkpoint.settings
         sizes = [W.shape[1] for W, _ in self.checkpoint.parameters] + [len(self.checkpoint.parameters[-1][1])]
         theta = f" {settings.activation}" if settings.hidden else ""
-        model = f"{settings.model} {'-'.join(map(str, sizes))}{theta}"
-        return f"{self.name}, {model}: {self._figures}" if self.part else model
+        title = f"{self.name}, {settings.model} {'-'.join(map(str, sizes))}{theta}"
+        return f"{title}: {self._figures}" if self.part else title
 
     @property
     def _figures(self):
