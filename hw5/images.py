@@ -3,7 +3,8 @@
 A picture becomes grey, is turned as its EXIF says, shrunk or enlarged to fit into the shape of the training images
 without being distorted, and filled up to that shape with its own background. Black and white become the lowest and the
 highest value that the training images had, and trade places where the background of the picture is light and that of
-the training dark, or the other way round.
+the training dark, or the other way round. The grey of paper becomes plain white or black, since a network that has only
+seen an empty background would take it for ink. A picture of the shape of the training images is taken pixel by pixel.
 """
 
 import warnings
@@ -26,15 +27,30 @@ def load_image(path, checkpoint, invert=None):
     """
     if checkpoint.data.brightest is None:
         raise InputError(f"{path}: the model was not trained on images, so it cannot judge one; give it a CSV or .npy")
-    grey = _read(Path(path))
-    ground = np.median(_border(grey))
-    grey = _fit(grey, checkpoint.image_shape, ground)
+    picture = _read(Path(path))
+    ground = np.median(_border(picture))
+    grey = _fit(picture, checkpoint.image_shape, ground)
     darkest, brightest = checkpoint.data.darkest, checkpoint.data.brightest
+    trained = _border(checkpoint.standardisation.mean.reshape(checkpoint.image_shape)).mean()
+    trained_on_light = trained > (darkest + brightest) / 2
     if invert is None:
-        trained = _border(checkpoint.standardisation.mean.reshape(checkpoint.image_shape)).mean()
-        invert = (ground > 127.5) != (trained > (darkest + brightest) / 2)
-    grey = 255 - grey if invert else grey
+        invert = _is_light(ground) != trained_on_light
+    if invert:
+        grey, ground = 255 - grey, 255 - ground
+    if picture.shape != checkpoint.image_shape and _is_light(ground) == trained_on_light:
+        grey = _on_plain_ground(grey, ground)
     return np.float32(darkest + grey * ((brightest - darkest) / 255)).reshape(1, -1)
+
+
+def _is_light(grey):
+    return grey > 127.5
+
+
+def _on_plain_ground(grey, ground):
+    """Spread the grey values so that the ground becomes white or black, whichever is nearer."""
+    if _is_light(ground):
+        return np.minimum(grey * (255 / ground), 255)
+    return np.maximum((grey - ground) * (255 / (255 - ground)), 0)
 
 
 def _read(path):
@@ -78,7 +94,7 @@ def _over_backdrop(picture):
     grey, alpha = (np.asarray(band, np.float32) for band in picture.split())
     opacity = alpha / 255
     drawn = (grey * opacity).sum(dtype=np.float64) / max(opacity.sum(dtype=np.float64), 1)
-    return grey * opacity + (0 if drawn > 127.5 else 255) * (1 - opacity)
+    return grey * opacity + (0 if _is_light(drawn) else 255) * (1 - opacity)
 
 
 def _border(image):

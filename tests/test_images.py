@@ -30,15 +30,15 @@ class Trained:
         self.image_shape = image_shape
 
 
-def light_on_dark(dtype=np.uint8, highest=255):
-    """Strokes in the middle third on an empty ground."""
+def strokes(dtype=np.uint8, highest=255):
+    """Light strokes in the middle third on an empty ground."""
     X = np.zeros((20, *SHAPE), dtype)
     X[:, 2:6, 2:4] = highest
     X[0, 3, 3] = 0
-    return Trained(X.reshape(20, -1))
+    return X.reshape(20, -1)
 
 
-TRAINED = light_on_dark()
+TRAINED, TRAINED_ON_PAPER = Trained(strokes()), Trained(255 - strokes())
 rng = np.random.default_rng(0)
 FIGURE = np.zeros(SHAPE, np.uint8)
 FIGURE[1:7, 2:5] = rng.integers(1, 256, (6, 3))
@@ -85,14 +85,13 @@ def test_jpeg_in_grey_in_colour_and_for_printers(tmp_path):
 
 def test_the_values_are_those_of_the_training_images(tmp_path):
     path = save(tmp_path / "a.png", FIGURE)
-    np.testing.assert_allclose(load(path, light_on_dark(highest=16)), FIGURE * (16 / 255), rtol=1e-6)
-    np.testing.assert_allclose(load(path, light_on_dark(np.float32, 1)), FIGURE / 255, rtol=1e-6)
+    np.testing.assert_allclose(load(path, Trained(strokes(highest=16))), FIGURE * (16 / 255), rtol=1e-6)
+    np.testing.assert_allclose(load(path, Trained(strokes(np.float32, 1))), FIGURE / 255, rtol=1e-6)
 
 
 def test_dark_on_light_is_inverted_for_a_training_of_light_on_dark(tmp_path):
     path, inverse = save(tmp_path / "a.png", FIGURE), save(tmp_path / "b.png", 255 - FIGURE)
-    dark_on_light = Trained(255 - np.zeros((3, 48), np.uint8) - FIGURE.reshape(1, -1))
-    for trained, same, other in ((TRAINED, path, inverse), (dark_on_light, inverse, path)):
+    for trained, same, other in ((TRAINED, path, inverse), (TRAINED_ON_PAPER, inverse, path)):
         expected = load(same, trained, invert=False)
         np.testing.assert_array_equal(load(same, trained), expected)
         np.testing.assert_array_equal(load(other, trained), expected)
@@ -117,7 +116,8 @@ def test_a_picture_drawn_large_is_reduced_to_the_mean_over_each_pixel(tmp_path, 
 
 
 def test_reduction_by_a_fraction_is_the_mean_over_each_pixel_too(tmp_path):
-    large = rng.integers(0, 256, (12, 9), np.uint8)  # every pixel to come covers 1.5 x 1.5 of these
+    large = np.zeros((12, 9), np.uint8)  # every pixel to come covers 1.5 x 1.5 of these
+    large[1:-1, 1:-1] = rng.integers(0, 256, (10, 7))
     halves = np.kron(large, np.ones((2, 2)))
     expected = halves.reshape(8, 3, 6, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(load(save(tmp_path / "a.png", large), invert=False), expected, rtol=1e-5)  # float32
@@ -125,15 +125,29 @@ def test_reduction_by_a_fraction_is_the_mean_over_each_pixel_too(tmp_path):
 
 @pytest.mark.parametrize("shape", [(8, 2), (3, 6), (80, 20), (30, 60), (1, 500), (500, 1)])
 def test_other_proportions_are_filled_up_with_the_background(tmp_path, shape):
-    pixels = np.full(shape, 40, np.uint8)
-    np.testing.assert_allclose(load(save(tmp_path / "a.png", pixels), invert=False), 40, rtol=1e-6)  # float32 sums
-    pixels[len(pixels) // 4 : -(len(pixels) // 4) or None, 1:-1] = 200
+    blank = save(tmp_path / "a.png", np.full(shape, 40, np.uint8))
+    np.testing.assert_allclose(load(blank), 0, atol=1e-4)  # float32 sums
+    np.testing.assert_allclose(load(blank, TRAINED_ON_PAPER), 255, atol=1e-4)
     if min(shape) > 2:
+        pixels = np.full(shape, 40, np.uint8)
+        pixels[len(pixels) // 4 : -(len(pixels) // 4) or None, 1:-1] = 200
         x = load(save(tmp_path / "b.png", pixels))
         tall = shape[0] * SHAPE[1] > shape[1] * SHAPE[0]
         margins = x[:, [0, -1]] if tall else x[[0, -1]]
-        np.testing.assert_allclose(margins, 40, atol=20)  # the edge of the figure may touch the last pixel
-        assert x.max() > 150
+        np.testing.assert_allclose(margins, 0, atol=20)  # the edge of the figure may touch the last pixel
+        assert x.max() > 130
+
+
+@pytest.mark.parametrize("paper, ink", [(255, 0), (200, 20), (140, 10), (60, 250), (0, 255)])
+def test_paper_of_any_grey_becomes_the_plain_background(tmp_path, paper, ink):
+    drawn = np.kron(FIGURE > 0, np.ones((10, 10), bool))
+    path = save(tmp_path / "a.png", np.where(drawn, ink, paper).astype(np.uint8))
+    contrast = abs(ink - paper) / max(paper, 255 - paper)  # of the most that this paper allows
+    np.testing.assert_allclose(load(path), 255 * contrast * (FIGURE > 0), atol=1e-3)
+    np.testing.assert_allclose(load(path, TRAINED_ON_PAPER), 255 - 255 * contrast * (FIGURE > 0), atol=1e-3)
+    against = load(path, invert=paper < 128)  # the backgrounds: no more than asked for is done
+    turned = (255 - paper, 255 - ink) if paper < 128 else (paper, ink)
+    np.testing.assert_allclose(against, np.where(FIGURE > 0, turned[1], turned[0]), atol=1e-3)
 
 
 def test_a_small_picture_lies_in_the_middle(tmp_path):
