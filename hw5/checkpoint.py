@@ -23,6 +23,7 @@ from hw5.conform import conform
 from hw5.datasets import BUILT_IN, Dataset, Schema
 from hw5.datasets.arrays import read_archive
 from hw5.datasets.files import open_plain
+from hw5.datasets.labels import class_name
 from hw5.errors import InputError
 from hw5.files import replacing
 from hw5.losses import LOSSES
@@ -30,6 +31,7 @@ from hw5.preprocessing import Part, Standardisation, partition
 from hw5.training import Best, Settings, State
 
 FORMAT = 1
+HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # as they follow each other
 
 
@@ -76,7 +78,7 @@ class Checkpoint:
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
     image_shape: tuple[int, ...] | None
-    history: list[dict[str, int | float | None]]  # one row an epoch
+    history: list[dict[str, int | float | None]]  # one row an epoch, with the columns HISTORY
     of_targets: Standardisation | None = None  # in a regression
 
     @property
@@ -183,11 +185,13 @@ class Checkpoint:
                 shapes += _shapes([d, *settings.hidden, LOSSES[settings.loss].units(m)], settings.activation)
         return (
             _is_sound(state)
+            and (not settings.tolerance or state.before is not None)
+            and all(set(row) == set(HISTORY) for row in self.history)
             and [array.shape for array in arrays] == shapes
             and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
             and all(each.scale.min() > 0 for each, _ in standardisations)
             and (m == 0 if settings.is_regression else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
-            and len(set(self.class_names)) == m
+            and _are_class_names(self.class_names)
             and (self.feature_names is None or len(self.feature_names) == d)
             and (self.image_shape is None or math.prod(self.image_shape) == d)
         )
@@ -261,6 +265,14 @@ def _is_sound(state):
         and state.epoch >= 1
         and state.done >= 0
     )
+
+
+def _are_class_names(names):
+    """Whether labels of that text would be classes of these names, all different."""
+    try:
+        return len(set(names)) == len(names) and all(class_name(name) == name for name in names)
+    except ValueError:
+        return False
 
 
 def _are_sound(settings):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw5.datasets import Dataset, Examples
+from hw5.datasets.rows import listed
 from hw5.errors import InputError, did_you_mean
 
 _HOLD_OUT, _VALIDATION = 2, 3  # keep these random numbers apart from the others that come of the same seed
@@ -107,7 +108,7 @@ def class_weights(wanted, class_names, y):
             wrong = f"there is no class {name!r}{did_you_mean(name, weights)}" if name else f"{weight!r} names no class"
             raise InputError(
                 f"--class-weight {wanted}: {wrong}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
-                f"the classes {', '.join(class_names[:20])}"
+                f"the classes {listed(class_names)}"
             )
         weights[name] = _weight(weight, wanted)
     return np.array(list(weights.values()))

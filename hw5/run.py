@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw5.checkpoint import Checkpoint, DataSource
+from hw5.checkpoint import HISTORY, Checkpoint, DataSource
 from hw5.datasets import Examples
 from hw5.errors import InputError
 from hw5.losses import LOSSES
@@ -62,8 +62,7 @@ class Run:
         """Train, yielding Progress; the history grows by a row at the end of every epoch."""
         for progress in self.training:
             if progress.epoch_ends:
-                columns = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-                self.history.append({column: getattr(progress, column) for column in columns})
+                self.history.append({column: getattr(progress, column) for column in HISTORY})
             yield progress
 
     def evaluate(self, name):

@@ -1,6 +1,7 @@
 """What labels mean: the names of classes, or in a regression the numbers to predict."""
 
 import math
+import unicodedata
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from hw5.errors import InputError
 
 def class_names(rows: Rows) -> tuple[str, ...]:
     """The classes that the labels name, two or more: by number if all are numbers, else by alphabet."""
-    names = sorted(set(_meanings(rows, _class_name)))
+    names = sorted(set(_meanings(rows, class_name)))
     if len(names) < 2:
         raise InputError(
             f"{rows.where}: it holds one class only, {quoted(names[0])}; a classifier needs examples of at least two"
@@ -25,7 +26,7 @@ def class_names(rows: Rows) -> tuple[str, ...]:
 def classes(rows: Rows, class_names: tuple[str, ...]) -> np.ndarray:
     """The class of every row (N,), int32, an index into class_names."""
     index = {name: y for y, name in enumerate(class_names)}
-    names = _meanings(rows, _class_name)
+    names = _meanings(rows, class_name)
     y = np.array([index.get(name, -1) for name in names], np.int32)[rows.codes]
     if y.min() < 0:
         row = int(y.argmin())
@@ -55,7 +56,7 @@ def _meanings(rows: Rows, meaning: Callable) -> list:
     return meanings
 
 
-def _class_name(label: str) -> str:
+def class_name(label: str) -> str:
     """The class that `label` names: "3" for "3", "3.0" and "3e0", and text as it is.
 
     ValueError with the reason for a missing label, and for a fraction: a column of measurements is
@@ -64,8 +65,8 @@ def _class_name(label: str) -> str:
     label = label.strip()
     if label in MISSING:
         raise ValueError(f"the label is missing ({quoted(label)}); fill it in or remove the row")
-    if not label.isascii() and any("\ud800" <= character <= "\udfff" for character in label):
-        raise ValueError(f"the label {quoted(label)} is not text; write it as UTF-8")
+    if not all(map(_is_text, label)):
+        raise ValueError(f"the label {quoted(label)} holds characters that are not text; correct it or remove the row")
     if "_" in label:
         return label
     for exact in (int, float):  # int first: it keeps every digit of a long number
@@ -80,3 +81,8 @@ def _class_name(label: str) -> str:
             "with --label-column, or learn to predict numbers with --task regression"
         )
     return label
+
+
+def _is_text(character: str) -> bool:
+    """Whether it is neither a control character, which would act on a terminal, nor half of a surrogate pair."""
+    return character.isprintable() or character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")

@@ -18,7 +18,9 @@ settings.register_profile("hw5", deadline=None, derandomize=True, database=None)
 settings.load_profile("hw5")
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
-NAMES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8).map("k{}".format)
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\r\n\t"), max_size=8).map(
+    "k{}".format
+)
 VALUES = st.sampled_from(("u1", "i1", "<i2", ">i4", "<f4", ">f8", "b1")).flatmap(
     lambda dtype: arrays(
         dtype, array_shapes(min_dims=1, max_dims=4, max_side=5), elements=FLOATS if "f" in dtype else None

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw5.checkpoint import Checkpoint, DataSource, _checksum
+from hw5.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.datasets import Schema, load, load_inputs
 from hw5.errors import InputError
 from hw5.network import initial_parameters
@@ -215,26 +215,35 @@ def _npy_files():
 
 
 def _checkpoints():
-    one = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
-    for sizes, settings, names, of_targets in (
-        ((4, 3, 2), Settings(hidden=(3,)), ("x", "y"), None),
-        ((4, 3, 3), Settings(hidden=(3,), activation="maxout:2", lr_decay=0.9), ("x", "y", "ç"), None),
-        ((4, 1), Settings(hidden=(), loss="squared"), (), one),
+    """Those of a training that is over, of one that compares with the epoch before, and of one that keeps the best."""
+    of_targets = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
+    for sizes, settings, names in (
+        ((4, 3, 2), Settings(hidden=(3,)), ("x", "y")),
+        ((4, 3, 3), Settings(hidden=(3,), activation="maxout:2", lr_decay=0.9, tolerance=0.1), ("x", "y", "ç")),
+        ((4, 1), Settings(hidden=(), loss="squared", patience=2), ()),
     ):
         parameters = initial_parameters(sizes, settings.activation, seed=0)
-        standardisation = Standardisation(np.zeros(4, np.float32), np.ones(4, np.float32))
-        data = DataSource("a.csv", None, "kind", True, "0" * 32)
-        history = [{"epoch": 1, "loss": 0.5, "accuracy": None}]
-        best = Best(1, 0.5, parameters) if settings.lr_decay else None
-        state = State(parameters, parameters, 2, 0, np.zeros((2, 32)), best, parameters if best else None)
-        columns, shape = tuple("abcd"), (2, 2)
-        checkpoint = Checkpoint(state, standardisation, settings, data, names, columns, shape, history, of_targets)
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoint.save(f"{folder}/model.npz")
-            with np.load(f"{folder}/model.npz") as file:
-                arrays = {name: file[name] for name in file}
-        description = arrays.pop("description")
-        yield {name: _npy(array) for name, array in arrays.items()} | {"description": str(description).encode()}
+        checkpoint = Checkpoint(
+            State(
+                parameters,
+                parameters,
+                epoch=2,
+                done=3,
+                sums=np.zeros((2, 3)),
+                best=Best(1, 0.5, parameters) if settings.patience else None,
+                before=parameters if settings.tolerance else None,
+            ),
+            Standardisation(np.zeros(4, np.float32), np.ones(4, np.float32)),
+            settings,
+            DataSource("a.csv", None, "kind", True, "0" * 32),
+            names,
+            tuple("abcd"),
+            (2, 2),
+            [dict.fromkeys(HISTORY, 0.5)],
+            of_targets if settings.is_regression else None,
+        )
+        arrays = {name: _npy(array) for name, array in checkpoint._arrays().items()}
+        yield arrays | {"description": json.dumps(checkpoint._description()).encode()}
 
 
 def _pack_checkpoint(parts):

@@ -152,7 +152,7 @@ def test_descriptions_of_another_type(tmp_path, parts, array):
         Checkpoint.load(tmp_path / "a.npz")
 
 
-def test_a_regression_has_no_classes_and_a_scale(tmp_path, parts, regression):
+def test_classes_are_those_of_labels_and_a_regression_has_a_scale_instead(tmp_path, parts, regression):
     (arrays, description), targets = regression, ("target_mean", "target_scale")
     assert Checkpoint.load(write(tmp_path / "a.npz", arrays, description)).of_targets.scale == 1
     without = {name: array for name, array in arrays.items() if name not in targets}
@@ -164,6 +164,28 @@ def test_a_regression_has_no_classes_and_a_scale(tmp_path, parts, regression):
         (arrays, description | {"class_names": ["x"]}),
         (parts[0] | of_targets, parts[1]),
         (parts[0], parts[1] | {"class_names": []}),
+        (parts[0], parts[1] | {"class_names": ["x", "x"]}),
+        (parts[0], parts[1] | {"class_names": ["x", " y"]}),
+        (parts[0], parts[1] | {"class_names": ["x", "\x1b[2J"]}),
+        (parts[0], parts[1] | {"class_names": ["x", "0.5"]}),
+    ):
+        with refused(tmp_path, "damaged"):
+            Checkpoint.load(write(tmp_path / "a.npz", bad_arrays, bad_description))
+
+
+def test_a_state_has_all_that_its_settings_go_on_with(tmp_path, parts):
+    arrays, description = parts
+    tolerant = description | {"settings": description["settings"] | {"tolerance": 0.1}}
+    before = {f"before_{name}": arrays[name] for name in ("W1", "b1", "W2", "b2")}
+    assert Checkpoint.load(write(tmp_path / "a.npz", arrays | before, tolerant)).state.before
+    row = description["history"][0]
+    for bad_arrays, bad_description in (
+        (arrays, tolerant),
+        (arrays | before | {"before_b2": np.zeros(3, np.float32)}, tolerant),
+        (arrays | {"sums": np.zeros(2)}, description),
+        (arrays | {"sums": np.float64(0)}, description),
+        (arrays, description | {"history": [row, {}]}),
+        (arrays, description | {"history": [row | {"more": 1}]}),
     ):
         with refused(tmp_path, "damaged"):
             Checkpoint.load(write(tmp_path / "a.npz", bad_arrays, bad_description))

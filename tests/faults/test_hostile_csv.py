@@ -1,5 +1,7 @@
 """CSV files that nobody writes by accident."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,8 @@ REFUSED = {
     "a class of 100,000 digits": ("1,2\n3," + "9" * 100_000 + "\n", ["row 2, column 2"]),
     "a pickle": (b"\x80\x04\x95" + bytes(range(256)), ["UTF-8"]),
     "one column": ("x" * 100_000, ["one column"]),
+    "a class that clears the screen": ("a,label\n1,1\n2,\x1b[2J\n", ["row 3, column 2 ('label')", "'\\x1b[2J'"]),
+    "a class of NUL": (b"a,label\n1,1\n2,y\0\n", ["row 3" if sys.version_info >= (3, 11) else "NUL"]),
     "a missing class": ("a,label\n1,\n2,x\n", ["row 2, column 2 ('label')", "missing"]),
 }
 
@@ -70,6 +74,16 @@ def test_read_all_the_same(table, content):
     data = load(table(content))
     assert data.train.X.tolist() == [[1, 2], [3, 4]] and data.class_names == ("x", "y")
     assert data.feature_names == ("a", "b")
+
+
+def test_text_of_any_language_names_a_class(table):
+    names = (
+        "na\u00efve",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\U0001f469\u200d\U0001f680",
+        "\u8a00 \u8a9e",
+    )
+    assert load(table("".join(f"{i},{name}\n" for i, name in enumerate(names)))).class_names == tuple(sorted(names))
 
 
 def test_quoted_line_breaks_count_as_lines(table):
