@@ -25,7 +25,7 @@ def table(tmp_path):
 
 REFUSED = {
     "nothing but NUL": (b"\0" * 1000, []),
-    "NUL in a number": (b"a,b,label\n1,2\0,x\n3,4,y\n", ["row 2, column 2"]),
+    "NUL in a number": (b"a,b,label\n1,2\0,x\n3,4,y\n", ["row 2"]),  # Python 3.10 reads no NUL, and knows no column
     "UTF-16": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16"), ["byte 0", "UTF-8"]),
     "UTF-16 without a mark": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16-le"), []),
     "Latin-1": ("a,b,label\n1,2,caf\xe9\n3,4,y\n".encode("latin-1"), ["byte 17", "UTF-8"]),
