@@ -119,8 +119,8 @@ def test_weights_by_name():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Tulip=2", ["no class 'Tulip' (did you mean 'tulip'?)", "rose, tulip, a=b"]),
-        ("lily=2", ["no class 'lily'", "rose, tulip, a=b"]),
+        ("Tulip=2", ["no class 'Tulip' (did you mean 'tulip'?)", "'rose', 'tulip', 'a=b'"]),
+        ("lily=2", ["no class 'lily'", "'rose', 'tulip', 'a=b'"]),
         ("balance", ["'balance' names no class", "write balanced, or NAME=WEIGHT"]),
         ("rose=2,", ["'' names no class"]),
         ("rose=x", ["'x' is not a weight"]),
