@@ -17,7 +17,7 @@ from hw5.checkpoint import Checkpoint
 from hw5.devices import open_device
 from hw5.errors import InputError
 
-KILLS = int(os.environ.get("HW5_KILLS", 6))
+KILLS = int(os.environ.get("HW5_KILLS", 4))
 EPOCHS = 12
 # an epoch of 41 steps; with all that a checkpoint may hold: velocities, best and former parameters
 TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
@@ -114,6 +114,6 @@ def test_every_checkpoint_of_a_run_leads_to_the_same_end(device, undisturbed, tm
     copies = sorted(tmp_path.glob("model.step*.npz"))
     # and one at the end of the first epoch, the best so far
     assert [path.name for path in copies] == [f"model.step{n}.npz" for n in (17, 34, 41, 51, 68, 82)]
-    for copy in copies:
+    for copy in copies[::2]:
         run("train", "--resume", copy, "--device", device, "--epochs", EPOCHS, "--out", tmp_path / "end.npz")
         assert (tmp_path / "end.npz").read_bytes() == undisturbed[0]
