@@ -87,12 +87,12 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_streamed_targets_give_the_same_bits_as_resident_targets(other, dtype):
+def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtype):
     """Of a regression, whose targets are no whole numbers."""
     n, k = 60, 8
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.normal(size=n).astype(np.float32)
-    device = KernelDevice(other.name, other.runtime)
+    device = KernelDevice(launching.name, launching.runtime)
     results = []
     for most_resident_bytes in (math.inf, X[:20].nbytes):
         device.most_resident_bytes = most_resident_bytes
