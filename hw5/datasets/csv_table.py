@@ -182,14 +182,19 @@ def _records(path: Path) -> _Records:
 
 
 def _delimiter(file: TextIO) -> str:
-    """The delimiter that splits the first record into most cells: a comma if none does."""
+    """The delimiter that splits the first record into most cells, of several one that splits the second alike.
 
-    def columns(delimiter: str) -> int:
+    A comma if none splits it.
+    """
+
+    def columns(delimiter: str) -> tuple[int, bool]:
         file.seek(0)
         try:
-            return len(next(filter(None, csv.reader(file, delimiter=delimiter)), []))
+            records = (cells for cells in csv.reader(file, delimiter=delimiter) if any(map(str.strip, cells)))
+            first, second, *_ = *islice(records, 2), [], []
         except csv.Error:  # a long row that another delimiter would split is too large for one cell
-            return 0
+            return 0, False
+        return len(first), len(first) == len(second)
 
     best = max(_DELIMITERS, key=columns)
     file.seek(0)

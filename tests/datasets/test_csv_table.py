@@ -235,3 +235,9 @@ def test_inputs_without_names(table):
     assert load_inputs(table("7\n8\n"), Schema(1)).tolist() == [[7], [8]]
     assert load_inputs(table("a,b\n7,8\n"), Schema(2)).tolist() == [[7, 8]]
     assert load_inputs(table("a,b,c\n7,8,q\n"), Schema(2)).tolist() == [[7, 8]]
+
+
+def test_a_delimiter_in_a_name_is_told_by_the_second_row(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('size,;class\n1.5;big\n2.5;small\n')
+    assert load(str(path)).feature_names == ("size,",)
