@@ -9,6 +9,7 @@ from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
+from hw5.settings import RANGES
 
 
 class Number(click.FloatRange):
@@ -19,6 +20,13 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+def number(setting):
+    """The type of an option that is a number among the Settings."""
+    its = RANGES[setting]
+    bounds = {"min": its.least, "max": its.most if its.most < math.inf else None}
+    return click.IntRange(**bounds) if its.whole else Number(**bounds, min_open=its.least_open, max_open=its.most_open)
 
 
 class OneOf(click.Choice):
@@ -56,7 +64,7 @@ class BatchSize(click.ParamType):
         if value == "all":
             return value
         try:
-            return click.IntRange(min=1).convert(int(value), param, ctx)
+            return number("batch_size").convert(int(value), param, ctx)
         except ValueError:
             self.fail(f"{value!r} is neither a number of examples nor all.", param, ctx)
 

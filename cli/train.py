@@ -6,13 +6,13 @@ import signal
 from contextlib import closing, contextmanager, nullcontext
 
 import click
+from hw5.cli import config, options
+from hw5.cli.display import loss_name, say, show_progress, warn
+from hw5.cli.options import BatchSize, OneOf, Sizes, number
+from hw5.cli.plan import DEFAULT, DEFAULTS_BY_LOSS, given_options, new_plan, resumed_plan
 
 from hw5.activations import ACTIVATIONS
 from hw5.checkpoint import Checkpoint, DataSource
-from hw5.cli import config, options
-from hw5.cli.display import loss_name, say, show_progress, warn
-from hw5.cli.options import BatchSize, Number, OneOf, Sizes
-from hw5.cli.plan import DEFAULT, DEFAULTS_BY_LOSS, given_options, new_plan, resumed_plan
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
@@ -25,15 +25,12 @@ from hw5.saving import Interval, Saver
 from hw5.schedules import SCHEDULES
 from hw5.tensorboard import TensorBoard
 
-_COUNT, _RATE, _FRACTION = click.IntRange(min=1), Number(min=0), Number(min=0, max=1, max_open=True)
-_POSITIVE = Number(min=0, min_open=True)
-
 # The options that are Settings of the same name, and have their defaults
 _SETTINGS = (
     ("activation", str, f"Of the hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 gives a parameter."),
-    ("epochs", _COUNT, "Passes over the training examples, at most."),
+    ("epochs", number("epochs"), "Passes over the training examples, at most."),
     ("batch_size", BatchSize(), "Examples in a minibatch; all: one step an epoch."),
-    ("lr", _POSITIVE, "Learning rate."),
+    ("lr", number("lr"), "Learning rate."),
     (
         "lr_schedule",
         OneOf(list(SCHEDULES)),
@@ -41,21 +38,25 @@ _SETTINGS = (
     ),
     (
         "lr_decay",
-        _POSITIVE,
+        number("lr_decay"),
         "Factor on the learning rate after every epoch (step: after every --lr-step; 1/t: it is lr / (1 + decay t)).",
     ),
-    ("lr_step", _COUNT, "Epochs from step to step."),
-    ("warmup", click.IntRange(min=0), "Epochs in which the learning rate rises to its full height."),
-    ("momentum", _FRACTION, "Share of the last step that is kept."),
+    ("lr_step", number("lr_step"), "Epochs from step to step."),
+    ("warmup", number("warmup"), "Epochs in which the learning rate rises to its full height."),
+    ("momentum", number("momentum"), "Share of the last step that is kept."),
     ("nesterov", bool, "Look ahead along the momentum."),
-    ("l1", _RATE, "L1 penalty on the weights."),
-    ("l2", _RATE, "L2 penalty on the weights."),
+    ("l1", number("l1"), "L1 penalty on the weights."),
+    ("l2", number("l2"), "L2 penalty on the weights."),
     ("class_weight", str, "balanced, or NAME=WEIGHT,...: how much the examples of a class count."),
-    ("tolerance", _POSITIVE, "End when an epoch changes the weights by less than this share."),
-    ("patience", _COUNT, "End after so many epochs without a better validation loss, with the best weights."),
-    ("validation", _FRACTION, "Fraction of the training examples to watch, not train on."),
-    ("holdout", _FRACTION, "Fraction to test on, of data without a test part."),
-    ("seed", click.IntRange(min=0), "Of initial weights, shuffling and held-out examples."),
+    ("tolerance", number("tolerance"), "End when an epoch changes the weights by less than this share."),
+    (
+        "patience",
+        number("patience"),
+        "End after so many epochs without a better validation loss, with the best weights.",
+    ),
+    ("validation", number("validation"), "Fraction of the training examples to watch, not train on."),
+    ("holdout", number("holdout"), "Fraction to test on, of data without a test part."),
+    ("seed", number("seed"), "Of initial weights, shuffling and held-out examples."),
 )
 
 
@@ -95,7 +96,9 @@ def _settings(verb):
     "--checkpoint-every", metavar="N[steps|epochs|s]", help="Also save it during the training: 500steps, 5epochs, 60s."
 )
 @click.option(
-    "--keep", type=_COUNT, help="Keep the last so many checkpoints beside --out, and the best by validation loss."
+    "--keep",
+    type=click.IntRange(min=1),
+    help="Keep the last so many checkpoints beside --out, and the best by validation loss.",
 )
 @click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Go on with the training that wrote this file.")
 @click.option("--log", type=click.Path(), help="Append one JSON line an epoch to this file.")

@@ -28,7 +28,8 @@ from hw5.errors import InputError
 from hw5.files import replacing
 from hw5.losses import LOSSES
 from hw5.preprocessing import Part, Standardisation, partition
-from hw5.training import Best, Settings, State
+from hw5.settings import Settings
+from hw5.training import Best, State
 
 FORMAT = 1
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -173,7 +174,7 @@ class Checkpoint:
     def _is_consistent(self):
         """Whether all parts fit each other, every array being finite float32 of the shape that its place demands."""
         settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
-        if not _are_sound(settings) or bool(self.of_targets) != settings.is_regression:
+        if bool(self.of_targets) != settings.is_regression:
             return False
         standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * settings.is_regression
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
@@ -273,22 +274,6 @@ def _are_class_names(names):
         return len(set(names)) == len(names) and all(class_name(name) == name for name in names)
     except ValueError:
         return False
-
-
-def _are_sound(settings):
-    """Whether the names are known, and the numbers such as hw5 train takes."""
-    try:
-        Activation.of(settings.activation)
-    except InputError:
-        return False
-    numbers = [value for value in asdict(settings).values() if type(value) in (int, float)]
-    counts = (settings.epochs, settings.batch_size, settings.lr_step, settings.patience)
-    return (
-        settings.loss in LOSSES
-        and all(0 <= number < math.inf for number in numbers)  # false of NaN
-        and all(count in (None, "all") or type(count) is int and count > 0 for count in counts)
-        and max(settings.validation, settings.holdout, settings.momentum) < 1
-    )
 
 
 def _shapes(sizes, activation):

@@ -16,12 +16,12 @@ import re
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -34,26 +34,8 @@ from hw5.errors import InputError, RunError, require_known
 from hw5.preprocessing import class_weights
 from hw5.run import Model, Run
 from hw5.schedules import SCHEDULES
-from hw5.training import Settings
+from hw5.settings import Settings
 
-_COUNT, _RATE = {"target_type": Integral, "min_val": 1}, {"target_type": Real, "min_val": 0}
-_POSITIVE = _RATE | {"include_boundaries": "neither"}
-_FRACTION = _RATE | {"max_val": 1, "include_boundaries": "left"}
-_NUMBERS = {
-    "batch_size": _COUNT,
-    "epochs": _COUNT,
-    "l1": _RATE,
-    "l2": _RATE,
-    "lr": _POSITIVE,
-    "lr_decay": _POSITIVE,
-    "lr_step": _COUNT,
-    "momentum": _FRACTION,
-    "nesterov": {"target_type": (bool, np.bool_)},
-    "patience": _COUNT,
-    "tolerance": _POSITIVE,
-    "validation": _FRACTION,
-    "warmup": _COUNT | {"min_val": 0},
-}
 _CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES), "device": DEVICES}
 _FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
 
@@ -122,14 +104,10 @@ class _Estimator(BaseEstimator):
         for name, choices in _CHOICES.items():
             if given.get(name) is not None:
                 require_known(name, given[name], choices)
-        for name, bounds in _NUMBERS.items():
-            if given.get(name) is not None and (name, given[name]) != ("batch_size", "all"):
-                given[name] = _number(given[name], name, bounds)
         if "hidden" in given:
-            sizes = np.atleast_1d(np.array(given["hidden"], object))
-            given["hidden"] = tuple(_number(size, "a size in hidden", _COUNT) for size in sizes)
+            given["hidden"] = tuple(map(_plain, np.atleast_1d(np.array(given["hidden"], object))))
         known = {field.name for field in fields(Settings)} - {"class_weight"}
-        return {name: given[name] for name in given if name in known} | {"seed": self._seed()} | self._fixed
+        return {name: _plain(given[name]) for name in given if name in known} | {"seed": self._seed()} | self._fixed
 
     def _seed(self):
         random = check_random_state(self.random_state)
@@ -148,10 +126,9 @@ class _Estimator(BaseEstimator):
         return open_device(self.device, threads=int(share) if share.isdigit() else None)
 
 
-def _number(value, name, bounds):
-    """value, whatever type of number it is, as Python's own, which JSON can write."""
-    kinds = {Integral: int, Real: float}
-    return kinds.get(bounds["target_type"], bool)(check_scalar(value, name, **bounds))
+def _plain(value):
+    """A number of NumPy's as Python's own, which JSON can write."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @contextmanager

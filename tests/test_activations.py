@@ -13,7 +13,7 @@ from hw5.activations import ACTIVATIONS, FORMULAS, Activation
 from hw5.autodiff import Variable
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
-from hw5.training import Settings
+from hw5.settings import Settings
 
 THETA = {  # theta(z) as a graph, z a Variable (k, m) and a the parameter
     "relu": lambda z, a: z.relu(),

@@ -12,7 +12,8 @@ from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
-from hw5.training import Best, Settings, State
+from hw5.settings import Settings
+from hw5.training import Best, State
 
 
 @pytest.fixture

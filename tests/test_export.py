@@ -18,7 +18,8 @@ from hw5.losses import LOSSES
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
 from hw5.run import Model
-from hw5.training import Settings, State
+from hw5.settings import Settings
+from hw5.training import State
 
 # Sums of some ten products in float32, taken in another order, and exponentials of other libraries: a few times 2^-24
 TOLERANCE = 1e-6

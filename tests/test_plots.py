@@ -21,7 +21,7 @@ from hw5.plots.samples import draw_samples, sheet_size  # noqa: E402
 from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles  # noqa: E402
 from hw5.plots.view import View  # noqa: E402
 from hw5.run import Model, Run  # noqa: E402
-from hw5.training import Settings  # noqa: E402
+from hw5.settings import Settings  # noqa: E402
 
 
 def trained(dataset, epochs=3, split="test", **settings):

@@ -6,7 +6,7 @@ from hw5.checkpoint import DataSource
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.run import Run
-from hw5.training import Settings
+from hw5.settings import Settings
 
 
 def test_a_run_with_patience_saves_its_best_weights():

@@ -6,7 +6,7 @@ import pytest
 
 from hw5.errors import InputError
 from hw5.schedules import SCHEDULES
-from hw5.training import Settings
+from hw5.settings import Settings
 
 ETA, T = 0.2, 12
 PARAMETERS = {

@@ -239,10 +239,10 @@ REFUSED = {
     "continuous classes": (LinearClassifier(), X, np.linspace(0, 1, 150), "continuous"),
     "loss": (LinearClassifier(loss="squared"), X, Y, "there is no loss 'squared'; they are cross-entropy"),
     "classes of the sigmoid": (LinearClassifier(loss="binary-cross-entropy"), X, Y, "^loss binary-cross-entropy parts"),
-    "lr": (LinearClassifier(lr=0), X, Y, "lr == 0, must be > 0"),
-    "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum == 1.0, must be < 1"),
-    "epochs": (LinearClassifier(epochs=0), X, Y, "epochs == 0, must be >= 1"),
-    "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "a size in hidden == 0"),
+    "lr": (LinearClassifier(lr=0), X, Y, "lr 0 is out of its range; give a number above 0"),
+    "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum 1.0 is out of its range; give a number from 0 and below 1"),
+    "epochs": (LinearClassifier(epochs=0), X, Y, "epochs 0 is out of its range; give a whole number from 1"),
+    "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "hidden 0 is out of its range"),
     "activation": (MLPClassifier(activation="rely"), X, Y, "did you mean 'relu'"),
     "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "there is no lr_schedule 'slow'; they are constant"),
     "schedule without its step": (
@@ -267,7 +267,7 @@ def test_wrong_kinds_are_type_errors():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match="[Ss]parse"):
         LinearClassifier().fit(sparse.csr_matrix(X), Y)
-    with pytest.raises(TypeError, match="epochs must be an instance of int"):
+    with pytest.raises(ValueError, match="epochs 2.5 is out of its range; give a whole number from 1"):
         LinearClassifier(epochs=2.5).fit(X, Y)
 
 

@@ -11,7 +11,8 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError, RunError
 from hw5.network import Network, initial_parameters
-from hw5.training import Settings, Training, epoch_order
+from hw5.settings import Settings
+from hw5.training import Training, epoch_order
 
 
 def two_classes(n=100, d=6, seed=0):

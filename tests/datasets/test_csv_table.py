@@ -239,5 +239,5 @@ def test_inputs_without_names(table):
 
 def test_a_delimiter_in_a_name_is_told_by_the_second_row(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text('size,;class\n1.5;big\n2.5;small\n')
+    path.write_text("size,;class\n1.5;big\n2.5;small\n")
     assert load(str(path)).feature_names == ("size,",)

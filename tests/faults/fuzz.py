@@ -33,7 +33,8 @@ from hw5.datasets import Schema, load, load_inputs
 from hw5.errors import InputError
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
-from hw5.training import Best, Settings, State
+from hw5.settings import Settings
+from hw5.training import Best, State
 from tests.datasets.helpers import idx_bytes
 
 _SECONDS = 60  # for one input; the slowest takes some milliseconds

@@ -10,7 +10,8 @@ import pytest
 from hw5.checkpoint import Checkpoint, DataSource, _checksum
 from hw5.network import initial_parameters
 from hw5.preprocessing import Standardisation
-from hw5.training import Settings, State
+from hw5.settings import Settings
+from hw5.training import State
 from tests.datasets.helpers import refused
 
 from .helpers import at_most, npy, npz

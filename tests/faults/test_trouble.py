@@ -18,7 +18,7 @@ from hw5.log import Log
 from hw5.run import Run
 from hw5.checkpoint import DataSource
 from hw5.saving import Interval, Saver
-from hw5.training import Settings
+from hw5.settings import Settings
 
 SMALL = Settings(hidden=(4,), epochs=6)
 

@@ -10,7 +10,8 @@ import pytest
 from hw5.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Tally
 from hw5.network import Network
-from hw5.training import Settings, Training, epoch_order
+from hw5.settings import Settings
+from hw5.training import Training, epoch_order
 
 from .helpers import (
     FLOAT32,

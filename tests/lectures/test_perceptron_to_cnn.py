@@ -10,7 +10,8 @@ import pytest
 from hw5.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
 from hw5.network import Network, initial_parameters
-from hw5.training import Settings, Training
+from hw5.settings import Settings
+from hw5.training import Training
 
 from .helpers import (
     FLOAT32,

@@ -6,7 +6,7 @@ import pytest
 from hw5.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
 from hw5.losses import LOSSES
-from hw5.training import Settings
+from hw5.settings import Settings
 
 from tests.test_activations import THETA as GRAPHS
 

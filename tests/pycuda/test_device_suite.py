@@ -12,7 +12,8 @@ from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.pycuda import PyCudaRuntime
 from hw5.network import Network, initial_parameters
 from hw5.preprocessing import Standardisation, partition
-from hw5.training import Settings, Training
+from hw5.settings import Settings
+from hw5.training import Training
 from tests.devices.test_agreement import RATES, one_epoch
 
 # What goes wrong in a finalizer is an error too
