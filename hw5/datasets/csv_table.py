@@ -189,12 +189,14 @@ def _delimiter(file: TextIO) -> str:
 
     def columns(delimiter: str) -> tuple[int, bool]:
         file.seek(0)
+        lengths = []
+        records = (cells for cells in csv.reader(file, delimiter=delimiter) if "".join(cells).strip() or len(cells) > 1)
         try:
-            records = (cells for cells in csv.reader(file, delimiter=delimiter) if any(map(str.strip, cells)))
-            first, second, *_ = *islice(records, 2), [], []
+            lengths.extend(map(len, islice(records, 2)))
         except csv.Error:  # a long row that another delimiter would split is too large for one cell
-            return 0, False
-        return len(first), len(first) == len(second)
+            pass
+        first, second, *_ = *lengths, 0, 0
+        return first, first == second
 
     best = max(_DELIMITERS, key=columns)
     file.seek(0)
