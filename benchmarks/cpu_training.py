@@ -10,9 +10,9 @@ epoch, while the others sleep. A contender's figure is the median over its burst
 median over the rounds, each of which has a burst of both, so that what else happens on the machine hits both.
 
 hw5 keeps the examples as bytes and standardises them on the way; all others are given standardised float32. Contenders
-whose package is not installed are left out; those whose threads can be in each other's way also run with one thread. The
-floor is the time in which this machine does the multiply-adds of the products from registers, or reads the rows in random
-order, whichever is longer: benchmarks/floor.cpp.
+whose package is not installed are left out; those whose threads can be in each other's way also run with one thread.
+The floor is the time in which this machine does the multiply-adds of the products from registers, or reads the rows in
+random order, whichever is longer: benchmarks/floor.cpp.
 """
 
 import argparse
@@ -228,13 +228,13 @@ CONTENDERS = {
     "hw5": (hw5_on("cpu"), "hw5", None),
     "hw5 on NumPy": (hw5_on("numpy"), "hw5", 1),  # as the hw5 program has it
     "NumPy by the book": (numpy_by_the_book, "numpy", None),
-    "NumPy by the book, 1 thread": (numpy_by_the_book, "numpy", 1),
+    "NumPy by the book (1 thread)": (numpy_by_the_book, "numpy", 1),
     "JAX": (jax_scan, "jax", None),
     "PyTorch": (pytorch(compiled=False), "torch", None),
-    "PyTorch, 1 thread": (pytorch(compiled=False), "torch", 1),
+    "PyTorch (1 thread)": (pytorch(compiled=False), "torch", 1),
     "torch.compile": (pytorch(compiled=True), "torch", None),
     "scikit-learn": (scikit_learn, "sklearn", None),
-    "scikit-learn, 1 thread": (scikit_learn, "sklearn", 1),
+    "scikit-learn (1 thread)": (scikit_learn, "sklearn", 1),
 }
 
 
@@ -386,7 +386,7 @@ def report():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", help="contenders, with commas between")
+    parser.add_argument("--only", action="append", choices=CONTENDERS, help="this contender, and what else is named so")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -394,8 +394,7 @@ def main():
         name, sizes, k, weights = options.serve
         return serve(name, tuple(map(int, sizes.split(","))), int(k), weights)
     if not options.report:
-        only = [name for name in options.only.split(",") if name]
-        names = [name for name in only or CONTENDERS if _is_installed(CONTENDERS[name][1])]
+        names = [name for name in options.only or CONTENDERS if _is_installed(CONTENDERS[name][1])]
         RESULTS.parent.mkdir(exist_ok=True)
         where = environment() | {"run": f"{date.today().isoformat()} {os.getpid()}"}
         for sizes, k in CELLS + SCALING:

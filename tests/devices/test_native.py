@@ -62,8 +62,10 @@ class Problem:
 
 
 def assert_same_step(device, reference, problem, rates, k):
-    """Within 2e-5 of the largest number in a layer: float32 rounds each of a few hundred terms by 6e-8, and the error of
-    one step grows in the next."""
+    """Within 2e-5 of the largest number in a layer.
+
+    float32 rounds each of a few hundred terms by 6e-8, and the error of one step grows in the next.
+    """
     (found, tally), (wanted, wanted_tally) = (problem.trained(device, rates, k) for device in (device, reference))
     for got, want in (
         *zip(found.parameters(), wanted.parameters()),
@@ -134,6 +136,14 @@ def test_the_same_bits_however_an_epoch_is_cut(compiled, sizes):
         network, tally = problem.trained(compiled, RATES["nesterov"], 160, stretches)
         results.add((tally, *(array.tobytes() for array in sum(network.parameters(), ()))))
     assert len(results) == 1
+
+
+def test_nothing_to_train_on_changes_nothing(compiled):
+    problem = Problem((20, 6, 3))
+    problem.order = problem.order[:0]
+    network, tally = problem.trained(compiled, RATES["momentum and penalties"], 16)
+    assert tally == (0, 0)
+    assert network.parameters()[0][0].tobytes() == problem.on(compiled)[0].parameters()[0][0].tobytes()
 
 
 def test_ties_and_nans_are_found_as_by_argmax(compiled):

@@ -1,7 +1,7 @@
 // The losses of hw5/losses.py for LANES examples at once, one a lane, in the lecture's letters.
 //
-// Z has a row for each of the m output units; in it z becomes Delta = s dJ/dz. y are labels, as floats, or targets. A NaN
-// stays a NaN.
+// Z has a row for each of the m output units; in it z becomes Delta = s dJ/dz. y are labels, as floats, or targets. A
+// NaN stays a NaN.
 #pragma once
 #include <cmath>
 
@@ -39,8 +39,8 @@ static Outcome cross_entropy(View Z, int64_t m, Vector y, Vector s) {
     return {ln_S - (at_label - most), found == y ? all(1) : Vector{}};
 }
 
-// p = 1 / (1 + e^-z), Delta = s (p - y), J = -y ln p - (1 - y) ln(1 - p) = ln(1 + e^z) - y z; class 1 is found where not
-// z <= 0.
+// p = 1 / (1 + e^-z), Delta = s (p - y), J = -y ln p - (1 - y) ln(1 - p) = ln(1 + e^z) - y z. Class 1 is found where
+// not z <= 0.
 static Outcome binary_cross_entropy(View Z, int64_t, Vector y, Vector s) {
     Vector z = load(Z.row(0)), magnitude = z < 0 ? -z : z, e = exponential(-magnitude);
     Vector p = (z < 0 ? e : all(1)) / (1 + e), found = z <= 0 ? Vector{} : all(1);

@@ -56,16 +56,14 @@ class Matrix {
     int64_t rows_ = 0, stride_ = 0;
 };
 
-// Calls f(start, size) for groups of begin .. end of at most `most`, as even as can be; size is a constant to the compiler.
-template <int most, class F>
-INLINE void in_groups(int64_t begin, int64_t end, F f);
-
+// f(n) with n, from 1 to size, as a constant of the compiler's
 template <int size, class F>
 INLINE void with_constant(int64_t n, F f) {
     if (n == size) return f(std::integral_constant<int, size>());
     if constexpr (size > 1) with_constant<size - 1>(n, f);
 }
 
+// f(start, size) for groups of begin .. end of at most `most`, as even as can be; size is a constant of the compiler's
 template <int most, class F>
 INLINE void in_groups(int64_t begin, int64_t end, F f) {
     int64_t groups = (end - begin + most - 1) / most;

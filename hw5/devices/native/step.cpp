@@ -3,14 +3,15 @@
 // Why it is fast:
 //
 // - A thread owns a slice of the units of every layer, and with them its part of the weights: the rows of W^(l) for its
-//   units, but of the top layer, which has few units, the columns for its inputs. Weights stay where they are for the whole
-//   stretch, in the owner's cache, and no other thread ever reads them.
+//   units, but of the top layer, which has few units, the columns for its inputs. Weights stay where they are for the
+//   whole stretch, in the owner's cache, and no other thread ever reads them.
 // - Per chunk of a minibatch, at most ROWS examples, threads wait for each other once: when each has made its part of
-//   Z^(L), the sum over its own inputs. (Every hidden layer after the first one adds two such meetings: for X^(l), and for
-//   the parts of A^(l).) What others read is kept two or three times, by turns, so that nobody waits to write it.
-// - While a chunk is computed the next one is fetched and standardised, uint8 or float32, each thread its features.
-// - All the arithmetic is in two loops that keep a block of results in registers (products.h). Bias, activation, softmax
-//   and the update of the weights go along with them, on what the cache still holds.
+//   Z^(L), the sum over its own inputs. (Every hidden layer after the first one adds two such meetings: for X^(l), and
+//   for the parts of A^(l).) What others read is kept several times, by turns, so that nobody waits to write it.
+// - Each thread fetches and standardises its features of the next chunk, uint8 or float32, before that meeting: it
+//   takes no meeting of its own, and the data stay as they are.
+// - Nearly all the arithmetic is in two loops that keep a block of results in registers (products.h). Bias, activation,
+//   softmax and the update of the weights go along with them, on what the cache still holds.
 //
 // The results depend on the number of threads, as sums are added up in another order, and on nothing else.
 #include <algorithm>
@@ -72,6 +73,9 @@ Range slice(int64_t units, int64_t thread, int64_t threads) {
     return {border(thread), border(thread + 1)};
 }
 
+// The examples of the largest chunk
+int64_t most_rows(const Job &job) { return std::min({ROWS, job.batch_size, job.examples}); }
+
 // Some rows of a minibatch of k examples
 struct Chunk {
     int64_t start;   // in the order
@@ -88,33 +92,31 @@ Chunk chunk_at(const Job &job, int64_t start) {
     return {start, offset, std::min(rows, k - offset), k};
 }
 
-// What threads read of each other. Between two meetings one thread may still read of the last chunk what another one
-// already writes for this chunk, or of X^(0) for the next one: chunk c has its place at turn c mod TURNS.
+// What threads read of each other. While one thread still reads X and Z of the last chunk, another one may already
+// write them for this chunk, and X^(0) for the next one: chunk c has its place at turn c mod TURNS. The parts of A are
+// read before the meeting after which they are written again.
 constexpr int TURNS = 3;
 
 struct Shared {
     const Job &job;
     Barrier barrier;
-    std::array<std::vector<Matrix>, TURNS> X;               // X[turn][l] (rows, d_l) for l < L
-    std::array<std::vector<Matrix>, TURNS> Z;               // Z[turn][thread] (m, rows): its part of Z^(L)
-    std::array<std::vector<std::vector<Matrix>>, TURNS> A;  // A[turn][l][thread] (rows, d_l): its part of A^(l)
+    std::array<std::vector<Matrix>, TURNS> X;  // X[turn][l] (rows, d_l) for l < L
+    std::array<std::vector<Matrix>, TURNS> Z;  // Z[turn][thread] (m, rows): its part of Z^(L)
+    std::vector<std::vector<Matrix>> A;        // A[l][thread] (rows, d_l): its part of A^(l), 0 < l < L - 1
 
-    explicit Shared(const Job &job) : job(job), barrier(job.threads) {
-        int64_t rows = std::min({ROWS, job.batch_size, job.examples});
+    explicit Shared(const Job &job) : job(job), barrier(job.threads), A(job.depth) {
+        int64_t rows = most_rows(job);
         for (int turn = 0; turn < TURNS; turn++) {
-            A[turn].resize(job.depth);
-            for (int64_t l = 0; l < job.depth; l++) {
-                X[turn].emplace_back(rows, job.layers[l].d);
-                if (l > 0 && l < job.depth - 1)
-                    for (int64_t t = 0; t < job.threads; t++) A[turn][l].emplace_back(rows, job.layers[l].d);
-            }
+            for (int64_t l = 0; l < job.depth; l++) X[turn].emplace_back(rows, job.layers[l].d);
             for (int64_t t = 0; t < job.threads; t++) Z[turn].emplace_back(job.layers[job.depth - 1].m, rows);
         }
+        for (int64_t l = 1; l < job.depth - 1; l++)
+            for (int64_t t = 0; t < job.threads; t++) A[l].emplace_back(rows, job.layers[l].d);
     }
 };
 
 // The step's rule for a weight, whose mean gradient over the minibatch is G:
-//     g = G + l2 W + l1 sign(W),   V <- mu V + g,   W <- W - eta V,   or with Nesterov's momentum W <- W - eta (g + mu V)
+//     g = G + l2 W + l1 sign(W),   V <- mu V + g,   W <- W - eta V,   or with Nesterov's W <- W - eta (g + mu V)
 struct Rule {
     float eta, mu, l1, l2;
     bool nesterov, keeps_velocity;  // without momentum and L1 there is no V
@@ -159,10 +161,10 @@ struct Owned {
     Matrix Delta;  // (rows, own units); in the top layer (m, rows), which suits the losses
     bool is_top;
 
-    Owned(const Job &job, int64_t rows, Range units, Range inputs, bool is_top)
+    Owned(const Rule &rule, bool sums_chunks, int64_t rows, Range units, Range inputs, bool is_top)
         : units(units), inputs(inputs),
-          W(units.size(), inputs.size(), Rule::of(job).keeps_velocity, Rule::of(job).keeps_velocity || job.batch_size > ROWS),
-          b(1, units.size(), Rule::of(job).keeps_velocity, true),
+          W(units.size(), inputs.size(), rule.keeps_velocity, rule.keeps_velocity || sums_chunks),
+          b(1, units.size(), rule.keeps_velocity, true),
           Delta(is_top ? units.size() : rows, is_top ? rows : units.size()), is_top(is_top) {}
 
     Factors delta() const { return {Delta.row(0), is_top ? 1 : Delta.stride(), is_top ? Delta.stride() : 1}; }
@@ -180,11 +182,13 @@ void give(const Matrix &from, float *array, int64_t width, int64_t rows, int64_t
 class Worker {
   public:
     Worker(Shared &shared, int64_t thread) : shared(shared), job(shared.job), thread(thread), rule(Rule::of(job)) {
-        int64_t rows = std::min({ROWS, job.batch_size, job.examples});
-        for (int64_t l = 1; l < job.depth; l++)
-            owned.emplace_back(job, rows, slice(layer(l).m, thread, job.threads), Range{0, layer(l).d}, false);
-        Range inputs = slice(layer(depth()).d, thread, job.threads);
-        owned.emplace_back(job, rows, Range{0, layer(depth()).m}, inputs, true);
+        bool sums_chunks = job.batch_size > ROWS;
+        for (int64_t l = 1; l <= depth(); l++) {
+            bool is_top = l == depth();
+            Range units{0, layer(l).m}, inputs{0, layer(l).d};
+            (is_top ? inputs : units) = slice(is_top ? layer(l).d : layer(l).m, thread, job.threads);
+            owned.emplace_back(rule, sums_chunks, most_rows(job), units, inputs, is_top);
+        }
         features = slice(layer(1).d, thread, job.threads);
     }
 
@@ -228,8 +232,8 @@ class Worker {
     const Matrix &X(int64_t l) const { return shared.X[turn][l]; }
     Range share(int64_t rows) const { return {rows * thread / job.threads, rows * (thread + 1) / job.threads}; }
 
-    template <class Matrices>
-    void over_chunks(Matrices work);
+    template <class Work>
+    void over_chunks(Work work);
     void load_weights();
     void save_weights() const;
     void fetch(const Chunk &, int turn) const;
@@ -303,7 +307,8 @@ void Worker::fetch_rows(const Feature *X, const Chunk &chunk, int turn) const {
     auto begin = [&](int64_t r) { return X + rows[r] * layer(1).d + features.begin; };
     for (int64_t r = 0; r < chunk.rows; r++) {
         if (r + AHEAD < chunk.rows)
-            for (int64_t i = 0; i < features.size(); i += 64 / sizeof(Feature)) __builtin_prefetch(begin(r + AHEAD) + i);
+            for (int64_t i = 0; i < features.size(); i += 64 / sizeof(Feature))
+                __builtin_prefetch(begin(r + AHEAD) + i);
         const Feature *x = begin(r);
         float *out = shared.X[turn][0].row(r) + features.begin;
         for (int64_t i = 0; i < features.size(); i++) out[i] = (float(x[i]) - mean[i]) * scale[i];
@@ -328,7 +333,7 @@ void Worker::forward(const Chunk &chunk) const {
     }
     View inputs = X(depth() - 1).view().from(0, top().inputs.begin);
     multiply(layer(depth()).m, chunk.rows, top().inputs.size(), top().W.W.view(), inputs,
-                    shared.Z[turn][thread].view());
+             shared.Z[turn][thread].view());
 }
 
 // The top layer's Delta, over k. Every thread makes all of it, which is cheaper than waiting for others once more.
@@ -375,8 +380,9 @@ void Worker::backward(const Chunk &chunk) const {
         if (above.is_top) {
             combine(chunk.rows, above.units.size(), part.units.size(), 1, above.delta(), above.W.W.view(), 0, Delta);
         } else {
-            auto &parts = shared.A[turn][l];
-            combine(chunk.rows, above.units.size(), layer(l).m, 1, above.delta(), above.W.W.view(), 0, parts[thread].view());
+            const auto &parts = shared.A[l];
+            combine(chunk.rows, above.units.size(), layer(l).m, 1, above.delta(), above.W.W.view(), 0,
+                    parts[thread].view());
             shared.barrier.wait();
             for (int64_t r = 0; r < chunk.rows; r++) add_parts(parts, Delta.row(r), r, part.units);
         }
@@ -427,6 +433,7 @@ void Worker::update(const Chunk &chunk) const {
 
 // Nothing is begun where memory or threads are lacking; else the answer is 0.
 int carry_out(const Job &job, void (Worker::*work)()) {
+    if (job.examples == 0) return 0;
     try {
         Shared shared(job);
         std::vector<Worker> workers;

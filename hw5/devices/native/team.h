@@ -30,7 +30,7 @@ class Barrier {
         }
         sleepers_.fetch_add(1);
         while (round_.load() == round)
-            syscall(SYS_futex, &round_, FUTEX_WAIT_PRIVATE, round, nullptr, nullptr, 0);  // returns if it is another round
+            syscall(SYS_futex, &round_, FUTEX_WAIT_PRIVATE, round, nullptr, nullptr, 0);  // not once it is another one
         sleepers_.fetch_sub(1);
     }
 
@@ -50,8 +50,8 @@ class Barrier {
     alignas(128) std::atomic<int> round_{0}, sleepers_{0};
 };
 
-// work(thread) on every thread of 0 .. threads - 1, the first of which is this one. No work is begun where a thread cannot
-// be had: std::system_error.
+// work(thread) on every thread of 0 .. threads - 1, the first of which is this one. No work is begun where a thread
+// cannot be had: std::system_error.
 template <class Work>
 void on_threads(int64_t threads, Work work) {
     enum { WAIT, GO, LEAVE };

@@ -70,7 +70,7 @@ INLINE float largest(Vector a) {
     return over_lanes([](Vector a, Vector b) { return a > b ? a : b; }, a);
 }
 
-// sums[i] = the sum of a[i] over its lanes, for n vectors in n / LANES rounds of halving; it overwrites a, and writes whole
+// sums[i] = the sum of a[i] over its lanes, for n vectors that are halved together; it overwrites a, and writes whole
 // vectors. `lanes` are left to add up.
 template <int n, int lanes = LANES>
 INLINE void each_sum(Vector *a, float *sums) {
@@ -99,8 +99,8 @@ INLINE Exponential split_exponential(Vector x) {
     return {(Vector)(((Ints)shifted + 127) << 23), r + r * r * q};
 }
 
-// e^x. What is less than 1e-30 becomes 0: nothing that it is added to here can tell, and numbers too small for float32's
-// full precision, which cost some processors a hundred times more, are kept out of the products.
+// e^x. What is less than 1e-30 becomes 0: nothing that it is added to here can tell, and numbers too small for the full
+// precision of float32, which cost some processors a hundred times more, are kept out of the products.
 INLINE Vector exponential(Vector x) {
     Exponential e = split_exponential(x);
     Vector y = e.power * e.rest + e.power;
