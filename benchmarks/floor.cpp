@@ -22,14 +22,15 @@ static double seconds_on_threads(int64_t threads, Work work) {
 EXPORTED double seconds_of_products(double flops, int64_t threads) {
     constexpr int CHAINS = 12;
     std::vector<float> results(threads * LANES);
-    return seconds_on_threads(threads, [&](int64_t t) {
+    const int64_t rounds = int64_t(flops / double(threads * 2 * LANES * CHAINS));
+    return seconds_on_threads(threads, [&results, rounds](int64_t t) {
         Vector a[CHAINS] = {}, x = all(1.0f - 1e-6f), y = all(1e-6f);
-        for (double left = flops / threads; left > 0; left -= 2.0 * LANES * CHAINS)
+        for (int64_t round = 0; round < rounds; round++)
             UNROLLED for (int i = 0; i < CHAINS; i++) {
                 a[i] = a[i] * x + y;
                 keep_in_register(a[i]);
             }
-        for (int i = 1; i < CHAINS; i++) a[0] += a[i];
+        UNROLLED for (int i = 1; i < CHAINS; i++) a[0] += a[i];
         results[t * LANES] = sum(a[0]);
     });
 }
