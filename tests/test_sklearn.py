@@ -1,10 +1,8 @@
 """The doors to scikit-learn: its own checks, and what its users do."""
 
 import csv
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +23,7 @@ from hw5.datasets import load
 from hw5.devices import open_device
 from hw5.errors import RunError
 from hw5.sklearn import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron, from_checkpoint
+from tests.pages import ROOT, code_blocks
 
 KINDS = (LinearClassifier, MLPClassifier, MLPRegressor, Perceptron)
 SMALL = dict(epochs=3, device="cpu", random_state=0)
@@ -216,10 +215,9 @@ def test_checkpoints_go_between_the_program_and_python(tmp_path):
 
 
 def test_the_documented_lines_work(tmp_path, monkeypatch):
-    text = (Path(__file__).parents[1] / "docs" / "scikit-learn.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    names = {}
-    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], names)
+    (lines,), names = code_blocks(ROOT / "docs" / "scikit-learn.md", "python"), {}
+    exec(lines, names)
     assert names["search"].best_score_ > 0.93 and names["model"].score(names["X"], names["y"]) > 0.93
 
 

@@ -1,0 +1,246 @@
+"""README.md and docs/: the commands work as they stand there, the links lead somewhere, and no option is left out.
+
+The ```sh blocks of a page of docs/ run in order in an empty folder. The first lines of a block may be comments that say
+how: `# needs X` leaves it out where X (a key of LACKING) is not there, which shows as a test that is skipped, and
+`# exit code N` says how it ends. Of the README the indented lines that begin with hw5 run, beside the files that they
+name; those in README_NEEDS are left out in the same way.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sysconfig
+from typing import NamedTuple
+
+import click
+import numpy as np
+import pytest
+
+from hw5.activations import ACTIVATIONS
+from hw5.checkpoint import Checkpoint
+from hw5.cli import VERBS
+from hw5.devices import DEVICES
+from hw5.devices.compiler import cache_folder, find_compiler
+from hw5.doctor import broken_link
+from hw5.errors import InputError
+from hw5.losses import LOSSES
+from hw5.schedules import SCHEDULES
+from hw5.training import Progress
+from tests.pages import DOCS, ROOT, code_blocks
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "kernels" / "README.md", *DOCS]
+
+
+def _has_compiler():
+    try:
+        find_compiler()
+    except InputError:
+        return False
+    return True
+
+
+# need: why a block that has it is left out here; None where it runs
+LACKING = {
+    "the network": "tests go without the network",
+    "a clone": "it writes into the clone",
+    "minutes": "it would take them",
+    "to grade hw5's own kernels": "docs/kernels.md grades a copy of them",
+    "mnist": "MNIST is not part of hw5",
+    "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
+    "onnx": None if importlib.util.find_spec("onnx") else "onnx is not installed",
+    "a GPU": "there is no GPU" if broken_link("cuda") else None,
+}
+README_NEEDS = {
+    "hw5 data fetch": "the network",
+    "--data mnist": "mnist",
+    "hw5 bench": "minutes",
+    "--format onnx": "onnx",
+    "--device emulator": "a C++ compiler",
+    "hw5 check kernels": "to grade hw5's own kernels",
+}
+
+
+class Block(NamedTuple):
+    """Some commands of a page, what they need, or None, and the exit code that they end with."""
+
+    page: str
+    commands: str
+    need: str | None
+    code: int
+
+    @property
+    def reason(self):
+        """Why it is left out here, or None."""
+        return self.need and LACKING[self.need]
+
+
+def blocks(page):
+    """The ```sh blocks of a page."""
+    for text in code_blocks(page, "sh"):
+        says = dict(re.findall("# (needs|exit code) (.+)\n", re.match(r"(?:# .*\n)*", text)[0]))
+        yield Block(page.name, text, says.get("needs"), int(says.get("exit code", 0)))
+
+
+def readme_blocks():
+    """A block for every indented command of the README, without the words behind it."""
+    for command in re.findall(r"^    (hw5 .+?)(?:  .*)?$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE):
+        need = next((need for part, need in README_NEEDS.items() if part in command), None)
+        yield Block("README.md", command, need, 0)
+
+
+BLOCKS = [*readme_blocks(), *(block for page in DOCS for block in blocks(page))]
+LEFT_OUT = [block for block in BLOCKS if block.reason]
+BY_PAGE = {}
+for _block in BLOCKS:
+    if not _block.reason:
+        BY_PAGE.setdefault(_block.page, []).append(_block)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """That of a user for whom hw5 was just installed; compiled libraries alone are at hand already."""
+    home = tmp_path_factory.mktemp("home")
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("HW5_", "XDG_", "PYTHON"))}
+    path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
+    return mine | {
+        "PATH": path,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "HW5_CACHE": str(cache_folder()),
+    }
+
+
+def run(block, folder, environment):
+    """Run a block as it stands; the files that it says it writes are there afterwards."""
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", block.commands],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == block.code, f"{block.page}:\n{block.commands}\n{done.stdout[-2000:]}{done.stderr}"
+    assert "Traceback" not in done.stderr, done.stderr
+    written = re.findall(r"(?:--out|--plot|--log|--tensorboard|>) ([\w./-]+)", block.commands)
+    written += re.findall(r"^(?:saved|drew|wrote) ([\w./-]+\w)", done.stdout, re.MULTILINE)
+    assert not [name for name in written if not (folder / name).exists()], block.commands
+
+
+@pytest.mark.parametrize("page", BY_PAGE)
+def test_the_commands_of_a_page_work_in_order(page, tmp_path, environment):
+    if page == "README.md":
+        put_what_the_readme_names(tmp_path, environment)
+    for block in BY_PAGE[page]:
+        run(block, tmp_path, environment)
+    for name in pictures(ROOT / "docs" / page) if page != "README.md" else ():
+        if "/" not in name:
+            assert (tmp_path / name).is_file(), f"no command of {page} draws {name}"
+            assert size_of_png(tmp_path / name) == size_of_png(ROOT / "docs" / name)
+
+
+def put_what_the_readme_names(folder, environment):
+    """flowers.csv and other examples for it, a photo and a model of images, and kernels of one's own."""
+    rng = np.random.default_rng(0)
+    for name, n in (("flowers.csv", 60), ("more-flowers.csv", 20), ("new.csv", 5)):
+        rows = [f"{x:.2f},{y:.2f},{'rose' if x > y else 'tulip'}" for x, y in rng.uniform(1, 6, (n, 2))]
+        (folder / name).write_text("\n".join(["height,width,species", *rows]) + "\n")
+    shutil.copytree(ROOT / "kernels", folder / "my-solution")
+    draw = "from PIL import Image; Image.linear_gradient('L').save('photo.png')"
+    run(Block("photo", f'python3 -c "{draw}"; hw5 train --epochs 1 --out model.npz', None, 0), folder, environment)
+
+
+@pytest.mark.parametrize("block", LEFT_OUT, ids=[f"{block.page}-{block.need}" for block in LEFT_OUT])
+def test_left_out(block):
+    pytest.skip(f"{block.reason}: {' '.join(block.commands.split())}")
+
+
+def pictures(page):
+    return re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", page.read_text("utf-8"))
+
+
+def size_of_png(path):
+    head = path.read_bytes()[:24]
+    assert head.startswith(b"\x89PNG")
+    return struct.unpack(">II", head[16:])
+
+
+def test_every_picture_is_small_and_shown():
+    shown = {os.path.normpath(page.parent / name) for page in PAGES for name in pictures(page)}
+    drawn = {str(path) for path in (ROOT / "docs").glob("*.png")}
+    assert drawn <= shown
+    assert all(os.path.getsize(path) < 150_000 for path in drawn)
+
+
+def anchors(page):
+    """What GitHub calls the headings of a page: lower case, without punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if not re.match("https?:", target):
+            file, _, heading = target.partition("#")
+            path = page.parent / file if file else page
+            assert path.exists(), target
+            assert not heading or heading in anchors(path), target
+
+
+def verbs(command, path="hw5"):
+    """(name, click command) of every verb, and of what is below it."""
+    yield path, command
+    for name, each in getattr(command, "commands", {}).items():
+        yield from verbs(each, f"{path} {name}")
+
+
+ALL_VERBS = [
+    pair for name in VERBS for pair in verbs(importlib.import_module(f"hw5.cli.{name}").command, f"hw5 {name}")
+]
+
+
+@pytest.mark.parametrize("name, command", ALL_VERBS, ids=[name for name, _ in ALL_VERBS])
+def test_help_tells_of_every_option_what_it_does(name, command):
+    text = command.get_help(click.Context(command, info_name=name))
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help and len(option.help) > 5, option.name
+            assert all(re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", text) for flag in option.opts), option.name
+
+
+def test_every_option_of_every_verb_is_on_a_page():
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    options = {flag for _, verb in ALL_VERBS for option in verb.params for flag in option.opts if flag.startswith("--")}
+    assert not [flag for flag in sorted(options) if not re.search(rf"(?<![\w-]){flag}(?![\w-])", text)]
+
+
+def first_column(page, head):
+    """The code words in the first column of the table whose head begins like this."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    table = text[text.index(head) :].partition("\n\n")[0]
+    return [word for row in table.splitlines()[2:] for word in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+
+
+def test_the_tables_name_what_there_is():
+    assert first_column("models.md", "| name | θ(z)") == list(ACTIVATIONS)
+    assert first_column("models.md", "| `--loss` |") == list(LOSSES)
+    assert sorted(first_column("models.md", "| `--lr-schedule` |")) == sorted(SCHEDULES)
+    assert sorted(first_column("devices.md", "| `--device` |")) == sorted(DEVICES)
+    fields = {field.name for field in dataclasses.fields(Progress)} | {"examples_per_second"}
+    assert set(first_column("checkpoints.md", "| field |")) == fields
+
+
+def test_the_tables_name_what_a_checkpoint_holds():
+    """The golden checkpoints have every array but the one of a linear classifier, which has fewer."""
+    arrays = set(first_column("checkpoints.md", "| array |"))
+    description = set(first_column("checkpoints.md", "| entry of"))
+    golden = list((ROOT / "tests" / "golden").glob("*.npz"))
+    held = set().union(*(np.load(path).files for path in golden))
+    assert {name for name in held if not name[-1].isdigit() or name[-1] == "1"} <= arrays
+    assert {name for name in arrays if not name.endswith("2")} <= held
+    model = Checkpoint.load(golden[0])
+    assert set(model._description()) | {"checksum"} == description
