@@ -143,13 +143,13 @@ def test_the_commands_of_a_page_work_in_order(page, tmp_path, environment):
 
 
 def put_what_the_readme_names(folder, environment):
-    """flowers.csv and other examples for it, houses.csv, a photo and a model of images, and kernels of one's own."""
+    """Flowers to learn and to find, prices of houses, a photo and a model of images, and kernels of one's own."""
     rng = np.random.default_rng(0)
     for name, n in (("flowers.csv", 60), ("more-flowers.csv", 20), ("new.csv", 5)):
         rows = [f"{x:.2f},{y:.2f},{'rose' if x > y else 'tulip'}" for x, y in rng.uniform(1, 6, (n, 2))]
         (folder / name).write_text("\n".join(["height,width,species", *rows]) + "\n")
-    houses = [f"{rooms:.0f},{age:.0f},{60_000 * rooms - 900 * age:.0f}" for rooms, age in rng.uniform(1, 9, (60, 2))]
-    (folder / "houses.csv").write_text("\n".join(["rooms,age,price", *houses]) + "\n")
+    prices = [f"{size:.0f},{1000 * size:.0f}" for size in rng.uniform(50, 200, 40)]
+    (folder / "houses.csv").write_text("\n".join(["size,price", *prices]) + "\n")
     shutil.copytree(ROOT / "kernels", folder / "my-solution")
     draw = "from PIL import Image; Image.linear_gradient('L').save('photo.png')"
     run(Block("photo", f'python3 -c "{draw}"; hw5 train --epochs 1 --out model.npz', None, 0), folder, environment)
