@@ -88,7 +88,7 @@ def _locked(lock):
         return
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = open(lock, "a")
+        file = open(os.open(lock, os.O_CREAT | os.O_RDONLY, 0o666))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -198,3 +198,47 @@ def test_replacing_leaves_what_was_there_and_nothing_else(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "before"
+
+
+def in_a_mount(folder, size, script):
+    """Run a shell script whose $DISK is a file system of its own; skipped where one may not be mounted."""
+    (folder / "disk").mkdir()
+    environment = os.environ | {"DISK": str(folder / "disk"), "HW5": f"{sys.executable} -m hw5.cli"}
+    mount = f'mount -t tmpfs -o size={size} tmpfs "$DISK" || exit 77\n'
+    try:
+        command = ["unshare", "--mount", "sh", "-c", mount + script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if done.returncode == 77 or "unshare: " in done.stderr:
+        pytest.skip("a file system may not be mounted here")
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_file_system_that_is_full(tmp_path):
+    """It holds one checkpoint, but not the next one beside it."""
+    script = (
+        '$HW5 train --epochs 4 --checkpoint-every 1 --out "$DISK/m.npz"; code=$?; $HW5 show "$DISK/m.npz"; exit $code'
+    )
+    done = in_a_mount(tmp_path, "128k", script)
+    assert done.returncode == 1 and "test accuracy" in done.stdout
+    assert done.stderr.count("m.npz could not be saved: no space left on device; the training goes on") == 4
+    assert "hw5: the training has ended, but " in done.stderr
+    assert "# 1 of at most 4 epochs trained" in done.stdout  # the first one is whole
+
+
+def test_a_file_system_that_becomes_read_only(tmp_path):
+    script = """
+        $HW5 train --epochs 100000 --checkpoint-every 1s --out "$DISK/m.npz" >/dev/null & training=$!
+        until [ -e "$DISK/m.npz" ]; do sleep 0.1; done
+        until mount -o remount,ro "$DISK"; do sleep 0.01; done 2>/dev/null
+        sleep 2; kill -INT $training; wait $training; echo "code $?"
+        $HW5 train --resume "$DISK/m.npz"; echo "code $?"
+        $HW5 eval "$DISK/m.npz" --json
+    """
+    done = in_a_mount(tmp_path, "16m", script)
+    assert "could not be saved: read-only file system; the training goes on" in done.stderr
+    assert "--out" in done.stderr and "cannot be written: read-only file system" in done.stderr
+    stopped, refused, figures = done.stdout.splitlines()
+    assert (stopped, refused) == ("code 130", "code 2") and json.loads(figures)["accuracy"] > 0.5
