@@ -56,23 +56,35 @@ def _accuracy(accuracy):
     return "" if accuracy is None else f"  accuracy {accuracy:7.2%}"
 
 
+def _brief(now):
+    """The same, for a bar beside it."""
+    accuracy, validation_accuracy = (
+        "" if value is None else f" {value:.1%}" for value in (now.accuracy, now.validation_accuracy)
+    )
+    text = f"loss {now.loss:.4f}{accuracy}"
+    return text if now.validation_loss is None else f"{text}, validation {now.validation_loss:.4f}{validation_accuracy}"
+
+
 def _with_bar(progress, epochs):
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
+    console = Console(stderr=True)
+    columns = [
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(bar_width=None),
         TextColumn("{task.fields[figures]}"),
         TextColumn("{task.fields[speed]:,.0f} examples/s"),
         TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as display:
+    ]
+    if console.width < 100:  # the other columns would be cut
+        del columns[3]
+    with Progress(*columns, console=console) as display:
         task = display.add_task("", total=epochs, epoch=1, epochs=epochs, figures="", speed=0)
         for now in progress:
             done = now.epoch - 1 + now.examples / now.of
             speed = now.examples_per_second
-            display.update(task, completed=done, epoch=now.epoch, figures=figures(now), speed=speed)
+            display.update(task, completed=done, epoch=now.epoch, figures=_brief(now), speed=speed)
             yield now
 
 
