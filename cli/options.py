@@ -125,6 +125,7 @@ def part(model, data, test, label_column, data_dir, split):
     Without a data set it is the one that the checkpoint was trained on.
     """
     if data is None:
+        model.data.require_at_hand()
         data, test = model.data.source, test or model.data.test
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     return dataset, model.part(dataset, split)

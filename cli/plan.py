@@ -65,6 +65,7 @@ def resumed_plan(checkpoint, path, given):
     checkpoint, where that cannot be.
     """
     settings, data = checkpoint.settings, checkpoint.data
+    data.require_at_hand()
     task = "regression" if settings.is_regression else "classification"
     ours = asdict(settings) | {"model": settings.model, "task": task, "data": data.source, "test": data.test}
     ours |= {"label_column": data.label_column}

@@ -36,6 +36,9 @@ HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # as they follow each other
 
 
+IN_MEMORY = "data in memory"  # the source of what was no file, but arrays in Python
+
+
 @dataclass(frozen=True)
 class DataSource:
     """How to get the training data again, by the arguments of hw5.datasets.load, and how to know them.
@@ -51,6 +54,11 @@ class DataSource:
     digest: str
     darkest: float | None = None
     brightest: float | None = None
+
+    def require_at_hand(self):
+        """Raise InputError where the data were arrays in Python, which cannot be read again."""
+        if self.source == IN_MEMORY:
+            raise InputError("the model was trained in Python on data in memory, which are gone; name data with --data")
 
     @classmethod
     def of(cls, dataset, test, label_column):

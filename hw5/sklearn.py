@@ -27,7 +27,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from hw5.checkpoint import Checkpoint, DataSource
+from hw5.checkpoint import IN_MEMORY, Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
 from hw5.devices import DEVICES, open_device
 from hw5.errors import InputError, RunError, require_known
@@ -84,7 +84,7 @@ class _Estimator(BaseEstimator):
         """Learn y (n,) of X (n, d), float32 targets or int32 indices into class_names; return the estimator."""
         feature_names = getattr(self, "feature_names_in_", None)
         feature_names = None if feature_names is None else tuple(feature_names)
-        dataset = Dataset("the data", "data in memory", Examples(X, y), None, class_names, feature_names, None)
+        dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, None)
         with _errors_for_python():
             settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
             run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))

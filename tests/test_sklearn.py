@@ -195,6 +195,13 @@ def test_to_a_checkpoint_and_back(name, tmp_path):
     np.testing.assert_array_equal(again.fit(X, y).predict(X), model.predict(X))  # it learns as it did before
 
 
+def test_the_program_asks_for_the_data_of_a_model_from_python(tmp_path):
+    LinearClassifier(epochs=1).fit(X, Y).save(tmp_path / "model.npz")
+    for arguments in (["eval", str(tmp_path / "model.npz")], ["train", "--resume", str(tmp_path / "model.npz")]):
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2 and "on data in memory, which are gone; name data with --data" in result.stderr
+
+
 def test_checkpoints_go_between_the_program_and_python(tmp_path):
     table, inputs, trained, saved = (tmp_path / name for name in ("iris.csv", "new.csv", "trained.npz", "saved.npz"))
     X, y = iris()
