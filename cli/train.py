@@ -146,10 +146,11 @@ def _train(run, saver, log, board, plot):
                 saver.see(progress)
             if signals:
                 break
-    if signals:
+    if signals and progress:
         _stop(saver, progress, signals[0])
     if progress is None:
-        say("there is nothing left to train; a larger --epochs goes on" + _because(run.training.ending))
+        ending = run.training.ending
+        say("there is nothing left to train" + (f": {ending}" if ending else "; a larger --epochs goes on"))
     elif progress.ending:
         say(progress.ending)
     if "test" in run.parts:
@@ -158,10 +159,6 @@ def _train(run, saver, log, board, plot):
     trouble = saver and saver.trouble or log.trouble
     if trouble:
         raise RunError(f"the training has ended, but {trouble}")
-
-
-def _because(ending):
-    return f", were it not that {ending}" if ending else ""
 
 
 def _stop(saver, progress, signum):

@@ -27,8 +27,12 @@ class Run:
                 "is no example; raise it"
             )
         train = self.parts["train"]
-        self.standardisation = Standardisation.fit(train)
-        self.of_targets = Standardisation.of_targets(train) if settings.is_regression else None
+        if checkpoint:
+            self._require_the_data_of(checkpoint)
+            self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
+        else:
+            self.standardisation = Standardisation.fit(train)
+            self.of_targets = Standardisation.of_targets(train) if settings.is_regression else None
         weights = settings.class_weight and class_weights(
             settings.class_weight, dataset.class_names, train.examples.y[train.rows]
         )
@@ -37,11 +41,7 @@ class Run:
         if settings.model == "perceptron":  # "usually begins with weight/bias 0"
             parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
         self.network = Network(device, parameters, settings.activation, settings.loss, weights)
-        self.history = []
-        if checkpoint:
-            self._require_the_data_of(checkpoint)
-            self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
-            self.history = list(checkpoint.history)
+        self.history = list(checkpoint.history) if checkpoint else []
         self._data = self._place(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.parts else None
         self.training = Training(self.network, self._data, train.rows, settings, validate, pause_every)

@@ -176,9 +176,17 @@ class Training:
             progress = replace(progress, validation_loss=loss, validation_accuracy=accuracy)
         for rule in (self._convergence, self._early_stopping, self._separation):
             self.ending = rule(progress, mistakes) or self.ending
-        if self.settings.loss == "perceptron" and mistakes and progress.epoch == self.settings.epochs:
-            return replace(progress, ending=_NOT_SEPARATED.format(epoch=progress.epoch, mistakes=mistakes))
-        return replace(progress, ending=self.ending)
+        return replace(progress, ending=self.ending or self._remark(progress.epoch, mistakes))
+
+    def _remark(self, epoch, mistakes):
+        """What there is to say where the epochs end: no reason to end, so more of them may follow."""
+        if epoch < self.settings.epochs:
+            return None
+        if self.settings.loss == "perceptron":
+            return _NOT_SEPARATED.format(epoch=epoch, mistakes=mistakes)
+        if self.best and self.best.epoch < epoch:
+            return f"the validation loss was lowest in epoch {self.best.epoch}, whose weights are kept"
+        return None
 
     def _convergence(self, progress, _):
         """Lecture 14, "Gradient descent": "while w is still changing"."""
@@ -205,8 +213,6 @@ class Training:
                 f"no better validation loss since epoch {self.best.epoch}, whose weights are kept "
                 f"(--patience {self.settings.patience})"
             )
-        if progress.epoch == self.settings.epochs > self.best.epoch:
-            return f"the validation loss was lowest in epoch {self.best.epoch}, whose weights are kept"
         return None
 
     def _separation(self, progress, mistakes):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw5.checkpoint import DataSource
+from hw5.checkpoint import Checkpoint, DataSource
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.run import Run
@@ -30,3 +30,20 @@ def assert_equal(parameters, others):
     for pair, other in zip(parameters, others, strict=True):
         for array, of_other in zip(pair, other):
             np.testing.assert_array_equal(array, of_other)
+
+
+def test_early_stopping_goes_on_where_the_epochs_ended(tmp_path):
+    """Though the best epoch lies behind: to the same bytes as without the end between."""
+    digits = load("digits")
+
+    def run(epochs, checkpoint=None):
+        settings = Settings(hidden=(16,), lr=0.5, momentum=0.8, patience=50, epochs=epochs)
+        run = Run(CpuDevice(), digits, settings, DataSource.of(digits, None, None), checkpoint)
+        *_, last = run.train()
+        assert run.training.best.epoch < epochs and "whose weights are kept" in last.ending
+        run.checkpoint().save(tmp_path / "model.npz")
+        return (tmp_path / "model.npz").read_bytes()
+
+    undisturbed = run(14)
+    run(8)
+    assert run(14, Checkpoint.load(tmp_path / "model.npz")) == undisturbed
