@@ -1,14 +1,18 @@
 """The compiled step against the NumPy device, and how it is chosen."""
 
+import math
 import os
 import re
 import stat
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw5.devices import native, open_device
 from hw5.devices.base import Rates, Tally
+from hw5.devices.compiler import CompileError, find_compiler
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.native import CompiledDevice
 from hw5.errors import InputError
@@ -127,15 +131,45 @@ def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss):
     assert classes.tolist() == wanted_classes.tolist()
 
 
-@pytest.mark.parametrize("sizes", [(20, 3), (33, 50, 3), (33, 50, 40, 3)], ids=str)
+def bits(network, tally):
+    return tally, *(array.tobytes() for array in sum(network.parameters(), ()))
+
+
+@pytest.mark.parametrize("sizes", [(20, 3), (33, 50, 3), (33, 50, 40, 3), (33, 50, 40)], ids=str)
 def test_the_same_bits_however_an_epoch_is_cut(compiled, sizes):
     """And however the threads were scheduled: several times each."""
     problem = Problem(sizes, examples=3000)
-    results = set()
-    for stretches in 3 * [(), (160, 2400)]:
-        network, tally = problem.trained(compiled, RATES["nesterov"], 160, stretches)
-        results.add((tally, *(array.tobytes() for array in sum(network.parameters(), ()))))
+    results = {bits(*problem.trained(compiled, RATES["nesterov"], 160, cuts)) for cuts in 3 * [(), (160, 2400)]}
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("rates", ["plain", "momentum and penalties"])
+@pytest.mark.parametrize("sizes", [(800, 3), (33, 200, 3), (33, 100, 80, 40), (33, 300)], ids=str)
+def test_the_same_bits_for_any_number_of_threads(monkeypatch, compiled, sizes, rates):
+    """Also for more threads than there are cores, or slices of a layer."""
+    problem = Problem(sizes, examples=1000)
+    results = set()
+    for threads in (1, 2, 3, 16, 64):
+        monkeypatch.setattr(compiled, "threads", threads)
+        results.add(bits(*problem.trained(compiled, RATES[rates], 200)))
+    assert len(results) == 1
+
+
+def test_threads_do_not_race(tmp_path):
+    """As far as ThreadSanitizer sees, where compiler and kernel have it."""
+    compiler, program = find_compiler(), tmp_path / "races"
+    include = f"-I{Path(native.__file__).parent}"
+    options = ["-std=c++17", "-O1", "-g", "-march=native", "-pthread", "-fsanitize=thread", include, "-o", str(program)]
+    try:
+        compiler.run([*options, str(Path(__file__).parent / "races.cpp")], tmp_path, "races.cpp")
+    except CompileError as error:
+        if "tsan" not in str(error):
+            raise
+        pytest.skip("no ThreadSanitizer")
+    ran = subprocess.run([program], capture_output=True, text=True)
+    if "FATAL: ThreadSanitizer: unexpected memory mapping" in ran.stderr:
+        pytest.skip("ThreadSanitizer does not run on this kernel")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "done\n", "")
 
 
 def test_nothing_to_train_on_changes_nothing(compiled):
@@ -188,14 +222,11 @@ def test_what_is_not_compiled_is_done_by_numpy(compiled, theta, loss):
     assert results[0][0].parameters()[0][0].tobytes() == results[1][0].parameters()[0][0].tobytes()
 
 
-def test_threads_are_no_more_than_useful():
-    def threads(most, sizes, k):
-        return native._useful_threads(most, sizes, k)
-
-    assert threads(64, (4, 3), 32) == 1  # nothing to do
-    assert threads(2, (784, 128, 10), 32) == 2
-    assert threads(64, (784, 128, 10), 4096) == 8  # 16 units each
-    assert threads(64, (784, 10), 1 << 20) == 49  # 16 features each
+def test_threads_are_no_more_than_useful(monkeypatch):
+    monkeypatch.setattr(native, "_FLOPS_PER_THREAD", 1_000_000)
+    assert native._useful_threads(64, (4, 3), 32) == 1  # nothing to do
+    assert native._useful_threads(2, (784, 128, 10), 32) == 2
+    assert native._useful_threads(64, (784, 128, 10), 32) == 13
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):
@@ -203,6 +234,30 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch):
     assert native.usable_cores() == 1
     assert "1 thread)" in open_device("cpu").description
     assert "3 threads)" in open_device("cpu", threads=3).description
+
+
+@pytest.mark.parametrize(
+    ("limits", "quota"),
+    [
+        ({}, math.inf),
+        ({"a/b/cpu.max": "max 100000"}, math.inf),
+        ({"a/b/cpu.max": "150000 100000"}, 1.5),
+        ({"a/b/cpu.max": "400000 100000", "a/cpu.max": "50000 50000"}, 1),
+        ({"a/other/cpu.max": "50000 100000"}, math.inf),
+    ],
+)
+def test_a_container_may_have_a_share_of_the_cores(tmp_path, limits, quota):
+    (tmp_path / "membership").write_text("1:cpu:/elsewhere\n0::/a/b\n")
+    for name, text in limits.items():
+        file = tmp_path / "groups" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+    assert native._quota(tmp_path / "membership", tmp_path / "groups") == quota
+
+
+def test_half_a_processor_is_one_thread(monkeypatch):
+    monkeypatch.setattr(native, "_quota", lambda: 0.5)
+    assert native.usable_cores() == 1
 
 
 def without_compiler(monkeypatch, tmp_path):

@@ -12,11 +12,10 @@ from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-pthread")
-_LINE = 16  # units that a thread owns at least: LINE in products.h
 # Floating-point operations of a minibatch that make one more thread worth its while: some 10 microseconds
 _FLOPS_PER_THREAD = 1_000_000
 
-# As enumerated in activations.h and step.cpp
+# As enumerated in activations.h and job.h
 _ACTIVATIONS = {"relu": 0, "leaky_relu": 1, "elu": 2, "tanh": 3, "sigmoid": 4, "linear": 5}
 _LOSSES = {"cross-entropy": 0, "binary-cross-entropy": 1, "squared": 2}
 
@@ -57,7 +56,7 @@ class _Job(ctypes.Structure):
 class CompiledDevice(CpuDevice):
     """NumPy's operations, and training and forward passes by compiled code in float32.
 
-    The results depend on the number of threads in their last bits, and for a given number on nothing else.
+    The results are the same bits for any number of threads.
     """
 
     name = "cpu"
@@ -146,10 +145,9 @@ def _address(array):
 
 
 def _useful_threads(most, sizes, k):
-    """How many threads a minibatch of k examples is worth, and the units of the layers can be dealt out to."""
+    """How many threads a minibatch of k examples is worth."""
     flops = 4 * k * sum(d * m for d, m in zip(sizes, sizes[1:]))
-    slices = math.ceil(max(sizes[1:-1], default=sizes[0]) / _LINE)
-    return max(1, min(most, slices, flops // _FLOPS_PER_THREAD))
+    return max(1, min(most, flops // _FLOPS_PER_THREAD))
 
 
 def _carry_out(work, job):
@@ -169,9 +167,21 @@ def _load():
 
 
 def usable_cores():
-    """The number of cores on which this process may run; threads that share a core count once."""
+    """The number of cores on which this process may run; threads that share a core count once.
+
+    A container's share of the processor's time counts, too: 1.5 cores are 2.
+    """
     cores = set()
     for cpu in os.sched_getaffinity(0):
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         cores.add(siblings.read_text() if siblings.is_file() else cpu)
-    return len(cores)
+    return math.ceil(min(len(cores), _quota()))
+
+
+def _quota(membership=Path("/proc/self/cgroup"), root=Path("/sys/fs/cgroup")):
+    """How many processors' time this process may use by its control groups (version 2); infinity without a limit."""
+    lines = membership.read_text().splitlines() if membership.is_file() else []
+    groups = [root / line[len("0::/") :] for line in lines if line.startswith("0::/")]
+    limits = [folder / "cpu.max" for group in groups for folder in (group, *group.parents)]
+    quotas = [limit.read_text().split() for limit in limits if limit.is_file()]
+    return min((int(time) / int(period) for time, period in quotas if time != "max"), default=math.inf)

@@ -1,4 +1,4 @@
-// The threads of a stretch, and how they wait for each other.
+// The threads of a stretch, and how they share its work.
 #pragma once
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -10,32 +10,76 @@
 #include <thread>
 #include <vector>
 
-// The last thread to come lets the others go. They watch out for it for a moment, then sleep: where a neighbour holds
-// the core of the one that is waited for, those that wait leave theirs to whoever can use it, and are soon back on it.
-class Barrier {
+// Tasks of a phase that comes again and again; any thread may do them, in any order. A task goes to the thread that had
+// it the last time, in whose cache its numbers are; a thread that is done with its own takes what nobody has begun. So
+// a core that is slow for a while gets less to do.
+class Tasks {
   public:
-    explicit Barrier(int64_t threads) : threads_(threads) {}
+    Tasks() = default;
+    Tasks(int64_t count, int64_t threads) : tasks_(count) {
+        for (int64_t i = 0; i < count; i++) tasks_[i].owner = int(i % threads);
+    }
 
-    void wait() {
-        const int round = round_.load();
-        if (arrived_.fetch_add(1) + 1 == threads_) {
-            arrived_.store(0);
-            round_.store(round + 1);
-            if (sleepers_.load() > 0) syscall(SYS_futex, &round_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-            return;
-        }
-        for (int spins = 0; spins < MOST_SPINS; spins++) {
-            if (round_.load(std::memory_order_acquire) != round) return;
-            pause();
-        }
-        sleepers_.fetch_add(1);
-        while (round_.load() == round)
-            syscall(SYS_futex, &round_, FUTEX_WAIT_PRIVATE, round, nullptr, nullptr, 0);  // not once it is another one
-        sleepers_.fetch_sub(1);
+  private:
+    friend class Team;
+    struct alignas(64) Task {
+        std::atomic<int> owner{0};
+        std::atomic<uint32_t> phase{0};  // in which it was begun the last time
+    };
+    std::vector<Task> tasks_;
+};
+
+// What the threads of a stretch know of each other. Each of them goes through the same phases, but one that lost its
+// core for a while may find some of them done without it.
+class Team {
+  public:
+    // Where a thread is
+    struct Place {
+        int thread;
+        uint32_t phase = 0, done_by_then = 0;
+    };
+
+    // work(i) for every task i, on this thread or on others; returns when all are done.
+    template <class Work>
+    void share(Place &place, Tasks &shared, Work work) {
+        auto &tasks = shared.tasks_;
+        place.phase++;
+        place.done_by_then += uint32_t(tasks.size());
+        auto try_task = [&](size_t i) {
+            uint32_t last = tasks[i].phase.load(std::memory_order_relaxed);
+            if (!is_before(last, place.phase) || !tasks[i].phase.compare_exchange_strong(last, place.phase)) return;
+            tasks[i].owner.store(place.thread, std::memory_order_relaxed);
+            work(int64_t(i));
+            if (done_.fetch_add(1) + 1 == place.done_by_then && sleepers_.load() > 0) wake();
+        };
+        for (size_t i = 0; i < tasks.size(); i++)
+            if (tasks[i].owner.load(std::memory_order_relaxed) == place.thread) try_task(i);
+        for (size_t i = tasks.size(); i-- > 0 && !is_done(place);) try_task(i);
+        wait(place);
     }
 
   private:
     static constexpr int MOST_SPINS = 1000;  // some 20 microseconds
+
+    static bool is_before(uint32_t a, uint32_t b) { return int32_t(a - b) < 0; }  // where counts have run over, too
+    bool is_done(const Place &place) const {
+        return !is_before(done_.load(std::memory_order_acquire), place.done_by_then);
+    }
+
+    // Threads watch out for the last task for a moment, then sleep: where a neighbour holds the core of the one that is
+    // waited for, those that wait leave theirs to whoever can use it, and are soon back on it.
+    void wait(const Place &place) {
+        for (int spins = 0; spins < MOST_SPINS; spins++) {
+            if (is_done(place)) return;
+            pause();
+        }
+        sleepers_.fetch_add(1);
+        for (uint32_t done; is_before(done = done_.load(), place.done_by_then);)
+            syscall(SYS_futex, &done_, FUTEX_WAIT_PRIVATE, done, nullptr, nullptr, 0);  // not once it is another one
+        sleepers_.fetch_sub(1);
+    }
+
+    void wake() { syscall(SYS_futex, &done_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0); }
 
     static void pause() {
 #if defined(__x86_64__)
@@ -45,9 +89,8 @@ class Barrier {
 #endif
     }
 
-    const int64_t threads_;
-    alignas(128) std::atomic<int64_t> arrived_{0};
-    alignas(128) std::atomic<int> round_{0}, sleepers_{0};
+    alignas(128) std::atomic<uint32_t> done_{0};  // tasks, in all phases
+    alignas(128) std::atomic<int> sleepers_{0};
 };
 
 // work(thread) on every thread of 0 .. threads - 1, the first of which is this one. No work is begun where a thread
