@@ -11,11 +11,13 @@ median over the rounds, each of which has a burst of both, so that what else hap
 
 hw5 keeps the examples as bytes and standardises them on the way; all others are given standardised float32. Contenders
 whose package is not installed are left out; those whose threads can be in each other's way also run with one thread.
+One cell is measured beside busy neighbours, too, and hw5's time by hidden units and by examples.
 The floor is the time in which this machine does the multiply-adds of the products from registers, or reads the rows in
 random order, whichever is longer: benchmarks/floor.cpp.
 """
 
 import argparse
+import contextlib
 import ctypes
 import importlib.metadata
 import importlib.util
@@ -25,6 +27,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from time import perf_counter, sleep
@@ -35,24 +38,43 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "cpu_training"
 EXAMPLES, ETA, MEAN, SCALE = 60000, np.float32(0.01), np.float32(127.5), np.float32(1 / 73.6)
 BURSTS = {32: 5, 128: 6, 512: 3, 4096: 2}  # that an epoch of full minibatches is cut into
-CELLS = [(sizes, k) for sizes in ((784, 10), (784, 128, 10), (784, 1024, 10)) for k in BURSTS]
-CELLS += [((784, 256, 128, 10), 128)]
-SCALING = [((784, h, 10), 128) for h in (256, 512, 2048, 4096)]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is measured: a network, examples in a minibatch and in all, and how many other processes are busy."""
+
+    sizes: tuple
+    minibatch: int
+    examples: int = EXAMPLES
+    neighbours: int = 0
+
+    def __str__(self):
+        name = f"{'-'.join(map(str, self.sizes))}, {self.minibatch}"
+        name += f" ({self.examples:,} examples)" * (self.examples != EXAMPLES)
+        return name + f" (busy neighbours: {self.neighbours})" * (self.neighbours > 0)
+
+
+CELLS = [Cell(sizes, k) for sizes in ((784, 10), (784, 128, 10), (784, 1024, 10)) for k in BURSTS]
+CELLS += [Cell((784, 256, 128, 10), 128)]
+CELLS += [Cell((784, 128, 10), 128, neighbours=n) for n in (1, 2, 4)]
+SCALING = [Cell((784, h, 10), 128) for h in (256, 512, 2048, 4096)]  # of hw5 alone
+SCALING += [Cell((784, 128, 10), 128, n) for n in (7500, 15000, 30000, 120000, 240000)]
 
 
 class Problem:
     """The examples, the initial parameters and the permutation of a cell."""
 
-    def __init__(self, sizes, k):
+    def __init__(self, cell):
         from hw5.network import initial_parameters
 
         rng = np.random.default_rng(0)
-        self.sizes, self.k = sizes, k
-        self.X = rng.integers(0, 256, (EXAMPLES, sizes[0]), dtype=np.uint8)
-        self.y = rng.integers(0, sizes[-1], EXAMPLES)
+        self.sizes, self.k = sizes, k = cell.sizes, cell.minibatch
+        self.X = rng.integers(0, 256, (cell.examples, sizes[0]), dtype=np.uint8)
+        self.y = rng.integers(0, sizes[-1], cell.examples)
         self.parameters = initial_parameters(sizes, "relu", seed=0)
-        steps = EXAMPLES // k // BURSTS[k] * BURSTS[k]
-        self.order = rng.permutation(EXAMPLES)[: steps * k]
+        steps = cell.examples // k // BURSTS[k] * BURSTS[k]
+        self.order = rng.permutation(cell.examples)[: steps * k]
         self.bursts = np.split(self.order, BURSTS[k])  # each a whole number of minibatches
 
     @property
@@ -238,9 +260,9 @@ CONTENDERS = {
 }
 
 
-def serve(name, sizes, k, weights):
+def serve(name, cell, weights):
     """A contender's process: an epoch, whose weights go to a file, then a burst for every line on standard input."""
-    problem = Problem(sizes, k)
+    problem = Problem(cell)
     prepare, _, _ = CONTENDERS[name]
     burst, parameters = prepare(problem)
     for order in problem.bursts:
@@ -256,16 +278,16 @@ def serve(name, sizes, k, weights):
 class Contender:
     """The process of a contender, seen from the one that measures."""
 
-    def __init__(self, name, sizes, k, folder):
+    def __init__(self, name, cell, folder):
         self.name, self.weights = name, Path(folder) / f"{name}.npz"
-        command = [sys.executable, __file__, "--serve", name, ",".join(map(str, sizes)), str(k), str(self.weights)]
+        command = [sys.executable, __file__, "--serve", name, json.dumps(asdict(cell)), str(self.weights)]
         _, _, threads = CONTENDERS[name]
         variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if threads else ()
         environment = os.environ | dict.fromkeys(variables, str(threads))
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         if self.process.stdout.readline() != "ready\n":
-            raise SystemExit(f"{name} does not run at {sizes}, minibatch {k}: see above")
+            raise SystemExit(f"{name} does not run at {cell}: see above")
 
     def burst(self):
         self.process.stdin.write("go\n")
@@ -282,22 +304,38 @@ class Contender:
         self.process.wait()
 
 
-def measure(sizes, k, names, rounds):
+@contextlib.contextmanager
+def busy_neighbours(count):
+    """So many processes that compute all the time."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def measure(cell, names, rounds):
     """A record of a cell: seconds an epoch by contender, one for each burst."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        contenders = [Contender(name, sizes, k, folder) for name in names]
+        contenders = [Contender(name, cell, folder) for name in names]
         seconds = {name: [] for name in names}
         reference = next((c for c in contenders if c.name == "hw5 on NumPy"), contenders[-1])
         differences = {c.name: c.difference(reference) for c in contenders if c.name != "floor"}
-        for _ in range(rounds):
-            for contender in contenders:
+        with busy_neighbours(cell.neighbours):
+            for contender in rounds * contenders:
                 sleep(0.05)  # until the threads of the one before have gone to sleep
-                seconds[contender.name].append(contender.burst() * BURSTS[k])
+                seconds[contender.name].append(contender.burst() * BURSTS[cell.minibatch])
         for contender in contenders:
             contender.close()
-    return {"sizes": sizes, "minibatch": k, "seconds": seconds, "difference_after_an_epoch": differences}
+    return asdict(cell) | {"seconds": seconds, "difference_after_an_epoch": differences}
+
+
+def cell_of(record):
+    """The Cell of a record, or of what else JSON makes of one."""
+    return Cell(tuple(record["sizes"]), *(record[name] for name in ("minibatch", "examples", "neighbours")))
 
 
 def environment():
@@ -333,8 +371,8 @@ def table(run):
     lines = [
         f"{run[0]['date']}, {run[0]['machine']}, {run[0]['device']}, commit {run[0]['commit']}, "
         f"load {run[0]['load']:.1f}.",
-        "Milliseconds an epoch of 60,000 examples: the median (and the quartiles) of the bursts; below them, how often",
-        "hw5's time.",
+        "Milliseconds an epoch, of 60,000 examples where nothing else is said: the median (and the quartiles) of the",
+        "bursts; below them, how often hw5's time.",
         "",
         "| network, minibatch | " + " | ".join(names) + " |",
         "| --- |" + " ---: |" * len(names),
@@ -348,29 +386,51 @@ def table(run):
                 continue
             low, middle, high = (1000 * q for q in statistics.quantiles(times, n=4))
             cells.append(f"{middle:.0f} ({low:.0f}-{high:.0f})<br>{ratio(record, name, 'hw5'):.2f}")
-        lines.append(f"| {'-'.join(map(str, record['sizes']))}, {record['minibatch']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {cell_of(record)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def plot(run, path):
-    """Every contender's time over hw5's, cell by cell."""
+    """Every contender's time over hw5's, cell by cell, and hw5's time by hidden units and by examples."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    cells = [record for record in run if len(record["seconds"]) > 2]
-    figure, axes = plt.subplots(figsize=(10, 4.5), layout="constrained")
+    figure, axes = plt.subplot_mosaic(
+        [["cells", "cells"], ["hidden units", "examples"]], figsize=(11, 8), layout="constrained"
+    )
+    calm = [record for record in run if record["neighbours"] == 0]
+    _plot_cells(axes["cells"], [record for record in calm if len(record["seconds"]) > 2])
+    two_layers = [record for record in calm if len(record["sizes"]) == 3 and record["minibatch"] == 128]
+    by_units = [(record["sizes"][1], record) for record in two_layers if record["examples"] == EXAMPLES]
+    _plot_scaling(axes["hidden units"], by_units, "hidden units: 784-h-10, minibatch 128")
+    by_examples = [(record["examples"], record) for record in two_layers if record["sizes"][1] == 128]
+    _plot_scaling(axes["examples"], by_examples, "examples: 784-128-10, minibatch 128")
+    figure.savefig(path, dpi=120)
+
+
+def _plot_cells(axes, cells):
     for name in CONTENDERS:
         shown = [(i, ratio(record, name, "hw5")) for i, record in enumerate(cells) if name in record["seconds"]]
         if shown:
             axes.plot(*zip(*shown), "-" if name in ("hw5", "floor") else "o", label=name)
     labels = [f"{'-'.join(map(str, record['sizes']))}\n{record['minibatch']}" for record in cells]
-    axes.set_xticks(range(len(cells)), labels, fontsize=7)
+    axes.set_xticks(range(len(cells)), labels, fontsize=7, rotation=30)
     axes.set_yscale("log")
     axes.set_ylabel("time of an epoch, hw5 = 1")
     axes.legend(ncols=4, fontsize=8)
-    figure.savefig(path, dpi=150)
+
+
+def _plot_scaling(axes, records, label):
+    """The medians, with the quartiles, and what is proportional to the largest."""
+    sizes, records = zip(*sorted(records, key=lambda pair: pair[0]))
+    low, middle, high = zip(*(statistics.quantiles(record["seconds"]["hw5"], n=4) for record in records))
+    spread = [[m - l for m, l in zip(middle, low)], [h - m for m, h in zip(middle, high)]]
+    axes.plot([0, sizes[-1]], [0, middle[-1]], color="0.7")
+    axes.errorbar(sizes, middle, spread, fmt="o", capsize=3)
+    axes.set_xlabel(label)
+    axes.set_ylabel("seconds an epoch")
 
 
 def report():
@@ -388,22 +448,21 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", action="append", choices=CONTENDERS, help="this contender, and what else is named so")
     parser.add_argument("--report", action="store_true")
-    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        name, sizes, k, weights = options.serve
-        return serve(name, tuple(map(int, sizes.split(","))), int(k), weights)
+        name, cell, weights = options.serve
+        return serve(name, cell_of(json.loads(cell)), weights)
     if not options.report:
         names = [name for name in options.only or CONTENDERS if _is_installed(CONTENDERS[name][1])]
         RESULTS.parent.mkdir(exist_ok=True)
         where = environment() | {"run": f"{date.today().isoformat()} {os.getpid()}"}
-        for sizes, k in CELLS + SCALING:
-            scaling = (sizes, k) in SCALING
-            record = where | measure(sizes, k, ["floor", "hw5"] if scaling else names, options.rounds)
+        for cell in CELLS + SCALING:
+            record = where | measure(cell, ["floor", "hw5"] if cell in SCALING else names, options.rounds)
             with RESULTS.with_suffix(".jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
             shown = {name: f"{1000 * statistics.median(times):.0f} ms" for name, times in record["seconds"].items()}
-            print("-".join(map(str, sizes)), k, shown, record["difference_after_an_epoch"], flush=True)
+            print(cell, shown, record["difference_after_an_epoch"], flush=True)
     report()
 
 
