@@ -37,7 +37,7 @@ import numpy as np
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "cpu_training"
 EXAMPLES, ETA, MEAN, SCALE = 60000, np.float32(0.01), np.float32(127.5), np.float32(1 / 73.6)
-BURSTS = {32: 5, 128: 6, 512: 3, 4096: 2}  # that an epoch of full minibatches is cut into
+BURSTS = {32: 3, 128: 3, 512: 2, 4096: 1}  # that an epoch of full minibatches is cut into
 
 
 @dataclass(frozen=True)
