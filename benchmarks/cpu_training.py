@@ -1,7 +1,7 @@
 """Training on a CPU: hw5 against NumPy by the book, JAX, PyTorch and scikit-learn, and against the machine's limit.
 
-    python benchmarks/cpu_training.py                  measure, add to results/cpu_training.jsonl, then table and plot
-    python benchmarks/cpu_training.py --report         table and plot of the last run in results/cpu_training.jsonl
+    python benchmarks/cpu_training.py                  measure, add to results/cpu_training.jsonl, then tables and plot
+    python benchmarks/cpu_training.py --report         tables and plot of the last run in results/cpu_training.jsonl
 
 Every contender is a process of its own that lives for one cell (layer sizes, minibatch). It is given the same random
 examples in MNIST's shape, the same initial weights and the same permutations, and warms up with one epoch, after which
@@ -390,6 +390,35 @@ def table(run):
     return "\n".join(lines) + "\n"
 
 
+# The columns of the README's table: of several contenders, the quickest
+FAMILIES = {
+    "hw5": ("hw5",),
+    "NumPy by the book": ("NumPy by the book", "NumPy by the book (1 thread)"),
+    "JAX": ("JAX",),
+    "PyTorch": ("PyTorch", "PyTorch (1 thread)", "torch.compile"),
+    "scikit-learn": ("scikit-learn", "scikit-learn (1 thread)"),
+}
+
+
+def short_table(run):
+    """The medians of the cells that are measured with nobody else on the machine, for the README."""
+    lines = ["| network, minibatch | " + " | ".join(FAMILIES) + " |", "| --- |" + " ---: |" * len(FAMILIES)]
+    for record in run:
+        medians = {name: 1000 * statistics.median(times) for name, times in record["seconds"].items()}
+        if cell_of(record) in CELLS and not record["neighbours"]:
+            found = [[medians[name] for name in names if name in medians] for names in FAMILIES.values()]
+            lines.append(f"| {cell_of(record)} | " + " | ".join(f"{min(ms):.0f}" if ms else "" for ms in found) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def replace_table(page, table):
+    """Put a table in the place of the one in a page that has the same heading."""
+    text = page.read_text()
+    heading, _, _ = table.partition("\n")
+    begin = text.index(heading)
+    page.write_text(text[:begin] + table + text[text.index("\n\n", begin) + 1 :])
+
+
 def plot(run, path):
     """Every contender's time over hw5's, cell by cell, and hw5's time by hidden units and by examples."""
     import matplotlib
@@ -434,10 +463,11 @@ def _plot_scaling(axes, records, label):
 
 
 def report():
-    """Table and plot of the last run in the results."""
+    """Tables, the README's among them, and plot of the last run in the results."""
     records = [json.loads(line) for line in RESULTS.with_suffix(".jsonl").read_text().splitlines()]
     run = [record for record in records if record["run"] == records[-1]["run"]]
     RESULTS.with_suffix(".md").write_text(table(run))
+    replace_table(HERE.parent / "README.md", short_table(run))
     print(table(run))
     if _is_installed("matplotlib"):
         plot(run, RESULTS.with_suffix(".png"))
