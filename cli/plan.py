@@ -43,8 +43,9 @@ class Plan(NamedTuple):
 
 def new_plan(model, hidden, task, loss, data, test, label_column, **settings):
     """The plan that the options make; a combination that makes no sense is an InputError."""
-    if model != "mlp" and hidden:
-        raise InputError(f"--hidden needs --model mlp: a {model} has no hidden layers")
+    if model != "mlp" and (hidden or settings["activation"] != DEFAULT.activation):
+        flag = "--hidden" if hidden else "--activation"
+        raise InputError(f"{flag} needs --model mlp: a {model} model has no hidden layers")
     if model == "perceptron" and (loss or task == "regression"):
         flag = "--loss" if loss else "--task"
         raise InputError(f"--model perceptron finds classes by a rule of its own; leave {flag} out")

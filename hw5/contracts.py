@@ -23,19 +23,33 @@ EPS = float(np.finfo(np.float32).eps)
 SMALLEST = float(np.finfo(np.float32).tiny)  # below the smallest normal number only the absolute error counts
 
 
+class Error(float):
+    """The largest of some errors, in eps times the scale; as text, which element has it."""
+
+    def __new__(cls, errors, got, want):
+        at = np.unravel_index(np.argmax(errors), errors.shape)
+        self = super().__new__(cls, errors[at])
+        self.element = f"[{', '.join(map(str, at))}] is {got[at]:.10g} and should be {want[at]:.10g}"
+        return self
+
+    def __str__(self):
+        return self.element if np.isinf(self) else f"{self.element}, off by {float(self):.3g} eps of the numbers' scale"
+
+
 def error(got, want, scale):
-    """The largest error in eps times the scale: infinite where got has other NaNs or infinities than want."""
+    """The Error of an array: infinite where got has other NaNs or infinities than want."""
     got, want, scale = np.broadcast_arrays(np.asarray(got, np.float64), want, scale)
-    finite = np.isfinite(want)
-    if not np.array_equal(got[~finite], want[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
-        return np.inf
-    excess = np.maximum(abs(got[finite] - want[finite]) - SMALLEST, 0)
-    return float(np.max(excess / (EPS * scale[finite] + SMALLEST), initial=0))
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    with np.errstate(invalid="ignore"):
+        errors = np.maximum(abs(got - want) - SMALLEST, 0) / (EPS * scale + SMALLEST)
+    errors = np.where(np.isfinite(got) & np.isfinite(want), errors, np.where(same, 0, np.inf))
+    return Error(errors, got, want)
 
 
 def error_of_integers(got, want):
-    """0 where they are equal, and infinite where they are not."""
-    return 0.0 if np.array_equal(got, want) else np.inf
+    """An Error that is 0 where they are equal, and else infinite."""
+    got, want = np.broadcast_arrays(got, want)
+    return Error(np.where(got == want, 0.0, np.inf), got, want)
 
 
 class Workbench:
