@@ -63,13 +63,21 @@ class CpuDevice(Device):
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
         # NumPy sees every matrix transposed, and (A B)^T = B^T A^T
         product = out if beta == 0 else self._scratch("product", out.shape)
-        np.matmul(B.T if transpose_b else B, A.T if transpose_a else A, out=product)
+        self._multiply(B.T if transpose_b else B, A.T if transpose_a else A, product)
         if alpha != 1:
             product *= alpha
         if beta != 0:
             if beta != 1:
                 out *= beta
             out += product
+
+    def _multiply(self, left, right, out):
+        """out = left right. OpenBLAS takes up to 1.5 times longer for few rows than for as few columns: turn them."""
+        rows, columns = out.shape
+        if 2 * rows > columns or not right.flags.f_contiguous:
+            np.matmul(left, right, out=out)
+        else:
+            out[...] = np.matmul(right.T, left.T, out=self._scratch("turned", (columns, rows))).T
 
     def activate(self, theta, Z, b):
         Z += b
