@@ -6,13 +6,13 @@ import signal
 from contextlib import closing, contextmanager, nullcontext
 
 import click
+
+from hw5.activations import ACTIVATIONS
+from hw5.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options
 from hw5.cli.display import loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, OneOf, Sizes, number
 from hw5.cli.plan import DEFAULT, DEFAULTS_BY_LOSS, given_options, new_plan, resumed_plan
-
-from hw5.activations import ACTIVATIONS
-from hw5.checkpoint import Checkpoint, DataSource
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from hw5 import bench
 from hw5.activations import ELEMENTWISE
 from hw5.bench import Timing
-from hw5.contracts import CONTRACTS
 from hw5.cli import main
+from hw5.contracts import CONTRACTS
 from hw5.devices.cpu import CpuDevice
 
 

@@ -12,8 +12,8 @@ from hw5.activations import ACTIVATIONS, FORMULAS
 from hw5.cli import main
 from hw5.devices import open_device
 from hw5.devices.cpu import CpuDevice
-from hw5.gradients import check_gradients
 from hw5.errors import InputError
+from hw5.gradients import check_gradients
 from hw5.losses import LOSSES
 
 
