@@ -66,7 +66,7 @@ class Problem:
     """The examples, the initial parameters and the permutation of a cell."""
 
     def __init__(self, cell):
-        from hw5.network import initial_parameters
+        from hw5.nn.network import initial_parameters
 
         rng = np.random.default_rng(0)
         self.sizes, self.k = sizes, k = cell.sizes, cell.minibatch
@@ -94,7 +94,7 @@ def hw5_on(name):
     def prepare(problem):
         from hw5.devices import open_device
         from hw5.devices.base import Rates, Tally
-        from hw5.network import Network
+        from hw5.nn.network import Network
 
         device, d = open_device(name), problem.sizes[0]
         data = device.place(problem.X, problem.y, np.full(d, MEAN), np.full(d, SCALE))
@@ -226,7 +226,7 @@ def scikit_learn(problem):
 def floor(problem):
     """The multiply-adds of the products from registers, and the rows read at random; burst answers with the seconds."""
     from hw5.devices import native
-    from hw5.devices.compiler import build_shared_library
+    from hw5.compiler import build_shared_library
 
     include = f"-I{Path(native.__file__).parent}"
     library = ctypes.CDLL(str(build_shared_library(HERE / "floor.cpp", ("-O3", "-march=native", "-pthread", include))))

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from gpu_training import gpu, provenance
 
-from hw5.doctor import broken_link
+from hw5.devices.doctor import broken_link
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "gpu_check.json"
@@ -23,7 +23,7 @@ PYTEST = [PYTHON, "-m", "pytest", "-q"]
 KERNEL_TESTS = [*PYTEST, "tests/devices/test_operations.py", "-k", "cuda"]
 
 STEPS = {
-    "first run": [PYTHON, "-m", "tests.pycuda.first_run"],
+    "first run": [PYTHON, "-m", "tests.devices.cuda.first_run"],
     "tests": PYTEST,
     "memcheck": ["compute-sanitizer", "--tool=memcheck", "--error-exitcode=9", *KERNEL_TESTS],
     "racecheck": ["compute-sanitizer", "--tool=racecheck", "--error-exitcode=9", *KERNEL_TESTS],

@@ -29,7 +29,7 @@ import numpy as np
 
 from hw5.devices import open_device
 from hw5.devices.base import Rates, Tally
-from hw5.network import Network, initial_parameters
+from hw5.nn.network import Network, initial_parameters
 
 RESULTS = Path(__file__).parent / "results" / "gpu_training.jsonl"
 ETA, EXAMPLES, INPUTS, CLASSES = 0.03, 60000, 784, 10

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from hw5.bench import bench_kernels, copy_ceiling
+from hw5.verify.bench import bench_kernels, copy_ceiling
 from hw5.cli import options
 from hw5.cli.display import print_tables, table
 from hw5.devices import open_device

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from hw5.check import check_kernels
+from hw5.verify.grading import check_kernels
 from hw5.cli.display import print_tables, table
 from hw5.cli.options import OneOf
 from hw5.devices import DEVICES, open_device
-from hw5.gradients import check_gradients
+from hw5.verify.gradient_check import check_gradients
 
 
 @click.group("check")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from hw5.cli.display import print_tables, table
-from hw5.doctor import CHAINS, examine
+from hw5.devices.doctor import CHAINS, examine
 
 
 @click.command("doctor")

@@ -5,12 +5,12 @@ import math
 
 import click
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import loss_name, print_tables, table
 from hw5.devices import open_device
 from hw5.metrics import confusion_matrix, precision_recall_f1
-from hw5.run import Model
+from hw5.train.run import Model
 
 
 @click.command("eval")

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
 from hw5.cli.options import OneOf
 from hw5.errors import InputError

@@ -9,7 +9,7 @@ from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
-from hw5.settings import RANGES
+from hw5.train.settings import RANGES
 
 
 class Number(click.FloatRange):

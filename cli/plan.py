@@ -8,7 +8,7 @@ import click
 
 from hw5.datasets import BUILT_IN
 from hw5.errors import InputError
-from hw5.settings import Settings
+from hw5.train.settings import Settings
 
 DEFAULT = Settings()
 # Defaults by the loss, where they are not those of the others; the squared loss is steeper, and diverges sooner

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import say
 from hw5.devices import open_device
 from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
-from hw5.run import Model
+from hw5.train.run import Model
 
 
 @click.command("plot")

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import click
 import numpy as np
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.datasets import load_cells, load_inputs
 from hw5.devices import open_device
 from hw5.errors import InputError
-from hw5.images import SUFFIXES, load_image
-from hw5.run import Model
+from hw5.datasets.images import SUFFIXES, load_image
+from hw5.train.run import Model
 
 
 @click.command("predict")

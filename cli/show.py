@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
 from hw5.cli.plan import DEFAULT
 

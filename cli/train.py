@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager, nullcontext
 
 import click
 
-from hw5.activations import ACTIVATIONS
-from hw5.checkpoint import Checkpoint, DataSource
+from hw5.devices.activations import ACTIVATIONS
+from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options
 from hw5.cli.display import loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, OneOf, Sizes, number
@@ -17,13 +17,13 @@ from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, sole_writer
-from hw5.log import Log
-from hw5.losses import LOSSES
+from hw5.train.log import Log
+from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
-from hw5.run import Run
-from hw5.saving import Interval, Saver
-from hw5.schedules import SCHEDULES
-from hw5.tensorboard import TensorBoard
+from hw5.train.run import Run
+from hw5.train.saving import Interval, Saver
+from hw5.train.schedules import SCHEDULES
+from hw5.train.tensorboard import TensorBoard
 
 # The options that are Settings of the same name, and have their defaults
 _SETTINGS = (

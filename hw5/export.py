@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw5.activations import Activation
+from hw5.devices.activations import Activation
 from hw5.errors import InputError, require_known
 from hw5.files import replacing
-from hw5.preprocessing import Standardisation
+from hw5.datasets.preprocessing import Standardisation
 
 
 def export(checkpoint, format, path):

@@ -27,14 +27,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from hw5.checkpoint import IN_MEMORY, Checkpoint, DataSource
+from hw5.train.checkpoint import IN_MEMORY, Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
 from hw5.devices import DEVICES, open_device
 from hw5.errors import InputError, RunError, require_known
-from hw5.preprocessing import class_weights
-from hw5.run import Model, Run
-from hw5.schedules import SCHEDULES
-from hw5.settings import Settings
+from hw5.datasets.preprocessing import class_weights
+from hw5.train.run import Model, Run
+from hw5.train.schedules import SCHEDULES
+from hw5.train.settings import Settings
 
 _CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES), "device": DEVICES}
 _FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
@@ -210,7 +210,7 @@ class LinearClassifier(_ClassifierByGradient, _ByGradient):
 class MLPClassifier(_ClassifierByGradient, _ByGradient):
     """A multi-layer network that finds classes.
 
-    hidden has the units of each hidden layer; activation is a name in hw5.activations, with or without its parameter;
+    hidden has the units of each hidden layer; activation is a name in hw5.devices.activations, with or without its parameter;
     class_weight is "balanced" or {class: weight}.
     """
 
@@ -224,7 +224,7 @@ class MLPClassifier(_ClassifierByGradient, _ByGradient):
 class MLPRegressor(RegressorMixin, _ByGradient):
     """A multi-layer network that predicts a number.
 
-    hidden has the units of each hidden layer, and is () for a linear model; activation is a name in hw5.activations,
+    hidden has the units of each hidden layer, and is () for a linear model; activation is a name in hw5.devices.activations,
     with or without its parameter.
     """
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from hw5.devices.compiler import find_compiler
+from hw5.compiler import find_compiler
 from hw5.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 BEFORE = {  # each line goes in before the line that starts like this, or at the end
-    "hw5/activations.py": '    "maxout": Formula(',
+    "hw5/devices/activations.py": '    "maxout": Formula(',
     "kernels/activation.cu": None,
-    "tests/test_activations.py": '    "maxout": lambda',
+    "tests/devices/test_activations.py": '    "maxout": lambda',
 }
 PLACES = {"hw5": "hw5", "cli": "hw5/cli", "data": "hw5/data", "kernels": "hw5/kernels", "tests": "tests"}
 
@@ -86,7 +86,7 @@ def test_its_kernels_are_right(tree):
     except InputError as error:
         pytest.skip(str(error))
     script = """if True:
-        from hw5 import check
+        from hw5.verify import grading as check
         check.CONTRACTS = [contract for contract in check.CONTRACTS if "hardtanh" in contract.kernel]
         print({report.kernel: report.verdict for report in check.check_kernels()})
     """

@@ -20,16 +20,16 @@ import click
 import numpy as np
 import pytest
 
-from hw5.activations import ACTIVATIONS
-from hw5.checkpoint import Checkpoint
+from hw5.devices.activations import ACTIVATIONS
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import VERBS
 from hw5.devices import DEVICES
-from hw5.devices.compiler import cache_folder, find_compiler
-from hw5.doctor import broken_link
+from hw5.compiler import cache_folder, find_compiler
+from hw5.devices.doctor import broken_link
 from hw5.errors import InputError
-from hw5.losses import LOSSES
-from hw5.schedules import SCHEDULES
-from hw5.training import Progress
+from hw5.nn.losses import LOSSES
+from hw5.train.schedules import SCHEDULES
+from hw5.train.training import Progress
 from tests.pages import DOCS, ROOT, code_blocks
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "kernels" / "README.md", *DOCS]

@@ -6,18 +6,18 @@ import sys
 import numpy as np
 import pytest
 
-from hw5.activations import Activation
-from hw5.checkpoint import Checkpoint, DataSource
+from hw5.devices.activations import Activation
+from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 from hw5.export import FORMATS, export
-from hw5.losses import LOSSES
-from hw5.network import initial_parameters
-from hw5.preprocessing import Standardisation
-from hw5.run import Model
-from hw5.settings import Settings
-from hw5.training import State
+from hw5.nn.losses import LOSSES
+from hw5.nn.network import initial_parameters
+from hw5.datasets.preprocessing import Standardisation
+from hw5.train.run import Model
+from hw5.train.settings import Settings
+from hw5.train.training import State
 from tests.pages import ROOT, code_blocks
 
 # Sums of some ten products in float32, taken in another order, and exponentials of other libraries: a few times 2^-24

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import main
 from hw5.datasets import load
 from hw5.devices import open_device
@@ -299,5 +299,5 @@ def test_a_column_of_labels_is_a_warning():
 
 
 def test_scikit_learn_is_imported_by_this_door_alone():
-    program = "import hw5.run, hw5.export, hw5.cli.train, sys; sys.exit('sklearn' in sys.modules)"
+    program = "import hw5.train.run, hw5.export, hw5.cli.train, sys; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

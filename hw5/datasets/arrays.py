@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hw5.datasets.files import Length, inflated, open_plain, read_array
+from hw5.datasets.opening import Length, inflated, open_plain, read_array
 from hw5.datasets.rows import (
     Rows,
     Schema,

@@ -29,7 +29,7 @@ from typing import TextIO
 
 import numpy as np
 
-from hw5.datasets.files import reading, size_of
+from hw5.datasets.opening import reading, size_of
 from hw5.datasets.rows import MISSING, Rows, Schema, column_index, listed, number, quoted, usual_position
 from hw5.errors import InputError
 

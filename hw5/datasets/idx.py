@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets.files import open_gzip, read_array, reading
+from hw5.datasets.opening import open_gzip, read_array, reading
 from hw5.datasets.rows import Rows, as_features, image_shape_of, labelled
 from hw5.errors import InputError
 

@@ -24,14 +24,14 @@ def _numpy(*_):
 
 def _cuda(precision, _):
     from hw5.devices.kernels import KernelDevice, kernel_sources
-    from hw5.devices.pycuda import PyCudaRuntime
+    from hw5.devices.cuda.runtime import PyCudaRuntime
 
     runtime = PyCudaRuntime(kernel_sources(), precision)
     return KernelDevice("cuda", runtime, most_resident_bytes=runtime.free_bytes() // 10 * 8)
 
 
 def _emulator(*_):
-    from hw5.devices.emulator.blas import EmulatorRuntime
+    from hw5.devices.emulated import EmulatorRuntime
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
     return KernelDevice("emulator", EmulatorRuntime(kernel_sources()))
@@ -50,7 +50,7 @@ def open_device(name="auto", precision="fp32", threads=None):
     Raises InputError where the device cannot be had.
     """
     if name == "auto":
-        from hw5.doctor import broken_link
+        from hw5.devices.doctor import broken_link
 
         name = "cpu" if broken_link("cuda") else "cuda"
     if precision != "fp32" and name != "cuda":

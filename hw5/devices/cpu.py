@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from hw5.activations import FORMULAS
+from hw5.devices.activations import FORMULAS
 from hw5.devices.base import Device, ResidentData
 
 _SIGMOID = FORMULAS["sigmoid"]

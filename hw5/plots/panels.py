@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from hw5.activations import Activation
+from hw5.devices.activations import Activation
 from hw5.metrics import confusion_matrix
 from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open_frame, show_image, show_mosaic
 

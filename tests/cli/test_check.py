@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from hw5.cli import main
-from hw5.contracts import CONTRACTS
-from hw5.devices.compiler import find_compiler
+from hw5.verify.contracts import CONTRACTS
+from hw5.compiler import find_compiler
 from hw5.devices.kernels import kernel_sources
 from hw5.errors import InputError
 

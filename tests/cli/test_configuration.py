@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import VERBS, main
 
 try:

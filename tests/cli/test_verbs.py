@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.cli import VERBS, main
 
 MNIST = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hw5.datasets import Schema, load, load_inputs
-from hw5.datasets.files import reading
+from hw5.datasets.opening import reading
 
 from .helpers import idx_bytes, refused, write_idx
 

@@ -10,15 +10,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from hw5.activations import ACTIVATIONS
+from hw5.devices.activations import ACTIVATIONS
 from hw5.datasets import load
 from hw5.devices.base import Device, Rates, Tally
 from hw5.devices.kernels import KernelDevice
 from hw5.devices.streaming import StreamedData
-from hw5.network import Network, initial_parameters
-from hw5.preprocessing import Standardisation, partition
-from hw5.settings import Settings
-from hw5.training import Training
+from hw5.nn.network import Network, initial_parameters
+from hw5.datasets.preprocessing import Standardisation, partition
+from hw5.train.settings import Settings
+from hw5.train.training import Training
 
 SIZES = [(20, 3), (33, 17, 5), (64, 128, 10), (50, 40, 30, 4)]
 RATES = [Rates(0.1), Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2), Rates(0.1, 0.9, nesterov=True)]

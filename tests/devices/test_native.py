@@ -12,11 +12,11 @@ import pytest
 
 from hw5.devices import native, open_device
 from hw5.devices.base import Rates, Tally
-from hw5.devices.compiler import CompileError, find_compiler
+from hw5.compiler import CompileError, find_compiler
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.native import CompiledDevice
 from hw5.errors import InputError
-from hw5.network import Network, initial_parameters
+from hw5.nn.network import Network, initial_parameters
 
 RATES = {
     "plain": Rates(0.1),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw5.contracts import CONTRACTS, TOLERANCE, Workbench, error
+from hw5.verify.contracts import CONTRACTS, TOLERANCE, Workbench, error
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.kernel)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.devices.emulator import Emulator
+from hw5.emulator import Emulator
 
 HERE = Path(__file__).parent
 SCHEDULES = [("forward", 0), ("reverse", 0), *((order, seed) for order in ("random", "warps") for seed in range(4))]

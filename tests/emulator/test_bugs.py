@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from hw5.devices.emulator import KernelFault
+from hw5.emulator import KernelFault
 from .support import HERE, SCHEDULES, Arrays, Emulator, line_of, schedule
 
 BUGS = HERE / "bugs"
@@ -94,7 +94,7 @@ def test_an_array_is_named_with_the_distance():
 
 def test_without_addr2line_the_address_is_given(monkeypatch):
     emulator = build("write_out_of_bounds")
-    monkeypatch.setattr("hw5.devices.emulator.lines.shutil.which", lambda name: None)
+    monkeypatch.setattr("hw5.emulator.lines.shutil.which", lambda name: None)
     fault = provoke(emulator, 128)
     assert fault.line is None and fault.file == BUGS / "write_out_of_bounds.cu"
     assert re.search(r"at \+0x[0-9a-f]+ in write_out_of_bounds.cu writes 4 bytes", str(fault))

@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from hw5.devices import compiler
-from hw5.devices.emulator import CompileError, Emulator, KernelFault, build
+from hw5 import compiler
+from hw5.emulator import CompileError, Emulator, KernelFault, build
 from hw5.errors import InputError
 from .support import HERE, SCHEDULES, Arrays, schedule, write_kernel
 
@@ -226,5 +226,5 @@ def test_portable_fibers_give_the_same_results(monkeypatch, mode):
 
     expected = softmax()
     portable = dataclasses.replace(getattr(build, mode), runtime=(*getattr(build, mode).runtime, "-DHW5_UCONTEXT"))
-    monkeypatch.setattr(f"hw5.devices.emulator.{mode}", portable)
+    monkeypatch.setattr(f"hw5.emulator.{mode}", portable)
     np.testing.assert_array_equal(softmax(), expected)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from hw5.devices.emulator import Emulator, KernelFault
+from hw5.emulator import Emulator, KernelFault
 from hw5.errors import InputError, RunError
 from .support import HERE, Arrays, write_kernel
 

@@ -7,11 +7,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from hw5.checkpoint import Checkpoint, DataSource, _checksum
-from hw5.network import initial_parameters
-from hw5.preprocessing import Standardisation
-from hw5.settings import Settings
-from hw5.training import State
+from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
+from hw5.nn.network import initial_parameters
+from hw5.datasets.preprocessing import Standardisation
+from hw5.train.settings import Settings
+from hw5.train.training import State
 from tests.datasets.helpers import refused
 
 from .helpers import at_most, npy, npz

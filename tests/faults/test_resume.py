@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from hw5.checkpoint import Checkpoint
+from hw5.train.checkpoint import Checkpoint
 from hw5.devices import open_device
 from hw5.errors import InputError
 

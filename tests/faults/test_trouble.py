@@ -9,16 +9,16 @@ import sys
 
 import pytest
 
-from hw5.checkpoint import Checkpoint
-from hw5.checkpoint import DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.checkpoint import DataSource
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 from hw5.files import replacing, sole_writer
-from hw5.log import Log
-from hw5.run import Run
-from hw5.saving import Interval, Saver
-from hw5.settings import Settings
+from hw5.train.log import Log
+from hw5.train.run import Run
+from hw5.train.saving import Interval, Saver
+from hw5.train.settings import Settings
 
 SMALL = Settings(hidden=(4,), epochs=6)
 

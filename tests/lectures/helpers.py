@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from hw5.activations import Activation
+from hw5.devices.activations import Activation
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
-from hw5.losses import LOSSES
-from hw5.network import Network
+from hw5.nn.losses import LOSSES
+from hw5.nn.network import Network
 
 FLOAT64 = CpuDevice("float64")
 FLOAT32 = {"rtol": 2e-6, "atol": 1e-6}  # some ten times float32's eps, 1.2e-7, for sums of numbers of order 1

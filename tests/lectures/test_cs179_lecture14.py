@@ -7,11 +7,11 @@ gets the transposed arrays.
 import numpy as np
 import pytest
 
-from hw5.autodiff import Variable, softmax_cross_entropy
+from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Tally
-from hw5.network import Network
-from hw5.settings import Settings
-from hw5.training import Training, epoch_order
+from hw5.nn.network import Network
+from hw5.train.settings import Settings
+from hw5.train.training import Training, epoch_order
 
 from .helpers import (
     FLOAT32,

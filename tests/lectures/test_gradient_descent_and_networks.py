@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw5.autodiff import Variable, log_softmax, softmax_cross_entropy
+from hw5.nn.autodiff import Variable, log_softmax, softmax_cross_entropy
 
 from .helpers import FLOAT32, FLOAT64, SAME_SUMS, assert_same_parameters, draw, evaluate, outputs, stepped, trained
 

@@ -7,11 +7,11 @@ adds without rounding: each weight comes out exactly, on every device.
 import numpy as np
 import pytest
 
-from hw5.autodiff import Variable, softmax_cross_entropy
+from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
-from hw5.network import Network, initial_parameters
-from hw5.settings import Settings
-from hw5.training import Training
+from hw5.nn.network import Network, initial_parameters
+from hw5.train.settings import Settings
+from hw5.train.training import Training
 
 from .helpers import (
     FLOAT32,

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from hw5.activations import Activation
+from hw5.devices.activations import Activation
 from hw5.devices.base import Tally
 from hw5.devices.cpu import CpuDevice
-from hw5.losses import LOSSES
-from hw5.network import Network
+from hw5.nn.losses import LOSSES
+from hw5.nn.network import Network
 
 FLOAT64 = CpuDevice(np.float64)
 # The same numbers added in another order differ by some eps (2.2e-16) of their size, step after step

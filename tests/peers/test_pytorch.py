@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from hw5.activations import ACTIVATIONS, Activation
+from hw5.devices.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
-from hw5.losses import LOSSES
-from hw5.settings import Settings
+from hw5.nn.losses import LOSSES
+from hw5.train.settings import Settings
 
-from tests.test_activations import THETA as GRAPHS
+from tests.devices.test_activations import THETA as GRAPHS
 
 from .helpers import FLOAT64, Steps, problem, tolerance
 

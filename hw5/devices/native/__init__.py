@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.devices.compiler import build_shared_library
+from hw5.compiler import build_shared_library
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 

@@ -1,4 +1,4 @@
-// The activations of hw5/activations.py on vectors: X = theta(Z), and theta'(Z) as a function of X. A NaN stays a NaN.
+// The activations of hw5/devices/activations.py on vectors: X = theta(Z), and theta'(Z) as a function of X. A NaN stays a NaN.
 #pragma once
 #include "vectors.h"
 

@@ -1,4 +1,4 @@
-// The losses of hw5/losses.py for LANES examples at once, one a lane, in the lecture's letters.
+// The losses of hw5/nn/losses.py for LANES examples at once, one a lane, in the lecture's letters.
 //
 // Z has a row for each of the m output units; in it z becomes Delta = s dJ/dz. y are labels, as floats, or targets. A
 // NaN stays a NaN.

@@ -1,4 +1,4 @@
-// Training on a CPU: many steps of minibatch SGD in one call, in the letters of hw5/network.py.
+// Training on a CPU: many steps of minibatch SGD in one call, in the letters of hw5/nn/network.py.
 //
 // Why it is fast:
 //

@@ -1,0 +1,1 @@
+"""NVIDIA GPUs: PyCUDA for memory and kernels, scikit-cuda for cuBLAS."""

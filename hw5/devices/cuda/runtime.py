@@ -1,0 +1,439 @@
+"""The Runtime for NVIDIA GPUs: PyCUDA for memory and kernels, cuBLAS for products, cuda-bindings for graphs.
+
+All work goes to one stream of the device's primary context, so it runs in the order in which it was asked
+for. Only read() and synchronize() wait for it. A runtime belongs to the thread that made it.
+"""
+
+import collections
+import contextlib
+import functools
+import os
+import shutil
+import weakref
+
+import numpy as np
+
+from hw5.devices.cuda import cublas
+from hw5.compiler import CompileError, Compiler, cached, digest, with_includes
+from hw5.errors import InputError, RunError
+
+NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: the default stream, which other libraries use, is not waited for
+WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, the most of all
+GRANULE = 512  # bytes: sizes of device memory are rounded up to this, so that more of them are equal
+
+
+def _operation(what, recordable=False):
+    """A method, refused after close() and in a recording unless recordable; CUDA's errors become RunError."""
+
+    def decorate(method):
+        @functools.wraps(method)
+        def operation(self, *args, **kwargs):
+            if not self._close.alive:
+                raise RunError(f"{what} is not possible: this GPU runtime was closed")
+            if self._recorded is not None and not recordable:
+                raise RunError(f"{what} is not possible while a CUDA graph is recorded: do it before")
+            try:
+                return method(self, *args, **kwargs)
+            except self._errors as error:
+                raise RunError(f"{what} failed on the GPU: {_reason(error)}") from error
+
+        return operation
+
+    return decorate
+
+
+def _reason(error):
+    """What an error of PyCUDA says; those of scikit-cuda have no message."""
+    return str(error) or f"{type(error).__name__}: {type(error).__doc__}"
+
+
+class PyCudaRuntime:
+    """Kernels of some .cu files, compiled together as one module, on the first GPU that CUDA shows.
+
+    precision: "fp32", or "tf32" for products on Tensor Cores, whose factors are rounded to 11 bits.
+    Raises InputError where a package, the driver, a GPU, nvcc or a library is missing, and CompileError with
+    nvcc's lines. All operations raise RunError where CUDA fails, now or in work that was launched before.
+    """
+
+    def __init__(self, sources, precision="fp32"):
+        math_mode = cublas.MATH_MODES[precision]
+        self._driver = driver = _driver()
+        self._blas = blas = cublas.load()
+        self._errors = driver.Error, blas.cublasError
+        self._recorded = None  # while recording: the addresses that the work was given
+        with contextlib.ExitStack() as opened:
+            try:
+                device = driver.Device(0)
+                _PrimaryContext.enter(device)
+                opened.callback(_PrimaryContext.leave)
+                hold = functools.partial(_hold, opened, vars(self))
+                hold("_module", driver.module_from_buffer(_compiled(sources, device, driver).read_bytes()))
+                hold("_functions", {})
+                hold("_stream", driver.Stream(NON_BLOCKING))
+                hold("_staging", _Staging(driver, self._stream))
+                hold("_pool", _Pool(driver))
+                opened.callback(self._pool.close)
+                hold("_handle", blas.cublasCreate())
+                opened.callback(blas.cublasDestroy, self._handle)
+                blas.cublasSetStream(self._handle, self._stream.handle)
+                cublas.set_math_mode(blas, self._handle, math_mode)
+                # cuBLAS's own workspace would be allocated in the middle of a recording, once for each graph
+                hold("_workspace", self._pool.take(WORKSPACE))
+                cublas.set_workspace(blas, self._handle, int(self._workspace), WORKSPACE)
+                hold("_graphs", {})
+                opened.callback(_destroy_all, self._graphs)
+                opened.callback(self._stream.synchronize)
+            except self._errors as error:
+                raise RunError(f"the GPU cannot be used: {_reason(error)}") from error
+            self._close = weakref.finalize(self, _undo, opened.pop_all(), self._errors)
+
+    def close(self):
+        """Wait for the GPU and give back what is held there; called again, do nothing.
+
+        Otherwise it happens when the runtime is garbage-collected, or at the end of the program.
+        """
+        self._close()
+
+    # -- memory
+
+    @_operation("an allocation")
+    def allocate(self, nbytes, name=""):
+        """Memory on the GPU, with undefined content; RunError says the sizes where there is too little."""
+        return self._pool.take(nbytes)
+
+    @_operation("asking for free memory")
+    def free_bytes(self):
+        """How much of the GPU's memory nobody holds."""
+        free, _ = self._driver.mem_get_info()
+        return free
+
+    @_operation("a copy to the GPU")
+    def write(self, address, host):
+        """Copy a C-contiguous array to the GPU; it may change as soon as this returns."""
+        for start, piece in _pieces(host):
+            staged = self._staging.take(len(piece))
+            staged[:] = piece
+            self._driver.memcpy_htod_async(address + start, staged, self._stream)
+
+    @_operation("a copy from the GPU")
+    def read(self, address, host):
+        """Wait for all work before, and copy from the GPU into a C-contiguous array."""
+        for start, piece in _pieces(host):
+            staged = self._staging.take(len(piece))
+            self._driver.memcpy_dtoh_async(staged, address + start, self._stream)
+            self._stream.synchronize()
+            piece[:] = staged
+
+    @_operation("a copy on the GPU", recordable=True)
+    def copy(self, address, source, nbytes):
+        """Copy within the GPU's memory; do not wait for it."""
+        self._driver.memcpy_dtod_async(address, source, nbytes, self._stream)
+        if self._recorded is not None:
+            self._recorded.update((address, source))
+
+    # -- work
+
+    @_operation("a kernel launch", recordable=True)
+    def launch(self, kernel, grid, block, args, shared=0):
+        """Launch a kernel with NumPy scalars of exactly its types and addresses as int; do not wait for it.
+
+        A function prepared with the types of its arguments packs them by one format string at every launch,
+        which PyCUDA would else put together anew each time. The first launch of a kernel fixes its types.
+        """
+        function = self._functions.get(kernel)
+        if function is None:
+            formats = ("P" if type(value) is int else value.dtype.char for value in args)
+            function = self._functions[kernel] = self._module.get_function(kernel).prepare("".join(formats))
+        function.prepared_async_call(grid, (*block, 1, 1)[:3], self._stream, *args, shared_size=shared)
+        if self._recorded is not None:
+            self._recorded.update(value for value in args if type(value) is int)
+
+    @_operation("a matrix product", recordable=True)
+    def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc):
+        """C = alpha op(A) op(B) + beta C in single precision, by cuBLAS, whose arguments these are."""
+        operations = "nt"[bool(transpose_a)], "nt"[bool(transpose_b)]
+        self._blas.cublasSgemm(self._handle, *operations, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc)
+        if self._recorded is not None:
+            self._recorded.update((A, B, C))
+
+    @_operation("waiting for the GPU")
+    def synchronize(self):
+        """Wait until all work has been done."""
+        self._stream.synchronize()
+
+    # -- graphs
+
+    @_operation("recording")
+    def record(self, work):
+        """Make a CUDA graph of what work() launches, without running it; return a function that runs it.
+
+        None where cuda-bindings is not installed. The work is better done once without recording before: that
+        is when CUDA loads its kernels and cuBLAS chooses among its own.
+        """
+        try:
+            from cuda.bindings import driver as graphs
+        except ImportError:
+            return None
+        self._recorded = set()
+        try:
+            graph = _capture(graphs, graphs.CUstream(self._stream.handle), work)
+        finally:
+            recorded, self._recorded = self._recorded, None
+        try:
+            executable = _checked(graphs, graphs.cuGraphInstantiate(graph, 0))
+        finally:
+            graphs.cuGraphDestroy(graph)
+        self._graphs[int(executable)] = graphs, executable
+        return Recording(self, executable, self._pool.holding(recorded))
+
+    @_operation("replaying a recording")
+    def _replay(self, executable):
+        graphs, _ = self._graphs[int(executable)]
+        _checked(graphs, graphs.cuGraphLaunch(executable, graphs.CUstream(self._stream.handle)))
+
+
+class _PrimaryContext:
+    """The context that a process's CUDA libraries share: current on this thread while there are runtimes.
+
+    It is detached from, not just dropped: for one that is dropped PyCUDA 2026.1 calls cuCtxDetach, which is
+    no way to release a primary context.
+    """
+
+    users, context = 0, None
+
+    @classmethod
+    def enter(cls, device):
+        if cls.context is None:
+            cls.context = device.retain_primary_context()
+            cls.context.push()
+        cls.users += 1
+
+    @classmethod
+    def leave(cls):
+        cls.users -= 1
+        if cls.users == 0:
+            context, cls.context = cls.context, None
+            context.detach()
+
+
+def _hold(opened, attributes, name, value):
+    """Set an attribute, until `opened` is closed: PyCUDA's objects have to be gone before their context is.
+
+    attributes: vars() of the object; a reference to itself would keep it from being collected.
+    """
+    attributes[name] = value
+    opened.callback(attributes.pop, name)
+
+
+def _undo(opened, errors):
+    with contextlib.suppress(*errors):  # a GPU that has failed said so before, to whoever waited for it
+        opened.close()
+
+
+def _driver():
+    """pycuda.driver, initialised; InputError where there is no GPU for it."""
+    try:
+        import pycuda.driver as driver
+    except ModuleNotFoundError as error:
+        raise InputError(cublas.NOT_INSTALLED) from error
+    except ImportError as error:  # its extension module does not load
+        advice = "install NVIDIA's driver, or build PyCUDA again for the CUDA that is here"
+        raise InputError(f"PyCUDA does not load ({error}): {advice}") from error
+    try:
+        driver.init()
+        count = driver.Device.count()
+    except driver.Error as error:
+        raise InputError(f"--device cuda needs an NVIDIA GPU and its driver: {error}") from error
+    if count == 0:
+        raise InputError("--device cuda needs an NVIDIA GPU, and CUDA_VISIBLE_DEVICES leaves none")
+    return driver
+
+
+# -- the module
+
+
+def _compiled(sources, device, driver):
+    """The path of the sources' machine code for a device.
+
+    pycuda.compiler has a cache as well, but runs nvcc to find out whether it holds: to preprocess a source
+    with includes, and for its version. So it is told to keep out, and the code is kept under a digest of the
+    sources, their headers, the options and the compiler. Includes in quotes are found beside the file, where
+    the digest looks too.
+    """
+    from pycuda import compiler
+
+    nvcc = find_nvcc()
+    arch = "sm_{}{}".format(*device.compute_capability())
+    options = [*compiler.DEFAULT_NVCC_FLAGS, "-std=c++17"]
+    files = dict.fromkeys(file for source in sources for file in with_includes(source))
+
+    def build(path):
+        together = "".join(f'#include "{os.path.abspath(source)}"\n' for source in sources)
+        kept_out = {"no_extern_c": True, "cache_dir": False}
+        try:
+            path.write_bytes(compiler.compile(together, nvcc.path, options, arch=arch, **kept_out))
+        except driver.CompileError as error:
+            said = f"{error.stdout or ''}{error.stderr or ''}".strip()
+            raise CompileError(f"nvcc does not compile the kernels for {arch}:\n{said}") from error
+
+    return cached(f"kernels-{arch}", digest(nvcc, files, (arch, *options)), build, ".cubin")
+
+
+def find_nvcc():
+    """CUDA's compiler, from PATH or from a toolkit; InputError where there is none."""
+    folders = [os.path.join(toolkit, "bin") for toolkit in cublas.toolkits()]
+    path = shutil.which("nvcc") or shutil.which("nvcc", path=os.pathsep.join(folders))
+    if path is None:
+        raise InputError(
+            "--device cuda needs nvcc, CUDA's compiler: put it on PATH, or set CUDA_HOME to a CUDA toolkit"
+        )
+    return Compiler(path)
+
+
+# -- memory
+
+
+class Memory:
+    """Memory on the GPU, whose address is int(memory); it can be lent again when the object goes."""
+
+    def __init__(self, address, nbytes):
+        self._address, self._end = address, address + nbytes
+
+    def __int__(self):
+        return self._address
+
+    __index__ = __int__
+
+    def __contains__(self, address):
+        return self._address <= address < self._end
+
+
+class _Pool:
+    """Device memory that stays with the runtime: what is no longer used is lent again for the same size.
+
+    cuMemFree waits for all work on the device, and neither it nor cuMemAlloc may run during a recording; so
+    no memory is given back when Python's garbage collector happens to run. Work in one stream runs in order:
+    who borrows memory later also uses it later.
+    """
+
+    def __init__(self, driver):
+        self._driver = driver
+        self._unused = collections.defaultdict(list)  # size: allocations
+        self._allocations = {}  # address: allocation
+        self._lent = weakref.WeakSet()
+
+    def take(self, nbytes):
+        """Memory of at least nbytes."""
+        size = -(-nbytes // GRANULE) * GRANULE
+        unused = self._unused[size]
+        allocation = unused.pop() if unused else self._allocate(size)
+        memory = Memory(int(allocation), size)
+        self._lent.add(memory)
+        weakref.finalize(memory, unused.append, allocation).atexit = False
+        return memory
+
+    def _allocate(self, size):
+        try:
+            allocation = self._driver.mem_alloc(size)
+        except self._driver.MemoryError:
+            self._free_unused()
+            try:
+                allocation = self._driver.mem_alloc(size)
+            except self._driver.MemoryError as error:
+                free, total = (f"{nbytes / 2**20:.0f} MiB" for nbytes in self._driver.mem_get_info())
+                wanted = f"{size / 2**20:.1f} MiB are wanted"
+                raise RunError(f"the GPU is out of memory: {wanted}, {free} of {total} are free") from error
+        self._allocations[int(allocation)] = allocation
+        return allocation
+
+    def _free_unused(self):
+        for unused in self._unused.values():
+            while unused:
+                self._allocations.pop(int(unused.pop())).free()
+
+    def holding(self, addresses):
+        """The Memory objects that the addresses lie in."""
+        return [memory for memory in self._lent if any(address in memory for address in addresses)]
+
+    def close(self):
+        """Free everything, lent or not."""
+        while self._allocations:
+            self._allocations.popitem()[1].free()
+
+
+class _Staging:
+    """Pinned host memory that copies pass through: a ring, so that a copy only waits when it comes round."""
+
+    NBYTES = 8 << 20
+
+    def __init__(self, driver, stream):
+        self._ring = driver.pagelocked_empty(self.NBYTES, np.uint8)
+        self._stream, self._next = stream, 0
+
+    def take(self, nbytes):
+        """Pinned memory of nbytes, at most the ring's, that no copy is using any more."""
+        if self._next + nbytes > self.NBYTES:
+            self._stream.synchronize()
+            self._next = 0
+        start, self._next = self._next, self._next + nbytes
+        return self._ring[start : self._next]
+
+
+def _pieces(host):
+    """(start, bytes) of a host array in halves of the ring: while one is on its way the next is staged."""
+    if not host.flags.c_contiguous:
+        raise ValueError("a copy needs a C-contiguous array")
+    flat, length = host.reshape(-1).view(np.uint8), _Staging.NBYTES // 2
+    for start in range(0, len(flat), length):
+        yield start, flat[start : start + length]
+
+
+# -- graphs
+
+
+class Recording:
+    """Recorded work, which a call runs again. It keeps the memory that it works on."""
+
+    def __init__(self, runtime, executable, memory):
+        self._runtime, self._executable, self._memory = runtime, executable, memory
+        weakref.finalize(self, _destroy, runtime._graphs, int(executable)).atexit = False
+
+    def __call__(self):
+        """Run the work, without waiting for it. Raises RunError."""
+        self._runtime._replay(self._executable)
+
+
+def _capture(graphs, stream, work):
+    """The graph of what work() does on a stream, which is back to normal afterwards whatever happens."""
+    # Relaxed, because the other modes forbid what CUDA does on its own, such as loading a kernel at its first
+    # launch. What must not be recorded, _operation refuses.
+    mode = graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+    try:
+        _checked(graphs, graphs.cuStreamBeginCapture(stream, mode))
+        work()
+    except BaseException:
+        status, unfinished = graphs.cuStreamEndCapture(stream)
+        if status == graphs.CUresult.CUDA_SUCCESS:
+            graphs.cuGraphDestroy(unfinished)
+        raise
+    return _checked(graphs, graphs.cuStreamEndCapture(stream))
+
+
+def _checked(graphs, answer):
+    """What a function of cuda-bindings returns after its status; RunError where that is not success."""
+    status, *values = answer
+    if status != graphs.CUresult.CUDA_SUCCESS:
+        _, text = graphs.cuGetErrorString(status)
+        raise RunError(f"a CUDA graph failed: {text.decode() if text else status}")
+    return values[0] if values else None
+
+
+def _destroy(registry, key):
+    if key in registry:
+        graphs, executable = registry.pop(key)
+        graphs.cuGraphExecDestroy(executable)  # what still runs of it, runs to its end
+
+
+def _destroy_all(registry):
+    for key in list(registry):
+        _destroy(registry, key)

@@ -1,0 +1,111 @@
+"""A compiled .cu file, loaded: its kernels, and how Python's values become their arguments."""
+
+import ctypes
+import struct
+
+import numpy as np
+
+from hw5.compiler import CompileError
+from hw5.emulator.elf import variables
+from hw5.emulator.faults import KernelFault
+from hw5.emulator.lines import Lines
+from hw5.emulator.memory import Memory
+from hw5.emulator.runtime import ModuleTable
+
+# The parameter types of kernel.h: what a launch must be given, and how to say it
+_TYPES = {
+    "P": (int, "a pointer (an int, the address)"),
+    "?": (np.bool_, "a bool (np.bool_)"),
+    "b": (np.int8, "a char (np.int8)"),
+    "B": (np.uint8, "an unsigned char (np.uint8)"),
+    "h": (np.int16, "a short (np.int16)"),
+    "H": (np.uint16, "an unsigned short (np.uint16)"),
+    "i": (np.int32, "an int (np.int32)"),
+    "I": (np.uint32, "an unsigned int (np.uint32)"),
+    "q": (np.int64, "a 64-bit integer (np.int64)"),
+    "Q": (np.uint64, "an unsigned 64-bit integer (np.uint64)"),
+    "f": (np.float32, "a float (np.float32)"),
+    "d": (np.float64, "a double (np.float64)"),
+}
+# struct Launch up to the arguments: module, kernel, seed, time limit, order, shared memory, grid, block
+_LAUNCH = "=QQQdiI3I3I"
+
+
+class Kernel:
+    """A kernel that can be launched: name, source (the path of its .cu file) and signature (type characters)."""
+
+    def __init__(self, module, entry, address):
+        self.name = entry.name.decode()
+        self.source = module.lines.source
+        self.signature = entry.signature.decode()
+        self.site = f"{entry.site.file.decode()}:{entry.site.line}"  # file and line of its body
+        self.lines = module.lines
+        self._handles = (module.handle, address)
+        self._types = tuple(_TYPES[code][0] for code in self.signature)
+        # one packed record a launch: every argument has a slot of 8 bytes
+        record = struct.Struct(_LAUNCH + "".join(_slot(code) for code in self.signature))
+        self._record = ctypes.create_string_buffer(record.size + 8)
+        self._pack = record.pack_into
+        self.record_address = ctypes.addressof(self._record)
+
+    def __repr__(self):
+        return f"<kernel {self.name}({', '.join(_TYPES[code][1] for code in self.signature)}) of {self.source.name}>"
+
+    def prepare(self, seed, time_limit, order, shared, grid, block, args):
+        """Fill the launch record; KernelFault if the arguments are not what the kernel takes."""
+        if tuple(map(type, args)) != self._types:
+            args = self._convert(args)
+        try:
+            self._pack(
+                self._record, 0, *self._handles, seed, time_limit, order, shared, *_triple(grid), *_triple(block), *args
+            )
+        except struct.error:
+            raise self._refusal(
+                f"grid {grid}, block {block} and {shared} bytes of shared memory must be whole numbers from 0 to "
+                "2**32 - 1, and pointers below 2**64"
+            ) from None
+
+    def _convert(self, args):
+        """The arguments, where they fit in spite of their type: a Memory for a pointer, or an equivalent NumPy type."""
+        if len(args) != len(self.signature):
+            raise self._refusal(f"it takes {len(self.signature)} arguments, and got {len(args)}")
+        return [self._one(position, code, value) for position, (code, value) in enumerate(zip(self.signature, args), 1)]
+
+    def _one(self, position, code, value):
+        wanted, description = _TYPES[code]
+        if code == "P":
+            if isinstance(value, (int, Memory, np.uint64)):
+                return int(value)
+        elif isinstance(value, np.generic) and value.dtype == wanted:
+            return value
+        got = f"np.{value.dtype}" if isinstance(value, np.generic) else type(value).__name__
+        raise self._refusal(f"argument {position} is {description}, and got {got}")
+
+    def _refusal(self, reason):
+        return KernelFault("launch", self.name, f"{self.name} ({self.source.name}) cannot be launched: {reason}")
+
+
+def _slot(code):
+    code = "Q" if code == "P" else code
+    return f"{code}{8 - struct.calcsize('=' + code)}x"
+
+
+def _triple(size):
+    return (*size, 1, 1)[: max(3, len(size))]
+
+
+class Module:
+    """A module library, loaded and made known to the runtime."""
+
+    def __init__(self, library, files, runtime):
+        self.lines = Lines(library, files)
+        try:
+            self._library = ctypes.PyDLL(str(library))
+        except OSError as error:
+            raise CompileError(f"{self.lines.source} uses what an emulated kernel cannot have: {error}") from error
+        table = ModuleTable.in_dll(self._library, "hw5_module")
+        self.handle = runtime.load(ctypes.addressof(table))
+        for variable in variables(library):
+            runtime.declare(self.handle, variable.name.encode(), variable.is_shared, variable.offset, variable.size)
+        first, size = ctypes.addressof(table.kernels.contents), ctypes.sizeof(table.kernels.contents)
+        self.kernels = [Kernel(self, table.kernels[i], first + i * size) for i in range(table.kernel_count)]

@@ -1,0 +1,96 @@
+"""The runtime library and the modules as Python sees them: interface.h, mirrored."""
+
+import ctypes
+import functools
+from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_uint, c_uint64, c_void_p
+
+from hw5.emulator.build import runtime_library
+
+ORDERS = ("forward", "reverse", "random", "warps")  # enum class Order
+MAX_FRAMES = 8
+
+
+class Index(Structure):
+    """uint3"""
+
+    _fields_ = [("x", c_uint), ("y", c_uint), ("z", c_uint)]
+
+    def __str__(self):
+        return f"({self.x},{self.y},{self.z})"
+
+
+class Site(Structure):
+    _fields_ = [("file", c_char_p), ("line", c_int)]
+
+
+class Party(Structure):
+    _fields_ = [
+        ("block", Index),
+        ("thread", Index),
+        ("access", c_int),
+        ("site", Site),
+        ("frame_count", c_int),
+        ("frames", c_uint64 * MAX_FRAMES),
+    ]
+
+
+class Fault(Structure):
+    _fields_ = [
+        ("kind", c_int),
+        ("divergence", c_int),
+        ("party", Party),
+        ("other", Party),
+        ("address", c_uint64),
+        ("size", c_uint64),
+        ("space", c_int),
+        ("array", c_char * 64),
+        ("offset", c_int64),
+        ("array_size", c_uint64),
+        ("waiting", c_int),
+        ("waiting_elsewhere", c_int),
+        ("exited", c_int),
+        ("threads", c_int),
+        ("mask", c_uint),
+        ("lane", c_int),
+        ("text", c_char * 256),
+    ]
+
+
+class KernelEntry(Structure):
+    _fields_ = [("name", c_char_p), ("signature", c_char_p), ("site", Site), ("run", c_void_p)]
+
+
+class ModuleTable(Structure):
+    """The start of hw5::Module; what follows is between the module and the runtime."""
+
+    _fields_ = [("kernels", POINTER(KernelEntry)), ("kernel_count", c_int)]
+
+
+class Runtime:
+    """The runtime of one mode. Calls keep Python's global lock: the runtime serves one launch at a time."""
+
+    def __init__(self, library):
+        functions = ctypes.PyDLL(str(library))
+
+        def function(name, result, *arguments):
+            found = functions[name]
+            found.restype, found.argtypes = result, arguments
+            return found
+
+        self.load = function("hw5_load", c_void_p, c_void_p)
+        self.declare = function("hw5_declare", None, c_void_p, c_char_p, c_int, c_uint64, c_uint64)
+        self.allocate = function("hw5_allocate", c_void_p, c_uint64, c_char_p)
+        self.release = function("hw5_release", None, c_void_p)
+        self.holds = function("hw5_holds", c_int, c_uint64, c_uint64)
+        self.launch = function("hw5_launch", POINTER(Fault), c_void_p)
+
+
+@functools.cache
+def load_runtime(library):
+    """The Runtime in a library, loaded once a process."""
+    return Runtime(library)
+
+
+def runtime_of(mode):
+    """The Runtime of a mode, compiled if need be."""
+    return load_runtime(runtime_library(mode))

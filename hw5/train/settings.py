@@ -1,0 +1,164 @@
+"""The settings of a training: their defaults, their ranges, and what cannot go together."""
+
+import math
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+
+from hw5.devices.activations import ACTIVATIONS, Activation
+from hw5.devices.base import Rates
+from hw5.errors import InputError, require_known
+from hw5.nn.losses import LOSSES
+from hw5.train.schedules import SCHEDULES, check_schedule, learning_rate
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may have: from least to most, without the ends or whole ones only where it says so."""
+
+    least: float = 0
+    most: float = math.inf
+    whole: bool = False
+    least_open: bool = False
+    most_open: bool = False
+    others: tuple = ()  # what the setting may be instead of a number
+
+    def holds(self, value):
+        """Whether value is one of them. A NaN and an infinity never are."""
+        if value in self.others:
+            return True
+        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real) or value == math.inf:
+            return False
+        above = value > self.least if self.least_open else value >= self.least
+        return above and (value < self.most if self.most_open else value <= self.most)
+
+    def require(self, name, value):
+        """Raise InputError where the setting of this name cannot have this value."""
+        if not self.holds(value):
+            kind = "a whole number" if self.whole else "a number"
+            bounds = f"{'above' if self.least_open else 'from'} {self.least:g}"
+            if self.most < math.inf:
+                bounds += f" {'and below' if self.most_open else 'to'} {self.most:g}"
+            raise InputError(f"--{name.replace('_', '-')} {value} is out of its range; give {kind} {bounds}")
+
+
+_COUNT, _RATE = Range(least=1, whole=True), Range()
+_POSITIVE, _FRACTION = Range(least_open=True), Range(most=1, most_open=True)
+
+
+def _or_none(its_range):
+    return replace(its_range, others=(None,))
+
+
+RANGES = {
+    "epochs": _COUNT,
+    "batch_size": replace(_COUNT, others=("all",)),
+    "lr": _POSITIVE,
+    "lr_decay": _or_none(_POSITIVE),
+    "lr_step": _or_none(_COUNT),
+    "warmup": Range(whole=True),
+    "momentum": _FRACTION,
+    "l1": _RATE,
+    "l2": _RATE,
+    "tolerance": _or_none(_POSITIVE),
+    "patience": _or_none(_COUNT),
+    "validation": _FRACTION,
+    "holdout": _FRACTION,
+    "seed": Range(whole=True),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines a run, given its data. A linear classifier and a perceptron have no hidden layers.
+
+    Raises InputError where a number is out of its range, a name unknown, or two settings cannot go together.
+    """
+
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "relu"  # as Activation.of reads it
+    loss: str = "cross-entropy"  # a name in LOSSES
+    epochs: int = 50
+    batch_size: int | str = 32  # or "all"
+    lr: float = 0.03  # lecture 14: "0.03 is usually a good place to start"
+    lr_schedule: str | None = None  # a name in SCHEDULES; by default what lr_step and lr_decay ask for
+    lr_decay: float | None = None
+    lr_step: int | None = None  # epochs
+    warmup: int = 0  # epochs
+    momentum: float = 0.0
+    nesterov: bool = False
+    l1: float = 0.0
+    l2: float = 0.0
+    class_weight: str | dict[str, float] | None = None  # as preprocessing.class_weights reads it
+    tolerance: float | None = None  # an epoch that changes the weights by a smaller share ends the training
+    patience: int | None = None  # so many epochs without a better validation loss end the training
+    validation: float = 0.1
+    holdout: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, its_range in RANGES.items():
+            its_range.require(name, getattr(self, name))
+        for size in self.hidden:
+            _COUNT.require("hidden", size)
+        require_known("loss", self.loss, LOSSES)
+        require_known("learning rate schedule", self.schedule, SCHEDULES)
+        if self.loss == "perceptron":
+            self._check_perceptron()
+        if self.hidden and (theta := Activation.of(self.activation)).name not in ACTIVATIONS:
+            raise InputError(
+                f"the derivative of {theta} is 0 wherever there is one, so gradients cannot train through it; "
+                "choose another --activation, or --model perceptron"
+            )
+        check_schedule(self.schedule, self.lr_decay, self.lr_step)
+        if self.warmup >= self.epochs:
+            raise InputError(f"--warmup {self.warmup} leaves no epoch for the training; it must be below --epochs")
+        if self.nesterov and not self.momentum:
+            raise InputError(
+                "--nesterov looks ahead along the momentum, and there is none; give --momentum, such as 0.9"
+            )
+        if self.class_weight and self.loss in ("squared", "perceptron"):
+            raise InputError(f"--class-weight has no meaning for a {_MODELS_BY_LOSS[self.loss]}; leave it out")
+
+    def _check_perceptron(self):
+        plain = {
+            "hidden": (),
+            "batch_size": 1,
+            "momentum": 0.0,
+            "nesterov": False,
+            "l1": 0.0,
+            "l2": 0.0,
+            "lr_decay": None,
+            "lr_step": None,
+            "schedule": "constant",
+            "warmup": 0,
+        }
+        for name, value in plain.items():
+            if getattr(self, name) != value:
+                flag = "--lr-schedule" if name == "schedule" else "--" + name.replace("_", "-")
+                raise InputError(
+                    f"{flag} has no meaning for a perceptron, whose rule takes one mistake at a time; leave it out"
+                )
+
+    @property
+    def model(self):
+        return "perceptron" if self.loss == "perceptron" else "mlp" if self.hidden else "linear"
+
+    @property
+    def is_regression(self):
+        return LOSSES[self.loss].is_regression
+
+    @property
+    def schedule(self):
+        by_parameter = "step" if self.lr_step else "exponential" if self.lr_decay else "constant"
+        return self.lr_schedule or by_parameter
+
+    def minibatch(self, n):
+        """The number of examples in a minibatch, of n examples."""
+        return n if self.batch_size == "all" else min(self.batch_size, n)
+
+    def rates(self, epoch):
+        """The rates of an epoch, counted from 1."""
+        return Rates(learning_rate(self, epoch), self.momentum, self.l1, self.l2, self.nesterov)
+
+
+_MODELS_BY_LOSS = {"squared": "regression", "perceptron": "perceptron"}

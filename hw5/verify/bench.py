@@ -1,0 +1,135 @@
+"""How fast a device's kernels are, measured against what its memory can do at best.
+
+A kernel here does little arithmetic, so it is as fast as it moves its data: the figure to watch is the number of bytes
+that it must move (stated at the head of its .cu file) over its time, as a share of what a plain copy reaches.
+"""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from hw5.devices.activations import Activation
+from hw5.devices.base import Rates, ResidentData, Tally
+
+SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
+SECONDS = 0.05  # of back-to-back work in one measurement
+REPEATS = 7
+COPY_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call, one for each of several measurements, and the bytes that a call must move."""
+
+    kernel: str
+    shape: tuple[int, int]
+    seconds: list[float]
+    nbytes: int
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds)
+
+    @property
+    def bytes_per_second(self):
+        return self.nbytes / self.median
+
+
+_RELU, _RATES = Activation.of("relu"), Rates(1e-6, momentum=0.9)
+
+# kernel: (bytes moved at shape (k, m), the call to time)
+_OPERATIONS: dict[str, tuple[Callable, Callable]] = {
+    "softmax": (lambda k, m: 8 * k * m, lambda a: a.device.softmax(a.Z, a.b)),
+    "softmax_cross_entropy": (
+        lambda k, m: 8 * k * m,
+        lambda a: a.device.softmax_cross_entropy(a.Z, a.b, a.y, a.weights, a.tally),
+    ),
+    "argmax": (lambda k, m: 4 * k * m + 4 * k, lambda a: a.device.argmax(a.Z, a.b, a.y_out)),
+    "relu_forward": (lambda k, m: 8 * k * m + 4 * m, lambda a: a.device.activate(_RELU, a.Z, a.b)),
+    "relu_gradient": (lambda k, m: 12 * k * m, lambda a: a.device.activation_gradient(_RELU, a.Z, a.X)),
+    "maxout": (lambda k, m: 10 * k * m + 4 * m, lambda a: a.device.maxout(a.pairs, a.b_of_pairs, a.largest)),
+    "maxout_gradient": (lambda k, m: 10 * k * m, lambda a: a.device.maxout_gradient(a.largest, a.pairs)),
+    "perceptron": (lambda k, m: 8 * k * m, lambda a: a.device.perceptron(a.Z, a.b, a.y, a.tally)),
+    "sigmoid_cross_entropy": (
+        lambda k, m: 44 * k,
+        lambda a: a.device.sigmoid_cross_entropy(a.z, a.b[:1], a.y_binary, a.weights, a.tally),
+    ),
+    "squared_error": (lambda k, m: 28 * k, lambda a: a.device.squared_error(a.z, a.b[:1], a.target, a.tally)),
+    "perceptron_unit": (lambda k, m: 44 * k, lambda a: a.device.perceptron(a.z, a.b[:1], a.y_binary, a.tally)),
+    "threshold": (lambda k, m: 8 * k, lambda a: a.device.threshold(a.z, a.b[:1], a.y_out)),
+    "gradient_mean": (lambda k, m: 4 * k * m + 4 * m, lambda a: a.device.gradient_mean(a.Z, a.b)),
+    "minibatch_uint8": (
+        lambda k, m: 5 * k * m + 12 * k,
+        lambda a: a.device.minibatch(a.bytes, a.order, 0, a.Z, a.y_out),
+    ),
+    "minibatch_float32": (
+        lambda k, m: 8 * k * m + 12 * k,
+        lambda a: a.device.minibatch(a.floats, a.order, 0, a.Z, a.y_out),
+    ),
+    "sgd_update": (lambda k, m: 20 * k * m, lambda a: a.device.sgd_update(a.Z, a.X, a.G, _RATES)),
+}
+
+
+class _Arrays:
+    """What the operations work on, at one shape."""
+
+    def __init__(self, device, k, m):
+        rng = np.random.default_rng(0)
+        self.device = device
+        self.Z, self.X, self.G = (device.upload(rng.random((k, m), np.float32)) for _ in range(3))
+        self.b, self.weights = device.upload(np.zeros(m, np.float32)), device.upload(np.ones(m, np.float32))
+        self.pairs, self.largest = self.X.reshape((k // 2, 2 * m)), self.G[: k // 2]  # maxout of two pieces
+        self.b_of_pairs = device.upload(np.zeros(2 * m, np.float32))
+        self.z, self.target = self.Z.reshape((k * m, 1))[:k], self.X.reshape((k * m,))[:k]  # of one unit
+        labels = rng.integers(0, m, k)
+        self.y, self.y_out = (device.upload(labels, device.index_dtype) for _ in range(2))
+        self.y_binary = device.upload(labels % 2, device.index_dtype)
+        self.order = device.upload(rng.permutation(k), device.index_dtype)
+        self.tally = Tally(device, k)
+        self.floats = ResidentData(self.X, self.y, self.b, self.weights)
+        pixels = rng.integers(0, 256, (k, m), dtype=np.uint8)
+        self.bytes = ResidentData(device.upload(pixels), self.y, self.b, self.weights)
+
+
+def copy_ceiling(device):
+    """Bytes a second, read and written, that a copy within the device's memory moves at best."""
+    source, target = (device.upload(np.zeros(COPY_BYTES // 8, np.float32)) for _ in range(2))
+    return COPY_BYTES / min(_seconds(device, lambda: device.copy(target, source)))
+
+
+def bench_kernels(device, shapes=None):
+    """Yield a Timing of every kernel at every shape, by default those of SHAPES."""
+    for k, m in shapes or SHAPES:
+        arrays = _Arrays(device, k, m)
+        for kernel, (nbytes, call) in _OPERATIONS.items():
+            yield Timing(kernel, (k, m), _seconds(device, lambda: call(arrays)), nbytes(k, m))
+
+
+def _seconds(device, call):
+    """Seconds a call: the mean over calls back to back, measured several times."""
+    call()
+    calls = 1
+    while (elapsed := _elapsed(device, repeated := _repeated(device, call, calls))) < SECONDS:
+        calls = max(2 * calls, round(calls * SECONDS / elapsed))
+    return [_elapsed(device, repeated) / calls for _ in range(REPEATS)]
+
+
+def _repeated(device, call, calls):
+    """A function that makes so many calls, from a recording where the device can, to leave Python's time out."""
+
+    def work():
+        for _ in range(calls):
+            call()
+
+    return device.record(work) or work
+
+
+def _elapsed(device, work):
+    device.synchronize()
+    began = perf_counter()
+    work()
+    device.synchronize()
+    return perf_counter() - began

@@ -1,0 +1,411 @@
+"""What every operation must do: its formula in float64, and the shapes and values on which it is tried.
+
+hw5 check kernels grades kernels by it, and the tests every device.
+
+An operation is tried on awkward shapes and values. What it gives is compared with the formula in float64, and the
+error is counted in units of float32's eps (1.2e-7) times a scale: the size of the numbers that went into the result,
+times the square root of the number of additions where there is a reduction. Each formula below states its scale;
+the tolerance is the same for all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+
+from hw5.devices.activations import ELEMENTWISE, Activation
+from hw5.devices.base import Rates, ResidentData
+
+TOLERANCE = 4.0  # eps times the scale: expf and tanhf may err by 2, and a formula rounds a few times more
+EPS = float(np.finfo(np.float32).eps)
+SMALLEST = float(np.finfo(np.float32).tiny)  # below the smallest normal number only the absolute error counts
+
+
+class Error(float):
+    """The largest of some errors, in eps times the scale; as text, which element has it."""
+
+    def __new__(cls, errors, got, want):
+        at = np.unravel_index(np.argmax(errors), errors.shape)
+        self = super().__new__(cls, errors[at])
+        self.element = f"[{', '.join(map(str, at))}] is {got[at]:.10g} and should be {want[at]:.10g}"
+        return self
+
+    def __str__(self):
+        return self.element if np.isinf(self) else f"{self.element}, off by {float(self):.3g} eps of the numbers' scale"
+
+
+def error(got, want, scale):
+    """The Error of an array: infinite where got has other NaNs or infinities than want."""
+    got, want, scale = np.broadcast_arrays(np.asarray(got, np.float64), want, scale)
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    with np.errstate(invalid="ignore"):
+        errors = np.maximum(abs(got - want) - SMALLEST, 0) / (EPS * scale + SMALLEST)
+    errors = np.where(np.isfinite(got) & np.isfinite(want), errors, np.where(same, 0, np.inf))
+    return Error(errors, got, want)
+
+
+def error_of_integers(got, want):
+    """An Error that is 0 where they are equal, and else infinite."""
+    got, want = np.broadcast_arrays(got, want)
+    return Error(np.where(got == want, 0.0, np.inf), got, want)
+
+
+class Workbench:
+    """A device to try operations on, which puts arrays where their alignment is awkward if asked."""
+
+    def __init__(self, device, rng, offset=0):
+        self.device, self.rng, self.offset = device, rng, offset
+
+    def put(self, host, dtype=np.float32):
+        """A device array with the values of host, offset elements past an aligned address."""
+        host = np.asarray(host, dtype)
+        padding = np.zeros(self.offset, dtype)
+        return self.device.upload(np.concatenate([padding, host.ravel()]))[self.offset :].reshape(host.shape)
+
+    def get(self, array):
+        return self.device.download(array)
+
+
+# -- values: what the numbers of an array are like
+
+FINITE_VALUES = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "large": lambda rng, shape: rng.normal(size=shape) * 1e4,
+    "outliers": lambda rng, shape: rng.normal(size=shape) * np.where(rng.random(shape) < 0.05, 1e3, 1),
+    "negative": lambda rng, shape: -50 * rng.random(shape) - 1,
+    "equal": lambda rng, shape: np.full(shape, 0.5),
+    "ties": lambda rng, shape: rng.integers(-1, 2, shape),
+    "denormal": lambda rng, shape: rng.normal(size=shape) * 1e-40,
+}
+
+
+def _sprinkled(*specials):
+    def values(rng, shape):
+        return np.where(rng.random(shape) < 0.2, rng.choice(specials, shape), rng.normal(size=shape))
+
+    return values
+
+
+VALUES = FINITE_VALUES | {
+    "minus infinity": _sprinkled(-np.inf),
+    "infinity": _sprinkled(np.inf, -np.inf),
+    "NaN": _sprinkled(np.nan),
+    "NaN and infinity": _sprinkled(np.nan, np.inf, -np.inf),
+}
+
+
+# -- the operations: each runs on the device and yields the name and the error of each array that it writes
+
+
+def _logits(bench, k, m, values):
+    Z, b = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
+    return Z, b, (Z + b).astype(np.float64)  # the sum as float32 has it: its rounding is no fault of the softmax
+
+
+def _softmax64(S):
+    """P, its scale, and ln of the sum of exponentials; S - max is rounded before exp makes that error relative."""
+    shifted = S - S.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    sums = exponentials.sum(axis=1, keepdims=True)
+    P = exponentials / sums
+    reach = np.where(exponentials > 0, abs(shifted), 0)
+    return P, P * (1 + reach + S.shape[1] ** 0.5), shifted, np.log(sums)
+
+
+def softmax(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    P, scale, *_ = _softmax64(S)
+    z = bench.put(Z)
+    bench.device.softmax(z, bench.put(b))
+    yield "Z", error(bench.get(z), P, scale)
+
+
+def _tally(bench, k):
+    """A tally that already holds something, on the device and on the host."""
+    loss, hits = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
+    return SimpleNamespace(loss=bench.put(loss, np.float64), hits=bench.put(hits, np.float64)), loss, hits
+
+
+def softmax_cross_entropy(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    P, scale, shifted, log_sums = _softmax64(S)
+    y, weights = bench.rng.integers(0, m, k), bench.rng.random(m).astype(np.float32) + 0.5
+    at_label, w = (np.arange(k), y), weights[y].astype(np.float64)
+    tally, loss_before, hits_before = _tally(bench, k)
+    z, labels = bench.put(Z), bench.put(y, bench.device.index_dtype)
+    bench.device.softmax_cross_entropy(z, bench.put(b), labels, bench.put(weights), tally)
+    P[at_label] -= 1
+    scale[at_label] += 1
+    yield "Z", error(bench.get(z), w[:, None] * P, w[:, None] * scale)
+    loss = w * (log_sums[:, 0] - shifted[at_label])
+    loss_scale = abs(loss_before) + w * (abs(shifted[at_label]) + m**0.5)
+    yield "loss", error(bench.get(tally.loss), loss_before + loss, loss_scale)
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (S.argmax(axis=1) == y))
+
+
+def _unit(bench, k, values):
+    """z + b of one unit, as float32 has it; and a tally."""
+    Z, b, S = _logits(bench, k, 1, values)
+    return bench.put(Z), bench.put(b), S[:, 0], *_tally(bench, k)
+
+
+def sigmoid_cross_entropy(bench, k, _, values):
+    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    y, weights = bench.rng.integers(0, 2, k), np.array([0.5, 3], np.float32)
+    bench.device.sigmoid_cross_entropy(z, b, bench.put(y, bench.device.index_dtype), bench.put(weights), tally)
+    w = weights[y].astype(np.float64)
+    p = 1 / (1 + np.exp(-s))
+    yield "Z", error(bench.get(z)[:, 0], w * (p - y), w)
+    loss = np.logaddexp(0, np.where(y == 1, -s, s))
+    yield "loss", error(bench.get(tally.loss), loss_before + w * loss, abs(loss_before) + w * (1 + loss))
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (~(s <= 0) == y))
+
+
+def squared_error(bench, k, _, values):
+    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    y = bench.rng.normal(size=k).astype(np.float32)
+    bench.device.squared_error(z, b, bench.put(y), tally)
+    scale = abs(s) + abs(y)
+    yield "Z", error(bench.get(z)[:, 0], 2 * (s - y), 2 * scale)
+    yield "loss", error(bench.get(tally.loss), loss_before + (s - y) ** 2, abs(loss_before) + scale**2)
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before)
+
+
+def perceptron_unit(bench, k, _, values):
+    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    y, found = bench.rng.integers(0, 2, k), ~(s <= 0)
+    bench.device.perceptron(z, b, bench.put(y, bench.device.index_dtype), tally)
+    mistake = found.astype(int) - y
+    yield "Z", error_of_integers(bench.get(z)[:, 0], mistake)
+    yield "loss", error(bench.get(tally.loss), loss_before + s * mistake, abs(loss_before) + abs(s))
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (found == y))
+
+
+def perceptron(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    y, found = bench.rng.integers(0, m, k), S.argmax(axis=1)
+    tally, loss_before, hits_before = _tally(bench, k)
+    z = bench.put(Z)
+    bench.device.perceptron(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
+    classes, row = np.eye(m, dtype=int), np.arange(k)
+    yield "Z", error_of_integers(bench.get(z), classes[found] - classes[y])
+    loss_scale = abs(loss_before) + abs(S[row, found]) + abs(S[row, y])
+    yield "loss", error(bench.get(tally.loss), loss_before + S[row, found] - S[row, y], loss_scale)
+    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (found == y))
+
+
+def threshold(bench, k, _, values):
+    z, b, s, *_ = _unit(bench, k, values)
+    out = bench.put(np.full(k, -1), bench.device.index_dtype)
+    bench.device.threshold(z, b, out)
+    yield "out", error_of_integers(bench.get(out), ~(s <= 0))
+
+
+def argmax(bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    out = bench.put(np.full(k, -1), bench.device.index_dtype)
+    bench.device.argmax(bench.put(Z), bench.put(b), out)
+    yield "out", error_of_integers(bench.get(out), S.argmax(axis=1))
+
+
+_OTHER_ALPHA = float(np.float32(0.3))  # no default, so that a kernel which ignores its parameter is found out
+
+
+def _activations(name):
+    """The activation with its default parameter, and where it has one with another."""
+    theta = Activation.of(name)
+    return (theta, Activation(name, _OTHER_ALPHA)) if theta.formula.parameter else (theta,)
+
+
+def _theta64(theta, Z):
+    X = Z.copy()
+    theta.formula.theta(X, theta.alpha, np.empty_like(X))
+    return X
+
+
+def _derivative64(theta, X):
+    out = np.empty_like(X)
+    theta.formula.derivative(X, theta.alpha, out)
+    return out
+
+
+def forward(name, bench, k, m, values):
+    Z, b, S = _logits(bench, k, m, values)
+    for theta in _activations(name):
+        z = bench.put(Z)
+        bench.device.activate(theta, z, bench.put(b))
+        want = _theta64(theta, S)
+        yield "Z", error(bench.get(z), want, abs(want))
+
+
+def gradient(name, bench, k, m, values):
+    A = values(bench.rng, (k, m)).astype(np.float32)
+    for theta in _activations(name):
+        X = _theta64(theta, bench.rng.normal(size=(k, m)) * 3).astype(np.float32)
+        a = bench.put(A)
+        bench.device.activation_gradient(theta, a, bench.put(X))
+        want = A * _derivative64(theta, X.astype(np.float64))
+        yield "A", error(bench.get(a), want, abs(A))
+
+
+def maxout(bench, k, m, values):
+    for p in (2, 3):
+        Z, b, S = _logits(bench, k, m * p, values)
+        pieces = S.reshape(k, m, p)
+        z, X = bench.put(Z), bench.put(np.full((k, m), np.nan))
+        bench.device.maxout(z, bench.put(b), X)
+        want = pieces.max(axis=2)
+        yield "X", error(bench.get(X), want, abs(want))
+        yield "Z", error_of_integers(bench.get(z).reshape(k, m, p), np.eye(p)[pieces.argmax(axis=2)])
+
+
+def maxout_gradient(bench, k, m, values):
+    for p in (2, 3):
+        A, largest = values(bench.rng, (k, m)).astype(np.float32), np.eye(p)[bench.rng.integers(0, p, (k, m))]
+        delta = bench.put(largest.reshape(k, m * p))
+        bench.device.maxout_gradient(bench.put(A), delta)
+        want = np.where(largest == 1, A[:, :, None], 0).astype(np.float64)
+        yield "Delta", error(bench.get(delta).reshape(k, m, p), want, abs(want))
+
+
+def gradient_mean(bench, k, m, values):
+    Delta, before = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
+    for alpha, beta in ((1.0, 0.0), (-0.5, 1.0)):
+        out = bench.put(before if beta else np.full(m, np.nan))
+        bench.device.gradient_mean(bench.put(Delta), out, alpha, beta)
+        want = alpha * Delta.mean(axis=0, dtype=np.float64)
+        scale = abs(alpha) * abs(Delta).mean(axis=0, dtype=np.float64) * k**0.5
+        yield "out", error(bench.get(out), want + beta * before, scale + abs(beta * before))
+
+
+def minibatch(dtype, bench, k, d, values):
+    n = k + 3
+    X = bench.rng.integers(0, 256, (n, d)) if dtype == np.uint8 else values(bench.rng, (n, d))
+    X = X.astype(dtype)
+    y, order = bench.rng.integers(0, 10, n), bench.rng.integers(0, n, k + 2)
+    mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) + 0.5
+    index = bench.device.index_dtype
+    data = ResidentData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
+    X_out, y_out = bench.put(np.full((k, d), np.nan)), bench.put(np.full(k, -1), index)
+    bench.device.minibatch(data, bench.put(order, index), 2, X_out, y_out)
+    x = X[order[2:]].astype(np.float64)
+    yield "X_out", error(bench.get(X_out), (x - mean) * scale, (abs(x) + abs(mean)) * scale)
+    yield "y_out", error_of_integers(bench.get(y_out), y[order[2:]])
+
+
+def advance(bench, first, by, values):
+    array = bench.put([first], np.int32)
+    bench.device.advance(array, by)
+    yield "*first", error_of_integers(bench.get(array), [first + by])
+
+
+def sgd_update(bench, k, m, values):
+    W, V, G = (f(bench.rng, (k, m)).astype(np.float32) for f in (values, VALUES["normal"], VALUES["normal"]))
+    for rates in (Rates(0.1), Rates(0.03, 0.9, 0.01, 0.5), Rates(0.03, 0.5, nesterov=True)):
+        w, v = bench.put(W), bench.put(V)
+        bench.device.sgd_update(w, v, bench.put(G), rates)
+        mu = rates.momentum
+        g = G + rates.l2 * W.astype(np.float64) + rates.l1 * np.sign(W)
+        V64 = mu * V + g
+        step = g + mu * V64 if rates.nesterov else V64
+        scale = abs(G) + rates.l2 * abs(W.astype(np.float64)) + rates.l1 + mu * abs(V)
+        yield "V", error(bench.get(v), V64, scale)
+        yield "W", error(bench.get(w), W - rates.eta * step, abs(W.astype(np.float64)) + 2 * rates.eta * scale)
+
+
+# -- the kernels that a folder must hold, and the cases that each must pass
+
+
+@dataclass(frozen=True)
+class Case:
+    """The shape (k, m) of an operation's matrix, what its numbers are like, and how awkward its memory is."""
+
+    k: int
+    m: int
+    values: str = "normal"
+    awkward: bool = False  # arrays 4 bytes off alignment, and grids and slabs so small that every loop must turn
+
+    def __str__(self):
+        place = ", unaligned and with few blocks" if self.awkward else ""
+        return f"shape ({self.k}, {self.m}), values: {self.values}{place}"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A kernel, the file that it lies in, the operation that launches it, and what it is tried on."""
+
+    kernel: str
+    file: str
+    operation: Callable
+    shapes: tuple
+    values: tuple
+
+    def cases(self):
+        """Every shape with ordinary values, in comfort and not; then every kind of values on a few shapes."""
+        for k, m in self.shapes:
+            yield Case(k, m)
+            yield Case(k, m, awkward=True)
+        for values in self.values:
+            for k, m in self.shapes[3::4]:
+                yield Case(k, m, values)
+
+    def run(self, device, case):
+        """The largest error of a case, in eps times the scale."""
+        return max(error for _, error in self.errors(device, case))
+
+    def errors(self, device, case):
+        """(array, error) for each array that the kernel writes, by the name that kernels/README.md gives it."""
+        rng = np.random.default_rng((case.k, case.m, case.awkward))
+        device.most_blocks, device.tallest_slab = (2, 8) if case.awkward else (4096, 1024)
+        with np.errstate(all="ignore"):
+            bench = Workbench(device, rng, int(case.awkward))
+            return list(self.operation(bench, case.k, case.m, VALUES[case.values]))
+
+
+_ROWS = (
+    (1, 1),
+    (2, 2),
+    (3, 10),
+    (5, 31),
+    (7, 32),
+    (33, 33),
+    (257, 7),
+    (4, 127),
+    (2, 128),
+    (2, 1021),
+    (2, 1024),
+    (3, 4099),
+)
+_TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
+_EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
+_FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
+
+CONTRACTS = [
+    Contract("softmax", "softmax.cu", softmax, _ROWS, _ALL),
+    Contract("softmax_cross_entropy", "softmax.cu", softmax_cross_entropy, _ROWS, _ALL),
+    Contract("argmax", "argmax.cu", argmax, _ROWS, _ALL),
+    *(
+        Contract(f"{name}_{direction.__name__}", "activation.cu", partial(direction, name), _TALL, values)
+        for name in ELEMENTWISE
+        for direction, values in ((forward, _ALL), (gradient, _FINITE))
+    ),
+    Contract("maxout", "maxout.cu", maxout, _TALL, _ALL),
+    Contract("maxout_gradient", "maxout.cu", maxout_gradient, _TALL, _FINITE),
+    Contract("perceptron", "perceptron.cu", perceptron, _ROWS[1:], _FINITE),
+    *(
+        Contract(operation.__name__, "unit.cu", operation, _EXAMPLES, values)
+        for operation, values in (
+            (sigmoid_cross_entropy, _ALL),
+            (squared_error, _FINITE),
+            (perceptron_unit, _FINITE),
+            (threshold, _ALL),
+        )
+    ),
+    Contract("gradient_mean", "gradient_mean.cu", gradient_mean, _TALL, _FINITE),
+    Contract("minibatch_uint8", "minibatch.cu", partial(minibatch, np.uint8), _ROWS, ()),
+    Contract("minibatch_float32", "minibatch.cu", partial(minibatch, np.float32), _ROWS, _FINITE),
+    Contract("advance", "minibatch.cu", advance, ((0, 1), (5, 7), (1 << 20, 512)), ()),
+    Contract("sgd_update", "sgd_update.cu", sgd_update, _TALL, _FINITE),
+]

@@ -1,0 +1,78 @@
+"""Grading a folder of CUDA kernels by their contracts, without a GPU: what `hw5 check kernels` does."""
+
+from dataclasses import dataclass
+
+from hw5.verify.contracts import CONTRACTS, TOLERANCE
+from hw5.compiler import find_compiler
+from hw5.emulator import KernelFault
+from hw5.devices.emulated import EmulatorRuntime
+from hw5.emulator.runtime import ORDERS
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.errors import InputError
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a kernel: its verdict, and for any but "right" the first offending case and the reason."""
+
+    kernel: str
+    file: str
+    verdict: str  # "right", "wrong", "fault", "missing" or "does not compile"
+    cases: int = 0
+    worst: float = 0.0  # error in eps times the scale
+    tolerance: float = TOLERANCE
+    reason: str = ""
+
+
+def check_kernels(folder=None):
+    """Yield a Report on every kernel that hw5 needs, from the .cu files in a folder (by default hw5's own).
+
+    Every case runs in the emulator's check mode, in every order of threads. Raises InputError where the folder holds
+    no .cu file, or where there is no compiler.
+    """
+    emulator, broken = _compiled(kernel_sources(folder), folder)
+    for file in sorted(broken.keys() - {contract.file for contract in CONTRACTS}):
+        yield Report("?", file, "does not compile", reason=broken[file])
+    device = KernelDevice("emulator", emulator)
+    for contract in CONTRACTS:
+        if contract.kernel in emulator.kernels:
+            yield _grade(contract, device, emulator)
+        elif contract.file in broken:
+            yield Report(contract.kernel, contract.file, "does not compile", reason=broken[contract.file])
+        else:
+            reason = f'no file has an extern "C" __global__ function of this name; {contract.file} is its place'
+            yield Report(contract.kernel, contract.file, "missing", reason=reason)
+
+
+def _compiled(sources, folder):
+    """An emulator of the files that compile, and the compiler's words on the others by file name."""
+    if not sources:
+        raise InputError(f"{folder}: there is no .cu file; name the folder that holds softmax.cu and the others")
+    find_compiler()  # where there is none, no file is to blame
+    try:
+        return EmulatorRuntime(sources, check=True), {}  # all at once is quicker than one by one
+    except InputError:
+        broken = {}
+    for source in sources:
+        try:
+            EmulatorRuntime([source], check=True)
+        except InputError as error:  # it does not compile, or holds a kernel that cannot be found by name
+            broken[source.name] = str(error)
+    return EmulatorRuntime([source for source in sources if source.name not in broken], check=True), broken
+
+
+def _grade(contract, device, emulator):
+    kernel = emulator.kernels[contract.kernel]
+    cases, worst, file = 0, 0.0, kernel.source.name
+    for case in contract.cases():
+        for emulator.order in ORDERS:
+            cases += 1
+            try:
+                array, error = max(contract.errors(device, case), key=lambda pair: pair[1])
+            except KernelFault as fault:
+                return Report(contract.kernel, file, "fault", cases, worst, reason=f"{case}: {fault}")
+            worst = max(worst, float(error))
+            if error > TOLERANCE:
+                reason = f"{kernel.site}: {case}: {array}{error}"
+                return Report(contract.kernel, file, "wrong", cases, worst, reason=reason)
+    return Report(contract.kernel, file, "right", cases, worst)

@@ -1,0 +1,194 @@
+"""The GPU behind the doubles of pycuda, skcuda.cublas and cuda.bindings: what CUDA does with what they are
+told.
+
+Kernels run in hw5's emulator. Work waits in its stream until somebody waits for it, so that a host array
+changed too early, or a synchronisation left out, gives a wrong result here as well. What CUDA reports as an
+error is raised as the error that PyCUDA makes of it; what CUDA would get wrong without a word is Misuse.
+"""
+
+import ctypes
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hw5.emulator import KernelFault
+from hw5.emulator.build import CHECK, FAST
+from hw5.emulator.runtime import runtime_of
+
+
+class Misuse(AssertionError):
+    """The program under test does what is undefined, or wrong without notice, on a GPU."""
+
+
+class Refusal(Exception):
+    """A call that CUDA answers with an error: kind is the name of PyCUDA's exception."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass
+class Capture:
+    """A recording under way in a stream."""
+
+    stream: object
+    work: list = field(default_factory=list)
+    invalid: bool = False
+
+
+@dataclass
+class Handle:
+    """A cuBLAS context."""
+
+    stream: object = None
+    math_mode: int = 0
+    workspace: tuple = (0, 0)
+
+
+class Gpu:
+    """One GPU and its driver. check: kernels run in the emulator's check mode."""
+
+    def __init__(self, check=False, total=1 << 30):
+        self.check, self.total = check, total
+        self.capability, self.count = (8, 6), 1
+        self.contexts = []  # those that were pushed
+        self.allocations, self.pinned = {}, {}  # address: bytes
+        self.streams, self.handles, self.graphs = {}, {}, {}
+        self.capture = self.fault = None
+        self.compilations = []  # sources
+        self.launches = []  # (kernel, grid, block, shared) in the order in which they ran
+        self.order = []  # what was taken down, in order
+        self._emulator = runtime_of(CHECK if check else FAST)
+        self._next = 0x1000
+
+    # -- state
+
+    def require_context(self, what):
+        if not self.contexts:
+            raise Refusal("LogicError", f"{what} failed: invalid device context")
+        if self.fault:
+            raise Refusal("LaunchError", f"{what} failed: unspecified launch failure - {self.fault}")
+
+    def forbid_capture(self, what):
+        """Refuse what CUDA does not allow while a stream is captured; the recording is lost then."""
+        if self.capture:
+            self.capture.invalid = True
+            raise Refusal("LogicError", f"{what} failed: operation not permitted when stream is capturing")
+
+    def new_handle(self):
+        self._next += 0x10
+        return self._next
+
+    # -- memory
+
+    @property
+    def used(self):
+        return sum(self.allocations.values())
+
+    def allocate(self, nbytes):
+        self.require_context("cuMemAlloc")
+        self.forbid_capture("cuMemAlloc")
+        if nbytes < 1:
+            raise Refusal("LogicError", "cuMemAlloc failed: invalid argument")
+        if self.used + nbytes > self.total:
+            raise Refusal("MemoryError", "cuMemAlloc failed: out of memory")
+        address = self._emulator.allocate(nbytes, b"an allocation")  # full of NaN
+        self.allocations[address] = nbytes
+        return address
+
+    def free(self, address):
+        self.require_context("cuMemFree")
+        self.forbid_capture("cuMemFree")
+        self.wait_for_all()
+        self.order.append("memory")
+        del self.allocations[address]
+        self._emulator.release(address)
+
+    def require_memory(self, address, nbytes, what):
+        """Misuse unless the bytes are in one allocation that has not been freed."""
+        if type(address) is not int:
+            raise Misuse(f"{what}: {address!r} is no address")
+        if any(start <= address and address + nbytes <= start + size for start, size in self.allocations.items()):
+            return
+        raise Misuse(f"{what}: the {nbytes} bytes at {address:#x} are in no memory that is allocated")
+
+    def require_pinned(self, array, what):
+        start = array.ctypes.data
+        if not array.flags.c_contiguous:
+            raise Misuse(f"{what}: the host array is not contiguous")
+        if not any(a <= start and start + array.nbytes <= a + size for a, size in self.pinned.items()):
+            raise Misuse(f"{what}: an asynchronous copy with host memory that is not pinned")
+
+    def copy(self, to, source, nbytes, device_address, host, stream, what):
+        self.require_context(what)
+        if self.capture:
+            raise Misuse(f"{what}: a copy with host memory was recorded, and would be done again at every replay")
+        self.require_pinned(host, what)
+        self.require_memory(device_address, nbytes, what)
+        self.enqueue(stream, lambda _keep=host: ctypes.memmove(to, source, nbytes), what)
+
+    # -- streams
+
+    def enqueue(self, stream, work, what):
+        """Put work at the end of a stream, or of the recording under way there."""
+        self.require_context(what)
+        if stream not in self.streams:
+            raise Misuse(f"{what}: on a stream that there is not: {stream!r}")
+        if self.capture is None:
+            self.streams[stream].append(work)
+        elif self.capture.stream == stream:
+            self.capture.work.append(work)
+        else:
+            raise Misuse(f"{what}: on another stream than the one that is captured")
+
+    def wait_for(self, stream, what="cuStreamSynchronize"):
+        self.require_context(what)
+        self.forbid_capture(what)
+        queue = self.streams[stream]
+        try:
+            while queue:
+                queue.pop(0)()
+        except KernelFault as fault:
+            queue.clear()
+            self.fault = fault
+            self.require_context(what)
+
+    def wait_for_all(self):
+        for stream in self.streams:
+            self.wait_for(stream)
+
+    # -- graphs
+
+    def begin_capture(self, stream):
+        self.require_context("cuStreamBeginCapture")
+        if self.capture:
+            raise Refusal("LogicError", "cuStreamBeginCapture failed: operation not permitted")
+        if stream not in self.streams:
+            raise Misuse(f"a capture of the stream {stream!r}, which is the default stream or there is not")
+        self.capture = Capture(stream)
+
+    def end_capture(self, stream):
+        """The recorded work, or None for an invalid recording."""
+        if self.capture is None or self.capture.stream != stream:
+            return None
+        capture, self.capture = self.capture, None
+        return None if capture.invalid else capture.work
+
+
+gpu = Gpu()
+
+
+def install(**settings):
+    """A new GPU in place of the one before."""
+    global gpu
+    gpu = Gpu(**settings)
+    return gpu
+
+
+def pinned_bytes(shape, dtype):
+    """An array in pinned memory, full of what would be seen if it were read before it is written."""
+    array = np.empty(shape, dtype)
+    array.reshape(-1).view(np.uint8).fill(0xA5)
+    gpu.pinned[array.ctypes.data] = array.nbytes
+    return array

@@ -1,0 +1,161 @@
+"""To be run first on a machine with a GPU, from the repository's root: python -m tests.devices.cuda.first_run
+
+It prints a line for each thing that no machine without a GPU can show, and ends with the number of those that
+failed.
+"""
+
+import gc
+import time
+import traceback
+
+import numpy as np
+
+from hw5.verify.contracts import CONTRACTS, TOLERANCE
+from hw5.devices.base import Device, Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.nn.network import Network, initial_parameters
+
+K, D, HIDDEN, CLASSES, N = 128, 784, 128, 10, 128 * 200
+f32 = np.float32
+
+
+def opened_warm():
+    """The second start finds the machine code in the cache."""
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        PyCudaRuntime(kernel_sources()).close()
+        times.append(time.perf_counter() - began)
+    return f"{times[0]:.2f} s, then {times[1]:.2f} s"
+
+
+def versions():
+    import pycuda
+    import pycuda.driver as driver
+
+    from hw5.devices.cuda import cublas
+
+    PyCudaRuntime(kernel_sources()).close()
+    name = getattr(driver.Device(0), "name", lambda: "a simulated GPU")()
+    library = getattr(cublas.load()._libcublas, "_name", "a simulated cuBLAS")
+    return f"{name}, PyCUDA {getattr(pycuda, 'VERSION_TEXT', '(double)')}, {library}"
+
+
+def products():
+    """cuBLAS sees the matrices as NumPy does, and TF32 is in force where it was asked for, from Ampere on."""
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(64, 300)).astype(f32), rng.normal(size=(50, 300)).astype(f32)
+    errors = []
+    for precision in ("fp32", "tf32"):
+        runtime = PyCudaRuntime(kernel_sources(), precision)
+        device = KernelDevice("cuda", runtime)
+        C = device.empty((50, 64))
+        device.gemm(device.upload(A), device.upload(B), C, transpose_a=True)  # with A as W: C = B A^T in NumPy's shapes
+        errors.append(abs(device.download(C) - B.astype(float) @ A.T).max())
+        runtime.close()
+    assert errors[0] < 1e-4 < errors[1] < 0.2, errors
+    return f"largest error {errors[0]:.1e} in fp32, {errors[1]:.1e} in tf32"
+
+
+def operations():
+    """Every kernel against float64, on every case of hw5 check."""
+    runtime = PyCudaRuntime(kernel_sources())
+    device, worst = KernelDevice("cuda", runtime), (0.0, "")
+    for contract in CONTRACTS:
+        for case in contract.cases():
+            worst = max(worst, (contract.run(device, case), f"{contract.kernel}, {case}"))
+    runtime.close()
+    assert worst[0] <= TOLERANCE, worst
+    return f"worst error {worst[0]:.2f} of {TOLERANCE}: {worst[1]}"
+
+
+def epoch(device, step_by_step=False):
+    """An epoch on random numbers: its loss, the parameters, and the seconds of a second epoch."""
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (N, D), np.uint8), rng.integers(0, CLASSES, N)
+    data = device.place(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
+    network = Network(device, initial_parameters((D, HIDDEN, CLASSES), "relu", seed=1))
+    order = device.upload(rng.permutation(N), device.index_dtype)
+    train = Device.train if step_by_step else type(device).train
+    for _ in range(2):
+        tally, began = Tally(device, K), time.perf_counter()
+        train(device, network, data, order, K, Rates(0.03), tally)
+        loss, _ = tally.read()
+    seconds = time.perf_counter() - began
+    return loss, [array.tobytes() for pair in network.parameters() for array in pair], seconds
+
+
+def training():
+    """The GPU's epochs end where the CPU's do; replayed steps have the bits of launched ones; equal seeds,
+    equal bits.
+    """
+    runtime = PyCudaRuntime(kernel_sources())
+    device = KernelDevice("cuda", runtime)
+    launched, again, recorded = (
+        epoch(device, step_by_step=True),
+        epoch(device, step_by_step=True),
+        epoch(device),
+    )
+    runtime.close()
+    assert launched[:2] == again[:2], "equal seeds gave other bits"
+    assert launched[:2] == recorded[:2], "a recorded step gave other bits"
+    loss, _, seconds = epoch(CpuDevice())
+    assert abs(loss - launched[0]) < 1e-2 * loss, (loss, launched[0])
+    rates = [f"{N / s:.3g}" for s in (launched[2], recorded[2], seconds)]
+    return f"{rates[0]} examples/s launched, {rates[1]} recorded, {rates[2]} on the CPU"
+
+
+def cost_of_calls():
+    """Microseconds of Python and driver for a launch, a product and a replay, without waiting for them."""
+    runtime = PyCudaRuntime(kernel_sources())
+    memory = runtime.allocate(64)
+    a = int(memory)
+    calls = {
+        "launch": lambda: runtime.launch(
+            "sgd_update", (1,), (32,), [a, a, a, *map(f32, (0, 0, 0, 0)), np.int32(0), np.int64(8)]
+        ),
+        "gemm": lambda: runtime.gemm(False, False, 2, 2, 2, 1.0, a, 2, a, 2, 0.0, a, 2),
+    }
+    [call() for call in calls.values()]
+    calls["replay"] = runtime.record(lambda: [call() for call in tuple(calls.values())])
+    assert calls["replay"], "cuda-bindings is not installed"
+    found = []
+    for name, call in calls.items():
+        runtime.synchronize()
+        began = time.perf_counter()
+        for _ in range(1000):
+            call()
+        found.append(f"{name} {(time.perf_counter() - began) * 1e3:.1f} us")
+    runtime.close()
+    return ", ".join(found)
+
+
+def ends():
+    """Recordings, memory and runtimes may go in any order; a closed runtime can be followed by another."""
+    for last in ("runtime", "memory", "recording"):
+        runtime = PyCudaRuntime(kernel_sources())
+        memory = runtime.allocate(64)
+        alive = {"runtime": runtime, "memory": memory, "recording": runtime.record(lambda: None)}
+        del runtime, memory
+        for name in sorted(alive, key=lambda name: name == last):
+            del alive[name]
+            gc.collect()
+    return "no message of PyCUDA may stand above or below this line"
+
+
+def main():
+    failed = 0
+    for check in (versions, opened_warm, products, operations, training, cost_of_calls, ends):
+        try:
+            print(f"{check.__name__}: {check()}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"{check.__name__}: FAILED\n{traceback.format_exc()}", flush=True)
+    print(f"{failed} failed")
+    return failed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,137 @@
+"""The device suite and a training run on KernelDevice("cuda", PyCudaRuntime(...)), over the double."""
+
+import numpy as np
+import pytest
+
+from hw5.verify.contracts import CONTRACTS, TOLERANCE
+from hw5.datasets import load
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.devices.emulated import EmulatorRuntime
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.nn.network import Network, initial_parameters
+from hw5.datasets.preprocessing import Standardisation, partition
+from hw5.train.settings import Settings
+from hw5.train.training import Training
+from tests.devices.test_agreement import RATES, one_epoch
+
+# What goes wrong in a finalizer is an error too
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def device(runtime):
+    return KernelDevice("cuda", runtime)
+
+
+class SameProducts(EmulatorRuntime):
+    """The emulator with the double's product: a difference in bits can only be the runtime's."""
+
+    def _gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc):
+        from skcuda.cublas import _Matrix, sgemm
+
+        a = _Matrix(A, lda, *((k, m) if transpose_a else (m, k)), check=False)
+        b = _Matrix(B, ldb, *((n, k) if transpose_b else (k, n)), check=False)
+        c = _Matrix(C, ldc, m, n, check=False)
+        sgemm(transpose_a, transpose_b, alpha, a.view(), b.view(), beta, c.view())
+
+
+@pytest.fixture
+def emulator(simulated):
+    return KernelDevice("emulator", SameProducts(kernel_sources()))
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.kernel)
+def test_operation_agrees_with_float64(device, contract):
+    for case in contract.cases():
+        assert contract.run(device, case) <= TOLERANCE, case
+
+
+@pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties", "nesterov"])
+@pytest.mark.parametrize(("sizes", "theta"), [((20, 3), "relu"), ((33, 17, 5), "tanh"), ((50, 40, 30, 4), "sigmoid")])
+def test_two_steps_agree(device, sizes, theta, rates):
+    """Within 1e-5 of the largest number in the array: float32 rounds each of a few hundred terms by 6e-8."""
+    found, (loss, hits) = one_epoch(device, sizes, theta, rates, np.uint8)
+    wanted, (wanted_loss, wanted_hits) = one_epoch(CpuDevice("float64"), sizes, theta, rates, np.uint8)
+    for got, want in zip(found, wanted):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * (abs(want).max() or 1))
+    assert loss == pytest.approx(wanted_loss, rel=1e-5) and hits == wanted_hits
+
+
+def trained(device, settings):
+    """Losses of every epoch and the parameters after a training on the digits."""
+    digits = load("digits")
+    parts = partition(digits, settings.validation, settings.holdout, settings.seed)
+    standardisation = Standardisation.fit(parts["train"])
+    data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
+    parameters = initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed)
+    network = Network(device, parameters, settings.activation)
+    losses = [now.loss for now in Training(network, data, parts["train"].rows, settings) if now.epoch_ends]
+    return losses, [array.tobytes() for pair in network.parameters() for array in pair]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_training_has_the_bits_of_the_emulator(device, emulator, momentum):
+    settings = Settings(hidden=(32,), epochs=3, momentum=momentum)
+    losses, parameters = trained(device, settings)
+    assert losses[-1] < losses[0] / 2
+    assert (losses, parameters) == trained(emulator, settings)
+
+
+def test_a_short_training_in_check_mode(simulated):
+    gpu = simulated(check=True)
+    runtime = PyCudaRuntime(kernel_sources())
+    device = KernelDevice("cuda", runtime)
+    one_epoch(device, (33, 17, 5), "relu", RATES[2], np.uint8)
+    one_epoch(device, (64, 32, 10), "tanh", RATES[0], np.float32)
+    assert {kernel for kernel, *_ in gpu.launches} >= {"minibatch_uint8", "minibatch_float32", "sgd_update"}
+    runtime.close()
+
+
+@pytest.mark.parametrize("rates", [Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2)], ids=["plain", "momentum"])
+def test_a_recorded_step_has_the_bits_of_a_launched_one(device, runtime, gpu, rates):
+    """One graph of the step, replayed for every minibatch, whose place in the order is written to a fixed
+    address.
+    """
+
+    def stretch(recorded, k=32, steps=4):
+        rng = np.random.default_rng(0)
+        X, y = rng.integers(0, 256, (200, 33), np.uint8), rng.integers(0, 5, 200)
+        data = device.place(X, y, np.full(33, 127.0, np.float32), np.full(33, 1 / 74, np.float32))
+        network = Network(device, initial_parameters((33, 17, 5), "relu", seed=1))
+        tally, rows = Tally(device, k), device.empty((k,), np.int32)
+        order = rng.permutation(200).astype(np.int32)
+
+        def step():
+            network.step(data, rows, 0, k, rates, tally)
+
+        replay = step
+        for i in range(steps):
+            runtime.write(rows.address, order[i * k : (i + 1) * k])
+            replay()
+            if recorded and i == 0:
+                replay = runtime.record(step)
+        return [array.tobytes() for pair in network.parameters() for array in pair], tally.read()
+
+    launched, launches = stretch(False), len(gpu.launches)
+    assert stretch(True) == launched
+    assert gpu.launches[launches:] == gpu.launches[:launches]  # and the recording itself launched nothing
+
+
+def test_the_host_waits_once_an_epoch(device, monkeypatch):
+    """From the second epoch on, when the speed is known; the first is cut short for an early report."""
+    import pycuda.driver
+
+    waits, synchronize = [], pycuda.driver.Stream.synchronize
+    monkeypatch.setattr(pycuda.driver.Stream, "synchronize", lambda stream: waits.append(1) or synchronize(stream))
+    monkeypatch.setattr("hw5.train.training._SECONDS_BETWEEN_REPORTS", 60.0)
+    digits, settings = load("digits"), Settings(hidden=(16,), epochs=4)
+    part = partition(digits, 0, 0, 0)["train"]
+    standardisation = Standardisation.fit(part)
+    data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
+    network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))
+    by_epoch = {}
+    for now in Training(network, data, part.rows, settings):
+        by_epoch[now.epoch] = len(waits)
+    assert [by_epoch[epoch] - by_epoch[epoch - 1] for epoch in (2, 3, 4)] == [1, 1, 1]

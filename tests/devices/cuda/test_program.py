@@ -1,0 +1,50 @@
+"""The hw5 program on the double of a GPU."""
+
+import gc
+import json
+import re
+
+import numpy as np
+from click.testing import CliRunner
+
+from hw5.cli import main
+
+
+def hw5(*arguments):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    gc.collect()  # the device goes with the command, as it would at the end of the program
+    return result.stdout
+
+
+def test_train_eval_and_predict_on_cuda(gpu, tmp_path):
+    model = tmp_path / "model.npz"
+    trained = hw5("train", "--device", "cuda", "--hidden", 32, "--epochs", 8, "--momentum", 0.9, "--out", model)
+    assert ", on cuda" in trained
+    on_cuda, on_cpu = (json.loads(hw5("eval", model, "--device", device, "--json")) for device in ("cuda", "cpu"))
+    assert on_cuda["accuracy"] == on_cpu["accuracy"] > 0.9
+    assert on_cuda["confusion_matrix"] == on_cpu["confusion_matrix"]
+    assert abs(on_cuda["loss"] - on_cpu["loss"]) < 1e-5
+
+
+def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
+    """2 MB of examples, on a GPU with 1.5 MB beside cuBLAS's workspace, train to the figures of one with plenty."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (20000, 100), dtype=np.uint8)
+    np.savez(tmp_path / "large.npz", X=X, y=X[:, 0] // 86)
+    outputs = []
+    for total in (1 << 30, (32 << 20) + (1536 << 10)):
+        gpu = simulated(total=total)
+        train = ("train", "--device", "cuda", "--data", tmp_path / "large.npz", "--hidden", 8, "--epochs", 2)
+        outputs.append([re.sub("[0-9,]+ examples/s", "", line) for line in hw5(*train).splitlines()])
+        assert not gpu.allocations
+    assert outputs[0] == outputs[1]
+
+
+def test_tf32_and_the_benchmark(gpu, monkeypatch):
+    from hw5.verify import bench
+
+    assert ", on cuda" in hw5("train", "--device", "cuda", "--precision", "tf32", "--epochs", 1)
+    for name, value in {"SECONDS": 1e-5, "COPY_BYTES": 1 << 12, "SHAPES": ((4, 3),)}.items():
+        monkeypatch.setattr(bench, name, value)
+    assert "cuda: a copy moves" in hw5("bench", "kernels", "--device", "cuda")

@@ -1,0 +1,414 @@
+"""The PyCUDA runtime over the double: what the device suite does not show."""
+
+import gc
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw5.compiler import CompileError
+from hw5.devices.kernels import kernel_sources
+from hw5.devices.cuda.runtime import GRANULE, PyCudaRuntime, _Staging
+from hw5.errors import InputError, RunError
+
+f32, i32 = np.float32, np.int32
+ROOT = Path(__file__).parents[3]
+
+# What goes wrong in a finalizer is an error too
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
+
+def on_gpu(runtime, host):
+    memory = runtime.allocate(host.nbytes)
+    runtime.write(int(memory), host)
+    return memory
+
+
+def content(runtime, memory, like):
+    host = np.empty_like(like)
+    runtime.read(int(memory), host)
+    return host
+
+
+def halve(runtime, memory, n):
+    """x -= 0.5 x by a kernel of hw5's: V and G are x, eta is 0.5 and the momentum 0."""
+    rates = (*map(f32, (0.5, 0, 0, 0)), np.int32(0))
+    runtime.launch("sgd_update", (1,), (32,), [int(memory)] * 3 + [*rates, np.int64(n)])
+
+
+# ---- copies
+
+
+def test_a_host_array_may_change_right_after_write(runtime):
+    x = np.arange(1000, dtype=f32)
+    memory = on_gpu(runtime, x)
+    x[:] = -1
+    np.testing.assert_array_equal(content(runtime, memory, x), np.arange(1000))
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, _Staging.NBYTES // 2 + 3])
+def test_copies_larger_than_the_staging(runtime, more):
+    x = np.random.default_rng(0).integers(0, 256, _Staging.NBYTES + more, np.uint8)
+    memory = on_gpu(runtime, x)
+    np.testing.assert_array_equal(content(runtime, memory, x), x)
+
+
+def test_many_small_copies_go_round_the_ring(runtime):
+    piece = _Staging.NBYTES // 7
+    written = [on_gpu(runtime, np.full(piece, i, np.uint8)) for i in range(20)]
+    for i, memory in enumerate(written):
+        assert (content(runtime, memory, np.empty(piece, np.uint8)) == i).all()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3)])
+def test_copies_of_any_shape(runtime, shape):
+    x = np.full(shape, 7.0)
+    np.testing.assert_array_equal(content(runtime, on_gpu(runtime, np.ones(9)), x), np.ones(shape))
+    with pytest.raises(ValueError, match="C-contiguous"):
+        runtime.write(0, np.ones((4, 4)).T[1:])
+
+
+# ---- memory
+
+
+def test_memory_is_lent_again_and_cuda_is_not_asked(runtime, gpu):
+    first = runtime.allocate(1000)
+    address, used = int(first), gpu.used
+    del first
+    assert int(runtime.allocate(GRANULE + 1)) == address and gpu.used == used
+    assert int(runtime.allocate(2 * GRANULE + 1)) != address
+
+
+def test_unused_memory_is_given_up_before_there_is_too_little(simulated):
+    gpu = simulated(total=100 << 20)
+    runtime = PyCudaRuntime(kernel_sources())
+    runtime.allocate(40 << 20)
+    memory = runtime.allocate(60 << 20)
+    with pytest.raises(RunError, match="out of memory: 30.0 MiB are wanted, 8 MiB of 100 MiB are free"):
+        runtime.allocate(30 << 20)
+    assert int(memory) in gpu.allocations
+    runtime.close()
+
+
+# ---- products
+
+
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("transpose_a", [False, True])
+def test_gemm_takes_blas_arguments(runtime, transpose_a, transpose_b):
+    """Every leading dimension larger than it need be, alpha and beta; what is between the columns stays as it
+    is.
+    """
+    m, n, k, lda, ldb, ldc = 3, 4, 5, 7, 8, 9
+    rng = np.random.default_rng(1)
+    A, B, C = (rng.normal(size=(columns, leading)).astype(f32) for columns, leading in ((5, lda), (5, ldb), (n, ldc)))
+    a, b, c = (on_gpu(runtime, x) for x in (A, B, C))
+    arguments = (m, n, k, 0.5, int(a), lda, int(b), ldb, -2.0, int(c), ldc)
+    runtime.gemm(transpose_a, transpose_b, *arguments)
+    op_a = A[:m, :k] if transpose_a else A[:k, :m].T
+    op_b = B[:k, :n] if transpose_b else B[:n, :k].T
+    want = C.copy()
+    want[:, :m] = (0.5 * op_a.astype(float) @ op_b - 2 * C[:, :m].T).T
+    np.testing.assert_allclose(content(runtime, c, C), want, rtol=1e-5, atol=1e-5)
+
+
+def test_tf32_rounds_the_factors(gpu):
+    x = np.array([[1 + 2**-12]], f32)
+    products = []
+    for precision in ("fp32", "tf32"):
+        runtime = PyCudaRuntime(kernel_sources(), precision)
+        a, c = on_gpu(runtime, x), runtime.allocate(4)
+        runtime.gemm(False, False, 1, 1, 1, 1.0, int(a), 1, int(a), 1, 0.0, int(c), 1)
+        products.append(content(runtime, c, x)[0, 0])
+        runtime.close()
+    assert products == [f32((1 + 2**-12) ** 2), 1]
+
+
+def test_an_unknown_precision(simulated):
+    with pytest.raises(KeyError):
+        PyCudaRuntime(kernel_sources(), "fp64")
+
+
+# ---- the module
+
+
+def write_kernels(folder, value):
+    folder.mkdir(exist_ok=True)
+    (folder / "value.cuh").write_text(f"#define VALUE {value}\n")
+    (folder / "set.cu").write_text('#include "value.cuh"\nextern "C" __global__ void set(int *x) { *x = VALUE; }\n')
+    (folder / "get.cu").write_text('extern "C" __global__ void get(const int *x, int *y) { *y = *x; }\n')
+    return sorted(folder.glob("*.cu"))
+
+
+def value_of(runtime):
+    memory = runtime.allocate(4)
+    runtime.launch("set", (1,), (1,), [int(memory)])
+    return content(runtime, memory, np.zeros(1, i32))[0]
+
+
+def test_a_warm_start_compiles_nothing_and_a_change_does(gpu, tmp_path):
+    values, compilations = [], []
+    for step in range(5):
+        if step in (0, 2):
+            sources = write_kernels(tmp_path / "kernels", step)  # step 2 changes the header alone
+        if step == 4:
+            gpu.capability = (9, 0)
+        runtime = PyCudaRuntime(sources)
+        values.append(value_of(runtime))
+        compilations.append(len(gpu.compilations))
+        runtime.close()
+    assert (values, compilations) == ([0, 0, 2, 2, 2], [1, 1, 2, 2, 3])
+    assert gpu.compilations[0].count("#include") == 2  # one module of all files
+
+
+def test_another_nvcc_compiles_again(gpu, tmp_path):
+    sources = write_kernels(tmp_path / "kernels", 1)
+    PyCudaRuntime(sources).close()
+    (tmp_path / "bin" / "nvcc").write_text("#!/bin/sh\n# another version\nexit 1\n")
+    PyCudaRuntime(sources).close()
+    assert len(gpu.compilations) == 2
+
+
+def test_kernels_that_do_not_compile(gpu, tmp_path):
+    file = tmp_path / "broken.cu"
+    file.write_text("#error\n")
+    with pytest.raises(CompileError, match=rf"for sm_86:\n{file}\(1\): error"):
+        PyCudaRuntime([file])
+
+
+def test_a_kernel_that_is_not_there(runtime):
+    with pytest.raises(RunError, match="a kernel launch failed on the GPU: .*named symbol not found"):
+        runtime.launch("sofmax", (1,), (32,), [])
+
+
+# ---- what can be missing
+
+
+@pytest.mark.parametrize("package", ["pycuda", "skcuda"])
+def test_a_package_that_is_not_installed(gpu, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=r"needs PyCUDA and scikit-cuda: pip install 'hw5\[cuda\]'"):
+        PyCudaRuntime(kernel_sources())
+
+
+def test_pycuda_that_finds_no_driver(gpu, monkeypatch, tmp_path):
+    package = tmp_path / "without a driver" / "pycuda"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "driver.py").write_text("raise ImportError('libcuda.so.1: cannot open shared object file')")
+    monkeypatch.syspath_prepend(package.parent)
+    with pytest.raises(InputError, match=r"PyCUDA does not load \(libcuda.so.1: .*install NVIDIA's driver"):
+        PyCudaRuntime(kernel_sources())
+
+
+def test_a_machine_without_a_gpu(gpu):
+    gpu.count = 0
+    with pytest.raises(InputError, match="needs an NVIDIA GPU and its driver: .*no CUDA-capable device"):
+        PyCudaRuntime(kernel_sources())
+
+
+def test_a_machine_without_nvcc(gpu, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("hw5.devices.cuda.cublas.toolkits", lambda: [])
+    with pytest.raises(InputError, match="needs nvcc"):
+        PyCudaRuntime(kernel_sources())
+
+
+def test_nvcc_is_found_in_a_toolkit(gpu, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))  # where bin/nvcc is
+    from hw5.devices.cuda.runtime import find_nvcc
+
+    assert find_nvcc().path == str(tmp_path / "bin" / "nvcc")
+
+
+def test_importing_the_module_imports_no_gpu_package():
+    script = "import sys, hw5.devices.cuda.runtime; print([p for p in ('pycuda', 'skcuda', 'cuda') if p in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
+
+
+# ---- recordings
+
+
+def test_a_recording_runs_when_it_is_replayed(runtime, gpu):
+    x = np.arange(8, dtype=f32)
+    memory = on_gpu(runtime, x)
+    replay = runtime.record(lambda: halve(runtime, memory, 8))
+    np.testing.assert_array_equal(content(runtime, memory, x), x)
+    for _ in range(3):
+        replay()
+    assert not gpu.launches  # it waits for nothing
+    np.testing.assert_array_equal(content(runtime, memory, x), x / 8)
+
+
+def test_a_recording_keeps_its_memory(runtime, gpu):
+    x = np.arange(8, dtype=f32)
+    memory = on_gpu(runtime, x)
+    address = int(memory)
+    replay = runtime.record(lambda: halve(runtime, memory, 8))
+    del memory
+    gc.collect()
+    other = on_gpu(runtime, np.zeros(8, f32))
+    assert int(other) != address
+    replay()
+    y = np.empty_like(x)
+    runtime.read(address, y)
+    np.testing.assert_array_equal(y, x / 2)
+    del replay
+    gc.collect()
+    assert not gpu.graphs and int(runtime.allocate(32)) == address
+
+
+def test_memory_in_the_middle_is_kept_as_well(runtime):
+    x = np.arange(8, dtype=f32)
+    memory = on_gpu(runtime, x)
+    address = int(memory)
+    replay = runtime.record(
+        lambda: runtime.gemm(False, False, 1, 1, 1, 2.0, address + 8, 1, address, 1, 1.0, address + 4, 1)
+    )
+    del memory
+    assert int(runtime.allocate(32)) != address
+    replay()
+
+
+def test_without_cuda_bindings_there_is_no_recording(runtime, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    assert runtime.record(lambda: pytest.fail("it ran")) is None
+
+
+@pytest.mark.parametrize("forbidden", ["allocate", "write", "read", "synchronize", "record"])
+def test_what_cannot_be_recorded(runtime, gpu, forbidden):
+    x = np.ones(8, f32)
+    memory = on_gpu(runtime, x)
+    arguments = {"allocate": (8,), "synchronize": (), "record": (print,)}.get(forbidden, (int(memory), x))
+    with pytest.raises(RunError, match="is not possible while a CUDA graph is recorded"):
+        runtime.record(lambda: getattr(runtime, forbidden)(*arguments))
+    assert gpu.capture is None and not gpu.graphs
+    halve(runtime, memory, 8)
+    np.testing.assert_array_equal(content(runtime, memory, x), x / 2)
+
+
+@pytest.mark.parametrize("exception", [KeyboardInterrupt, ZeroDivisionError])
+def test_an_exception_ends_the_recording(runtime, gpu, exception):
+    def work():
+        halve(runtime, memory, 8)
+        raise exception
+
+    memory = on_gpu(runtime, np.ones(8, f32))
+    with pytest.raises(exception):
+        runtime.record(work)
+    assert gpu.capture is None and not gpu.graphs
+    assert content(runtime, memory, np.empty(8, f32)).sum() == 8
+
+
+def test_a_recording_that_cuda_gives_up(runtime, gpu):
+    def work():
+        gpu.capture.invalid = True
+
+    with pytest.raises(RunError, match="a CUDA graph failed: CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"):
+        runtime.record(work)
+    assert runtime.record(lambda: None) is not None
+
+
+# ---- errors of kernels
+
+
+def test_an_error_of_a_kernel_is_told_and_teardown_goes_on(simulated, tmp_path):
+    gpu = simulated(check=True)
+    file = tmp_path / "stray.cu"
+    file.write_text('extern "C" __global__ void stray(int *x) { x[1 << 20] = 1; }\n')
+    runtime = PyCudaRuntime([file])
+    memory = runtime.allocate(4)
+    runtime.launch("stray", (1,), (1,), [int(memory)])
+    with pytest.raises(RunError, match="waiting for the GPU failed on the GPU: .*unspecified launch failure"):
+        runtime.synchronize()
+    with pytest.raises(RunError, match="a matrix product failed on the GPU: cublasExecutionFailed: GPU program failed"):
+        runtime.gemm(False, False, 1, 1, 1, 1.0, int(memory), 1, int(memory), 1, 0.0, int(memory), 1)
+    runtime.close()
+    assert gpu.contexts == [] and not gpu.handles
+
+
+# ---- the end
+
+
+def test_close_waits_and_takes_down_in_order(gpu):
+    runtime = PyCudaRuntime(kernel_sources())
+    memory = on_gpu(runtime, np.ones(8, f32))
+    replay = runtime.record(lambda: halve(runtime, memory, 8))
+    replay()
+    runtime.close()
+    assert len(gpu.launches) == 1
+    kinds = ["graph", "cublas", "memory", "pinned memory", "stream", "module", "context"]
+    assert list(dict.fromkeys(gpu.order)) == kinds
+    runtime.close()
+    assert gpu.order.count("context") == 1
+    for use in (replay, runtime.synchronize, lambda: runtime.allocate(1), lambda: halve(runtime, memory, 8)):
+        with pytest.raises(RunError, match="this GPU runtime was closed"):
+            use()
+
+
+@pytest.mark.parametrize("last", ["runtime", "memory", "recording"])
+def test_garbage_may_be_collected_in_any_order(gpu, last):
+    runtime = PyCudaRuntime(kernel_sources())
+    memory = on_gpu(runtime, np.ones(8, f32))
+    alive = {
+        "memory": memory,
+        "recording": runtime.record(lambda: halve(runtime, memory, 8)),
+        "runtime": runtime,
+    }
+    alive["recording"]()
+    del memory, runtime
+    for name in sorted(alive, key=lambda name: name == last):
+        del alive[name]
+        gc.collect()
+    assert gpu.order[-1] == "context" and len(gpu.launches) == 1
+
+
+def test_runtimes_side_by_side_end_in_any_order(gpu):
+    first, second = (PyCudaRuntime(kernel_sources()) for _ in range(2))
+    first.close()
+    memory = on_gpu(second, np.ones(8, f32))
+    halve(second, memory, 8)
+    assert content(second, memory, np.empty(8, f32)).sum() == 4
+    second.close()
+
+
+def test_a_start_that_fails_leaves_nothing(gpu, monkeypatch):
+    cublas = importlib.import_module("skcuda.cublas")
+    monkeypatch.setattr(cublas, "cublasSetStream", lambda *_: cublas.cublasCheckStatus(13))
+    with pytest.raises(RunError, match="the GPU cannot be used: cublasExecutionFailed"):
+        PyCudaRuntime(kernel_sources())
+    assert gpu.order[-1] == "context"
+
+
+INTERRUPTED = """
+import atexit, sys
+
+@atexit.register  # the first to be registered, so the last to run
+def report():
+    gpu = simulated_gpu.gpu
+    print(gpu.order[-1:], gpu.contexts, gpu.handles, gpu.graphs, gpu.allocations)
+
+sys.path.insert(0, "tests/devices/cuda/double")
+import numpy as np, simulated_gpu
+from hw5.devices.cuda import runtime as module
+from hw5.devices.kernels import kernel_sources
+
+runtime = module.PyCudaRuntime(kernel_sources())
+memory = runtime.allocate(32)
+runtime.write(int(memory), np.ones(8, np.float32))
+recording = runtime.record(lambda: None)
+raise KeyboardInterrupt
+"""
+
+
+def test_ctrl_c_ends_in_order(simulated, tmp_path):
+    environment = dict(os.environ, HW5_CACHE=str(tmp_path / "cache"))
+    command = [sys.executable, "-c", INTERRUPTED]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert result.stdout == "['context'] [] {} {} {}\n", result.stderr
+    assert result.stderr.splitlines()[-1] == "KeyboardInterrupt"

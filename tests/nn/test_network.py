@@ -1,0 +1,131 @@
+"""The network's equations against the formulas in float64 (its gradients: test_gradients.py)."""
+
+import numpy as np
+import pytest
+
+from hw5.devices.activations import ACTIVATIONS
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.nn.network import Network, Workspace, initial_parameters
+
+
+def problem(sizes, k, seed=0):
+    """Random parameters and k random examples, float64."""
+    rng = np.random.default_rng(seed)
+    parameters = [(rng.normal(size=(m, d)) / d**0.5, rng.normal(size=m)) for d, m in zip(sizes, sizes[1:])]
+    return parameters, rng.normal(size=(k, sizes[0])), rng.integers(0, sizes[-1], k)
+
+
+def resident(device, X, y):
+    d = X.shape[1]
+    return device.place(X, y, np.zeros(d), np.ones(d))
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        Rates(0.1),
+        Rates(0.1, l2=0.3),
+        Rates(0.1, 0.9),
+        Rates(0.1, 0.9, 0.2, 0.3),
+        Rates(0.1, l1=0.2),
+        Rates(0.1, 0.9, nesterov=True),
+        Rates(0.1, 0.9, 0.2, 0.3, nesterov=True),
+    ],
+)
+def test_linear_step_by_the_formula(rates):
+    """Two steps of W <- W - eta/k x'(p - y)^T with the penalties' gradients; the second has fewer examples."""
+    (parameters, X, y), mu, eta = problem((5, 3), k=7), rates.momentum, rates.eta
+    W, b = (array.copy() for array in parameters[0])
+    V, Vb = np.zeros_like(W), np.zeros_like(b)
+    for rows in (slice(0, 4), slice(4, 7)):
+        P = np.exp(X[rows] @ W.T + b)
+        P /= P.sum(axis=1, keepdims=True)
+        Delta = P - np.eye(3)[y[rows]]
+        G = Delta.T @ X[rows] / len(Delta) + rates.l2 * W + rates.l1 * np.sign(W)
+        Gb = Delta.mean(axis=0)
+        V, Vb = mu * V + G, mu * Vb + Gb
+        step, step_b = (G + mu * V, Gb + mu * Vb) if rates.nesterov else (V, Vb)
+        W, b = W - eta * step, b - eta * step_b
+
+    device = CpuDevice(np.float64)
+    network = Network(device, parameters)
+    order = device.upload(np.arange(7), device.index_dtype)
+    device.train(network, resident(device, X, y), order, 4, rates, Tally(device, 4))
+    (found_W, found_b), *_ = network.parameters()
+    np.testing.assert_allclose(found_W, W, rtol=1e-13, atol=1e-15)  # the same sums in another order
+    np.testing.assert_allclose(found_b, b, rtol=1e-13, atol=1e-15)
+
+
+def test_nesterov_takes_the_gradient_ahead_along_the_momentum():
+    """Sutskever et al. (2013): v <- mu v - eta gradient(theta + mu v), theta <- theta + v.
+
+    hw5's W is where that gradient is taken, theta + mu v; the form of the update is another, the numbers are the same.
+    """
+    parameters, X, y = problem((5, 3), k=40)
+    mu, eta, l2, Y = 0.9, 0.1, 0.05, np.eye(3)
+    theta, v = parameters[0][0].copy(), np.zeros((3, 5))
+    theta_b, v_b = parameters[0][1].copy(), np.zeros(3)
+    device = CpuDevice(np.float64)
+    network = Network(device, parameters)
+    for rows in np.split(np.arange(40), 8):
+        ahead, ahead_b = theta + mu * v, theta_b + mu * v_b
+        P = np.exp(X[rows] @ ahead.T + ahead_b)
+        Delta = P / P.sum(axis=1, keepdims=True) - Y[y[rows]]
+        v = mu * v - eta * (Delta.T @ X[rows] / 5 + l2 * ahead)
+        v_b = mu * v_b - eta * Delta.mean(axis=0)
+        theta, theta_b = theta + v, theta_b + v_b
+        device.train(network, resident(device, X, y), rows, 5, Rates(eta, mu, l2=l2, nesterov=True), Tally(device, 5))
+        W, b = network.parameters()[0]
+        np.testing.assert_allclose(W, theta + mu * v, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(b, theta_b + mu * v_b, rtol=1e-12, atol=1e-14)
+
+
+def test_tally_counts_losses_and_hits_of_all_minibatches():
+    parameters, X, y = problem((5, 3), k=10)
+    P = np.exp(X @ parameters[0][0].T + parameters[0][1])
+    P /= P.sum(axis=1, keepdims=True)
+    device = CpuDevice(np.float64)
+    tally, standing_still = Tally(device, 4), Rates(eta=1e-300)
+    order = device.upload(np.arange(10), device.index_dtype)
+    device.train(Network(device, parameters), resident(device, X, y), order, 4, standing_still, tally)
+    loss, hits = tally.read()
+    assert loss == pytest.approx(-np.log(P[np.arange(10), y]).sum(), rel=1e-12)
+    assert hits == (P.argmax(axis=1) == y).sum()
+
+
+def test_evaluate_and_probabilities_take_the_rows_asked_for_in_chunks():
+    parameters, X, y = problem((6, 7, 4), k=50)
+    device = CpuDevice(np.float64)
+    network, data, rows = Network(device, parameters, "tanh"), resident(device, X, y), np.arange(48, 2, -3)
+    P = network.outputs(data, rows, chunk=5)
+    H = np.tanh(X[rows] @ parameters[0][0].T + parameters[0][1])
+    want = np.exp(H @ parameters[1][0].T + parameters[1][1])
+    want /= want.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(P, want, rtol=1e-12)
+    loss, accuracy, classes = network.evaluate(data, rows, chunk=7)
+    assert loss == pytest.approx(-np.log(want[np.arange(len(rows)), y[rows]]).mean(), rel=1e-12)
+    assert accuracy == (want.argmax(axis=1) == y[rows]).mean()
+    assert (classes == want.argmax(axis=1)).all()
+
+
+def test_workspaces_share_one_allocation():
+    device = CpuDevice()
+    network = Network(device, initial_parameters((3, 4, 2), "relu", 0))
+    full, short = network.workspace(8), network.workspace(5)
+    assert short is network.workspace(5)
+    assert all(np.shares_memory(a, b) for a, b in zip(full.X, short.X))
+    assert np.shares_memory(short.X[2], short.Delta[2]) and short.X[1].shape == short.Delta[1].shape == (5, 4)
+    assert isinstance(network.workspace(9), Workspace) and network.workspace(5).y.shape == (5,)
+
+
+@pytest.mark.parametrize("theta", ACTIVATIONS)
+def test_initial_weights_keep_the_scale_of_the_signal(theta):
+    (W1, b1), (W2, _) = initial_parameters((1000, 500, 500), theta, seed=3)
+    gain = {"relu": 2**0.5, "elu": 2**0.5, "leaky_relu": (2 / 1.01) ** 0.5}.get(theta, 1.0)
+    assert W1.shape == (1000 if theta == "maxout" else 500, 1000) and W1.dtype == np.float32 and not b1.any()
+    # the standard deviation of n samples is known to within 1 / sqrt(2n); five of those
+    assert W1.std() == pytest.approx(gain / 1000**0.5, rel=5 / (2 * W1.size) ** 0.5)
+    assert W2.std() == pytest.approx(1 / 500**0.5, rel=5 / (2 * W2.size) ** 0.5)
+    assert (W1 == initial_parameters((1000, 500, 500), theta, seed=3)[0][0]).all()
+    assert (W1 != initial_parameters((1000, 500, 500), theta, seed=4)[0][0]).any()

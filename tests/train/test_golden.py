@@ -1,0 +1,41 @@
+"""Checkpoints of the past (tests/train/golden): they are read, they predict what they did, and their trainings go on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw5.train.checkpoint import Checkpoint
+from hw5.datasets import load
+from hw5.devices.cpu import CpuDevice
+from hw5.train.run import Model, Run
+
+GOLDEN = Path(__file__).parent / "golden"
+PREDICTIONS = {  # of some inputs, as they were when the file was written
+    "classifier-format-1": (
+        [[1, 1], [1, -1], [-1, 0.5]],
+        [[0.8587932, 0.14120682], [0.12630676, 0.87369323], [0.11735649, 0.88264352]],
+    ),
+    "regression-format-1": ([[-1], [0], [2]], [[-0.17501816], [0.036408424], [0.36555266]]),
+}
+
+
+def test_every_file_is_tested():
+    assert {path.stem for path in GOLDEN.glob("*.npz")} == set(PREDICTIONS)
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_a_checkpoint_of_the_past_predicts_what_it_did(name):
+    """To 1e-6: another NumPy may round exp and tanh otherwise."""
+    X, wanted = PREDICTIONS[name]
+    model = Model(CpuDevice(), Checkpoint.load(GOLDEN / f"{name}.npz"))
+    np.testing.assert_allclose(model.predict(np.array(X, np.float32)), wanted, rtol=0, atol=1e-6)
+
+
+def test_a_training_of_the_past_goes_on():
+    """From step 34 to 36, with momentum and the best parameters; the loss of the epoch was 0.1389 in the end."""
+    checkpoint = Checkpoint.load(GOLDEN / "classifier-format-1.npz")
+    assert (checkpoint.state.epoch, checkpoint.state.done, checkpoint.state.best.epoch) == (3, 320, 2)
+    run = Run(CpuDevice(), load("xor"), checkpoint.settings, checkpoint.data, checkpoint)
+    *_, last = run.train()
+    assert last.epoch == 3 and last.loss == pytest.approx(0.1389, abs=5e-5) and run.training.best.epoch == 3

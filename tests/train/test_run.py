@@ -1,0 +1,49 @@
+"""A run as a whole: what is evaluated is what is saved."""
+
+import numpy as np
+
+from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.datasets import load
+from hw5.devices.cpu import CpuDevice
+from hw5.train.run import Run
+from hw5.train.settings import Settings
+
+
+def test_a_run_with_patience_saves_its_best_weights():
+    """Also where it is left off; the network has them when the training has ended."""
+    digits = load("digits")
+    settings = Settings(hidden=(16,), lr=0.5, momentum=0.8, patience=50, epochs=50)
+    run = Run(CpuDevice(), digits, settings, DataSource.of(digits, None, None))
+    for progress in run.train():
+        if progress.epoch_ends and progress.epoch > run.training.best.epoch:
+            break
+    best = run.training.best
+    assert best.loss < run.history[-1]["validation_loss"]
+    assert_equal(run.checkpoint().parameters, best.parameters)
+    list(run.train())
+    assert_equal(run.network.parameters(), run.training.best.parameters)
+    assert run.evaluate("validation")[0] == run.training.best.loss
+    assert_equal(run.checkpoint().parameters, run.training.best.parameters)
+
+
+def assert_equal(parameters, others):
+    for pair, other in zip(parameters, others, strict=True):
+        for array, of_other in zip(pair, other):
+            np.testing.assert_array_equal(array, of_other)
+
+
+def test_early_stopping_goes_on_where_the_epochs_ended(tmp_path):
+    """Though the best epoch lies behind: to the same bytes as without the end between."""
+    digits = load("digits")
+
+    def run(epochs, checkpoint=None):
+        settings = Settings(hidden=(16,), lr=0.5, momentum=0.8, patience=50, epochs=epochs)
+        run = Run(CpuDevice(), digits, settings, DataSource.of(digits, None, None), checkpoint)
+        *_, last = run.train()
+        assert run.training.best.epoch < epochs and "whose weights are kept" in last.ending
+        run.checkpoint().save(tmp_path / "model.npz")
+        return (tmp_path / "model.npz").read_bytes()
+
+    undisturbed = run(14)
+    run(8)
+    assert run(14, Checkpoint.load(tmp_path / "model.npz")) == undisturbed

@@ -1,0 +1,65 @@
+"""hw5 check gradients: right on the network as it is, and able to see that it is not."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dataclasses import replace
+
+from hw5.devices.activations import ACTIVATIONS, FORMULAS
+from hw5.cli import main
+from hw5.devices import open_device
+from hw5.devices.cpu import CpuDevice
+from hw5.errors import InputError
+from hw5.verify.gradient_check import check_gradients
+from hw5.nn.losses import LOSSES
+
+
+def test_all_layers_of_all_networks_are_right():
+    reports = list(check_gradients())
+    combinations = {(report.loss, report.activation) for report in reports if report.activation != "-"}
+    assert combinations == {(loss, theta) for loss in LOSSES if loss != "perceptron" for theta in ACTIVATIONS}
+    assert {report.loss for report in reports if report.activation == "-"} == set(LOSSES)
+    assert {(report.sizes, report.layer) for report in reports} >= {((5, 3), 1), ((5, 6, 4, 3), 3), ((784, 128, 10), 1)}
+    assert all(report.is_right and 0 < report.worst < report.tolerance == 1e-6 for report in reports)
+    assert all(report.tried == min(report.parameters, report.tried) > 0 for report in reports)
+
+
+@pytest.mark.parametrize("name", ["cpu", "emulator", "cuda"])
+def test_every_device_is_right_in_float32(name):
+    """To 2e-3: eps, 1e-7, times the few hundred terms of a sum, and times as much again where they cancel."""
+    try:
+        device = open_device(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    assert all(report.is_right and report.tolerance == 2e-3 for report in check_gradients(device))
+
+
+@pytest.mark.parametrize("theta", [theta for theta in ACTIVATIONS if theta != "maxout"])
+def test_a_wrong_derivative_is_seen_in_the_layers_below_it(theta, monkeypatch):
+    wrong = replace(FORMULAS[theta], derivative=lambda X, a, out: out.fill(0.7))
+    monkeypatch.setitem(FORMULAS, theta, wrong)
+    below, above = check_gradients(None, [(6, 7, 4)], (theta,), ("cross-entropy",))
+    assert above.is_right and not below.is_right and below.worst > 0.01
+
+
+def test_a_wrong_gradient_at_the_top_is_seen_everywhere(monkeypatch):
+    right = CpuDevice.softmax_cross_entropy
+
+    def wrong(self, Z, b, y, weights, tally):
+        right(self, Z, b, y, weights, tally)
+        np.multiply(Z, 1.01, out=Z)
+
+    monkeypatch.setattr(CpuDevice, "softmax_cross_entropy", wrong)
+    assert not any(
+        report.is_right for report in check_gradients(None, [(5, 3), (6, 7, 4)], ("tanh",), ("cross-entropy",))
+    )
+
+
+def test_the_verb_prints_a_table_or_json():
+    table = CliRunner().invoke(main, ["check", "gradients"])
+    assert table.exit_code == 0 and "784-128-10" in table.stdout and "of 1e-06" in table.stdout
+    reports = json.loads(CliRunner().invoke(main, ["check", "gradients", "--json"]).stdout)
+    assert reports[0]["sizes"] == [5, 3] and reports[0]["worst"] < reports[0]["tolerance"]
