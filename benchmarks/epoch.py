@@ -38,13 +38,13 @@ def prepared(name, sizes, batch_size, examples):
     X = rng.integers(0, 256, (examples, sizes[0]), dtype=np.uint8)
     y = rng.integers(0, sizes[-1], examples)
     device, d = open_device(name), sizes[0]
-    data = device.place(X, y, np.full(d, 33.3, np.float32), np.full(d, 1 / 78.6, np.float32))
+    data = device.upload_data(X, y, np.full(d, 33.3, np.float32), np.full(d, 1 / 78.6, np.float32))
     network = Network(device, initial_parameters(sizes, "relu", seed=0))
     order, tally = device.upload(rng.permutation(examples), device.index_dtype), Tally(device, batch_size)
 
     def epoch():
         began = perf_counter()
-        device.train(network, data, order, batch_size, Rates(0.01), tally)
+        device.stepper(network, data).train(order, batch_size, Rates(0.01), tally)
         tally.read()  # waits for the device
         return perf_counter() - began
 

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from gpu_training import gpu, provenance
 
-from hw5.devices.doctor import broken_link
+from hw5.devices.doctor import first_failure
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "gpu_check.json"
@@ -48,7 +48,7 @@ def run(command):
 
 
 def main():
-    broken = broken_link("cuda")
+    broken = first_failure("cuda")
     if broken:
         sys.exit(f"the GPU cannot be checked: {broken.link}: {broken.text}")
     steps = {}

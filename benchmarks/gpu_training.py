@@ -49,14 +49,14 @@ MEAN, SCALE = 127.5, 1 / 73.9
 def hw5(device, parameters, k, X, y):
     device = open_device(device)
     constant = np.full(INPUTS, 1, np.float32)
-    data = device.place(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
+    data = device.upload_data(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
     network, tally = Network(device, parameters), Tally(device, k)
     order, rng = device.empty((len(y),), device.index_dtype), np.random.default_rng(0)
 
     def epoch():
         device.assign(order, rng.permutation(len(y)))
         tally.reset()
-        device.train(network, data, order, k, Rates(ETA), tally)
+        device.stepper(network, data).train(order, k, Rates(ETA), tally)
         return tally.read()[0] / len(y)
 
     return epoch

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from hw5.cli.display import print_tables, table
-from hw5.devices.doctor import CHAINS, examine
+from hw5.devices.doctor import REQUIREMENTS, examine
 
 
 @click.command("doctor")
@@ -17,17 +17,17 @@ def command(as_json):
     \b
     hw5 doctor --json
     """
-    findings = {device: list(examine(device)) for device in CHAINS}
+    findings = {device: list(examine(device)) for device in REQUIREMENTS}
     if as_json:
         click.echo(json.dumps({device: [asdict(finding) for finding in chain] for device, chain in findings.items()}))
         return
     listing = table("device", "needs", "", "found", numbers=False)
     for device, chain in findings.items():
         for finding in chain:
-            listing.add_row(device, finding.link, "ok" if finding.is_whole else "broken", finding.text)
+            listing.add_row(device, finding.requirement, "ok" if finding.ok else "broken", finding.text)
             device = ""
         listing.add_section()
     print_tables(listing)
     for device, chain in findings.items():
-        broken = next((finding for finding in chain if not finding.is_whole), None)
-        click.echo(f"{device}: {f'not usable: {broken.link}: {broken.text}' if broken else 'usable'}")
+        broken = next((finding for finding in chain if not finding.ok), None)
+        click.echo(f"{device}: {f'not usable: {broken.requirement}: {broken.text}' if broken else 'usable'}")

@@ -29,8 +29,7 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     """
     model = Checkpoint.load(checkpoint)
     dataset, part = options.part(model, data, test, label_column, data_dir, split)
-    show = _show_regression if model.settings.is_regression else _show_classification
-    show(Model(open_device(device_name, threads=threads), model), part, f"{dataset.name}, {split} part", as_json)
+    _SHOW[model.settings.task](Model(open_device(device_name, threads=threads), model), part, f"{dataset.name}, {split} part", as_json)
 
 
 def _show_regression(model, part, title, as_json):
@@ -56,6 +55,9 @@ def _show_classification(model, part, title, as_json):
     loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"
     click.echo(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(part.rows):,} examples)")
     print_tables(_per_class_table(per_class), _confusion_table(C, class_names))
+
+
+_SHOW = {"regression": _show_regression, "classification": _show_classification}
 
 
 def _json(figures):

@@ -67,8 +67,7 @@ def resumed_plan(checkpoint, path, given):
     """
     settings, data = checkpoint.settings, checkpoint.data
     data.require_at_hand()
-    task = "regression" if settings.is_regression else "classification"
-    ours = asdict(settings) | {"model": settings.model, "task": task, "data": data.source, "test": data.test}
+    ours = asdict(settings) | {"model": settings.model, "task": settings.task, "data": data.source, "test": data.test}
     ours |= {"label_column": data.label_column}
     for name, value in given.items():
         if name in _NOT_OF_THE_TRAINING or name in _MAY_CHANGE:
@@ -84,7 +83,7 @@ def resumed_plan(checkpoint, path, given):
             f"--epochs cannot change when a training goes on whose learning rate falls as a cosine over all of its "
             f"{settings.epochs} epochs"
         )
-    return Plan(replace(settings, **changes), task, data.source, data.test, data.label_column)
+    return Plan(replace(settings, **changes), settings.task, data.source, data.test, data.label_column)
 
 
 def given_options(ctx):

@@ -43,9 +43,8 @@ def command(checkpoint, inputs, top, invert, device_name, threads):
     hw5 predict model.npz --top 3 photo.png
     """
     model = Checkpoint.load(checkpoint)
-    if top > 1 and model.settings.loss in _COLUMNS:
-        kind = "regression" if model.settings.is_regression else "perceptron"
-        raise InputError(f"--top {top} orders classes by their probabilities, and a {kind} gives none; leave it out")
+    if top > 1 and not model.loss.gives_probabilities:
+        raise InputError(f"--top {top} needs class probabilities, and {checkpoint} has none; leave it out")
     tables = [_read(path, model, invert) for path in inputs]
     for path, table in zip(inputs, tables):
         if table.columns != tables[0].columns:
@@ -112,9 +111,9 @@ def _header(kept, model, top):
 
 def _found(model, P, top):
     """What is told of each example, in the columns of the header."""
-    if model.settings.is_regression:
+    if not model.loss.classes:
         return [[str(number)] for (number,) in P]  # as many digits as tell a float32 from its neighbours
-    if model.settings.loss == "perceptron":
+    if not model.loss.gives_probabilities:
         return [[model.class_names[c]] for c in P.argmax(axis=1)]
     best = np.argsort(-P, axis=1, kind="stable")[:, :top]
     return [[cell for c in row for cell in (model.class_names[c], f"{p[c]:.6f}")] for row, p in zip(best, P)]

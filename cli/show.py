@@ -46,7 +46,7 @@ def _story(model, path):
 def _configuration(model):
     """The options that ask for such a training, as lines of TOML; what is not given has no line."""
     settings = model.settings
-    options = {"model": settings.model, "task": "regression" if settings.is_regression else "classification"}
+    options = {"model": settings.model, "task": settings.task}
     if settings.loss == "binary-cross-entropy":  # the only one that the model and the task leave open
         options["loss"] = settings.loss
     options |= {"data": model.data.source, "test": model.data.test, "label_column": model.data.label_column}

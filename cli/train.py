@@ -198,13 +198,13 @@ def _check_outputs(outputs, inputs):
 
 def _headline(run):
     settings, counts = run.settings, ", ".join(f"{len(part.rows):,} {name}" for name, part in run.parts.items())
-    classes = "regression" if settings.is_regression else f"{len(run.dataset.class_names)} classes"
+    classes = f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else settings.task
     layers = "-".join(map(str, run.sizes))
     theta = f" {settings.activation}" if settings.hidden else ""
     return (
         f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n"
         f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.description}" + _going_on(run.training)
+        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.stepper.how})" + _going_on(run.training)
     )
 
 
@@ -216,7 +216,7 @@ def _going_on(training):
 
 def _test_figures(run):
     n = len(run.parts["test"].rows)
-    if run.settings.is_regression:
+    if run.settings.task == "regression":
         _, r2, rmse = run.regression_figures("test")
         return f"test R² {r2:.4f}, RMSE {rmse:.4g} ({n:,} examples)"
     loss, accuracy = run.evaluate("test")

@@ -94,8 +94,8 @@ def cache_folder():
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 
 
-def with_includes(source):
-    """A source file and, transitively, the files that it includes in quotes and that lie beside it."""
+def with_includes(source, folders=()):
+    """A source file and, transitively, the files that it includes in quotes from its own folder or from folders."""
     found, left = [], [Path(source)]
     while left:
         file = left.pop()
@@ -103,7 +103,9 @@ def with_includes(source):
             continue
         found.append(file)
         text = file.read_text(encoding="utf-8", errors="replace")
-        left += [Path(os.path.normpath(file.parent / name)) for name in _INCLUDE.findall(text)]
+        left += [
+            Path(os.path.normpath(folder / name)) for name in _INCLUDE.findall(text) for folder in (file.parent, *folders)
+        ]
     return found
 
 
@@ -152,13 +154,14 @@ def _remove_unused(folder):
             pass  # another process was quicker
 
 
-def build_shared_library(source, flags=("-O2",)):
-    """Compile one C++ file, with what it includes, to a shared library; return the library's path."""
+def build_shared_library(source, flags=("-O2",), folders=()):
+    """Compile one C++ file, with what it includes also from folders, to a shared library; return the library's path."""
     source = Path(source)
     compiler = find_compiler()
     flags = ("-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", *flags)
 
     def build(library):
-        compiler.run([*flags, str(source), "-o", str(library)], source.parent, str(source))
+        includes = [f"-I{folder}" for folder in folders]
+        compiler.run([*flags, *includes, str(source), "-o", str(library)], source.parent, str(source))
 
-    return cached(source.stem, digest(compiler, with_includes(source), flags), build)
+    return cached(source.stem, digest(compiler, with_includes(source, folders), flags), build)

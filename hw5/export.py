@@ -50,7 +50,7 @@ class _Portable:
     @classmethod
     def of(cls, checkpoint):
         *hidden, (W, b) = checkpoint.parameters
-        if checkpoint.settings.is_regression:  # z / scale + mean
+        if checkpoint.of_targets:  # z / scale + mean
             scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
             W, b = W / scale, b / scale + mean
         elif len(W) < len(checkpoint.class_names):  # one z for two classes: the logits (0, z)

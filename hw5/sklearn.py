@@ -273,7 +273,7 @@ def from_checkpoint(path, device="auto"):
         checkpoint = Checkpoint.load(path)
     settings = checkpoint.settings
     kinds = {"perceptron": Perceptron, "linear": LinearClassifier, "mlp": MLPClassifier}
-    kind = MLPRegressor if settings.is_regression else kinds[settings.model]
+    kind = MLPRegressor if settings.task == "regression" else kinds[settings.model]
     given = {field.name: getattr(settings, field.name) for field in fields(kind) if hasattr(settings, field.name)}
     model = kind(**given | {"device": device, "random_state": settings.seed})
     model.checkpoint_, model.n_features_in_ = checkpoint, checkpoint.schema.features

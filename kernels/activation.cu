@@ -3,9 +3,8 @@
 //     NAME_forward    X = theta(Z + b)           lecture 14, "Examples of activation fns"; in place in Z
 //     NAME_gradient   Delta = A o theta'(Z)      "Using minibatches"; in place in A, from X = theta(Z)
 //
-// Z is (k, m) with one example a row and b is (m,); A and X are n = k m numbers. A layer keeps only X, so the
-// derivative is written in terms of x = theta(z). a is the parameter of those that have one: leaky ReLU's slope below 0
-// and ELU's alpha.
+// Z is (k, m) with one example a row and b is (m,); A and X are n = k m numbers; a is the parameter of the activation.
+// theta and theta' are in activations.cuh.
 //
 // Launch: forward, block (columns, rows), where each thread takes the columns x, x + grid, ... four or one at a time
 // and every (gridDim.y blockDim.y)-th row; gradient, any one-dimensional grid.
@@ -58,12 +57,4 @@ __device__ void gradient(float *A, const float *X, long long n, Derivative deriv
         gradient(A, X, n, [=](float x) { return DERIVATIVE; });                                                  \
     }
 
-// A NaN must stay one, for the loss to show it.
-//         name        theta(z)                             theta'(z), given x = theta(z)
-ACTIVATION(relu,       z < 0.0f ? 0.0f : z,                 x > 0.0f ? 1.0f : 0.0f)
-ACTIVATION(leaky_relu, z < 0.0f ? a * z : z,                x > 0.0f ? 1.0f : a)
-ACTIVATION(elu,        z < 0.0f ? a * expm1f(z) : z,        x < 0.0f ? x + a : 1.0f)
-ACTIVATION(tanh,       tanhf(z),                            1.0f - x * x)
-ACTIVATION(sigmoid,    1.0f / (1.0f + expf(-z)),            x * (1.0f - x))
-ACTIVATION(linear,     z,                                   1.0f)
-ACTIVATION(heaviside,  z > 0.0f ? 1.0f : z <= 0.0f ? 0.0f : z, 0.0f)
+#include "activations.cuh"

@@ -25,7 +25,7 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.cli import VERBS
 from hw5.devices import DEVICES
 from hw5.compiler import cache_folder, find_compiler
-from hw5.devices.doctor import broken_link
+from hw5.devices.doctor import first_failure
 from hw5.errors import InputError
 from hw5.nn.losses import LOSSES
 from hw5.train.schedules import SCHEDULES
@@ -52,7 +52,7 @@ LACKING = {
     "mnist": "MNIST is not part of hw5",
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
     "onnx": None if importlib.util.find_spec("onnx") else "onnx is not installed",
-    "a GPU": "there is no GPU" if broken_link("cuda") else None,
+    "a GPU": "there is no GPU" if first_failure("cuda") else None,
 }
 README_NEEDS = {
     "hw5 data fetch": "the network",

@@ -80,7 +80,7 @@ def test_onnx(model, tmp_path):
     expected = Model(CpuDevice(), model).predict(X)
     outputs = [output.name for output in session.get_outputs()]
     found = dict(zip(outputs, session.run(outputs, {"X": X})))
-    if model.settings.is_regression:
+    if model.settings.task == "regression":
         assert outputs == ["prediction"]
         np.testing.assert_allclose(found["prediction"], expected, rtol=TOLERANCE)
     else:
@@ -97,7 +97,7 @@ def test_onnx(model, tmp_path):
 def assert_says_the_same(model, z):
     """The outputs z (n, m) of a network of another program, read by the one rule, are those of the model."""
     expected = Model(CpuDevice(), model).predict(X)
-    if model.settings.is_regression:
+    if model.settings.task == "regression":
         np.testing.assert_allclose(z, expected, rtol=TOLERANCE)
     elif model.settings.loss == "perceptron":
         np.testing.assert_array_equal(z.argmax(axis=1), expected.argmax(axis=1))

@@ -1,6 +1,6 @@
-"""Where a network is trained: open_device gives the Device for a name.
+"""Where a network is trained: open_device returns the Device of a name.
 
-cpu trains by compiled C++, or by NumPy where there is no compiler; numpy is NumPy alone. cuda runs the CUDA kernels of
+cpu trains by compiled C++, or by NumPy if there is no compiler; numpy is NumPy alone. cuda runs the CUDA kernels of
 hw5/kernels on a GPU; emulator runs the same kernels on the CPU.
 """
 
@@ -8,12 +8,9 @@ from hw5.errors import InputError
 
 
 def _cpu(_, threads):
-    from hw5.devices.native import CompiledDevice, NumpyInstead
+    from hw5.devices.native import open_cpu
 
-    try:
-        return CompiledDevice(threads)
-    except InputError as error:
-        return NumpyInstead(error)
+    return open_cpu(threads)
 
 
 def _numpy(*_):
@@ -23,8 +20,8 @@ def _numpy(*_):
 
 
 def _cuda(precision, _):
-    from hw5.devices.kernels import KernelDevice, kernel_sources
     from hw5.devices.cuda.runtime import PyCudaRuntime
+    from hw5.devices.kernels import KernelDevice, kernel_sources
 
     runtime = PyCudaRuntime(kernel_sources(), precision)
     return KernelDevice("cuda", runtime, most_resident_bytes=runtime.free_bytes() // 10 * 8)
@@ -43,16 +40,16 @@ PRECISIONS = ("fp32", "tf32")
 
 
 def open_device(name="auto", precision="fp32", threads=None):
-    """The Device called name; "auto" is cuda where hw5 doctor finds it whole, else cpu.
+    """The Device of a name; "auto" is cuda if nothing that it requires is missing, else cpu.
 
-    precision: "fp32", or on cuda "tf32", for faster products whose factors are rounded to 11 significant bits.
-    threads: at most so many for cpu; by default as many as there are cores for this process.
-    Raises InputError where the device cannot be had.
+    precision: "fp32", or for cuda "tf32": faster matrix products whose factors are rounded to 11 significant bits.
+    threads: the most that cpu uses, by default one for each core of this process.
+    Raises InputError if the device cannot be used.
     """
     if name == "auto":
-        from hw5.devices.doctor import broken_link
+        from hw5.devices.doctor import first_failure
 
-        name = "cpu" if broken_link("cuda") else "cuda"
+        name = "cpu" if first_failure("cuda") else "cuda"
     if precision != "fp32" and name != "cuda":
-        raise InputError(f"--precision {precision} is for cuda alone, and this is {name}; leave it out")
+        raise InputError(f"--precision {precision} needs --device cuda, and this is {name}; leave it out")
     return _OPEN[name](precision, threads)

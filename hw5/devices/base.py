@@ -1,4 +1,4 @@
-"""The Device protocol: the operations that a network needs, whoever carries them out.
+"""The Device protocol: the operations that a network needs.
 
 Matrices are the lecture's: X is d x k with one example a column, W is d x m, and each is stored column by column.
 Seen from NumPy the same bytes are a C-ordered array with one example a row: X has the shape (k, d), W has (m, d).
@@ -29,7 +29,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class ResidentData:
+class DeviceData:
     """Examples on a device as they are on disk: X (N, d) uint8 or float, standardised when they are read.
 
     A feature x is used as (x - mean) * scale, with mean and scale of the shape (d,). y (N,) are labels, of the
@@ -43,46 +43,41 @@ class ResidentData:
 
 
 class Tally:
-    """Sums of the cross-entropy and of the hits over many minibatches of up to k examples.
+    """Sums of the losses and of the correct predictions over many minibatches of up to k examples.
 
     Row i of every minibatch adds to slot i: no two examples of a step share a slot, so no device needs an atomic
-    addition, and the sums come out the same bit for bit however the steps were scheduled.
+    addition, and the sums are the same bits however the steps were scheduled.
     """
 
     def __init__(self, device, k):
         self.device = device
         self._sums = device.upload(np.zeros((2, k)))  # one array, so that one copy reads both
-        self.loss, self.hits = (self._sums[i : i + 1].reshape((k,)) for i in range(2))
+        self.loss, self.correct = (self._sums[i : i + 1].reshape((k,)) for i in range(2))
 
     def reset(self):
-        """Back to no loss and no hit."""
+        """Set all sums to 0."""
         self.device.assign(self._sums, np.zeros(self._sums.shape))
 
     def sums(self):
-        """Wait for the device; the sums of the losses and of the hits by row of the minibatch, (2, k) float64."""
+        """Wait for the device; the sums of losses and of correct predictions by row of the minibatch, (2, k) float64."""
         return self.device.download(self._sums)
 
     def restore(self, sums):
-        """Go on from sums that were once read."""
+        """Continue from sums that were read before."""
         self.device.assign(self._sums, sums)
 
     def read(self):
-        """Wait for the device; return (sum of the losses, number of hits)."""
-        loss, hits = self.sums().sum(axis=1)
-        return float(loss), int(hits)
+        """Wait for the device; return (sum of the losses, number of correct predictions)."""
+        loss, correct = self.sums().sum(axis=1)
+        return float(loss), int(correct)
 
 
 class Device(ABC):
-    """A place where networks are trained. Arrays of one device are of no use to another."""
+    """What trains networks. Arrays of one device are of no use to another."""
 
     name: str
     dtype: np.dtype  # of weights and activations
     index_dtype: np.dtype  # of labels and of positions in the data
-
-    @property
-    def description(self):
-        """The name, and how it computes where there is more than one way."""
-        return self.name
 
     # -- memory
 
@@ -114,21 +109,24 @@ class Device(ABC):
         """Wait until all work has been done."""
 
     def record(self, work):
-        """What work() asks of the device, recorded without being done: a function that does it, or None."""
+        """Record what work() asks of the device without doing it; return a function that does it, or None."""
 
-    def place(self, X, y, mean, scale) -> ResidentData:
-        """Bring a data set to the device: X (N, d) uint8 or float32, y (N,) integers or float32; mean, scale (d,)."""
-        kind = None if X.dtype == np.uint8 else self.dtype
-        return ResidentData(
-            self.upload(X, kind),
+    def upload_data(self, X, y, mean, scale) -> DeviceData:
+        """Upload a data set: X (N, d) uint8 or float32, y (N,) integers or float32; mean, scale (d,)."""
+        return DeviceData(
+            self.upload(X, None if X.dtype == np.uint8 else self.dtype),
             self.upload(y, self.dtype_of(y)),
             self.upload(mean, self.dtype),
             self.upload(scale, self.dtype),
         )
 
     def dtype_of(self, y):
-        """The type that labels or targets have on the device."""
+        """The type of labels or targets on the device."""
         return self.dtype if np.issubdtype(y.dtype, np.floating) else self.index_dtype
+
+    @abstractmethod
+    def stepper(self, network, data):
+        """The Stepper that trains and evaluates a network of this device on data that upload_data returned."""
 
     # -- one minibatch, in the order of a training step
 
@@ -148,7 +146,7 @@ class Device(ABC):
     def maxout(self, Z, b, X):
         """X = the largest of every p neighbours in Z + b; Z (k, m p), b (m p,), X (k, m).
 
-        In Z is left 1 at the largest, the first where several are largest, and 0 elsewhere: the derivative.
+        Z becomes the derivative: 1 at the largest (the first, if several are), 0 elsewhere.
         A NaN counts as larger than any number.
         """
 
@@ -160,14 +158,14 @@ class Device(ABC):
     def softmax_cross_entropy(self, Z, b, y, weights, tally):
         """Delta = w (P - Y) with P = softmax(Z + b), in place; y (k,) labels, w = weights[y] of weights (m,).
 
-        Adds each example's -w ln p[y] to tally.loss, and 1 to tally.hits where argmax finds y.
+        Adds each example's -w ln p[y] to tally.loss, and 1 to tally.correct where argmax is y.
         """
 
     @abstractmethod
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
         """Delta = w (p - y) with p = sigmoid(Z + b), in place; Z (k, 1), b (1,), y (k,) 0 or 1, weights (2,).
 
-        Adds each example's -w (y ln p + (1 - y) ln(1 - p)) to tally.loss, and 1 to tally.hits where threshold finds y.
+        Adds each example's -w (y ln p + (1 - y) ln(1 - p)) to tally.loss, and 1 to tally.correct where threshold is y.
         """
 
     @abstractmethod
@@ -176,10 +174,10 @@ class Device(ABC):
 
     @abstractmethod
     def perceptron(self, Z, b, y, tally):
-        """Delta = found - y, both as vectors that are 1 at a class, in place; Z (k, m), b (m,), y (k,) labels.
+        """Delta = p - y, both as vectors that are 1 at a class, in place; Z (k, m), b (m,), y (k,) labels.
 
-        Of one unit, m = 1, found is threshold's 0 or 1; of several it is what argmax finds. Adds z_found - z_y to
-        tally.loss, where the one unit has z_0 = 0 and z_1 = z, and 1 to tally.hits where y is found.
+        The predicted class p is threshold's for one unit, m = 1, and argmax's for several. Adds z_p - z_y to
+        tally.loss, where the one unit has z_0 = 0 and z_1 = z, and 1 to tally.correct where p is y.
         """
 
     @abstractmethod
@@ -211,22 +209,3 @@ class Device(ABC):
 
         g = G + l2 W + l1 sign(W), V = mu V + g, and W -= eta V, or with nesterov W -= eta (g + mu V). G may change.
         """
-
-    # -- many minibatches
-
-    def train(self, network, data, order, batch_size, rates, tally):
-        """Train on the examples data[order], batch_size at a time, the last minibatch as short as it comes.
-
-        A device that can do better than step by step overrides this method and nothing else.
-        """
-        for start in range(0, len(order), batch_size):
-            k = min(batch_size, len(order) - start)
-            network.step(data, order, start, k, rates, tally)
-
-    def forward(self, network, data, order, start, space):
-        """Z^(L) of the examples data[order[start : start + k]], without its bias, into space.Z[-1]; also space.y.
-
-        For evaluation: a device that can do better overrides this method as well.
-        """
-        self.minibatch(data, order, start, space.X[0], space.y)
-        network.forward(space)

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from hw5.devices.activations import FORMULAS
-from hw5.devices.base import Device, ResidentData
+from hw5.devices.base import Device, DeviceData
+from hw5.devices.stepper import Stepper
 
 _SIGMOID = FORMULAS["sigmoid"]
 
@@ -47,9 +48,12 @@ class CpuDevice(Device):
     def synchronize(self):
         """Nothing to wait for: an operation is done when it returns."""
 
-    def place(self, X, y, mean, scale):
-        """The data already is where it is needed: X is shared, not copied."""
-        return ResidentData(X, y.astype(self.dtype_of(y)), mean.astype(self.dtype), scale.astype(self.dtype))
+    def stepper(self, network, data):
+        return Stepper(network, data)
+
+    def upload_data(self, X, y, mean, scale):
+        """X is shared, not copied."""
+        return DeviceData(X, y.astype(self.dtype_of(y)), mean.astype(self.dtype), scale.astype(self.dtype))
 
     def minibatch(self, data, order, start, X, y):
         rows = order[start : start + len(y)]
@@ -121,7 +125,7 @@ class CpuDevice(Device):
     def softmax_cross_entropy(self, Z, b, y, weights, tally):
         k, m = Z.shape
         self._shifted(Z, b)
-        self._count_hits(np.argmax(Z, axis=1, out=self._scratch("found", (k,), np.intp)), y, tally)
+        self._count_correct(np.argmax(Z, axis=1, out=self._scratch("predicted", (k,), np.intp)), y, tally)
         at_label = np.add(self._row_starts(k, m), y, out=self._scratch("at label", (k,), np.intp))
         label = np.take(Z, at_label, out=self._scratch("label", (k,)), mode="clip")
         sums = self._normalised_exponentials(Z)
@@ -135,7 +139,7 @@ class CpuDevice(Device):
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
         Z += b
         z = Z[:, 0]
-        self._count_hits(_threshold(z), y, tally)
+        self._count_correct(_threshold(z), y, tally)
         loss = np.logaddexp(0, np.where(y, -z, z))  # -y ln p - (1 - y) ln(1 - p), without its cancellation
         with np.errstate(over="ignore"):
             _SIGMOID.theta(z, 0, None)  # in place
@@ -158,21 +162,21 @@ class CpuDevice(Device):
     def perceptron(self, Z, b, y, tally):
         Z += b
         if Z.shape[1] == 1:
-            found = _threshold(Z[:, 0])
-            mistake = found.astype(self.dtype) - y
+            predicted = _threshold(Z[:, 0])
+            mistake = predicted.astype(self.dtype) - y
             loss = Z[:, 0] * mistake
             Z[:, 0] = mistake
         else:
-            found, row = Z.argmax(axis=1), np.arange(len(y))
-            loss = Z[row, found] - Z[row, y]
+            predicted, row = Z.argmax(axis=1), np.arange(len(y))
+            loss = Z[row, predicted] - Z[row, y]
             Z.fill(0)
-            Z[row, found] += 1
+            Z[row, predicted] += 1
             Z[row, y] -= 1
-        self._count_hits(found, y, tally)
+        self._count_correct(predicted, y, tally)
         tally.loss[: len(y)] += loss
 
-    def _count_hits(self, found, y, tally):
-        tally.hits[: len(y)] += np.equal(found, y, out=self._scratch("hit", (len(y),), bool))
+    def _count_correct(self, predicted, y, tally):
+        tally.correct[: len(y)] += np.equal(predicted, y, out=self._scratch("correct", (len(y),), bool))
 
     def _row_starts(self, k, m):
         """0, m, 2m, ...: where the rows of a (k, m) array start in its ravelled form; made once a shape."""

@@ -1,4 +1,4 @@
-"""What each device needs, and whether it is there: link by link, so that a broken chain shows the link to mend."""
+"""What each device requires and whether it is installed, so that a report shows what to repair."""
 
 import importlib.metadata
 import platform
@@ -11,11 +11,11 @@ from hw5.errors import InputError
 
 @dataclass(frozen=True)
 class Finding:
-    """One link of a device's chain: what was found, or what is wrong and what mends it."""
+    """One requirement of a device: what is installed, or what is wrong and how to repair it."""
 
     device: str
-    link: str
-    is_whole: bool
+    requirement: str
+    ok: bool
     text: str
 
 
@@ -36,14 +36,14 @@ def _compiler():
 
 
 def _step():
-    """Not needed, but faster with."""
-    from hw5.devices import open_device
+    """Optional: without it, training is slower."""
+    from hw5.devices.native import open_cpu
 
-    return open_device("cpu").description
+    return open_cpu().how
 
 
 def _driver():
-    """The driver's library loads and shows a GPU: its name, and the newest CUDA that the driver knows."""
+    """The name of the GPU, and the newest CUDA that the driver supports."""
     import ctypes
 
     from hw5.devices.cuda.cublas import open_library
@@ -52,12 +52,12 @@ def _driver():
     failure = cuda.cuInit(0)
     if failure:
         raise InputError(
-            f"the driver does not start (CUDA error {failure}): reboot, or install the driver of this kernel again"
+            f"the driver does not start (CUDA error {failure}): reboot, or reinstall the driver for this kernel"
         )
     count, version, name = ctypes.c_int(), ctypes.c_int(), ctypes.create_string_buffer(256)
     cuda.cuDeviceGetCount(ctypes.byref(count))
     if not count.value:
-        raise InputError("the driver shows no GPU: see what CUDA_VISIBLE_DEVICES says")
+        raise InputError("the driver shows no GPU: check CUDA_VISIBLE_DEVICES")
     cuda.cuDriverGetVersion(ctypes.byref(version))
     cuda.cuDeviceGetName(name, len(name), 0)
     return f"{name.value.decode()}, for CUDA up to {version.value // 1000}.{version.value % 1000 // 10}"
@@ -73,7 +73,7 @@ def _version(package):
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError as error:
-        raise InputError("it is not installed: pip install 'hw5[cuda]'") from error
+        raise InputError("not installed: pip install 'hw5[cuda]'") from error
 
 
 def _pycuda():
@@ -100,15 +100,15 @@ def _skcuda():
 
 
 def _graphs():
-    """Not needed, but faster with."""
+    """Optional: without it, training is slower."""
     try:
         return _version("cuda-bindings")
     except InputError:
-        return "not installed, so steps are launched one by one; to have them recorded: pip install cuda-bindings"
+        return "not installed, so steps are launched one by one; to record them: pip install cuda-bindings"
 
 
-# device: its links, in the order in which one needs the other
-CHAINS: dict[str, list[tuple[str, Callable[[], str]]]] = {
+# The requirements of each device, in the order in which they depend on each other
+REQUIREMENTS: dict[str, list[tuple[str, Callable[[], str]]]] = {
     "cpu": [("Python", _python), ("NumPy", _numpy), ("training step", _step)],
     "numpy": [("Python", _python), ("NumPy", _numpy)],
     "emulator": [("C++ compiler", _compiler)],
@@ -124,19 +124,19 @@ CHAINS: dict[str, list[tuple[str, Callable[[], str]]]] = {
 
 
 def examine(device):
-    """A Finding for every link of a device."""
-    for link, look in CHAINS[device]:
+    """Yield a Finding for each requirement of a device."""
+    for requirement, look in REQUIREMENTS[device]:
         try:
-            yield Finding(device, link, True, look())
+            yield Finding(device, requirement, True, look())
         except InputError as error:
-            yield Finding(device, link, False, str(error))
+            yield Finding(device, requirement, False, str(error))
 
 
-def broken_link(device):
-    """The first broken link of a device, or None where it is whole; looks no further than that."""
-    return next((finding for finding in examine(device) if not finding.is_whole), None)
+def first_failure(device):
+    """The Finding of the first requirement that is not met, or None; it looks no further than that."""
+    return next((finding for finding in examine(device) if not finding.ok), None)
 
 
 def _said(program):
-    """The lines that a program prints about its version."""
+    """The lines that a program prints for --version."""
     return subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip().splitlines() or ["?"]

@@ -13,6 +13,7 @@ class EmulatorRuntime(Emulator):
     """What hw5.devices.kernels drives on a machine without a GPU."""
 
     _cpu = CpuDevice()
+    cannot_record = None
     _recording = None  # the calls recorded so far, in a recording
 
     def copy(self, address, source, nbytes):

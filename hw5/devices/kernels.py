@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from hw5.devices.base import Device
-from hw5.devices.streaming import StreamedData
+from hw5.devices.recorded import RecordedStepper
+from hw5.devices.streaming import StreamedData, StreamedStepper
 
 THREADS = 256  # in a block: enough to hide latency, few enough for several blocks a multiprocessor
-STEPS_IN_A_RECORDING = 16
 WIDEST_WARP_ROW = 256  # packs in a row, above which a whole block works on it
 
 
@@ -49,6 +49,8 @@ class Runtime(Protocol):
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) -> None:
         """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
 
+    cannot_record: str | None  # why record() returns None, or None if it does record
+
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
         """Record what work() launches and multiplies, without running it; return what replays it, or None."""
 
@@ -75,6 +77,15 @@ class DeviceArray:
         """The same memory as an array of another shape with as many elements."""
         return DeviceArray(self.memory, self.address, shape, self.dtype)
 
+    def from_start(self, n):
+        """The first n elements of the memory that this array is a view of."""
+        return DeviceArray(self.memory, int(self.memory), (n,), self.dtype)
+
+    @property
+    def offset(self):
+        """The number of elements from the start of the memory to this array."""
+        return (self.address - int(self.memory)) // self.dtype.itemsize
+
     @property
     def size(self):
         return math.prod(self.shape)
@@ -95,8 +106,13 @@ class KernelDevice(Device):
     def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf):
         self.name, self.runtime, self.most_resident_bytes = name, runtime, most_resident_bytes
         self._partial_sums = None
-        self._first = self.upload(np.zeros(1, np.int32))  # where in the order the minibatches begin
-        self._replay, self._recorded = None, None  # the recording, and what it was made of
+        self.first = self.upload(np.zeros(1, np.int32))  # where in the order the minibatches begin
+
+    @property
+    def how(self):
+        """How it trains, in a few words."""
+        reason = self.runtime.cannot_record
+        return f"step by step: {reason}" if reason else "recorded steps"
 
     # -- memory
 
@@ -125,20 +141,20 @@ class KernelDevice(Device):
 
     # -- one minibatch
 
-    def place(self, X, y, mean, scale):
-        """On the device if there is room for X, else on the host, from where it comes over piece by piece."""
+    def stepper(self, network, data):
+        return (StreamedStepper if isinstance(data, StreamedData) else RecordedStepper)(network, data)
+
+    def upload_data(self, X, y, mean, scale):
+        """To the device if there is room for X, else StreamedData, which is copied over in pieces."""
         if X.nbytes > self.most_resident_bytes:
             return StreamedData(self, X, y, mean, scale, self.most_resident_bytes // 4)
-        return super().place(X, y, mean, scale)
+        return super().upload_data(X, y, mean, scale)
 
     def minibatch(self, data, order, start, X, y):
         k, d = X.shape
-        if isinstance(data, StreamedData):
-            ((data, order),) = data.pieces(self.download(order[start : start + k]), k)
-            start = 0
         columns = _power_of_two(_packs(d), most=THREADS)
         rows = THREADS // columns
-        arrays = (data.X, data.y, data.mean, data.scale, order, self._first, start, X, y)
+        arrays = (data.X, data.y, data.mean, data.scale, order, self.first, start, X, y)
         self._launch(f"minibatch_{data.X.dtype}", (_blocks(k, rows),), (columns, rows), *arrays, k, d)
 
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
@@ -171,16 +187,16 @@ class KernelDevice(Device):
         self._launch("softmax", *_by_rows(Z), Z, b, *Z.shape)
 
     def softmax_cross_entropy(self, Z, b, y, weights, tally):
-        self._launch("softmax_cross_entropy", *_by_rows(Z), Z, b, y, weights, tally.loss, tally.hits, *Z.shape)
+        self._launch("softmax_cross_entropy", *_by_rows(Z), Z, b, y, weights, tally.loss, tally.correct, *Z.shape)
 
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
-        self._launch("sigmoid_cross_entropy", *_by_example(Z), Z, b, y, weights, tally.loss, tally.hits, len(Z))
+        self._launch("sigmoid_cross_entropy", *_by_example(Z), Z, b, y, weights, tally.loss, tally.correct, len(Z))
 
     def squared_error(self, Z, b, y, tally):
         self._launch("squared_error", *_by_example(Z), Z, b, y, tally.loss, len(Z))
 
     def perceptron(self, Z, b, y, tally):
-        arrays = (Z, b, y, tally.loss, tally.hits)
+        arrays = (Z, b, y, tally.loss, tally.correct)
         if Z.shape[1] == 1:
             self._launch("perceptron_unit", *_by_example(Z), *arrays, len(Z))
         else:
@@ -221,38 +237,6 @@ class KernelDevice(Device):
     def _grid_of(self, array):
         """A one-dimensional grid for a kernel that loops over an array's elements, most often in packs of four."""
         return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
-
-    # -- many minibatches
-
-    def train(self, network, data, order, batch_size, rates, tally):
-        """Several steps recorded once and replayed down the order, where the runtime can; the others one by one."""
-        if isinstance(data, StreamedData):
-            for piece, its_order in data.pieces(self.download(order), batch_size):
-                self.train(network, piece, its_order, batch_size, rates, tally)
-            return
-        arguments = (network, data, order.memory, batch_size, rates, tally)
-        if len(order) >= batch_size and self._recorded != (arguments, network.workspace(batch_size)):
-            # The first step runs as it is: it makes all buffers and loads all kernels, which a recording cannot do
-            super().train(network, data, order[:batch_size], batch_size, rates, tally)
-            self.advance(self._first, 0)
-            order = order[batch_size:]
-            self._replay = self.record(lambda: self._recorded_steps(*arguments))
-            self._recorded = (arguments, network.workspace(batch_size))
-        replays = len(order) // (STEPS_IN_A_RECORDING * batch_size)
-        if self._replay and replays:
-            self.assign(self._first, [(order.address - int(order.memory)) // order.dtype.itemsize])
-            for _ in range(replays):
-                self._replay()
-            self.assign(self._first, [0])
-            order = order[replays * STEPS_IN_A_RECORDING * batch_size :]
-        super().train(network, data, order, batch_size, rates, tally)
-
-    def _recorded_steps(self, network, data, memory, batch_size, rates, tally):
-        """Steps over the order in this memory, from *first on, which is left where they end."""
-        n = STEPS_IN_A_RECORDING * batch_size
-        order = DeviceArray(memory, int(memory), (n,), self.index_dtype)
-        super().train(network, data, order, batch_size, rates, tally)
-        self.advance(self._first, n)
 
     def advance(self, first, by):
         """Add to the one number in an array: where in the order the next minibatch begins."""

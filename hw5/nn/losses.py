@@ -1,42 +1,46 @@
-"""The losses J, one row a name: what the top layer's numbers z mean, and what they cost.
+"""The losses J, one row each: what the top layer's numbers z mean, and what they cost.
 
     cross-entropy           p = softmax(z),  J = -ln p_y                        lecture 14, "Linear classifier gradient"
     binary-cross-entropy    p = sigmoid(z),  J = -y ln p - (1 - y) ln(1 - p)    "Binary cross-entropy loss"
     squared                 J = (z - y)^2                                       "Quiz break: ReLU, square loss"
-    perceptron              J = z_found - z_y, where found is the largest       "Training the Perceptron"
+    perceptron              J = z_p - z_y, p being the predicted class          "Training the Perceptron"
 
-Two classes need one z only: with the logits (0, z) the softmax is the sigmoid of z, and class 1 is found where z > 0.
-Each J is the one whose gradient the lecture's rule follows: that of the perceptron, found - y as vectors, is 0 but for
-a mistake.
+Two classes need only one z: with the logits (0, z) the softmax is the sigmoid of z, and class 1 is predicted if z > 0.
+Each J is the one whose gradient the lecture's rule follows: the perceptron's, p - y as vectors, is 0 unless the
+prediction is a mistake.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from hw5.devices.activations import Activation
 
 
 @dataclass(frozen=True)
 class Loss:
-    """How the top layer is read; b (m,) is its bias, which Z (k, m) does not yet have.
+    """What the numbers z of the top layer mean; b (m,) is its bias, which Z (k, m) does not contain yet.
 
-    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ and adds J and the hits to the tally;
-    output(device, Z, b) turns Z into what a user is told: probabilities, or the number itself.
+    task: "classification" or "regression"; units(classes): of the top layer; y_type: of labels or targets on the host.
+    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ and adds J and correct predictions to the tally.
+    output(device, Z, b) turns Z into probabilities or numbers; of these, classes(outputs) makes a column for each class
+    on the host: probabilities if gives_probabilities, else 1 at the predicted class. A regression has no classes.
     """
 
     name: str
-    units: Callable[[int], int]  # of the top layer, for so many classes
+    task: str
+    units: Callable[[int], int]
+    y_type: type
     gradient: Callable
     output: Callable
+    classes: Callable | None = None
+    gives_probabilities: bool = False
 
-    @property
-    def is_regression(self):
-        return self.name == "squared"
-
-    def find(self, device, Z, b, out):
-        """The class of every example, out (k,) integers; Z stays as it is."""
-        decide = device.threshold if Z.shape[1] == 1 else device.argmax
-        decide(Z, b, out)
+    def predict(self, device, Z, b, out):
+        """The predicted class of each example, out (k,) integers; Z does not change."""
+        predict = device.threshold if Z.shape[1] == 1 else device.argmax
+        predict(Z, b, out)
 
 
 def _element_wise(name):
@@ -44,32 +48,51 @@ def _element_wise(name):
     return lambda device, Z, b: device.activate(theta, Z, b)
 
 
+def _one_hot(Z):
+    """1 at the class with the largest logit of Z (n, m); one unit stands for the logits (0, z)."""
+    logits = np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] == 1 else Z
+    return np.eye(logits.shape[1], dtype=Z.dtype)[logits.argmax(axis=1)]
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
         Loss(
             "cross-entropy",
+            "classification",
             lambda m: m,
+            np.int32,
             lambda device, Z, b, y, weights, tally: device.softmax_cross_entropy(Z, b, y, weights, tally),
             lambda device, Z, b: device.softmax(Z, b),
+            lambda P: P,
+            gives_probabilities=True,
         ),
         Loss(
             "binary-cross-entropy",
+            "classification",
             lambda m: 1,
+            np.int32,
             lambda device, Z, b, y, weights, tally: device.sigmoid_cross_entropy(Z, b, y, weights, tally),
             _element_wise("sigmoid"),
+            lambda p: np.hstack([1 - p, p]),
+            gives_probabilities=True,
         ),
         Loss(
             "squared",
+            "regression",
             lambda m: 1,
+            np.float32,
             lambda device, Z, b, y, weights, tally: device.squared_error(Z, b, y, tally),
             _element_wise("linear"),
         ),
         Loss(
             "perceptron",
+            "classification",
             lambda m: 1 if m == 2 else m,
+            np.int32,
             lambda device, Z, b, y, weights, tally: device.perceptron(Z, b, y, tally),
             _element_wise("linear"),
+            _one_hot,
         ),
     )
 }

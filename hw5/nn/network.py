@@ -1,4 +1,4 @@
-"""The network: L layers of weights, and one step of minibatch stochastic gradient descent in the lecture's letters.
+"""The network: L layers, and one step of minibatch stochastic gradient descent in the lecture's letters.
 
 Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k with one example a column, and
 
@@ -10,27 +10,28 @@ Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k w
 
 The lecture's x' = (1, x) is kept apart as the bias b: its row of W is updated by the mean of Delta over the minibatch.
 
-In memory a matrix is stored column by column, as cuBLAS has it. For NumPy the same bytes are the transposed array in C
-order: X has the shape (k, d), one example a row, and W has (m, d). Nothing is ever transposed to go from one to the
-other. A linear classifier is L = 1; every further layer puts a hidden one below it.
+In memory a matrix is stored column by column, as in cuBLAS. For NumPy the same bytes are the transposed array in C
+order: X has the shape (k, d), one example a row, and W has (m, d). So nothing is ever transposed to convert one to the
+other. A linear classifier is L = 1; each further layer adds a hidden one below it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from hw5.devices.activations import Activation
-from hw5.devices.base import Array, Tally
+from hw5.devices.base import Array
+from hw5.nn.layers import Dense, Slot, hidden_layer
 from hw5.nn.losses import LOSSES
 
 
-_INITIAL_WEIGHTS = 1  # keeps these random numbers apart from the others that come of the same seed
+_INITIAL_WEIGHTS = 1  # keeps these random numbers apart from the others of the same seed
 
 
 def initial_parameters(sizes, activation, seed):
     """Random weights and zero biases: a list of (W, b) with W (m, d) and b (m,), float32, for sizes (d, ..., m).
 
-    A hidden layer of maxout has as many rows of W, and biases, for each of its m units as it has pieces.
+    A hidden layer of maxout has a row of W, and a bias, for each piece of each of its m units.
     """
     rng = np.random.default_rng((seed, _INITIAL_WEIGHTS))
     theta, top = Activation.of(activation), Activation("linear")
@@ -41,70 +42,43 @@ def initial_parameters(sizes, activation, seed):
     return parameters
 
 
-@dataclass
-class Layer:
-    """The weights W (m, d) and biases b (m,) of a layer, their velocities for momentum, and room for their gradient."""
-
-    W: Array
-    b: Array
-    V: Array
-    Vb: Array
-    G: Array
-    Gb: Array
-
-
 @dataclass(frozen=True)
 class Workspace:
-    """What a step over k examples keeps, numbered by layer as in the lecture.
+    """What a step over k examples keeps: the input X (k, d), the labels or targets y (k,), and a slot for each layer."""
 
-    X[0] is the input and X[l] the output of layer l, each (k, d_l); Z[l] and Delta[l] are (k, m_l) for the m_l rows of
-    W^(l), and A[l] is (k, d_l). Memory is shared where an operation works in place: Z[l] is X[l] and Delta[l] is A[l],
-    but for maxout, whose m_l is a multiple of d_l, and where Delta[l] is Z[l]. In the top layer all four are one.
-    y (k,) are the labels.
-    """
-
-    X: list
-    Z: list
-    A: list
-    Delta: list
+    X: Array
     y: Array
+    slots: list[Slot]
 
-    @classmethod
-    def allocate(cls, device, sizes, pieces, k, y_dtype):
-        X = [device.empty((k, d)) for d in sizes]
-        A = [None, *(device.empty((k, d)) for d in sizes[1:-1]), X[-1]]
-        if pieces == 1:
-            Z, Delta = X, A
-        else:
-            Z = Delta = [None, *(device.empty((k, pieces * d)) for d in sizes[1:-1]), X[-1]]
-        return cls(X, Z, A, Delta, device.empty((k,), y_dtype))
+    @property
+    def Z(self):
+        """Z^(L), without its bias until the loss adds it; then Delta^(L)."""
+        return self.slots[-1].Z
 
     def first(self, k):
-        """The same memory, seen as a workspace for k examples."""
-        X, Z, A, Delta = (
-            [a if a is None else a[:k] for a in arrays] for arrays in (self.X, self.Z, self.A, self.Delta)
-        )
-        return Workspace(X, Z, A, Delta, self.y[:k])
+        """The same memory, for the first k examples."""
+        return Workspace(self.X[:k], self.y[:k], [slot.first(k) for slot in self.slots])
 
 
 class Network:
     """A network of one or more layers, living on a device."""
 
     def __init__(self, device, parameters, activation="relu", loss="cross-entropy", class_weights=None):
-        """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities begin at 0.
+        """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities start at 0.
 
-        activation and loss are names in hw5.devices.activations and hw5.nn.losses; class_weights (classes,) multiply the losses
-        of the examples of each class in training, and are 1 where they are not given.
+        activation and loss are names in hw5.devices.activations and hw5.nn.losses; class_weights (classes,) multiply
+        the losses of each class's examples in training (default 1).
         """
         self.device, self.activation, self.loss = device, Activation.of(activation), LOSSES[loss]
-        self.sizes = [*(W.shape[1] for W, _ in parameters), len(parameters[-1][1])]
-        self.layers = [
-            Layer(*(device.upload(array, device.dtype) for array in (W, b, *map(np.zeros_like, (W, b, W, b)))))
-            for W, b in parameters
-        ]
-        self._even_weights = device.upload(np.ones(max(self.sizes[-1], 2)), device.dtype)
-        self.class_weights = self._even_weights if class_weights is None else device.upload(class_weights, device.dtype)
-        self._capacity, self._workspaces = 0, {}
+        *hidden, top = parameters
+        self.layers = [hidden_layer(device, W, b, self.activation) for W, b in hidden] + [Dense(device, *top)]
+        self.unit_weights = device.upload(np.ones(max(len(top[1]), 2)), device.dtype)
+        self.class_weights = self.unit_weights if class_weights is None else device.upload(class_weights, device.dtype)
+
+    @property
+    def sizes(self):
+        """(d, ..., m): the number of features, then of each layer's units."""
+        return self.layers[0].W.shape[1], *(layer.units for layer in self.layers)
 
     def parameters(self):
         """[(W, b), ...] as host arrays."""
@@ -115,7 +89,7 @@ class Network:
         return [(self.device.download(layer.V), self.device.download(layer.Vb)) for layer in self.layers]
 
     def assign(self, parameters, velocities=None):
-        """Take other parameters, and velocities where they are given; host arrays as from the methods above."""
+        """Take other parameters and, if given, velocities: host arrays as the methods above return them."""
         for layer, (W, b) in zip(self.layers, parameters):
             self.device.assign(layer.W, W)
             self.device.assign(layer.b, b)
@@ -123,95 +97,34 @@ class Network:
             self.device.assign(layer.V, V)
             self.device.assign(layer.Vb, Vb)
 
-    def workspace(self, k):
-        """Buffers for k examples: views of one allocation, which grows when a larger minibatch comes."""
-        if k > self._capacity:
-            self._capacity = k
-            y_dtype = self.device.dtype if self.loss.is_regression else self.device.index_dtype
-            self._workspaces = {k: Workspace.allocate(self.device, self.sizes, self.activation.pieces, k, y_dtype)}
-        if k not in self._workspaces:
-            self._workspaces[k] = self._workspaces[self._capacity].first(k)
-        return self._workspaces[k]
+    def workspace(self, k, y_dtype):
+        """Room for a step over k examples with labels or targets of a type."""
+        X = self.device.empty((k, self.sizes[0]))
+        slots = []
+        for layer in self.layers:
+            slots.append(layer.slot(slots[-1].X if slots else X))
+        return Workspace(X, self.device.empty((k,), y_dtype), slots)
 
-    def step(self, data, order, start, k, rates, tally):
-        """Train on the minibatch data[order[start : start + k]]; add its losses and hits to the tally."""
-        space = self.workspace(k)
-        self.device.minibatch(data, order, start, space.X[0], space.y)
+    def step(self, space, rates, tally):
+        """Train on the minibatch in the workspace; add its losses and correct predictions to the tally."""
         self.forward(space)
         self.backward(space, tally)
         self.update(space, rates)
 
     def forward(self, space):
         """From X^(0) up to Z^(L), whose bias is left to the loss."""
-        *hidden, top = self.layers
-        for layer, X, Z, X_out in zip(hidden, space.X, space.Z[1:], space.X[1:]):
-            self.device.gemm(layer.W, X, out=Z, transpose_a=True)  # Z = W^T X
-            if self.activation.pieces == 1:
-                self.device.activate(self.activation, Z, layer.b)  # X = theta(Z + b)
-            else:
-                self.device.maxout(Z, layer.b, X_out)
-        self.device.gemm(top.W, space.X[-2], out=space.Z[-1], transpose_a=True)
+        for layer, slot in zip(self.layers, space.slots):
+            layer.forward(slot)
 
     def backward(self, space, tally):
         """Delta of every layer, from the top down, with the weights of the forward pass."""
-        X, A, Delta = space.X, space.A, space.Delta
-        self.loss.gradient(self.device, Delta[-1], self.layers[-1].b, space.y, self.class_weights, tally)  # P - Y
-        for l in range(len(self.layers) - 1, 0, -1):
-            self.device.gemm(self.layers[l].W, Delta[l + 1], out=A[l])  # A = W Delta of layer l + 1
-            if self.activation.pieces == 1:
-                self.device.activation_gradient(self.activation, A[l], X[l])  # Delta = A o theta'(Z)
-            else:
-                self.device.maxout_gradient(A[l], Delta[l])
+        layers, slots = self.layers, space.slots
+        self.loss.gradient(self.device, space.Z, layers[-1].b, space.y, self.class_weights, tally)  # P - Y
+        for l in range(len(layers) - 1, 0, -1):
+            layers[l].propagate(slots[l], slots[l - 1].A)
+            layers[l - 1].differentiate(slots[l - 1])
 
     def update(self, space, rates):
         """W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer."""
-        update = self._update_by_velocity if rates.momentum or rates.l1 else self._update_in_gemm
-        for layer, X, Delta in zip(self.layers, space.X, space.Delta[1:]):
-            update(layer, X, Delta, rates)
-
-    def _update_in_gemm(self, layer, X, Delta, rates):
-        """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k X Delta^T."""
-        eta, k = rates.eta, len(Delta)
-        self.device.gemm(X, Delta, out=layer.W, transpose_b=True, alpha=-eta / k, beta=1 - eta * rates.l2)
-        self.device.gradient_mean(Delta, out=layer.b, alpha=-eta, beta=1.0)
-
-    def _update_by_velocity(self, layer, X, Delta, rates):
-        """G = 1/k X Delta^T, and the step along it with momentum and the penalties, which spare the biases."""
-        self.device.gemm(X, Delta, out=layer.G, transpose_b=True, alpha=1 / len(Delta))
-        self.device.gradient_mean(Delta, out=layer.Gb)
-        self.device.sgd_update(layer.W, layer.V, layer.G, rates)
-        self.device.sgd_update(layer.b, layer.Vb, layer.Gb, replace(rates, l1=0.0, l2=0.0))
-
-    def evaluate(self, data, rows, chunk=1024):
-        """Mean loss, accuracy, and the classes found (n,), of the examples data[rows]; rows on the host.
-
-        Of a regression only the mean loss means anything.
-        """
-        tally = Tally(self.device, chunk)
-        classes = self.device.empty((len(rows),), self.device.index_dtype)
-        for part, space in self._forward_in_chunks(data, rows, chunk):
-            Z, b = space.Z[-1], self.layers[-1].b
-            self.loss.find(self.device, Z, b, classes[part])
-            self.loss.gradient(self.device, Z, b, space.y, self._even_weights, tally)
-        loss, hits = tally.read()
-        return loss / len(rows), hits / len(rows), self.device.download(classes)
-
-    def outputs(self, data, rows, chunk=1024):
-        """What the loss reads off the top layer for the examples data[rows], (n, m); their labels play no part.
-
-        Softmax's probabilities (n, m), the sigmoid's of class 1 (n, 1), or the numbers z themselves.
-        """
-        P = np.empty((len(rows), self.sizes[-1]), self.device.dtype)
-        for part, space in self._forward_in_chunks(data, rows, chunk):
-            self.loss.output(self.device, space.Z[-1], self.layers[-1].b)
-            P[part] = self.device.download(space.Z[-1])
-        return P
-
-    def _forward_in_chunks(self, data, rows, chunk):
-        """For each chunk of rows: the slice of rows that it is, and the workspace after the forward pass."""
-        order = self.device.upload(rows, self.device.index_dtype)
-        for start in range(0, len(rows), chunk):
-            part = slice(start, min(start + chunk, len(rows)))
-            space = self.workspace(part.stop - start)
-            self.device.forward(self, data, order, start, space)
-            yield part, space
+        for layer, slot in zip(self.layers, space.slots):
+            layer.update(slot, rates)

@@ -204,11 +204,11 @@ class Panel(NamedTuple):
 
 
 def _is_regression(view):
-    return view.checkpoint.settings.is_regression
+    return view.checkpoint.settings.task == "regression"
 
 
 def _has_probabilities(view):
-    return view.checkpoint.settings.loss not in ("squared", "perceptron")
+    return view.checkpoint.loss.gives_probabilities
 
 
 def _features(view):

@@ -42,7 +42,7 @@ class View:
 
     @property
     def _figures(self):
-        if self.checkpoint.settings.is_regression:
+        if self.checkpoint.of_targets:
             r2, rmse = r2_and_rmse(self.y, self.P[:, 0])
             figures = f"R² {r2:.4f}, RMSE {rmse:.4g}"
         else:

@@ -19,7 +19,7 @@ from typing import get_type_hints
 import numpy as np
 
 from hw5.devices.activations import Activation
-from hw5.train.decode import conform
+from hw5.train.decode import decode
 from hw5.datasets import BUILT_IN, Dataset, Schema
 from hw5.datasets.arrays import read_archive
 from hw5.datasets.opening import open_plain
@@ -96,6 +96,11 @@ class Checkpoint:
         return self.state.kept
 
     @property
+    def loss(self):
+        """The Loss that was minimised."""
+        return LOSSES[self.settings.loss]
+
+    @property
     def schema(self):
         """What the network takes, for hw5.datasets to read other data for it."""
         features = self.parameters[0][0].shape[1]
@@ -116,8 +121,8 @@ class Checkpoint:
         arrays |= _named("W", "b", self.parameters) | _named("V", "Vb", state.velocities)
         if state.best:
             arrays |= _named("last_W", "last_b", state.parameters)
-        if state.before is not None:
-            arrays |= _named("before_W", "before_b", state.before)
+        if state.previous_parameters is not None:
+            arrays |= _named("before_W", "before_b", state.previous_parameters)
         return arrays
 
     def _description(self):
@@ -160,7 +165,7 @@ class Checkpoint:
     def _from_arrays(cls, arrays, path):
         try:
             description = json.loads(str(arrays.pop("description")))
-            if conform(int, description["format"]) > FORMAT:
+            if decode(int, description["format"]) > FORMAT:
                 raise InputError(f"{path} was written by a newer hw5 than this one; upgrade hw5 to read it")
             if description.pop("checksum") != _checksum(arrays, description):
                 raise InputError(
@@ -168,9 +173,9 @@ class Checkpoint:
                 )
             kinds = get_type_hints(cls)
             checkpoint = cls(
-                _state(arrays, conform(int, description["layers"]), description["training"]),
+                _state(arrays, decode(int, description["layers"]), description["training"]),
                 Standardisation(arrays["mean"], arrays["scale"]),
-                *(conform(kinds[name], description[name]) for name in _DESCRIBED),
+                *(decode(kinds[name], description[name]) for name in _DESCRIBED),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
@@ -182,24 +187,24 @@ class Checkpoint:
     def _is_consistent(self):
         """Whether all parts fit each other, every array being finite float32 of the shape that its place demands."""
         settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
-        if bool(self.of_targets) != settings.is_regression:
+        if bool(self.of_targets) != (settings.task == "regression"):
             return False
-        standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * settings.is_regression
+        standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * bool(self.of_targets)
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
         shapes = [(size,) for _, size in standardisations for _ in range(2)]
         state = self.state
-        for pairs in (self.parameters, state.velocities, state.parameters, state.before):
+        for pairs in (self.parameters, state.velocities, state.parameters, state.previous_parameters):
             if pairs is not None:
                 arrays += [array for pair in pairs for array in pair]
-                shapes += _shapes([d, *settings.hidden, LOSSES[settings.loss].units(m)], settings.activation)
+                shapes += _shapes([d, *settings.hidden, self.loss.units(m)], settings.activation)
         return (
             _is_sound(state)
-            and (not settings.tolerance or state.before is not None)
+            and (not settings.tolerance or state.previous_parameters is not None)
             and all(set(row) == set(HISTORY) for row in self.history)
             and [array.shape for array in arrays] == shapes
             and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
             and all(each.scale.min() > 0 for each, _ in standardisations)
-            and (m == 0 if settings.is_regression else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
+            and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
             and _are_class_names(self.class_names)
             and (self.feature_names is None or len(self.feature_names) == d)
             and (self.image_shape is None or math.prod(self.image_shape) == d)
@@ -254,14 +259,14 @@ class _Training:
 
 def _state(arrays, layers, description):
     """The State in these arrays and this part of the description. Raises KeyError, ValueError or TypeError."""
-    training, parameters, best = conform(_Training, description), _pairs("W", "b", arrays, layers), None
+    training, parameters, best = decode(_Training, description), _pairs("W", "b", arrays, layers), None
     if training.best is not None:
         best = Best(**training.best, parameters=parameters)
         parameters = _pairs("last_W", "last_b", arrays, layers)
-    before = _pairs("before_W", "before_b", arrays, layers) if "before_W1" in arrays else None
+    previous = _pairs("before_W", "before_b", arrays, layers) if "before_W1" in arrays else None
     velocities = _pairs("V", "Vb", arrays, layers)
     position = (training.epoch, training.done, arrays["sums"])
-    return State(parameters, velocities, *position, best, before, training.ending)
+    return State(parameters, velocities, *position, best, previous, training.ending)
 
 
 def _is_sound(state):

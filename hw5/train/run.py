@@ -1,21 +1,21 @@
-"""A training run from data set to checkpoint, and a checkpoint put back to work."""
+"""A training run from data set to checkpoint, and a checkpoint put to use."""
 
 import numpy as np
 
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource
 from hw5.datasets import Examples
-from hw5.errors import InputError
-from hw5.nn.losses import LOSSES
-from hw5.metrics import r2_and_rmse
-from hw5.nn.network import Network, initial_parameters
 from hw5.datasets.preprocessing import Standardisation, class_weights, partition
+from hw5.errors import InputError
+from hw5.metrics import r2_and_rmse
+from hw5.nn.losses import LOSSES
+from hw5.nn.network import Network, initial_parameters
+from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource
 from hw5.train.training import Training
 
 
 class Run:
-    """A data set and settings brought together on a device: what lies between loading one and saving the other.
+    """A data set and settings on a device: everything between loading the data and saving the model.
 
-    With a checkpoint, the training goes on from where it stood; pause_every so many steps it reports.
+    With a checkpoint, the training resumes from it; every pause_every steps it reports.
     """
 
     def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
@@ -23,8 +23,7 @@ class Run:
         self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
         if settings.patience and "validation" not in self.parts:
             raise InputError(
-                f"--patience watches the validation loss, and --validation {settings.validation:g} of {dataset.name} "
-                "is no example; raise it"
+                f"--patience needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
             )
         train = self.parts["train"]
         if checkpoint:
@@ -32,52 +31,59 @@ class Run:
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
         else:
             self.standardisation = Standardisation.fit(train)
-            self.of_targets = Standardisation.of_targets(train) if settings.is_regression else None
-        weights = settings.class_weight and class_weights(
-            settings.class_weight, dataset.class_names, train.examples.y[train.rows]
-        )
-        self.sizes = (dataset.train.X.shape[1], *settings.hidden, _units(settings.loss, dataset))
-        parameters = initial_parameters(self.sizes, settings.activation, settings.seed)
-        if settings.model == "perceptron":  # "usually begins with weight/bias 0"
-            parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
-        self.network = Network(device, parameters, settings.activation, settings.loss, weights)
+            self.of_targets = Standardisation.of_targets(train) if settings.task == "regression" else None
+        self.network = self._new_network(device)
+        self.sizes = self.network.sizes
         self.history = list(checkpoint.history) if checkpoint else []
-        self._data = self._place(dataset.train)
+        self.stepper = self._stepper(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.parts else None
-        self.training = Training(self.network, self._data, train.rows, settings, validate, pause_every)
+        self.training = Training(self.stepper, train.rows, settings, validate, pause_every)
         if checkpoint:
             self.training.restore(checkpoint.state)
 
     def _require_the_data_of(self, checkpoint):
         if self.data_source.digest != checkpoint.data.digest:
             raise InputError(
-                f"{self.dataset.name} has changed since the checkpoint was written, and a training can only go on with "
-                "the data that it began with"
+                f"{self.dataset.name} has changed since the checkpoint was written; resume with the original data"
             )
 
-    def _place(self, examples):
-        return _place(self.network.device, examples, self.standardisation, self.of_targets)
+    def _new_network(self, device):
+        settings, dataset, train = self.settings, self.dataset, self.parts["train"]
+        weights = settings.class_weight and class_weights(
+            settings.class_weight, dataset.class_names, train.examples.y[train.rows]
+        )
+        sizes = (dataset.train.X.shape[1], *settings.hidden, _units(settings.loss, dataset))
+        parameters = initial_parameters(sizes, settings.activation, settings.seed)
+        if settings.model == "perceptron":  # "usually begins with weight/bias 0"
+            parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
+        return Network(device, parameters, settings.activation, settings.loss, weights)
+
+    def _stepper(self, examples):
+        return _stepper(self.network, examples, self.standardisation, self.of_targets)
+
+    def _stepper_for(self, part):
+        return self.stepper if part.examples is self.dataset.train else self._stepper(part.examples)
 
     def train(self):
-        """Train, yielding Progress; the history grows by a row at the end of every epoch."""
+        """Train, yielding Progress; the history gains a row at the end of every epoch."""
         for progress in self.training:
             if progress.epoch_ends:
                 self.history.append({column: getattr(progress, column) for column in HISTORY})
             yield progress
 
     def evaluate(self, name):
-        """Mean loss and accuracy (None in a regression) on the part "train", "validation" or "test"."""
+        """Mean loss and accuracy (None for a regression) on "train", "validation" or "test"."""
         part = self.parts[name]
-        data = self._data if part.examples is self.dataset.train else self._place(part.examples)
-        loss, accuracy, _ = self.network.evaluate(data, part.rows)
-        return loss, None if self.settings.is_regression else accuracy
+        loss, accuracy, _ = self._stepper_for(part).evaluate(part.rows)
+        return loss, accuracy if self.network.loss.classes else None
 
     def regression_figures(self, name):
-        """Mean loss, R^2 and the root mean square error, in the units of the targets, on a part."""
-        return _regression_figures(self.network, self._place, self.of_targets, self.parts[name])
+        """Mean loss, R^2 and root mean square error (in units of the targets) on "train", "validation" or "test"."""
+        part = self.parts[name]
+        return _regression_figures(self._stepper_for(part), self.of_targets, part)
 
     def checkpoint(self):
-        """All that there is to keep."""
+        """The Checkpoint of this moment."""
         return Checkpoint(
             self.training.state(),
             self.standardisation,
@@ -92,17 +98,18 @@ class Run:
 
 
 def _units(loss, dataset):
-    """The units of the top layer. Raises InputError where the data do not fit the loss."""
+    """The units of the top layer. Raises InputError if the data do not fit the loss."""
     m = len(dataset.class_names)
     if loss == "binary-cross-entropy" and m != 2:
         raise InputError(
-            f"--loss binary-cross-entropy parts two classes, and {dataset.name} has {m}; leave it out for the softmax"
+            f"--loss binary-cross-entropy needs exactly two classes; {dataset.name} has {m} "
+            "(the default loss handles them)"
         )
     return LOSSES[loss].units(m)
 
 
 class Model:
-    """A checkpoint's network on a device, ready for other examples."""
+    """A checkpoint's network on a device, to use on other examples."""
 
     def __init__(self, device, checkpoint):
         self.checkpoint = checkpoint
@@ -110,62 +117,49 @@ class Model:
         self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
 
     def evaluate(self, part):
-        """Mean loss, accuracy and the classes found (n,) of a Part, whose labels are numbered as here."""
-        data = self._place(part.examples)
+        """Mean loss, accuracy and predicted classes (n,) of a Part, whose labels are numbered as here."""
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
-            return self.network.evaluate(data, part.rows)
+            return self._stepper(part.examples).evaluate(part.rows)
 
     def regression_figures(self, part):
-        """Mean loss, R^2 and the root mean square error, in the units of the targets, of a Part."""
-        return _regression_figures(self.network, self._place, self.checkpoint.of_targets, part)
+        """Mean loss, R^2 and root mean square error (in units of the targets) of a Part."""
+        return _regression_figures(self._stepper(part.examples), self.checkpoint.of_targets, part)
 
     def predict(self, X):
-        """What the model says of the examples X (n, d): the probability of every class P (n, m), or numbers (n, 1).
+        """The predictions for the examples X (n, d): each class's probability (n, m), or numbers (n, 1).
 
-        A perceptron has no probabilities: its P is 1 at the class found. Raises InputError as outputs does.
+        A perceptron has no probabilities: it gives 1 to the predicted class. Raises InputError as outputs does.
         """
-        return self._READ[self.checkpoint.settings.loss](self, self.outputs(X))
+        outputs, loss = self.outputs(X), self.network.loss
+        return loss.classes(outputs) if loss.classes else self.checkpoint.of_targets.undo(outputs)
 
     def outputs(self, X):
-        """What the loss reads off the top layer for the examples X (n, d), as Network.outputs says.
+        """The outputs of the loss for the examples X (n, d), as in Stepper.outputs.
 
-        Raises InputError for an example so far from those of the training that float32 cannot hold the logits.
+        Raises InputError for an example so far from the training examples that float32 cannot hold the result.
         """
-        no_labels = np.zeros(len(X), np.float32 if self.checkpoint.settings.is_regression else np.int32)
-        data, rows = self._place(Examples(X, no_labels)), np.arange(len(X))
+        no_labels = np.zeros(len(X), self.network.loss.y_type)
         with np.errstate(all="ignore"):
-            P = self.network.outputs(data, rows)
+            P = self._stepper(Examples(X, no_labels)).outputs(np.arange(len(X)))
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
-            raise InputError(f"example {lost.argmax() + 1} has values too far from those of the training to be judged")
+            raise InputError(
+                f"example {lost.argmax() + 1} has values too far from the training data; check its units, or leave it out"
+            )
         return P
 
-    def _place(self, examples):
-        checkpoint = self.checkpoint
-        return _place(self.network.device, examples, checkpoint.standardisation, checkpoint.of_targets)
-
-    _READ = {
-        "cross-entropy": lambda self, P: P,
-        "binary-cross-entropy": lambda self, P: np.hstack([1 - P, P]),
-        "squared": lambda self, z: self.checkpoint.of_targets.undo(z),
-        "perceptron": lambda self, Z: _one_hot(Z),
-    }
+    def _stepper(self, examples):
+        return _stepper(self.network, examples, self.checkpoint.standardisation, self.checkpoint.of_targets)
 
 
-def _one_hot(Z):
-    """1 at the class that the logits (n, m) find, of one unit the logits (0, z)."""
-    logits = np.hstack([np.zeros_like(Z), Z]) if Z.shape[1] == 1 else Z
-    return np.eye(logits.shape[1], dtype=Z.dtype)[logits.argmax(axis=1)]
+def _stepper(network, examples, standardisation, of_targets):
+    """The Stepper of a network on examples, which it standardises."""
+    device, y = network.device, examples.y if of_targets is None else of_targets.apply(examples.y)
+    return device.stepper(network, device.upload_data(examples.X, y, standardisation.mean, standardisation.scale))
 
 
-def _regression_figures(network, place, of_targets, part):
-    data = place(part.examples)
+def _regression_figures(stepper, of_targets, part):
     with np.errstate(all="ignore"):
-        loss, *_ = network.evaluate(data, part.rows)
-        found = of_targets.undo(network.outputs(data, part.rows)[:, 0])
-    return loss, *r2_and_rmse(part.examples.y[part.rows], found)
-
-
-def _place(device, examples, standardisation, of_targets):
-    y = examples.y if of_targets is None else of_targets.apply(examples.y)
-    return device.place(examples.X, y, standardisation.mean, standardisation.scale)
+        loss, *_ = stepper.evaluate(part.rows)
+        predicted = of_targets.undo(stepper.outputs(part.rows)[:, 0])
+    return loss, *r2_and_rmse(part.examples.y[part.rows], predicted)

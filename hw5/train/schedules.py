@@ -8,7 +8,7 @@ from hw5.errors import InputError
 
 
 class Schedule(NamedTuple):
-    """factor(t, T, decay, step): t of T epochs have passed; needs names the settings that it is made of."""
+    """factor(t, T, decay, step), when t of T epochs have passed; needs: the settings that it uses."""
 
     factor: Callable[[int, int, float, int], float]
     needs: tuple[str, ...] = ()
@@ -24,19 +24,19 @@ SCHEDULES = {
 
 
 def check_schedule(name, decay, step):
-    """Raise InputError where a schedule lacks a parameter, or has one that it has no use for."""
+    """Raise InputError if a schedule lacks a parameter, or is given one that it does not use."""
     for option, value in (("lr_decay", decay), ("lr_step", step)):
         flag, needed = "--" + option.replace("_", "-"), option in SCHEDULES[name].needs
         if needed and value is None:
             raise InputError(f"the learning-rate schedule {name} needs {flag}; give it, or choose another schedule")
         if value is not None and not needed:
-            raise InputError(f"{flag} has no meaning for a learning rate that is {name}; leave it out")
+            raise InputError(f"{flag} has no effect on the {name} schedule; leave it out")
     if decay is not None and decay > 1 and name != "1/t":
-        raise InputError(f"--lr-decay {decay:g} would raise the learning rate; give a factor of at most 1")
+        raise InputError(f"--lr-decay {decay:g} would increase the learning rate; give a factor of at most 1")
 
 
 def learning_rate(settings, epoch):
-    """eta in an epoch, counted from 1: rising in equal steps over the epochs of the warm-up, then by the schedule."""
+    """eta in an epoch, counted from 1: it rises linearly over the warm-up epochs, then follows the schedule."""
     if epoch <= settings.warmup:
         return settings.lr * epoch / (settings.warmup + 1)
     t, T = epoch - 1 - settings.warmup, settings.epochs - settings.warmup

@@ -1,4 +1,4 @@
-"""The settings of a training: their defaults, their ranges, and what cannot go together."""
+"""The settings of a training: defaults, ranges, and combinations that are refused."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from hw5.train.schedules import SCHEDULES, check_schedule, learning_rate
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a setting may have: from least to most, without the ends or whole ones only where it says so."""
+    """The numbers that a setting may have, from least to most; the ends may be open, and the numbers whole."""
 
     least: float = 0
     most: float = math.inf
@@ -23,7 +23,7 @@ class Range:
     others: tuple = ()  # what the setting may be instead of a number
 
     def holds(self, value):
-        """Whether value is one of them. A NaN and an infinity never are."""
+        """Whether the setting may have this value; never a NaN or an infinity."""
         if value in self.others:
             return True
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real) or value == math.inf:
@@ -32,13 +32,13 @@ class Range:
         return above and (value < self.most if self.most_open else value <= self.most)
 
     def require(self, name, value):
-        """Raise InputError where the setting of this name cannot have this value."""
+        """Raise InputError if the setting of this name cannot have this value."""
         if not self.holds(value):
             kind = "a whole number" if self.whole else "a number"
             bounds = f"{'above' if self.least_open else 'from'} {self.least:g}"
             if self.most < math.inf:
                 bounds += f" {'and below' if self.most_open else 'to'} {self.most:g}"
-            raise InputError(f"--{name.replace('_', '-')} {value} is out of its range; give {kind} {bounds}")
+            raise InputError(f"--{name.replace('_', '-')} {value} is out of range; give {kind} {bounds}")
 
 
 _COUNT, _RATE = Range(least=1, whole=True), Range()
@@ -71,7 +71,7 @@ RANGES = {
 class Settings:
     """What determines a run, given its data. A linear classifier and a perceptron have no hidden layers.
 
-    Raises InputError where a number is out of its range, a name unknown, or two settings cannot go together.
+    Raises InputError for a number out of range, an unknown name, or settings that exclude each other.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -80,7 +80,7 @@ class Settings:
     epochs: int = 50
     batch_size: int | str = 32  # or "all"
     lr: float = 0.03  # lecture 14: "0.03 is usually a good place to start"
-    lr_schedule: str | None = None  # a name in SCHEDULES; by default what lr_step and lr_decay ask for
+    lr_schedule: str | None = None  # a name in SCHEDULES; default: step with lr_step, exponential with lr_decay
     lr_decay: float | None = None
     lr_step: int | None = None  # epochs
     warmup: int = 0  # epochs
@@ -89,8 +89,8 @@ class Settings:
     l1: float = 0.0
     l2: float = 0.0
     class_weight: str | dict[str, float] | None = None  # as preprocessing.class_weights reads it
-    tolerance: float | None = None  # an epoch that changes the weights by a smaller share ends the training
-    patience: int | None = None  # so many epochs without a better validation loss end the training
+    tolerance: float | None = None  # stop when an epoch changes the weights by a smaller share
+    patience: int | None = None  # stop after this many epochs without a better validation loss
     validation: float = 0.1
     holdout: float = 0.2
     seed: int = 0
@@ -106,18 +106,17 @@ class Settings:
             self._check_perceptron()
         if self.hidden and (theta := Activation.of(self.activation)).name not in ACTIVATIONS:
             raise InputError(
-                f"the derivative of {theta} is 0 wherever there is one, so gradients cannot train through it; "
-                "choose another --activation, or --model perceptron"
+                f"gradients cannot train through {theta}, whose derivative is 0; choose another --activation, or "
+                "--model perceptron"
             )
         check_schedule(self.schedule, self.lr_decay, self.lr_step)
         if self.warmup >= self.epochs:
-            raise InputError(f"--warmup {self.warmup} leaves no epoch for the training; it must be below --epochs")
+            raise InputError(f"--warmup {self.warmup} leaves no epoch at the full learning rate; it must be below --epochs")
         if self.nesterov and not self.momentum:
-            raise InputError(
-                "--nesterov looks ahead along the momentum, and there is none; give --momentum, such as 0.9"
-            )
-        if self.class_weight and self.loss in ("squared", "perceptron"):
-            raise InputError(f"--class-weight has no meaning for a {_MODELS_BY_LOSS[self.loss]}; leave it out")
+            raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
+        if self.class_weight and not LOSSES[self.loss].gives_probabilities:
+            what = "perceptron" if self.model == "perceptron" else self.task
+            raise InputError(f"--class-weight has no effect on a {what}; leave it out")
 
     def _check_perceptron(self):
         plain = {
@@ -136,7 +135,7 @@ class Settings:
             if getattr(self, name) != value:
                 flag = "--lr-schedule" if name == "schedule" else "--" + name.replace("_", "-")
                 raise InputError(
-                    f"{flag} has no meaning for a perceptron, whose rule takes one mistake at a time; leave it out"
+                    f"{flag} has no effect on a perceptron, which learns from one mistake at a time; leave it out"
                 )
 
     @property
@@ -144,8 +143,9 @@ class Settings:
         return "perceptron" if self.loss == "perceptron" else "mlp" if self.hidden else "linear"
 
     @property
-    def is_regression(self):
-        return LOSSES[self.loss].is_regression
+    def task(self):
+        """ "classification" or "regression"."""
+        return LOSSES[self.loss].task
 
     @property
     def schedule(self):
@@ -153,12 +153,9 @@ class Settings:
         return self.lr_schedule or by_parameter
 
     def minibatch(self, n):
-        """The number of examples in a minibatch, of n examples."""
+        """The number of examples in a minibatch, given n examples."""
         return n if self.batch_size == "all" else min(self.batch_size, n)
 
     def rates(self, epoch):
         """The rates of an epoch, counted from 1."""
         return Rates(learning_rate(self, epoch), self.momentum, self.l1, self.l2, self.nesterov)
-
-
-_MODELS_BY_LOSS = {"squared": "regression", "perceptron": "perceptron"}

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from hw5.devices.activations import Activation
-from hw5.devices.base import Rates, ResidentData, Tally
+from hw5.devices.base import Rates, DeviceData, Tally
 
 SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
 SECONDS = 0.05  # of back-to-back work in one measurement
@@ -89,9 +89,9 @@ class _Arrays:
         self.y_binary = device.upload(labels % 2, device.index_dtype)
         self.order = device.upload(rng.permutation(k), device.index_dtype)
         self.tally = Tally(device, k)
-        self.floats = ResidentData(self.X, self.y, self.b, self.weights)
+        self.floats = DeviceData(self.X, self.y, self.b, self.weights)
         pixels = rng.integers(0, 256, (k, m), dtype=np.uint8)
-        self.bytes = ResidentData(device.upload(pixels), self.y, self.b, self.weights)
+        self.bytes = DeviceData(device.upload(pixels), self.y, self.b, self.weights)
 
 
 def copy_ceiling(device):

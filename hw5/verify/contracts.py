@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
-from hw5.devices.base import Rates, ResidentData
+from hw5.devices.base import Rates, DeviceData
 
 TOLERANCE = 4.0  # eps times the scale: expf and tanhf may err by 2, and a formula rounds a few times more
 EPS = float(np.finfo(np.float32).eps)
@@ -124,8 +124,8 @@ def softmax(bench, k, m, values):
 
 def _tally(bench, k):
     """A tally that already holds something, on the device and on the host."""
-    loss, hits = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
-    return SimpleNamespace(loss=bench.put(loss, np.float64), hits=bench.put(hits, np.float64)), loss, hits
+    loss, correct = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
+    return SimpleNamespace(loss=bench.put(loss, np.float64), correct=bench.put(correct, np.float64)), loss, correct
 
 
 def softmax_cross_entropy(bench, k, m, values):
@@ -133,7 +133,7 @@ def softmax_cross_entropy(bench, k, m, values):
     P, scale, shifted, log_sums = _softmax64(S)
     y, weights = bench.rng.integers(0, m, k), bench.rng.random(m).astype(np.float32) + 0.5
     at_label, w = (np.arange(k), y), weights[y].astype(np.float64)
-    tally, loss_before, hits_before = _tally(bench, k)
+    tally, loss_before, correct_before = _tally(bench, k)
     z, labels = bench.put(Z), bench.put(y, bench.device.index_dtype)
     bench.device.softmax_cross_entropy(z, bench.put(b), labels, bench.put(weights), tally)
     P[at_label] -= 1
@@ -142,7 +142,7 @@ def softmax_cross_entropy(bench, k, m, values):
     loss = w * (log_sums[:, 0] - shifted[at_label])
     loss_scale = abs(loss_before) + w * (abs(shifted[at_label]) + m**0.5)
     yield "loss", error(bench.get(tally.loss), loss_before + loss, loss_scale)
-    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (S.argmax(axis=1) == y))
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (S.argmax(axis=1) == y))
 
 
 def _unit(bench, k, values):
@@ -152,7 +152,7 @@ def _unit(bench, k, values):
 
 
 def sigmoid_cross_entropy(bench, k, _, values):
-    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    z, b, s, tally, loss_before, correct_before = _unit(bench, k, values)
     y, weights = bench.rng.integers(0, 2, k), np.array([0.5, 3], np.float32)
     bench.device.sigmoid_cross_entropy(z, b, bench.put(y, bench.device.index_dtype), bench.put(weights), tally)
     w = weights[y].astype(np.float64)
@@ -160,40 +160,40 @@ def sigmoid_cross_entropy(bench, k, _, values):
     yield "Z", error(bench.get(z)[:, 0], w * (p - y), w)
     loss = np.logaddexp(0, np.where(y == 1, -s, s))
     yield "loss", error(bench.get(tally.loss), loss_before + w * loss, abs(loss_before) + w * (1 + loss))
-    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (~(s <= 0) == y))
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (~(s <= 0) == y))
 
 
 def squared_error(bench, k, _, values):
-    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    z, b, s, tally, loss_before, correct_before = _unit(bench, k, values)
     y = bench.rng.normal(size=k).astype(np.float32)
     bench.device.squared_error(z, b, bench.put(y), tally)
     scale = abs(s) + abs(y)
     yield "Z", error(bench.get(z)[:, 0], 2 * (s - y), 2 * scale)
     yield "loss", error(bench.get(tally.loss), loss_before + (s - y) ** 2, abs(loss_before) + scale**2)
-    yield "hits", error_of_integers(bench.get(tally.hits), hits_before)
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before)
 
 
 def perceptron_unit(bench, k, _, values):
-    z, b, s, tally, loss_before, hits_before = _unit(bench, k, values)
+    z, b, s, tally, loss_before, correct_before = _unit(bench, k, values)
     y, found = bench.rng.integers(0, 2, k), ~(s <= 0)
     bench.device.perceptron(z, b, bench.put(y, bench.device.index_dtype), tally)
     mistake = found.astype(int) - y
     yield "Z", error_of_integers(bench.get(z)[:, 0], mistake)
     yield "loss", error(bench.get(tally.loss), loss_before + s * mistake, abs(loss_before) + abs(s))
-    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (found == y))
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (found == y))
 
 
 def perceptron(bench, k, m, values):
     Z, b, S = _logits(bench, k, m, values)
     y, found = bench.rng.integers(0, m, k), S.argmax(axis=1)
-    tally, loss_before, hits_before = _tally(bench, k)
+    tally, loss_before, correct_before = _tally(bench, k)
     z = bench.put(Z)
     bench.device.perceptron(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
     classes, row = np.eye(m, dtype=int), np.arange(k)
     yield "Z", error_of_integers(bench.get(z), classes[found] - classes[y])
     loss_scale = abs(loss_before) + abs(S[row, found]) + abs(S[row, y])
     yield "loss", error(bench.get(tally.loss), loss_before + S[row, found] - S[row, y], loss_scale)
-    yield "hits", error_of_integers(bench.get(tally.hits), hits_before + (found == y))
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (found == y))
 
 
 def threshold(bench, k, _, values):
@@ -287,7 +287,7 @@ def minibatch(dtype, bench, k, d, values):
     y, order = bench.rng.integers(0, 10, n), bench.rng.integers(0, n, k + 2)
     mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) + 0.5
     index = bench.device.index_dtype
-    data = ResidentData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
+    data = DeviceData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
     X_out, y_out = bench.put(np.full((k, d), np.nan)), bench.put(np.full(k, -1), index)
     bench.device.minibatch(data, bench.put(order, index), 2, X_out, y_out)
     x = X[order[2:]].astype(np.float64)

@@ -58,21 +58,20 @@ class _Problem:
 
         rows = [m * Activation.of(activation).pieces for m in sizes[1:-1]] + [sizes[-1]]
         parameters = [(normal(m, d, scale=d**-0.5), normal(m)) for d, m in zip(sizes, rows)]
-        y = normal(EXAMPLES) if LOSSES[loss].is_regression else rng.integers(0, classes, EXAMPLES)
+        y = normal(EXAMPLES) if LOSSES[loss].task == "regression" else rng.integers(0, classes, EXAMPLES)
         return cls(parameters, activation, loss, normal(EXAMPLES, sizes[0]), y)
 
     def on(self, device):
-        """The network and its data on a device."""
+        """The stepper of the network and its data on a device."""
         d = self.X.shape[1]
-        data = device.place(self.X, self.y, np.zeros(d), np.ones(d))
-        return Network(device, self.parameters, self.activation, self.loss), data
+        data = device.upload_data(self.X, self.y, np.zeros(d), np.ones(d))
+        return device.stepper(Network(device, self.parameters, self.activation, self.loss), data)
 
     def gradients(self, device):
-        """What the network's own formulas give: after one step with momentum, the first velocities are the gradient."""
-        network, data = self.on(device)
-        order = device.upload(np.arange(EXAMPLES), device.index_dtype)
-        network.step(data, order, 0, EXAMPLES, Rates(eta=0.1, momentum=0.5), Tally(device, EXAMPLES))
-        return network.velocities()
+        """The network's own gradients: after one step with momentum, the velocities are the gradient."""
+        stepper, order = self.on(device), device.upload(np.arange(EXAMPLES), device.index_dtype)
+        stepper.train(order, EXAMPLES, Rates(eta=0.1, momentum=0.5), Tally(device, EXAMPLES))
+        return stepper.network.velocities()
 
 
 def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, losses=tuple(LOSSES)):
@@ -94,13 +93,13 @@ def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, los
 
 def _check_network(device, sizes, activation, loss, classes):
     problem = _Problem.draw(sizes, activation, loss, classes if sizes[-1] > 1 else 2)
-    network, data = problem.on(CpuDevice(np.float64))
+    stepper = problem.on(CpuDevice(np.float64))
     rng, theta = np.random.default_rng(1), "-" if len(sizes) == 2 else activation
 
     def mean_loss():
-        return network.evaluate(data, np.arange(EXAMPLES), chunk=EXAMPLES)[0]
+        return stepper.evaluate(np.arange(EXAMPLES), chunk=EXAMPLES)[0]
 
-    for number, (layer, gradients) in enumerate(zip(network.layers, problem.gradients(device)), start=1):
+    for number, (layer, gradients) in enumerate(zip(stepper.network.layers, problem.gradients(device)), start=1):
         pairs = list(zip((layer.W, layer.b), gradients))
         worst = max(_relative_error(array, gradient, rng, mean_loss) for array, gradient in pairs)
         tried, parameters = sum(min(SAMPLE, array.size) for array, _ in pairs), layer.W.size + layer.b.size

@@ -12,8 +12,9 @@ import pytest
 
 from hw5.devices.activations import ACTIVATIONS
 from hw5.datasets import load
-from hw5.devices.base import Device, Rates, Tally
+from hw5.devices.base import Rates, Tally
 from hw5.devices.kernels import KernelDevice
+from hw5.devices.stepper import Stepper
 from hw5.devices.streaming import StreamedData
 from hw5.nn.network import Network, initial_parameters
 from hw5.datasets.preprocessing import Standardisation, partition
@@ -30,10 +31,10 @@ def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
     X = rng.integers(0, 256, (n, sizes[0])).astype(dtype)
     y = rng.integers(0, sizes[-1], n)
     d = sizes[0]
-    data = device.place(X, y, np.full(d, 127.0, np.float32), np.full(d, 1 / 74, np.float32))
+    data = device.upload_data(X, y, np.full(d, 127.0, np.float32), np.full(d, 1 / 74, np.float32))
     network = Network(device, initial_parameters(sizes, theta, seed=1), theta)
     tally = Tally(device, k)
-    device.train(network, data, device.upload(rng.permutation(n), device.index_dtype), k, rates, tally)
+    device.stepper(network, data).train(device.upload(rng.permutation(n), device.index_dtype), k, rates, tally)
     return [*sum(network.parameters(), ()), *sum(network.velocities(), ())], tally.read()
 
 
@@ -55,15 +56,15 @@ def test_recorded_steps_are_the_same_to_the_bit(launching):
     n, k = 500, 4
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20), dtype=np.uint8), rng.integers(0, 3, n)
-    data = launching.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
+    data = launching.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
     results = []
     for stretches in ((500,), (4, 300, 500), None):
         network, tally = Network(launching, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(launching, k)
+        stepper = launching.stepper(network, data) if stretches else Stepper(network, data)
         order = launching.upload(np.arange(n)[::-1], launching.index_dtype)
         for rates in (Rates(0.1), Rates(0.05, 0.9)):
             for start, stop in zip((0, *(stretches or (500,))), stretches or (500,)):
-                train = launching.train if stretches else partial(Device.train, launching)
-                train(network, data, order[start:stop], k, rates, tally)
+                stepper.train(order[start:stop], k, rates, tally)
         results.append((tally.read(), [array.tobytes() for array in sum(network.parameters(), ())]))
     assert results[0] == results[1] == results[2]
 
@@ -78,11 +79,11 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
     results = []
     for most_resident_bytes in (math.inf, X[:120].nbytes, X[:2].nbytes):
         device.most_resident_bytes = most_resident_bytes
-        data = device.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
+        data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
         assert isinstance(data, StreamedData) == (most_resident_bytes < X.nbytes)
         network, tally = Network(device, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(device, k)
-        device.train(network, data, device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
-        loss, accuracy, classes = network.evaluate(data, np.arange(0, n, 3), chunk=16)
+        device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
+        loss, accuracy, classes = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
         results.append((tally.read(), loss, accuracy, classes.tobytes(), network.parameters()[0][0].tobytes()))
     assert results[0] == results[1] == results[2]
 
@@ -97,20 +98,20 @@ def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtyp
     results = []
     for most_resident_bytes in (math.inf, X[:20].nbytes):
         device.most_resident_bytes = most_resident_bytes
-        data = device.place(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
+        data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
         network, tally = Network(device, initial_parameters((20, 8, 1), "tanh", 1), "tanh", "squared"), Tally(device, k)
-        device.train(network, data, device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
-        loss, *_ = network.evaluate(data, np.arange(0, n, 3), chunk=16)
-        results.append((tally.read(), loss, network.outputs(data, np.arange(n)).tobytes()))
+        device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
+        loss, *_ = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
+        results.append((tally.read(), loss, device.stepper(network, data).outputs(np.arange(n)).tobytes()))
     assert results[0] == results[1]
 
 
 def losses(device, dataset, settings):
     parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
-    data = device.place(dataset.train.X, dataset.train.y, standardisation.mean, standardisation.scale)
+    data = device.upload_data(dataset.train.X, dataset.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed))
-    return [now.loss for now in Training(network, data, parts["train"].rows, settings) if now.epoch_ends]
+    return [now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends]
 
 
 def test_loss_curves_of_a_short_run_agree(other, reference):

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from hw5.devices import doctor
 from hw5.cli import main
 from hw5.devices import open_device
-from hw5.devices.doctor import CHAINS, broken_link, examine
+from hw5.devices.doctor import REQUIREMENTS, first_failure, examine
 from hw5.errors import InputError
 
 
@@ -28,7 +28,7 @@ def must_not_be_asked():
 def chains(monkeypatch):
     def use(**replacements):
         for device, chain in replacements.items():
-            monkeypatch.setitem(CHAINS, device, chain)
+            monkeypatch.setitem(REQUIREMENTS, device, chain)
 
     return use
 
@@ -41,10 +41,10 @@ def run(*arguments):
 
 def test_every_link_is_examined_but_no_more_than_needed_to_find_a_broken_one(chains):
     chains(cuda=[("a", whole), ("b", broken), ("c", whole)])
-    assert [(finding.link, finding.is_whole) for finding in examine("cuda")] == [("a", True), ("b", False), ("c", True)]
+    assert [(finding.requirement, finding.ok) for finding in examine("cuda")] == [("a", True), ("b", False), ("c", True)]
     chains(cuda=[("a", whole), ("b", broken), ("c", must_not_be_asked)])
-    assert broken_link("cuda").text == "it is not there: fetch it"
-    assert broken_link("cpu") is None
+    assert first_failure("cuda").text == "it is not there: fetch it"
+    assert first_failure("cpu") is None
 
 
 def test_the_table_and_the_verdicts(chains):
@@ -55,8 +55,8 @@ def test_the_table_and_the_verdicts(chains):
     found = json.loads(run("--json"))
     assert found["cuda"][1] == {
         "device": "cuda",
-        "link": "nvcc",
-        "is_whole": False,
+        "requirement": "nvcc",
+        "ok": False,
         "text": "it is not there: fetch it",
     }
 
@@ -69,7 +69,7 @@ def test_auto_is_the_cpu_where_cuda_is_not_whole(chains):
 def test_a_missing_compiler_breaks_the_emulator_alone(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
-    assert "apt install g++" in broken_link("emulator").text and broken_link("cpu") is None
+    assert "apt install g++" in first_failure("emulator").text and first_failure("cpu") is None
 
 
 def test_missing_packages_are_named_with_what_mends_them(monkeypatch):
@@ -78,13 +78,13 @@ def test_missing_packages_are_named_with_what_mends_them(monkeypatch):
         "version",
         lambda name: (_ for _ in ()).throw(doctor.importlib.metadata.PackageNotFoundError(name)),
     )
-    texts = {finding.link: finding.text for finding in examine("cuda")}
-    assert texts["PyCUDA"] == texts["scikit-cuda"] == "it is not installed: pip install 'hw5[cuda]'"
+    texts = {finding.requirement: finding.text for finding in examine("cuda")}
+    assert texts["PyCUDA"] == texts["scikit-cuda"] == "not installed: pip install 'hw5[cuda]'"
     assert "one by one" in texts["CUDA graphs"]
 
 
 def test_tf32_is_refused_elsewhere_than_on_cuda(chains):
     chains(cuda=[("nvcc", broken)])
     for name in ("auto", "cpu", "emulator"):
-        with pytest.raises(InputError, match="--precision tf32 is for cuda alone"):
+        with pytest.raises(InputError, match="--precision tf32 needs --device cuda"):
             open_device(name, "tf32")

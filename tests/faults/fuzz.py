@@ -232,7 +232,7 @@ def _checkpoints():
                 done=3,
                 sums=np.zeros((2, 3)),
                 best=Best(1, 0.5, parameters) if settings.patience else None,
-                before=parameters if settings.tolerance else None,
+                previous_parameters=parameters if settings.tolerance else None,
             ),
             Standardisation(np.zeros(4, np.float32), np.ones(4, np.float32)),
             settings,
@@ -241,7 +241,7 @@ def _checkpoints():
             tuple("abcd"),
             (2, 2),
             [dict.fromkeys(HISTORY, 0.5)],
-            of_targets if settings.is_regression else None,
+            of_targets if settings.task == "regression" else None,
         )
         arrays = {name: _npy(array) for name, array in checkpoint._arrays().items()}
         yield arrays | {"description": json.dumps(checkpoint._description()).encode()}

@@ -178,7 +178,7 @@ def test_a_state_has_all_that_its_settings_go_on_with(tmp_path, parts):
     arrays, description = parts
     tolerant = description | {"settings": description["settings"] | {"tolerance": 0.1}}
     before = {f"before_{name}": arrays[name] for name in ("W1", "b1", "W2", "b2")}
-    assert Checkpoint.load(write(tmp_path / "a.npz", arrays | before, tolerant)).state.before
+    assert Checkpoint.load(write(tmp_path / "a.npz", arrays | before, tolerant)).state.previous_parameters
     row = description["history"][0]
     for bad_arrays, bad_description in (
         (arrays, tolerant),

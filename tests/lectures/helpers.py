@@ -29,28 +29,32 @@ def place(device, X, y):
     """The examples on a device, unstandardised."""
     X, y = np.asarray(X, device.dtype), np.asarray(y)
     d = X.shape[1]
-    return device.place(X, y, np.zeros(d), np.ones(d))
+    return device.upload_data(X, y, np.zeros(d), np.ones(d))
+
+
+def stepper(device, parameters, X, y, theta="relu", loss="cross-entropy"):
+    """The device's stepper of the network on the examples."""
+    return device.stepper(Network(device, parameters, theta, loss), place(device, X, y))
 
 
 def evaluate(device, parameters, X, y, theta="relu", loss="cross-entropy"):
     """(mean loss, accuracy, classes) of the network."""
-    return Network(device, parameters, theta, loss).evaluate(place(device, X, y), np.arange(len(y)))
+    return stepper(device, parameters, X, y, theta, loss).evaluate(np.arange(len(y)))
 
 
 def outputs(parameters, X, theta="relu", device=FLOAT64, loss="cross-entropy"):
     """What the network says of the examples, (k, m): with the cross-entropy P."""
-    labels = np.zeros(len(X), float if LOSSES[loss].is_regression else int)
-    return Network(device, parameters, theta, loss).outputs(place(device, X, labels), np.arange(len(X)))
+    labels = np.zeros(len(X), float if LOSSES[loss].task == "regression" else int)
+    return stepper(device, parameters, X, labels, theta, loss).outputs(np.arange(len(X)))
 
 
 def trained(parameters, X, y, eta, k, epochs=1, theta="relu", loss="cross-entropy", device=FLOAT64):
     """The network after plain SGD with minibatches of k examples, in the order of the rows."""
-    network = Network(device, parameters, theta, loss)
-    data = place(device, X, y)
+    trainer = stepper(device, parameters, X, y, theta, loss)
     for _ in range(epochs):
         order = device.upload(np.arange(len(y)), device.index_dtype)
-        device.train(network, data, order, k, Rates(eta), Tally(device, k))
-    return network
+        trainer.train(order, k, Rates(eta), Tally(device, k))
+    return trainer.network
 
 
 def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0, loss="cross-entropy", device=FLOAT64):
@@ -58,10 +62,10 @@ def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0, loss="cross-entropy"
 
     From velocities of zero, V <- mu V + gradient leaves just the gradient.
     """
-    network, k = Network(device, parameters, theta, loss), len(y)
+    trainer, k = stepper(device, parameters, X, y, theta, loss), len(y)
     order = device.upload(np.arange(k), device.index_dtype)
-    network.step(place(device, X, y), order, 0, k, Rates(1e-3, 0.5, l1, l2), Tally(device, k))
-    return network
+    trainer.train(order, k, Rates(1e-3, 0.5, l1, l2), Tally(device, k))
+    return trainer.network
 
 
 def activated(device, theta, Z, b=0.0):

@@ -9,6 +9,7 @@ import pytest
 
 from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Tally
+from hw5.devices.base import Rates, Tally
 from hw5.nn.network import Network
 from hw5.train.settings import Settings
 from hw5.train.training import Training, epoch_order
@@ -25,6 +26,7 @@ from .helpers import (
     outputs,
     place,
     stepped,
+    stepper,
     trained,
 )
 
@@ -123,8 +125,8 @@ def test_gradient_descent_while_w_is_still_changing():
     parameters, X, y = draw((5, 3), k=20)
     network, data, everything = Network(FLOAT64, parameters), place(FLOAT64, X, y), np.arange(20)
     settings = Settings(hidden=(), batch_size="all", lr=1.0, l2=0.1, epochs=1000, tolerance=1e-9)
-    *_, last = Training(network, data, everything, settings)
-    assert last.epoch < 1000 and last.ending.endswith("they have converged")
+    *_, last = Training(network.device.stepper(network, data), everything, settings)
+    assert last.epoch < 1000 and last.ending.endswith("of their norm")
     W, b = (Variable(array) for array in network.parameters()[0])
     (softmax_cross_entropy(X @ W.T + b, y) + 0.1 / 2 * (W**2).sum()).backward()
     np.testing.assert_allclose(W.gradient, 0, atol=1e-8)  # at the minimum: the tolerance times the size of w, and a few
@@ -137,7 +139,7 @@ def test_stochastic_gradient_descent(batch_size, k, updates):
     network, rows = Network(FLOAT64, parameters), np.arange(20)
     settings = Settings(hidden=(), batch_size=batch_size, epochs=1)
     assert settings.minibatch(20) == k
-    list(Training(network, place(FLOAT64, X, y), rows, settings))
+    list(Training(FLOAT64.stepper(network, place(FLOAT64, X, y)), rows, settings))
     order, steps, found = epoch_order(rows, settings.seed, 1), 0, lecture_matrices(parameters)[1]
     for start in range(0, 20, k):
         x, Y = X[order[start : start + k]].T, grandmother_cells(y[order[start : start + k]], 3)
@@ -295,7 +297,9 @@ def test_back_propagation_term(theta):
     parameters, x, y = draw((5, 6, 4, 3), k=1)
     _, Z = graph_of_one_example(parameters, x, y, theta)
     W, slope = lecture_matrices(parameters), THETA[theta][1]
-    Delta = stepped(parameters, x, y, theta).workspace(1).Delta
+    trainer = stepper(FLOAT64, parameters, x, y, theta)
+    trainer.train(np.arange(1), 1, Rates(1e-3), Tally(FLOAT64, 1))
+    Delta = {l: slot.Delta for l, slot in enumerate(trainer.space(1).slots, start=1)}
     for l in (3, 2):
         delta = {l: Z[l].gradient.T, l - 1: Z[l - 1].gradient.T}  # columns
         want = slope(Z[l - 1].value.T) * (W[l] @ delta[l])[1:]  # i = 1, 2, ...: row 0 belongs to the constant 1

@@ -62,7 +62,7 @@ def pass_over(device, network, X, y):
     data, order = place(device, X, y), device.upload(np.arange(len(y)), device.index_dtype)
     for i in range(len(y)):
         tally = Tally(device, 1)
-        device.train(network, data, order[i : i + 1], 1, Rates(eta=1), tally)
+        device.stepper(network, data).train(order[i : i + 1], 1, Rates(eta=1), tally)
         yield tally.read()[1] == 1, extended(network)
 
 
@@ -101,7 +101,7 @@ def perceptron_of(X, y, epochs):
     """The last epoch of hw5's training of a perceptron on these points."""
     network = Network(FLOAT64, neuron(np.zeros(X.shape[1]), 0), loss="perceptron")
     settings = Settings(hidden=(), loss="perceptron", batch_size=1, lr=1.0, epochs=epochs)
-    *_, last = Training(network, place(FLOAT64, X, y), np.arange(len(y)), settings)
+    *_, last = Training(FLOAT64.stepper(network, place(FLOAT64, X, y)), np.arange(len(y)), settings)
     return last
 
 
@@ -129,15 +129,15 @@ def test_example_training_the_perceptron(device):
     for epoch in epochs:
         points = pass_over(device, network, X, y)
         for i, (product, right, w) in enumerate(epoch):
-            assert network.outputs(data, np.array([i])).tolist() == [[product]]
+            assert device.stepper(network, data).outputs(np.array([i])).tolist() == [[product]]
             assert next(points) == (right, w)
 
 
 def learn(X, y, sizes, seed, theta="tanh", eta=0.5, epochs=2000):
     """(mean loss, accuracy, P) after batch gradient descent from random weights."""
     network = trained(initial_parameters(sizes, theta, seed), X, y, eta, len(y), epochs, theta)
-    data, rows = place(FLOAT64, X, y), np.arange(len(y))
-    return *network.evaluate(data, rows)[:2], network.outputs(data, rows)
+    stepper, rows = FLOAT64.stepper(network, place(FLOAT64, X, y)), np.arange(len(y))
+    return *stepper.evaluate(rows)[:2], stepper.outputs(rows)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -13,14 +13,18 @@ SAME_SUMS = {"rtol": 1e-12, "atol": 1e-14}  # the same float64 numbers added in 
 
 
 def place(X, y):
-    return FLOAT64.place(X, y, np.zeros(X.shape[1]), np.ones(X.shape[1]))
+    return FLOAT64.upload_data(X, y, np.zeros(X.shape[1]), np.ones(X.shape[1]))
+
+
+def stepper(network, X, y):
+    return FLOAT64.stepper(network, place(X, y))
 
 
 def train(network, X, y, rates, k, epochs=1):
-    """(sum of losses, hits) over some epochs in the order of the rows."""
+    """(sum of losses, correct predictions) over some epochs in the order of the rows."""
     tally = Tally(FLOAT64, k)
     for _ in range(epochs):
-        FLOAT64.train(network, place(X, y), np.arange(len(y)), k, rates, tally)
+        stepper(network, X, y).train(np.arange(len(y)), k, rates, tally)
     return tally.read()
 
 
@@ -41,7 +45,7 @@ def test_units_of_the_top_layer():
         "squared": [1, 1, 1],
         "perceptron": [1, 3, 10],
     }
-    assert [name for name, loss in LOSSES.items() if loss.is_regression] == ["squared"]
+    assert [name for name, loss in LOSSES.items() if loss.task == "regression"] == ["squared"]
 
 
 @pytest.mark.parametrize("weights", [None, np.array([0.5, 3.0])])
@@ -52,7 +56,7 @@ def test_one_sigmoid_unit_has_the_gradients_of_the_softmax_of_two(weights):
     sigmoid, softmax = top_layers(rng.normal(size=5), 0.25)
     one = Network(FLOAT64, [below, sigmoid], "tanh", "binary-cross-entropy", weights)
     two = Network(FLOAT64, [below, softmax], "tanh", "cross-entropy", weights)
-    p, P = (network.outputs(place(X, y), np.arange(20)) for network in (one, two))
+    p, P = (stepper(network, X, y).outputs(np.arange(20)) for network in (one, two))
     np.testing.assert_allclose(P, np.hstack([1 - p, p]), **SAME_SUMS)
 
     (loss, hits), (loss_of_two, hits_of_two) = (train(n, X, y, Rates(0.1, 0.5), 20) for n in (one, two))
@@ -72,7 +76,7 @@ def test_one_sigmoid_unit_learns_as_the_softmax_of_two_at_half_the_rate():
     two = Network(FLOAT64, [softmax])
     train(one, X, y, Rates(0.2, 0.9), 8, epochs=40)
     train(two, X, y, Rates(0.1, 0.9), 8, epochs=40)
-    p, P = (network.outputs(place(X, y), np.arange(40)) for network in (one, two))
+    p, P = (stepper(network, X, y).outputs(np.arange(40)) for network in (one, two))
     np.testing.assert_allclose(p[:, 0], P[:, 1], rtol=1e-10)
     (w, b), (W, b2) = *one.parameters(), *two.parameters()
     np.testing.assert_allclose(w[0], W[1] - W[0], rtol=1e-10)
@@ -101,7 +105,7 @@ def test_evaluation_weighs_every_example_the_same():
     X, y = draw(30)
     parameters, rows = [(np.ones((2, 4)) * [[0.5], [-0.5]], np.zeros(2))], np.arange(30)
     figures = [
-        Network(FLOAT64, parameters, class_weights=weights).evaluate(place(X, y), rows)[:2]
+        stepper(Network(FLOAT64, parameters, class_weights=weights), X, y).evaluate(rows)[:2]
         for weights in (None, np.array([9.0, 0.1]))
     ]
     assert figures[0] == figures[1]
@@ -111,11 +115,11 @@ def test_the_binary_loss_keeps_its_digits_far_from_zero():
     """-ln sigmoid(z) is ln(1 + exp(-z)): about exp(-z) far above 0, where p rounds to 1, and -z far below it."""
     for z, y, loss in ((60, 1, np.exp(-60)), (-800, 1, 800), (800, 0, 800), (-60, 0, np.exp(-60))):
         network = Network(FLOAT64, [(np.array([[1.0]]), np.zeros(1))], loss="binary-cross-entropy")
-        found, accuracy, _ = network.evaluate(place(np.array([[float(z)]]), np.array([y])), np.arange(1))
+        found, accuracy, _ = stepper(network, np.array([[float(z)]]), np.array([y])).evaluate(np.arange(1))
         assert found == pytest.approx(loss, rel=1e-14) and accuracy == ((z > 0) == y)
 
 
 def test_one_unit_finds_class_1_above_0_alone():
     network = Network(FLOAT64, [(np.array([[1.0]]), np.zeros(1))], loss="binary-cross-entropy")
     z = np.array([[-1.0], [0.0], [1e-300], [2.0]])
-    assert network.evaluate(place(z, np.zeros(4, int)), np.arange(4))[2].tolist() == [0, 0, 1, 1]
+    assert stepper(network, z, np.zeros(4, int)).evaluate(np.arange(4))[2].tolist() == [0, 0, 1, 1]

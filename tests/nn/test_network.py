@@ -18,7 +18,7 @@ def problem(sizes, k, seed=0):
 
 def resident(device, X, y):
     d = X.shape[1]
-    return device.place(X, y, np.zeros(d), np.ones(d))
+    return device.upload_data(X, y, np.zeros(d), np.ones(d))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_linear_step_by_the_formula(rates):
     device = CpuDevice(np.float64)
     network = Network(device, parameters)
     order = device.upload(np.arange(7), device.index_dtype)
-    device.train(network, resident(device, X, y), order, 4, rates, Tally(device, 4))
+    device.stepper(network, resident(device, X, y)).train(order, 4, rates, Tally(device, 4))
     (found_W, found_b), *_ = network.parameters()
     np.testing.assert_allclose(found_W, W, rtol=1e-13, atol=1e-15)  # the same sums in another order
     np.testing.assert_allclose(found_b, b, rtol=1e-13, atol=1e-15)
@@ -75,7 +75,7 @@ def test_nesterov_takes_the_gradient_ahead_along_the_momentum():
         v = mu * v - eta * (Delta.T @ X[rows] / 5 + l2 * ahead)
         v_b = mu * v_b - eta * Delta.mean(axis=0)
         theta, theta_b = theta + v, theta_b + v_b
-        device.train(network, resident(device, X, y), rows, 5, Rates(eta, mu, l2=l2, nesterov=True), Tally(device, 5))
+        device.stepper(network, resident(device, X, y)).train(rows, 5, Rates(eta, mu, l2=l2, nesterov=True), Tally(device, 5))
         W, b = network.parameters()[0]
         np.testing.assert_allclose(W, theta + mu * v, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(b, theta_b + mu * v_b, rtol=1e-12, atol=1e-14)
@@ -88,7 +88,8 @@ def test_tally_counts_losses_and_hits_of_all_minibatches():
     device = CpuDevice(np.float64)
     tally, standing_still = Tally(device, 4), Rates(eta=1e-300)
     order = device.upload(np.arange(10), device.index_dtype)
-    device.train(Network(device, parameters), resident(device, X, y), order, 4, standing_still, tally)
+    stepper = device.stepper(Network(device, parameters), resident(device, X, y))
+    stepper.train(order, 4, standing_still, tally)
     loss, hits = tally.read()
     assert loss == pytest.approx(-np.log(P[np.arange(10), y]).sum(), rel=1e-12)
     assert hits == (P.argmax(axis=1) == y).sum()
@@ -98,12 +99,12 @@ def test_evaluate_and_probabilities_take_the_rows_asked_for_in_chunks():
     parameters, X, y = problem((6, 7, 4), k=50)
     device = CpuDevice(np.float64)
     network, data, rows = Network(device, parameters, "tanh"), resident(device, X, y), np.arange(48, 2, -3)
-    P = network.outputs(data, rows, chunk=5)
+    P = device.stepper(network, data).outputs(rows, chunk=5)
     H = np.tanh(X[rows] @ parameters[0][0].T + parameters[0][1])
     want = np.exp(H @ parameters[1][0].T + parameters[1][1])
     want /= want.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(P, want, rtol=1e-12)
-    loss, accuracy, classes = network.evaluate(data, rows, chunk=7)
+    loss, accuracy, classes = device.stepper(network, data).evaluate(rows, chunk=7)
     assert loss == pytest.approx(-np.log(want[np.arange(len(rows)), y[rows]]).mean(), rel=1e-12)
     assert accuracy == (want.argmax(axis=1) == y[rows]).mean()
     assert (classes == want.argmax(axis=1)).all()
@@ -112,11 +113,14 @@ def test_evaluate_and_probabilities_take_the_rows_asked_for_in_chunks():
 def test_workspaces_share_one_allocation():
     device = CpuDevice()
     network = Network(device, initial_parameters((3, 4, 2), "relu", 0))
-    full, short = network.workspace(8), network.workspace(5)
-    assert short is network.workspace(5)
-    assert all(np.shares_memory(a, b) for a, b in zip(full.X, short.X))
-    assert np.shares_memory(short.X[2], short.Delta[2]) and short.X[1].shape == short.Delta[1].shape == (5, 4)
-    assert isinstance(network.workspace(9), Workspace) and network.workspace(5).y.shape == (5,)
+    stepper = device.stepper(network, resident(device, np.zeros((9, 3), np.float32), np.zeros(9, int)))
+    full, short = stepper.space(8), stepper.space(5)
+    assert short is stepper.space(5)
+    assert np.shares_memory(full.X, short.X)
+    assert all(np.shares_memory(a.X, b.X) for a, b in zip(full.slots, short.slots))
+    hidden, top = short.slots
+    assert np.shares_memory(top.X, top.Delta) and hidden.X.shape == hidden.Delta.shape == (5, 4)
+    assert isinstance(stepper.space(9), Workspace) and stepper.space(5).y.shape == (5,)
 
 
 @pytest.mark.parametrize("theta", ACTIVATIONS)

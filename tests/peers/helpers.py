@@ -28,7 +28,7 @@ def problem(loss, sizes, theta, k, seed=0):
     parameters = [
         (_float32(rng.normal(size=(m, d)) / d**0.5), _float32(rng.normal(size=m))) for d, m in zip(sizes, rows)
     ]
-    y = _float32(rng.normal(size=k)) if LOSSES[loss].is_regression else rng.integers(0, classes, k)
+    y = _float32(rng.normal(size=k)) if LOSSES[loss].task == "regression" else rng.integers(0, classes, k)
     return parameters, _float32(rng.normal(size=(k, sizes[0]))), y
 
 
@@ -45,9 +45,9 @@ class Steps:
     def step(self, X, y, rates):
         """One step over the examples; the mean of their losses before it."""
         device, (k, d) = self.network.device, X.shape
-        data = device.place(X.astype(device.dtype), y, np.zeros(d), np.ones(d))
+        data = device.upload_data(X.astype(device.dtype), y, np.zeros(d), np.ones(d))
         order, tally = device.upload(np.arange(k), device.index_dtype), Tally(device, k)
-        self.network.step(data, order, 0, k, rates, tally)
+        device.stepper(self.network, data).train(order, k, rates, tally)
         return tally.read()[0] / k
 
     def assert_parameters(self, want):

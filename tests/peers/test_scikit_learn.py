@@ -99,7 +99,7 @@ def test_every_step_of_every_device_is_the_same(device, loss, activation, moment
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_epoch_of_shuffled_minibatches_ends_in_the_same_weights(loss):
-    """A hundred steps in float64, through its own loop over an order that it is given, and through Device.train."""
+    """A hundred steps in float64, through its own loop over an order that it is given, and through a Stepper."""
     rng, n = np.random.default_rng(2), 100 * K
     X, order = rng.normal(size=(n, 6)), rng.permutation(n)
     classes = KINDS[loss][1]
@@ -108,8 +108,8 @@ def test_an_epoch_of_shuffled_minibatches_ends_in_the_same_weights(loss):
     ours = Steps(FLOAT64, peer.start(X[order], y[order]), "tanh", loss)
     (want,) = peer.steps([(X[order], y[order])])
 
-    data = FLOAT64.place(X, y, np.zeros(6), np.ones(6))
+    data = FLOAT64.upload_data(X, y, np.zeros(6), np.ones(6))
     on_eta, on_l2 = KINDS[loss][2:]
     rates = Rates(on_eta * 0.05, 0.9, l2=on_l2 * 0.3 / K, nesterov=True)  # its defaults
-    FLOAT64.train(ours.network, data, FLOAT64.upload(order, FLOAT64.index_dtype), K, rates, Tally(FLOAT64, K))
+    FLOAT64.stepper(ours.network, data).train(FLOAT64.upload(order, FLOAT64.index_dtype), K, rates, Tally(FLOAT64, K))
     ours.assert_parameters(want)

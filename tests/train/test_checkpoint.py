@@ -56,7 +56,7 @@ def test_round_trip(checkpoint, kept, tmp_path):
     extra = initial_parameters((4, 5, 3), "tanh", seed=2)
     best = Best(1, 0.25, extra) if kept in ("best", "all") else None
     before = extra[::-1][::-1] if kept in ("before", "all") else None
-    state = replace(checkpoint.state, best=best, before=before, ending="enough" if kept == "all" else None)
+    state = replace(checkpoint.state, best=best, previous_parameters=before, ending="enough" if kept == "all" else None)
     checkpoint = replace(checkpoint, state=state)
     checkpoint.save(tmp_path / "model.npz")
     loaded = Checkpoint.load(tmp_path / "model.npz")

@@ -40,7 +40,7 @@ def test_early_stopping_goes_on_where_the_epochs_ended(tmp_path):
         settings = Settings(hidden=(16,), lr=0.5, momentum=0.8, patience=50, epochs=epochs)
         run = Run(CpuDevice(), digits, settings, DataSource.of(digits, None, None), checkpoint)
         *_, last = run.train()
-        assert run.training.best.epoch < epochs and "whose weights are kept" in last.ending
+        assert run.training.best.epoch < epochs and "its weights are kept" in last.ending
         run.checkpoint().save(tmp_path / "model.npz")
         return (tmp_path / "model.npz").read_bytes()
 

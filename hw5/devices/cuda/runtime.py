@@ -163,6 +163,17 @@ class PyCudaRuntime:
 
     # -- graphs
 
+    @property
+    def cannot_record(self):
+        """Why record() returns None, or None if it records."""
+        try:
+            import cuda.bindings.driver  # noqa: F401
+        except ModuleNotFoundError:
+            return "cuda-bindings is not installed"
+        except ImportError as error:
+            return f"cuda-bindings does not load ({error})"
+        return None
+
     @_operation("recording")
     def record(self, work):
         """Make a CUDA graph of what work() launches, without running it; return a function that runs it.
@@ -170,10 +181,10 @@ class PyCudaRuntime:
         None where cuda-bindings is not installed. The work is better done once without recording before: that
         is when CUDA loads its kernels and cuBLAS chooses among its own.
         """
-        try:
-            from cuda.bindings import driver as graphs
-        except ImportError:
+        if self.cannot_record:
             return None
+        from cuda.bindings import driver as graphs
+
         self._recorded = set()
         try:
             graph = _capture(graphs, graphs.CUstream(self._stream.handle), work)

@@ -1,55 +1,29 @@
-// The activations of hw5/devices/activations.py on vectors: X = theta(Z), and theta'(Z) as a function of X. A NaN stays a NaN.
+// The rows of kernels/activations.cuh as vector code: X = theta(Z), and theta'(Z) as a function of X.
 #pragma once
-#include "vectors.h"
+#include "functions.h"
 
-struct Relu {
-    Vector apply(Vector z) const { return z < 0 ? Vector{} : z; }
-    Vector derivative(Vector x) const { return x > 0 ? all(1) : Vector{}; }
-};
+#define ACTIVATION(NAME, THETA, DERIVATIVE)                           \
+    struct NAME##_activation {                                        \
+        float a;                                                      \
+        Vector theta(Vector z) const { return vector(THETA); }        \
+        Vector derivative([[maybe_unused]] Vector x) const { return vector(DERIVATIVE); } \
+    };
+#include "activations.cuh"
+#undef ACTIVATION
 
-struct LeakyRelu {
-    float slope;
-    Vector apply(Vector z) const { return z < 0 ? slope * z : z; }
-    Vector derivative(Vector x) const { return x > 0 ? all(1) : all(slope); }
-};
+// The names in the order of their numbers, each followed by a blank
+#define ACTIVATION(NAME, THETA, DERIVATIVE) #NAME " "
+static const char ACTIVATION_NAMES[] =
+#include "activations.cuh"
+    ;
+#undef ACTIVATION
 
-struct Elu {
-    float alpha;
-    Vector apply(Vector z) const { return z < 0 ? alpha * exponential_less_one(z) : z; }
-    Vector derivative(Vector x) const { return x < 0 ? x + alpha : all(1); }
-};
-
-struct Tanh {
-    // e / (e + 2) with e = exp(2z) - 1; beyond 10 it is 1 to the last bit
-    Vector apply(Vector z) const {
-        z = z > 10 ? all(10) : z;
-        Vector e = exponential_less_one(2 * z);
-        return e / (e + 2);
-    }
-    Vector derivative(Vector x) const { return 1 - x * x; }
-};
-
-struct Sigmoid {
-    Vector apply(Vector z) const { return 1 / (1 + exponential(-z)); }
-    Vector derivative(Vector x) const { return x * (1 - x); }
-};
-
-struct Linear {
-    Vector apply(Vector z) const { return z; }
-    Vector derivative(Vector) const { return all(1); }
-};
-
-enum Activation : int64_t { RELU, LEAKY_RELU, ELU, TANH, SIGMOID, LINEAR };
-
-// Calls f with the activation; alpha is its parameter.
+// Calls f with the activation of a number; a is its parameter.
 template <class F>
-INLINE void with_activation(int64_t activation, float alpha, F f) {
-    switch (activation) {
-        case RELU: return f(Relu{});
-        case LEAKY_RELU: return f(LeakyRelu{alpha});
-        case ELU: return f(Elu{alpha});
-        case TANH: return f(Tanh{});
-        case SIGMOID: return f(Sigmoid{});
-        case LINEAR: return f(Linear{});
-    }
+INLINE void with_activation(int64_t number, float a, F f) {
+    int64_t i = 0;
+#define ACTIVATION(NAME, THETA, DERIVATIVE) \
+    if (number == i++) return f(NAME##_activation{a});
+#include "activations.cuh"
+#undef ACTIVATION
 }

@@ -2,20 +2,19 @@
 #pragma once
 #include <cstdint>
 
-enum Loss : int64_t { CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED };
-
 // NumPy's arrays of a layer: W and V (m, d), b and Vb (m,)
 struct Layer {
     int64_t d, m;
+    int64_t pieces;  // rows of W for each of the m / pieces units: above 1, the layer is maxout
     float *W, *b, *V, *Vb;
 };
 
 struct Job {
     const Layer *layers;
     int64_t depth;  // the number of layers
-    int64_t activation;
-    double alpha;  // the activation's parameter
-    int64_t loss;
+    int64_t activation;  // its number among ACTIVATION_NAMES; maxout has none
+    double alpha;        // the activation's parameter
+    int64_t loss;        // its number among LOSSES
     const float *class_weights;  // (m,), or of one output unit (2,)
     const void *X;               // (N, d)
     int64_t is_uint8;            // else X is float32
@@ -26,7 +25,7 @@ struct Job {
     int64_t batch_size;
     double eta, momentum, l1, l2;
     int64_t nesterov;
-    double *losses, *hits;  // (batch_size,): sums over the minibatches, by place in the minibatch
+    double *losses, *correct;  // (batch_size,): sums over the minibatches, by place in the minibatch
     float *Z;               // (examples, m): only asked for the forward pass, Z^(L) without its bias
     int64_t threads;
 };

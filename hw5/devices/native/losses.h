@@ -1,52 +1,54 @@
 // The losses of hw5/nn/losses.py for LANES examples at once, one a lane, in the lecture's letters.
 //
 // Z has a row for each of the m output units; in it z becomes Delta = s dJ/dz. y are labels, as floats, or targets. A
-// NaN stays a NaN.
+// NaN remains a NaN.
 #pragma once
-#include <cmath>
-
+#include "functions.h"
 #include "products.h"
 
 struct Outcome {
-    Vector J, hit;  // the losses, and 1 where the class found is y
+    Vector J, correct;  // the losses, and 1 where the predicted class is y
 };
 
-template <class F>
-INLINE Vector each_lane(F f, Vector a) {
-    for (int i = 0; i < LANES; i++) a[i] = f(a[i]);
-    return a;
-}
+// The predicted class of each example, its z, and z at the label
+struct Prediction {
+    Vector z, label, at_y;
+};
 
-// P = softmax(Z), Delta = s (P - Y), J = -ln p_y. The class found is the lowest among the largest; a NaN is larger than
-// any number.
-static Outcome cross_entropy(View Z, int64_t m, Vector y, Vector s) {
-    Vector most = load(Z.row(0)), found = {}, at_label = most, S = {};
+// The class with the largest z, the lowest of several; a NaN counts as larger than any number.
+INLINE Prediction predict(View Z, int64_t m, Vector y) {
+    Prediction best{load(Z.row(0)), {}, load(Z.row(0))};
     for (int64_t j = 1; j < m; j++) {
         Vector z = load(Z.row(j));
-        Ints better = (z > most) | ((z != z) & (most == most));
-        most = better ? z : most;
-        found = better ? all(j) : found;
-        at_label = y == float(j) ? z : at_label;
+        Ints better = (z > best.z) | ((z != z) & (best.z == best.z));
+        best.z = better ? z : best.z;
+        best.label = better ? all(j) : best.label;
+        best.at_y = y == float(j) ? z : best.at_y;
     }
+    return best;
+}
+
+// P = softmax(Z), Delta = s (P - Y), J = -ln p_y
+static Outcome cross_entropy(View Z, int64_t m, Vector y, Vector s) {
+    const Prediction predicted = predict(Z, m, y);
+    Vector S = {};
     for (int64_t j = 0; j < m; j++) {
-        Vector e = exponential(load(Z.row(j)) - most);
+        Vector e = exponential(load(Z.row(j)) - predicted.z);
         S += e;
         store(Z.row(j), e);
     }
     Vector scale = s / S;
     for (int64_t j = 0; j < m; j++) store(Z.row(j), load(Z.row(j)) * scale - (y == float(j) ? s : Vector{}));
-    Vector ln_S = each_lane([](float a) { return std::log(a); }, S);
-    return {ln_S - (at_label - most), found == y ? all(1) : Vector{}};
+    return {logf(S) - (predicted.at_y - predicted.z), predicted.label == y ? all(1) : Vector{}};
 }
 
-// p = 1 / (1 + e^-z), Delta = s (p - y), J = -y ln p - (1 - y) ln(1 - p) = ln(1 + e^z) - y z. Class 1 is found where
-// not z <= 0.
+// p = 1 / (1 + e^-z), Delta = s (p - y), J = -y ln p - (1 - y) ln(1 - p) = ln(1 + e^z) - y z. Class 1 is
+// predicted where not z <= 0.
 static Outcome binary_cross_entropy(View Z, int64_t, Vector y, Vector s) {
     Vector z = load(Z.row(0)), magnitude = z < 0 ? -z : z, e = exponential(-magnitude);
-    Vector p = (z < 0 ? e : all(1)) / (1 + e), found = z <= 0 ? Vector{} : all(1);
+    Vector p = (z < 0 ? e : all(1)) / (1 + e), predicted = z <= 0 ? Vector{} : all(1);
     store(Z.row(0), s * (p - y));
-    Vector ln = each_lane([](float a) { return std::log1p(a); }, e);
-    return {ln + (z < 0 ? Vector{} : z) - y * z, found == y ? all(1) : Vector{}};
+    return {log1pf(e) + (z < 0 ? Vector{} : z) - y * z, predicted == y ? all(1) : Vector{}};
 }
 
 // Delta = s 2 (z - y), J = (z - y)^2
@@ -55,3 +57,22 @@ static Outcome squared(View Z, int64_t, Vector y, Vector s) {
     store(Z.row(0), s * 2 * error);
     return {error * error, Vector{}};
 }
+
+// Delta = s (predicted - y), both as vectors that are 1 at a class; J = z_predicted - z_y. One unit stands for the logits
+// (0, z), and class 1 is predicted where not z <= 0.
+static Outcome perceptron(View Z, int64_t m, Vector y, Vector s) {
+    if (m == 1) {
+        Vector z = load(Z.row(0)), predicted = z <= 0 ? Vector{} : all(1), mistake = predicted - y;
+        store(Z.row(0), s * mistake);
+        return {z * mistake, predicted == y ? all(1) : Vector{}};
+    }
+    const Prediction predicted = predict(Z, m, y);
+    for (int64_t j = 0; j < m; j++)
+        store(Z.row(j), (predicted.label == float(j) ? s : Vector{}) - (y == float(j) ? s : Vector{}));
+    return {predicted.z - predicted.at_y, predicted.label == y ? all(1) : Vector{}};
+}
+
+// The losses by number
+static constexpr decltype(&squared) LOSSES[] = {cross_entropy, binary_cross_entropy, squared, perceptron};
+static const char LOSS_NAMES[] = "cross-entropy binary-cross-entropy squared perceptron";
+constexpr int64_t SQUARED = 2;  // whose y are targets

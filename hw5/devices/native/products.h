@@ -3,9 +3,9 @@
 //
 // All matrices lie row by row, as NumPy has them, but for the distance of their rows (Matrix). In NumPy's orientation
 //
-//     forward     Z = X W^T        (k, m) = (k, d) (m, d)^T    of each two rows, the sum over products: dots
-//     backward    A = Delta W      (k, d) = (k, m) (m, d)      of rows, the sum over multiples: combinations
-//     gradient    G = Delta^T X    (m, d) = (k, m)^T (k, d)    the same
+//     forward     Z = X W^T        (k, m) = (k, d) (m, d)^T    multiply_nt
+//     backward    A = Delta W      (k, d) = (k, m) (m, d)      multiply_nn
+//     gradient    G = Delta^T X    (m, d) = (k, m)^T (k, d)    multiply_nn, with Delta read by columns
 //
 // so that weights never need another layout than this one.
 #pragma once
@@ -75,7 +75,7 @@ INLINE void in_groups(int64_t begin, int64_t end, F f) {
 
 // Z = X W^T for R rows of X and U rows of W, n columns long; `more` adds to what Z holds.
 template <int R, int U>
-static void dots(int64_t n, View X, View W, View Z, bool more) {
+static void block_nt(int64_t n, View X, View W, View Z, bool more) {
     Vector sums[R * U] = {};
     for (int64_t i = 0; i < n; i += LANES) {
         Vector w[U];
@@ -93,12 +93,12 @@ static void dots(int64_t n, View X, View W, View Z, bool more) {
 }
 
 // Z (k, m) = X (k, d) W (m, d)^T
-static void multiply(int64_t k, int64_t m, int64_t d, View X, View W, View Z) {
+static void multiply_nt(int64_t k, int64_t m, int64_t d, View X, View W, View Z) {
     for (int64_t units = 0; units < m; units += UNITS)
         for (int64_t features = 0; features < d || features == 0; features += FEATURES)
             in_groups<DOT_ROWS>(0, k, [&](int64_t r, auto R) {
                 in_groups<DOT_UNITS>(units, std::min(units + UNITS, m), [&](int64_t u, auto U) {
-                    dots<R, U>(std::min(FEATURES, d - features), X.from(r, features), W.from(u, features), Z.from(r, u),
+                    block_nt<R, U>(std::min(FEATURES, d - features), X.from(r, features), W.from(u, features), Z.from(r, u),
                                features > 0);
                 });
             });
@@ -115,7 +115,7 @@ struct Factors {
 
 // C = alpha A B + beta C for P rows of C, N vectors wide, and n rows of B; with beta 0, what C holds does not matter.
 template <int P, int N>
-static void combinations(int64_t n, float alpha, Factors A, View B, float beta, View C) {
+static void block_nn(int64_t n, float alpha, Factors A, View B, float beta, View C) {
     for (int p = 0; p < P; p++)
         for (int i = 0; i < N * LANES; i += LINE) __builtin_prefetch(C.row(p) + i, 1);
     Vector sums[P][N] = {};
@@ -135,11 +135,11 @@ static void combinations(int64_t n, float alpha, Factors A, View B, float beta, 
 }
 
 // C (m, d) = alpha A (m, k) B (k, d) + beta C
-static void combine(int64_t m, int64_t k, int64_t d, float alpha, Factors A, View B, float beta, View C) {
+static void multiply_nn(int64_t m, int64_t k, int64_t d, float alpha, Factors A, View B, float beta, View C) {
     for (int64_t rows = 0; rows < m; rows += UNITS)
         in_groups<BROAD>(0, padded(d) / LANES, [&](int64_t i, auto N) {
             in_groups<DEEP>(rows, std::min(rows + UNITS, m), [&](int64_t r, auto P) {
-                combinations<P, N>(k, alpha, A.from(r), B.from(0, i * LANES), beta, C.from(r, i * LANES));
+                block_nn<P, N>(k, alpha, A.from(r), B.from(0, i * LANES), beta, C.from(r, i * LANES));
             });
         });
 }

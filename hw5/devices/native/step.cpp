@@ -75,7 +75,7 @@ class Worker {
     Chunk before, now, next;    // that is learned from, that goes forward, that is fetched
     Matrix own_Delta;           // (m, rows) of a narrow top layer
     int64_t own_Delta_of = -1;  // the start of its chunk
-    Matrix outcomes;            // (2, rows): J and the hits
+    Matrix outcomes;            // (2, rows): J and whether correct
 
     int64_t depth() const { return job.depth; }
     const Layer &layer(int64_t l) const { return job.layers[l - 1]; }
@@ -95,12 +95,16 @@ class Worker {
     template <class Feature>
     void fetch_rows(const Feature *X, const Chunk &, Range rows) const;
     void forward(int64_t l, int64_t s, const Chunk &) const;
+    void activate(int64_t l, Range units, const Chunk &) const;
+    void maxout(int64_t l, Range units, const Chunk &) const;
     void top_forward(const Chunk &, Range units, Range inputs, const Matrix &Z) const;
     void output(const Chunk &, Range rows, const Matrix &Delta);
     void count(const Chunk &, Range rows) const;
     const Matrix &top_Delta(const Chunk &);
     Factors Delta(int64_t l, const Chunk &);
     void backward(int64_t l, Range units, const Chunk &);
+    void activation_gradient(int64_t l, Range units, const Chunk &);
+    void maxout_gradient(int64_t l, Range units, const Chunk &);
     void learn(int64_t l, Range slice, const Chunk &);
     void update(int64_t l, Range units, Range inputs, const Chunk &);
     Vector sum_of_examples(int64_t l, int64_t unit, int64_t end, const Chunk &);
@@ -163,35 +167,62 @@ void Worker::forward(int64_t l, int64_t s, const Chunk &chunk) const {
     const Range slice = stretch.slices[l][s];
     const std::vector<Matrix> &parts = stretch.Z[chunk.turn];
     if (l == L) return top_forward(chunk, slice, {0, layer(L).d}, parts[0]);
-    if (l > 0) {
-        View Z = X(l, chunk).view().from(0, slice.begin);
-        const float *b = parameters(l).b.W.row(0) + slice.begin;
-        multiply(chunk.rows, slice.size(), layer(l).d, X(l - 1, chunk).view(),
-                 parameters(l).W.W.view().from(slice.begin, 0), Z);
-        with_activation(job.activation, float(job.alpha), [&](auto theta) {
-            for (int64_t r = 0; r < chunk.rows; r++) {
-                for (int64_t u = 0; u < slice.size(); u += LANES)
-                    store(Z.row(r) + u, theta.apply(load(Z.row(r) + u) + load(b + u)));
-                std::fill(Z.row(r) + slice.size(), Z.row(r) + padded(slice.size()), 0.0f);
-            }
-        });
-    }
+    if (l > 0) layer(l).pieces == 1 ? activate(l, slice, chunk) : maxout(l, slice, chunk);
     if (l == L - 1 && stretch.is_narrow) top_forward(chunk, {0, layer(L).m}, slice, parts[s]);
+}
+
+// X = theta(W^T X + b)
+void Worker::activate(int64_t l, Range units, const Chunk &chunk) const {
+    View Z = X(l, chunk).view().from(0, units.begin);
+    const float *b = parameters(l).b.W.row(0) + units.begin;
+    multiply_nt(chunk.rows, units.size(), layer(l).d, X(l - 1, chunk).view(),
+                parameters(l).W.W.view().from(units.begin, 0), Z);
+    with_activation(job.activation, float(job.alpha), [&](auto activation) {
+        for (int64_t r = 0; r < chunk.rows; r++) {
+            for (int64_t u = 0; u < units.size(); u += LANES)
+                store(Z.row(r) + u, activation.theta(load(Z.row(r) + u) + load(b + u)));
+            std::fill(Z.row(r) + units.size(), Z.row(r) + padded(units.size()), 0.0f);
+        }
+    });
+}
+
+// X = the largest of each unit's pieces, the first of several; a NaN counts as larger than any number. Z lies where
+// Delta will.
+void Worker::maxout(int64_t l, Range units, const Chunk &chunk) const {
+    const Range rows = stretch.rows_of_W(l, units);
+    View Z = stretch.Delta[l].view().from(0, rows.begin), X = this->X(l, chunk).view().from(0, units.begin);
+    View largest = stretch.largest[chunk.turn][l].view().from(0, units.begin);
+    const float *b = parameters(l).b.W.row(0) + rows.begin;
+    multiply_nt(chunk.rows, rows.size(), layer(l).d, this->X(l - 1, chunk).view(),
+                parameters(l).W.W.view().from(rows.begin, 0), Z);
+    const int64_t to_next_piece = padded(units.size());
+    for (int64_t r = 0; r < chunk.rows; r++)
+        for (int64_t u = 0; u < units.size(); u += LANES) {
+            Vector most = load(Z.row(r) + u) + load(b + u), at = {};
+            for (int64_t piece = 1; piece < layer(l).pieces; piece++) {
+                const int64_t i = piece * to_next_piece + u;
+                Vector z = load(Z.row(r) + i) + load(b + i);
+                Ints is_larger = (z > most) | ((z != z) & (most == most));
+                most = is_larger ? z : most;
+                at = is_larger ? all(float(piece)) : at;
+            }
+            store(X.row(r) + u, most);
+            store(largest.row(r) + u, at);
+        }
 }
 
 // Some units of Z^(L), or what some of the inputs add to them; the bias comes with the first inputs.
 void Worker::top_forward(const Chunk &chunk, Range units, Range inputs, const Matrix &Z) const {
     const auto &[W, b] = parameters(depth());
-    multiply(units.size(), chunk.rows, inputs.size(), W.W.view().from(units.begin, inputs.begin),
+    multiply_nt(units.size(), chunk.rows, inputs.size(), W.W.view().from(units.begin, inputs.begin),
              X(depth() - 1, chunk).view().from(0, inputs.begin), Z.view().from(units.begin, 0));
     if (inputs.begin > 0) return;
     for (int64_t j = units.begin; j < units.end; j++)
         for (int64_t r = 0; r < chunk.rows; r++) Z.row(j)[r] += b.W.row(0)[j];
 }
 
-// The top layer's Delta, over k, and J and the hits
+// The top layer's Delta, over k, and J and whether correct
 void Worker::output(const Chunk &chunk, Range rows, const Matrix &Delta) {
-    static constexpr decltype(&squared) LOSSES[] = {cross_entropy, binary_cross_entropy, squared};
     const int64_t *order = job.order + chunk.start, m = layer(depth()).m;
     for (int64_t r = rows.begin; r < rows.end; r += LANES) {
         View Z = Delta.view().from(0, r);
@@ -209,14 +240,14 @@ void Worker::output(const Chunk &chunk, Range rows, const Matrix &Delta) {
         }
         Outcome outcome = LOSSES[job.loss](Z, m, y, weight / float(chunk.k));
         store(outcomes.row(0) + r, weight * outcome.J);
-        store(outcomes.row(1) + r, outcome.hit);
+        store(outcomes.row(1) + r, outcome.correct);
     }
 }
 
 void Worker::count(const Chunk &chunk, Range rows) const {
     for (int64_t r = rows.begin; r < rows.end; r++) {
         job.losses[chunk.offset + r] += outcomes.row(0)[r];
-        job.hits[chunk.offset + r] += outcomes.row(1)[r];
+        job.correct[chunk.offset + r] += outcomes.row(1)[r];
     }
 }
 
@@ -236,28 +267,45 @@ Factors Worker::Delta(int64_t l, const Chunk &chunk) {
 
 // Delta of some units of a hidden layer, with the weights of the forward pass
 void Worker::backward(int64_t l, Range units, const Chunk &chunk) {
+    View A = stretch.Delta[l].view().from(0, stretch.rows_of_W(l, units).begin);
+    const Matrix &W = parameters(l + 1).W.W;
+    multiply_nn(chunk.rows, W.rows(), units.size(), 1, this->Delta(l + 1, chunk), W.view().from(0, units.begin), 0, A);
+    layer(l).pieces == 1 ? activation_gradient(l, units, chunk) : maxout_gradient(l, units, chunk);
+}
+
+// Delta = A o theta'(Z), in place
+void Worker::activation_gradient(int64_t l, Range units, const Chunk &chunk) {
     View Delta = stretch.Delta[l].view().from(0, units.begin), X = this->X(l, chunk).view().from(0, units.begin);
-    View W = parameters(l + 1).W.W.view().from(0, units.begin);
-    combine(chunk.rows, layer(l + 1).m, units.size(), 1, this->Delta(l + 1, chunk), W, 0, Delta);
-    with_activation(job.activation, float(job.alpha), [&](auto theta) {
+    with_activation(job.activation, float(job.alpha), [&](auto activation) {
         for (int64_t r = 0; r < chunk.rows; r++)
             for (int64_t u = 0; u < units.size(); u += LANES)
-                store(Delta.row(r) + u, load(Delta.row(r) + u) * theta.derivative(load(X.row(r) + u)));
+                store(Delta.row(r) + u, load(Delta.row(r) + u) * activation.derivative(load(X.row(r) + u)));
     });
+}
+
+// Delta = A at the largest piece of each unit, and 0 at the others; A lies where the first piece's Delta will.
+void Worker::maxout_gradient(int64_t l, Range units, const Chunk &chunk) {
+    View Delta = stretch.Delta[l].view().from(0, stretch.rows_of_W(l, units).begin);
+    View largest = stretch.largest[chunk.turn][l].view().from(0, units.begin);
+    for (int64_t r = 0; r < chunk.rows; r++)
+        for (int64_t u = 0; u < units.size(); u += LANES) {
+            Vector A = load(Delta.row(r) + u), at = load(largest.row(r) + u);
+            for (int64_t piece = 0; piece < layer(l).pieces; piece++)
+                store(Delta.row(r) + piece * padded(units.size()) + u, at == float(piece) ? A : Vector{});
+        }
 }
 
 // What a slice makes of the Delta of the layers above
 void Worker::learn(int64_t l, Range slice, const Chunk &chunk) {
     const int64_t L = depth();
     if (l == 1 && L > 1) backward(1, slice, chunk);
-    if (l > 0) update(l, slice, {0, layer(l).d}, chunk);
+    if (l > 0) update(l, stretch.rows_of_W(l, slice), {0, layer(l).d}, chunk);
     if (l < L - 1 || !stretch.is_narrow) return;
     update(L, {0, layer(L).m}, slice, chunk);
     if (slice.begin == 0) count(chunk, {0, chunk.rows});
 }
 
-// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or what the rule makes of it, for some units and inputs of a
-// layer; the biases come with the first inputs.
+// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or what the rule makes of it, for some rows and columns of W; the biases come with the first inputs.
 void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
     const bool at_once = chunk.is_first() && chunk.is_last() && !rule.keeps_velocity;
     const float before = chunk.is_first() ? 0 : 1;  // how often the gradient of the chunks before this one counts
@@ -266,7 +314,7 @@ void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
     const View X = this->X(l - 1, chunk).view().from(0, inputs.begin);
     auto add_products = [&](float alpha, float beta, const Matrix &all) {
         View C = all.view().from(units.begin, inputs.begin);
-        combine(units.size(), chunk.rows, inputs.size(), alpha, Delta, X, beta, C);
+        multiply_nn(units.size(), chunk.rows, inputs.size(), alpha, Delta, X, beta, C);
     };
     if (at_once)
         add_products(-rule.eta, float(1 - job.eta * job.l2), W.W);
@@ -296,20 +344,16 @@ Vector Worker::sum_of_examples(int64_t l, int64_t unit, int64_t end, const Chunk
 }
 
 // Nothing is begun where memory or threads are lacking; else the answer is 0.
-int carry_out(const Job &job, void (Worker::*work)()) {
+int call(const Job &job, void (Worker::*work)()) {
     if (job.examples == 0) return 0;
     try {
         Stretch stretch(job);
-        stretch.each_array([](const Matrix &own, const float *array, int64_t columns) {
-            for (int64_t r = 0; r < own.rows(); r++) std::copy_n(array + r * columns, columns, own.row(r));
-        });
+        stretch.each_array([](float *own, const float *array, int64_t n) { std::copy_n(array, n, own); });
         std::vector<Worker> workers;
         for (int64_t t = 0; t < stretch.threads; t++) workers.emplace_back(stretch, t);
         on_threads(stretch.threads, [&](int64_t t) { (workers[t].*work)(); });
         if (!job.Z)
-            stretch.each_array([](const Matrix &own, float *array, int64_t columns) {
-                for (int64_t r = 0; r < own.rows(); r++) std::copy_n(own.row(r), columns, array + r * columns);
-            });
+            stretch.each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
         return 0;
     } catch (const std::exception &) {
         return 1;
@@ -320,5 +364,9 @@ int carry_out(const Job &job, void (Worker::*work)()) {
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-EXPORTED int hw5_train(const Job *job) { return carry_out(*job, &Worker::train); }
-EXPORTED int hw5_predict(const Job *job) { return carry_out(*job, &Worker::predict); }
+EXPORTED int hw5_train(const Job *job) { return call(*job, &Worker::train); }
+EXPORTED int hw5_predict(const Job *job) { return call(*job, &Worker::predict); }
+
+// The names of activations and losses in the order of their numbers
+EXPORTED const char *const hw5_activations = ACTIVATION_NAMES;
+EXPORTED const char *const hw5_losses = LOSS_NAMES;

@@ -70,6 +70,7 @@ struct Stretch {
     std::vector<Parameters> layers;            // layer l at l - 1
     std::vector<std::vector<Range>> slices;    // of the units of layer l; at 0, of the features
     std::array<std::vector<Matrix>, TURNS> X;  // X[turn][l] (rows, d) for l < L
+    std::array<std::vector<Matrix>, TURNS> largest;  // largest[turn][l] (rows, units) of maxout: the number of the piece
     std::array<std::vector<Matrix>, TURNS> Z;  // Z[turn][slice] (m, rows), to be added up; one if it is not narrow
     std::vector<Matrix> Delta;                 // Delta[l] (rows, m) for 0 < l < L
     int64_t threads;                           // no more than there are slices
@@ -81,14 +82,17 @@ struct Stretch {
         : job(job), rule(Rule::of(job)), rows(std::min({ROWS, job.batch_size, job.examples})),
           is_narrow(job.layers[job.depth - 1].m <= NARROW), Delta(job.depth) {
         const int64_t L = job.depth;
+        for (auto &of_turn : largest) of_turn.emplace_back();
         const bool keeps_gradient = rule.keeps_velocity || job.batch_size > ROWS;
         slices.push_back(slices_of_inputs(job.layers[0].d));
         for (int64_t l = 1; l <= L; l++) {
-            auto [d, m, W, b, V, Vb] = job.layers[l - 1];
-            layers.push_back({{m, d, rule.keeps_velocity, keeps_gradient}, {1, m, rule.keeps_velocity, true}});
-            slices.push_back(slices_of_units(m));
+            auto [d, m, pieces, W, b, V, Vb] = job.layers[l - 1];
+            const int64_t of_W = pieces == 1 ? m : pieces * padded(m / pieces);
+            layers.push_back({{of_W, d, rule.keeps_velocity, keeps_gradient}, {1, of_W, rule.keeps_velocity, true}});
+            slices.push_back(slices_of_units(m / pieces));
             for (auto &of_turn : X) of_turn.emplace_back(rows, d);
-            if (l < L) Delta[l] = Matrix(rows, m);
+            if (l < L) Delta[l] = Matrix(rows, of_W);
+            for (auto &of_turn : largest) of_turn.push_back(pieces == 1 ? Matrix() : Matrix(rows, m / pieces));
         }
         for (auto &of_turn : Z)
             for (size_t part = 0; part < (is_narrow ? slices[L - 1].size() : 1); part++)
@@ -100,15 +104,35 @@ struct Stretch {
     int64_t last() const { return is_narrow ? job.depth - 1 : job.depth; }
     int64_t first() const { return std::min<int64_t>(1, last()); }
 
-    // copy(matrix, NumPy's array, columns)
+    // The rows of W that belong to some units of layer l. Those of maxout lie piece by piece within a slice of units, so
+    // that a register holds the same piece of neighbouring units; a piece takes whole lines.
+    Range rows_of_W(int64_t l, Range units) const {
+        const int64_t pieces = job.layers[l - 1].pieces;
+        if (pieces == 1) return units;
+        return {units.begin * pieces, (units.begin + padded(units.size())) * pieces};
+    }
+
+    // Where row i of NumPy's W is
+    int64_t row_of_W(int64_t l, int64_t i) const {
+        const int64_t pieces = job.layers[l - 1].pieces, unit = i / pieces;
+        if (pieces == 1) return i;
+        const Range slice = *std::find_if(slices[l].begin(), slices[l].end(), [&](Range s) { return unit < s.end; });
+        return slice.begin * pieces + i % pieces * padded(slice.size()) + unit - slice.begin;
+    }
+
+    // copy(numbers of ours, NumPy's, how many)
     template <class Copy>
     void each_array(Copy copy) const {
         for (int64_t l = 1; l <= job.depth; l++) {
-            auto [d, m, W, b, V, Vb] = job.layers[l - 1];
+            auto [d, m, pieces, W, b, V, Vb] = job.layers[l - 1];
             const Parameters &own = layers[l - 1];
-            copy(own.W.W, W, d);
-            if (l < job.depth || !job.Z) copy(own.b.W, b, m);
-            if (rule.keeps_velocity) copy(own.W.V, V, d), copy(own.b.V, Vb, m);
+            const bool has_b = l < job.depth || !job.Z;
+            for (int64_t i = 0; i < m; i++) {
+                const int64_t row = row_of_W(l, i);
+                copy(own.W.W.row(row), W + i * d, d);
+                if (has_b) copy(own.b.W.row(0) + row, b + i, 1);
+                if (rule.keeps_velocity) copy(own.W.V.row(row), V + i * d, d), copy(own.b.V.row(0) + row, Vb + i, 1);
+            }
         }
     }
 

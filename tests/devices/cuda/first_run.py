@@ -11,10 +11,12 @@ import traceback
 import numpy as np
 
 from hw5.verify.contracts import CONTRACTS, TOLERANCE
-from hw5.devices.base import Device, Rates, Tally
+from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.devices.recorded import RecordedStepper
+from hw5.devices.stepper import Stepper
 from hw5.nn.network import Network, initial_parameters
 
 K, D, HIDDEN, CLASSES, N = 128, 784, 128, 10, 128 * 200
@@ -75,13 +77,13 @@ def epoch(device, step_by_step=False):
     """An epoch on random numbers: its loss, the parameters, and the seconds of a second epoch."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (N, D), np.uint8), rng.integers(0, CLASSES, N)
-    data = device.place(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
+    data = device.upload_data(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
     network = Network(device, initial_parameters((D, HIDDEN, CLASSES), "relu", seed=1))
     order = device.upload(rng.permutation(N), device.index_dtype)
-    train = Device.train if step_by_step else type(device).train
+    stepper = (Stepper if step_by_step else RecordedStepper)(network, data)
     for _ in range(2):
         tally, began = Tally(device, K), time.perf_counter()
-        train(device, network, data, order, K, Rates(0.03), tally)
+        stepper.train(order, K, Rates(0.03), tally)
         loss, _ = tally.read()
     seconds = time.perf_counter() - began
     return loss, [array.tobytes() for pair in network.parameters() for array in pair], seconds

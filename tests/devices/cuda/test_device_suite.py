@@ -8,6 +8,7 @@ from hw5.datasets import load
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.emulated import EmulatorRuntime
+from hw5.devices.stepper import Stepper
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
 from hw5.nn.network import Network, initial_parameters
@@ -64,10 +65,10 @@ def trained(device, settings):
     digits = load("digits")
     parts = partition(digits, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
-    data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
+    data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     parameters = initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed)
     network = Network(device, parameters, settings.activation)
-    losses = [now.loss for now in Training(network, data, parts["train"].rows, settings) if now.epoch_ends]
+    losses = [now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends]
     return losses, [array.tobytes() for pair in network.parameters() for array in pair]
 
 
@@ -98,13 +99,14 @@ def test_a_recorded_step_has_the_bits_of_a_launched_one(device, runtime, gpu, ra
     def stretch(recorded, k=32, steps=4):
         rng = np.random.default_rng(0)
         X, y = rng.integers(0, 256, (200, 33), np.uint8), rng.integers(0, 5, 200)
-        data = device.place(X, y, np.full(33, 127.0, np.float32), np.full(33, 1 / 74, np.float32))
+        data = device.upload_data(X, y, np.full(33, 127.0, np.float32), np.full(33, 1 / 74, np.float32))
         network = Network(device, initial_parameters((33, 17, 5), "relu", seed=1))
         tally, rows = Tally(device, k), device.empty((k,), np.int32)
+        stepper = Stepper(network, data)
         order = rng.permutation(200).astype(np.int32)
 
         def step():
-            network.step(data, rows, 0, k, rates, tally)
+            stepper.train(rows, k, rates, tally)
 
         replay = step
         for i in range(steps):
@@ -129,9 +131,9 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
     digits, settings = load("digits"), Settings(hidden=(16,), epochs=4)
     part = partition(digits, 0, 0, 0)["train"]
     standardisation = Standardisation.fit(part)
-    data = device.place(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
+    data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))
     by_epoch = {}
-    for now in Training(network, data, part.rows, settings):
+    for now in Training(device.stepper(network, data), part.rows, settings):
         by_epoch[now.epoch] = len(waits)
     assert [by_epoch[epoch] - by_epoch[epoch - 1] for epoch in (2, 3, 4)] == [1, 1, 1]

@@ -1,0 +1,34 @@
+// The float functions of CUDA and C++ for a vector of floats, under the same names.
+#pragma once
+#include <cmath>
+
+#include "vectors.h"
+
+// An expression without a variable is a number, the same in every lane.
+INLINE Vector vector(Vector a) { return a; }
+INLINE Vector vector(float a) { return all(a); }
+
+INLINE Vector expf(Vector x) { return exponential(x); }
+INLINE Vector expm1f(Vector x) { return exponential_less_one(x); }
+INLINE Vector fabsf(Vector x) { return x < 0 ? -x : x; }
+
+// e / (e + 2) with e = exp(2x) - 1; above 10 the result is 1 to the last bit
+INLINE Vector tanhf(Vector x) {
+    x = x > 10 ? all(10) : x;
+    Vector e = exponential_less_one(2 * x);
+    return e / (e + 2);
+}
+
+// The others, one lane after another
+#define LANE_BY_LANE(NAME)                                     \
+    INLINE Vector NAME(Vector x) {                             \
+        for (int i = 0; i < LANES; i++) x[i] = NAME(float(x[i])); \
+        return x;                                              \
+    }
+LANE_BY_LANE(logf)
+LANE_BY_LANE(log1pf)
+LANE_BY_LANE(sqrtf)
+LANE_BY_LANE(sinf)
+LANE_BY_LANE(cosf)
+LANE_BY_LANE(atanf)
+#undef LANE_BY_LANE
