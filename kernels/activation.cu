@@ -1,18 +1,18 @@
-// The activation functions of the hidden layers, forward and backward.
+// Activation functions of the hidden layers.
 //
-//     NAME_forward    X = theta(Z + b)           lecture 14, "Examples of activation fns"; in place in Z
-//     NAME_gradient   Delta = A o theta'(Z)      "Using minibatches"; in place in A, from X = theta(Z)
+//     NAME_forward    X = theta(Z + b)           in place of Z; lecture 14, "Examples of activation fns"
+//     NAME_gradient   Delta = A o theta'(Z)      in place of A, given X = theta(Z); "Using minibatches"
 //
-// Z is (k, m) with one example a row and b is (m,); A and X are n = k m numbers. A layer keeps only X, so the
-// derivative is written in terms of x = theta(z). a is the parameter of those that have one: leaky ReLU's slope below 0
-// and ELU's alpha.
+// Z is (k, m), one example per row, and b is (m,); A and X have n = k m elements. Only X is stored, so the derivative
+// is a function of x = theta(z). a is the parameter of leaky ReLU (slope for z < 0) and ELU (alpha); others ignore it.
+// ELU needs expm1f: exp(z) - 1 loses the digits of small z. At the kink, theta' is a for leaky ReLU, 0 for ReLU, 1 for
+// ELU.
 //
-// Launch: forward, block (columns, rows), where each thread takes the columns x, x + grid, ... four or one at a time
-// and every (gridDim.y blockDim.y)-th row; gradient, any one-dimensional grid.
+// Launch: forward, any two-dimensional grid of blocks (columns, rows); gradient, any one-dimensional grid. Threads loop.
 // Moves 8 k m + 4 m bytes forward, 12 n bytes backward.
 #include "pack.cuh"
 
-// Each thread keeps the biases of its columns and goes down the rows.
+// Each thread keeps the biases of its columns in registers and loops over the rows.
 template <int N, class Theta>
 __device__ void forward_columns(float *Z, const float *b, int k, int m, Theta theta) {
     const int columns = N * gridDim.x * blockDim.x, rows = gridDim.y * blockDim.y;
@@ -58,7 +58,7 @@ __device__ void gradient(float *A, const float *X, long long n, Derivative deriv
         gradient(A, X, n, [=](float x) { return DERIVATIVE; });                                                  \
     }
 
-// A NaN must stay one, for the loss to show it.
+// NaN must stay NaN, so that the loss shows it.
 //         name        theta(z)                             theta'(z), given x = theta(z)
 ACTIVATION(relu,       z < 0.0f ? 0.0f : z,                 x > 0.0f ? 1.0f : 0.0f)
 ACTIVATION(leaky_relu, z < 0.0f ? a * z : z,                x > 0.0f ? 1.0f : a)
