@@ -19,15 +19,15 @@ from typing import NamedTuple
 import click
 import numpy as np
 import pytest
-
-from hw5.devices.activations import ACTIVATIONS
-from hw5.train.checkpoint import Checkpoint
 from hw5.cli import VERBS
-from hw5.devices import DEVICES
+
 from hw5.compiler import cache_folder, find_compiler
+from hw5.devices import DEVICES
+from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.doctor import broken_link
 from hw5.errors import InputError
 from hw5.nn.losses import LOSSES
+from hw5.train.checkpoint import Checkpoint
 from hw5.train.schedules import SCHEDULES
 from hw5.train.training import Progress
 from tests.pages import DOCS, ROOT, code_blocks
@@ -240,7 +240,7 @@ def test_the_tables_name_what_a_checkpoint_holds():
     """The golden checkpoints have every array but the one of a linear classifier, which has fewer."""
     arrays = set(first_column("checkpoints.md", "| array |"))
     description = set(first_column("checkpoints.md", "| entry of"))
-    golden = list((ROOT / "tests" / "golden").glob("*.npz"))
+    golden = list((ROOT / "tests" / "train" / "golden").glob("*.npz"))
     held = set().union(*(np.load(path).files for path in golden))
     assert {name for name in held if not name[-1].isdigit() or name[-1] == "1"} <= arrays
     assert {name for name in arrays if not name.endswith("2")} <= held

@@ -5,23 +5,12 @@ import hashlib
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from hw5.cli import main
 from hw5.datasets import BUILT_IN
 from hw5.datasets.fetch import SOURCES, File, Source
 from hw5.datasets.idx import FILES
-
-
-def idx_bytes(values):
-    """Bytes (...), as IDX."""
-    return bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
-
-
-def hw5(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
+from tests.cli.helpers import hw5, refused
+from tests.datasets.helpers import idx_bytes
 
 
 def rows_of(text):
@@ -100,3 +89,12 @@ def test_show_sums_up_what_is_too_much_to_read(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.arange(40 * 50).reshape(40, 50), y=np.arange(40))
     rows = rows_of(hw5("data", "show", tmp_path / "a.npz").stdout)
     assert ["...", "10", "more", "10"] in rows and ["all", "0", "999.5", "1999"] in rows
+
+
+def test_data_show_draws_samples(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    assert hw5("data", "show", "digits", "--plot", "digits").stdout.splitlines()[-1] == "drew digits"
+    (tmp_path / "a.csv").write_text("a,b,c,kind\n1,2,3,x\n4,5,6,y\n")
+    assert "what is to be read" in refused("data", "show", "a.csv", "--plot", "a.csv")
+    assert (tmp_path / "a.csv").read_text().startswith("a,b,c")

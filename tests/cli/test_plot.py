@@ -1,26 +1,12 @@
-"""hw5 plot, and the pictures of hw5 data show."""
+"""hw5 plot."""
 
 import sys
 
 import pytest
-from click.testing import CliRunner
 
-from hw5.cli import main
+from tests.cli.helpers import hw5, refused
 
 pytest.importorskip("matplotlib")
-
-
-def hw5(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
-
-
-def refused(*arguments):
-    """Standard error of a command that must fail: one sentence, no traceback."""
-    result = hw5(*arguments, code=2)
-    assert result.stderr.startswith("hw5: ") and result.stderr.count("\n") == 1, result.stderr
-    return result.stderr
 
 
 @pytest.fixture
@@ -67,11 +53,3 @@ def test_without_matplotlib_it_says_what_to_install(xor, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "hw5 plot needs matplotlib: pip install 'hw5[plot]'" in refused("plot", xor)
     assert "--plot needs matplotlib" in refused("data", "show", "digits", "--plot", xor.with_suffix(".png"))
-
-
-def test_data_show_draws_samples(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert hw5("data", "show", "digits", "--plot", "digits").stdout.splitlines()[-1] == "drew digits"
-    (tmp_path / "a.csv").write_text("a,b,c,kind\n1,2,3,x\n4,5,6,y\n")
-    assert "what is to be read" in refused("data", "show", "a.csv", "--plot", "a.csv")
-    assert (tmp_path / "a.csv").read_text().startswith("a,b,c")
