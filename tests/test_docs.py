@@ -19,8 +19,8 @@ from typing import NamedTuple
 import click
 import numpy as np
 import pytest
-from hw5.cli import VERBS
 
+from hw5.cli import VERBS
 from hw5.compiler import cache_folder, find_compiler
 from hw5.devices import DEVICES
 from hw5.devices.activations import ACTIVATIONS

@@ -1,6 +1,7 @@
 """What the tests of the verbs share: running the program in this process, and writing tables for it."""
 
 from click.testing import CliRunner
+
 from hw5.cli import main
 
 

@@ -1,8 +1,8 @@
 """hw5 completion."""
 
 import pytest
-from hw5.cli import VERBS
 
+from hw5.cli import VERBS
 from tests.cli.helpers import hw5
 
 

@@ -5,7 +5,6 @@ import re
 import sys
 
 from hw5.cli import display
-
 from hw5.train.training import Progress
 from tests.cli.helpers import hw5
 

@@ -4,8 +4,8 @@ import os
 
 import click
 import pytest
-from hw5.cli.options import BatchSize, Number, Sizes, number, require_another_file
 
+from hw5.cli.options import BatchSize, Number, Sizes, number, require_another_file
 from hw5.errors import InputError
 from hw5.train.settings import RANGES
 from tests.cli.helpers import hw5, refused

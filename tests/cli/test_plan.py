@@ -1,8 +1,8 @@
 """What hw5 train is asked to do: by options, and by a checkpoint that it resumes."""
 
 import pytest
-from hw5.cli.plan import DEFAULT, Plan, new_plan
 
+from hw5.cli.plan import DEFAULT, Plan, new_plan
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.settings import Settings
 from tests.cli.helpers import hw5, refused

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hw5.cli import VERBS, main
 
+from hw5.cli import VERBS, main
 from hw5.errors import InputError, Interrupted, RunError
 from tests.cli.helpers import hw5, refused
 from tests.pages import ROOT
