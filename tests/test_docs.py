@@ -126,7 +126,7 @@ def run(block, folder, environment):
     assert done.returncode == block.code, f"{block.page}:\n{block.commands}\n{done.stdout[-2000:]}{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     written = re.findall(r"(?:--out|--plot|--log|--tensorboard|>) ([\w./-]+)", block.commands)
-    written += re.findall(r"^(?:saved|drew|wrote) ([\w./-]+\w)", done.stdout, re.MULTILINE)
+    written += re.findall(r"^saved ([\w./-]+\w)", done.stdout, re.MULTILINE)
     assert not [name for name in written if not (folder / name).exists()], block.commands
 
 

@@ -282,7 +282,7 @@ def test_divergence_is_told_in_parameters():
 
 
 def test_a_tolerance_that_was_not_reached_is_a_warning():
-    with pytest.warns(ConvergenceWarning, match="3 epochs did not reach the tolerance 1e-09"):
+    with pytest.warns(ConvergenceWarning, match="tolerance 1e-09 was not reached in 3 epochs"):
         LinearClassifier(tolerance=1e-9, **SMALL).fit(X, Y)
 
 

@@ -19,8 +19,8 @@ def test_the_table_and_the_verdicts(monkeypatch):
     monkeypatch.setitem(CHAINS, "cuda", [("driver", whole), ("nvcc", broken)])
     monkeypatch.setitem(CHAINS, "emulator", [("compiler", whole)])
     lines = hw5("doctor").stdout.splitlines()
-    assert lines[-4:-1] == ["cpu: usable", "numpy: usable", "emulator: usable"]
-    assert lines[-1] == "cuda: not usable: nvcc: it is not there: fetch it"
+    assert lines[-4:-1] == ["cpu: available", "numpy: available", "emulator: available"]
+    assert lines[-1] == "cuda: not available: nvcc: it is not there: fetch it"
     found = json.loads(hw5("doctor", "--json").stdout)
     link = {"device": "cuda", "link": "nvcc", "is_whole": False, "text": "it is not there: fetch it"}
     assert found["cuda"][1] == link

@@ -10,7 +10,7 @@ from tests.cli.helpers import hw5, refused, write_csv
 
 def test_eval_prints_tables_and_json(digits):
     text = hw5("eval", digits).stdout
-    assert "digits, test part: accuracy 9" in text and "precision" in text and "true \\ found" in text
+    assert "digits, test split: accuracy 9" in text and "precision" in text and "true \\ predicted" in text
     figures = json.loads(hw5("eval", digits, "--json").stdout)
     C = np.array(figures["confusion_matrix"])
     assert C.sum() == figures["examples"] == sum(row["examples"] for row in figures["per_class"])
@@ -27,7 +27,7 @@ def test_eval_repeats_the_test_figures_of_the_training(tmp_path):
     assert hw5("eval", out).stdout.splitlines()[0].endswith(trained.removeprefix("test "))
 
 
-def test_eval_takes_other_columns_order_and_one_class_alone(flowers, tmp_path):
+def test_eval_accepts_another_column_order_and_a_single_class(flowers, tmp_path):
     labelled, _, X, y = flowers
     out = tmp_path / "model.npz"
     hw5("train", "--data", labelled, "--label-column", "species", "--hidden", "8", "--out", out)
@@ -42,7 +42,7 @@ def test_eval_takes_other_columns_order_and_one_class_alone(flowers, tmp_path):
 
 
 def test_a_regression_of_large_targets(tmp_path):
-    """Prices in the 100,000s: the figures and the predictions are in their units, and the loss is not."""
+    """Figures and predictions are in the units of the prices; the loss is not."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3)).round(4)
     price = (4e5 + X @ [60_000, -30_000, 10_000] + rng.normal(scale=2_000, size=300)).round(2)
@@ -59,12 +59,12 @@ def test_a_regression_of_large_targets(tmp_path):
     figures = json.loads(hw5("eval", out, "--data", whole, "--json").stdout)
     assert figures["r2"] > 0.995 and 1_500 < figures["rmse"] < 2_700
     new = write_csv(tmp_path / "new.csv", X, header="rooms,age,area")
-    found = np.array([float(row.split(",")[-1]) for row in hw5("predict", out, new).stdout.splitlines()[1:]])
-    assert np.sqrt(np.mean((found - price) ** 2)) == pytest.approx(figures["rmse"], rel=1e-4)
-    assert 1 - np.sum((found - price) ** 2) / np.sum((price - price.mean()) ** 2) == pytest.approx(figures["r2"])
+    predicted = np.array([float(row.split(",")[-1]) for row in hw5("predict", out, new).stdout.splitlines()[1:]])
+    assert np.sqrt(np.mean((predicted - price) ** 2)) == pytest.approx(figures["rmse"], rel=1e-4)
+    assert 1 - np.sum((predicted - price) ** 2) / np.sum((price - price.mean()) ** 2) == pytest.approx(figures["r2"])
 
 
-def test_the_test_part_is_never_what_was_trained_on(flowers, tmp_path, monkeypatch):
+def test_the_test_split_has_no_training_examples(flowers, tmp_path, monkeypatch):
     labelled, _, X, y = flowers
     other = write_csv(tmp_path / "other.csv", X[::2] + 0.1, y[::2], "height,width,depth,species")
     with_test, without = tmp_path / "with.npz", tmp_path / "without.npz"
@@ -76,7 +76,7 @@ def test_the_test_part_is_never_what_was_trained_on(flowers, tmp_path, monkeypat
     def examples(*arguments):
         return json.loads(hw5("eval", *arguments, "--json").stdout)["examples"]
 
-    assert examples(with_test) == 40  # found from another folder
+    assert examples(with_test) == 40  # from another directory
     assert "nothing of flowers.csv was held out" in refused("eval", with_test, "--data", labelled)
     assert examples(with_test, "--data", labelled, "--split", "train") == 72
     assert examples(without) == 16 and examples(without, "--split", "train") == 58

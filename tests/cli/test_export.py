@@ -13,7 +13,7 @@ def trained(tmp_path_factory):
     return path
 
 
-def test_export_writes_a_file_and_says_so(trained, tmp_path):
+def test_export_writes_a_file(trained, tmp_path):
     out = tmp_path / "new folder" / "weights.npz"
     assert hw5("export", trained, "--format", "numpy", "--out", out).stdout == f"saved {out}\n"
     with np.load(out) as file:

@@ -1,4 +1,4 @@
-"""Options and parameter types that several verbs share."""
+"""Options and parameter types shared by several commands."""
 
 import os
 
@@ -27,12 +27,12 @@ BAD_OPTIONS = {
     "unknown model": (("--model", "percepton"), "did you mean 'perceptron'?"),
     "unknown device": (("--device", "emulater"), "did you mean 'emulator'?"),
     "unknown schedule": (("--lr-schedule", "cosin"), "did you mean 'cosine'?"),
-    "neither a number nor all": (("--batch-size", "al"), "neither a number of examples nor all"),
-    "half a minibatch": (("--batch-size", "2.5"), "neither a number of examples nor all"),
+    "neither a number nor all": (("--batch-size", "al"), "is not an integer or all"),
+    "half a minibatch": (("--batch-size", "2.5"), "is not an integer or all"),
     "no patience": (("--patience", "0"), "not in the range"),
     "no tolerance": (("--tolerance", "0"), "not in the range"),
     "unknown option": (("--foo",), "No such option"),
-    "layer larger than any machine": (("--hidden", "8,2147483648"), "too large for any machine"),
+    "layer larger than any machine": (("--hidden", "8,2147483648"), "a layer that is too large"),
     "no threads": (("--threads", "0"), "not in the range"),
     "unknown precision": (("--precision", "tf23"), "did you mean 'tf32'?"),
 }
@@ -53,24 +53,24 @@ def test_a_split_that_does_not_exist_is_one_sentence(digits):
     [
         (Sizes(), "128", (128,)),
         (Sizes(), "256, 128", (256, 128)),
-        (Sizes(), (16, 8), (16, 8)),  # converted before
+        (Sizes(), (16, 8), (16, 8)),  # already converted
         (BatchSize(), "all", "all"),
         (BatchSize(), "32", 32),
         (Number(0, 1), "1e-3", 0.001),
     ],
 )
-def test_what_options_are_read_as(kind, text, value):
+def test_values_are_converted(kind, text, value):
     assert kind.convert(text, None, None) == value
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1.5", "-0.5", "many", ""])
-def test_numbers_are_finite_and_in_their_range(text):
+def test_numbers_are_finite_and_in_range(text):
     with pytest.raises(click.BadParameter):
         Number(0, 1).convert(text, None, None)
 
 
 @pytest.mark.parametrize("setting", RANGES)
-def test_an_option_takes_the_numbers_that_its_setting_takes(setting):
+def test_an_option_accepts_the_same_numbers_as_its_setting(setting):
     for text in ("-1", "0", "1", "0.5", "2"):
         try:
             taken = number(setting).convert(text, None, None)
@@ -80,22 +80,22 @@ def test_an_option_takes_the_numbers_that_its_setting_takes(setting):
         assert (taken == value) == RANGES[setting].holds(value), text
 
 
-def test_an_output_is_none_of_the_inputs(tmp_path, monkeypatch):
+def test_an_output_cannot_be_an_input(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.symlink(tmp_path, tmp_path / "link")
     for same in ("a.csv", "./a.csv", tmp_path / "a.csv", "link/a.csv"):
-        with pytest.raises(InputError, match="--out .*a.csv is what is to be read"):
+        with pytest.raises(InputError, match="--out .*a.csv is also an input"):
             require_another_file(same, "--out", None, "a.csv")
     require_another_file("digits", "--out", "digits", None)  # a built-in set, not the file
     with pytest.raises(InputError, match="--out .* cannot be written"):
         require_another_file(tmp_path, "--out")
 
 
-def test_the_data_of_the_training_are_the_default(tmp_path):
-    """Of eval as of plot, and with another test part if one is named."""
+def test_the_training_data_is_the_default(tmp_path):
+    """Also with another test set."""
     data, other, out = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "model.npz"
     data.write_text("u,v,kind\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(50)))
     other.write_text("u,v,kind\n1,2,x\n2,3,y\n3,4,x\n")
     hw5("train", "--data", data, "--epochs", 1, "--out", out)
-    assert "a.csv, test part: " in hw5("eval", out).stdout
+    assert "a.csv, test split: " in hw5("eval", out).stdout
     assert "(10 examples)" in hw5("eval", out).stdout and "(3 examples)" in hw5("eval", out, "--test", other).stdout

@@ -1,4 +1,4 @@
-"""What hw5 train is asked to do: by options, and by a checkpoint that it resumes."""
+"""The plan of hw5 train, from options and from a checkpoint to resume."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.train.settings import Settings
 from tests.cli.helpers import hw5, refused
 
-# The options of hw5 train that are not given
+# hw5 train without options
 NOTHING = dict(model="mlp", hidden=None, task="classification", loss=None, data="xor", test=None, label_column=None)
 NOTHING |= dict(activation=DEFAULT.activation, batch_size=None, lr=None)
 PLANS = {
@@ -32,10 +32,19 @@ BAD_PLANS = {
     "hidden layers of a linear model": (("--model", "linear", "--hidden", "8"), "--hidden needs --model mlp"),
     "perceptron with layers": (("--model", "perceptron", "--hidden", "8"), "a perceptron model has no hidden layers"),
     "activation of no layer": (("--model", "linear", "--activation", "tanh"), "--activation needs --model mlp"),
-    "squared loss of classes": (("--loss", "squared"), "not for --task classification"),
-    "cross-entropy of numbers": (("--task", "regression", "--loss", "cross-entropy"), "not for --task regression"),
-    "perceptron of numbers": (("--model", "perceptron", "--task", "regression"), "leave --task out"),
-    "perceptron with a loss": (("--model", "perceptron", "--loss", "cross-entropy"), "leave --loss out"),
+    "squared loss of classes": (("--loss", "squared"), "cannot be used with --task classification"),
+    "cross-entropy of numbers": (
+        ("--task", "regression", "--loss", "cross-entropy"),
+        "cannot be used with --task regression",
+    ),
+    "perceptron of numbers": (
+        ("--model", "perceptron", "--task", "regression"),
+        "--task cannot be used with --model perceptron",
+    ),
+    "perceptron with a loss": (
+        ("--model", "perceptron", "--loss", "cross-entropy"),
+        "--loss cannot be used with --model perceptron",
+    ),
 }
 
 
@@ -46,33 +55,33 @@ def test_options_that_do_not_go_together_are_one_sentence(case):
 
 
 RESUME = {
-    "another rate": (("--lr", 0.1), "--lr cannot change"),
-    "other layers": (("--hidden", 5), "--hidden cannot change"),
-    "another model": (("--model", "linear"), "--model cannot change"),
-    "other data": (("--data", "xor"), "--data cannot change"),
-    "another seed": (("--seed", 1), "--seed cannot change"),
-    "another loss": (("--loss", "squared"), "--loss cannot change"),
-    "nesterov": (("--nesterov",), "--nesterov cannot change"),
+    "another rate": (("--lr", 0.1), "--lr cannot be changed when resuming"),
+    "other layers": (("--hidden", 5), "--hidden cannot be changed"),
+    "another model": (("--model", "linear"), "--model cannot be changed"),
+    "other data": (("--data", "xor"), "--data cannot be changed"),
+    "another seed": (("--seed", 1), "--seed cannot be changed"),
+    "another loss": (("--loss", "squared"), "--loss cannot be changed"),
+    "nesterov": (("--nesterov",), "--nesterov cannot be changed"),
 }
 
 
 @pytest.mark.parametrize("case", RESUME)
-def test_what_cannot_change_on_resuming_is_named(case, tmp_path):
+def test_options_that_cannot_be_changed_when_resuming(case, tmp_path):
     out = tmp_path / "model.npz"
     hw5("train", "--epochs", 1, "--out", out)
     arguments, words = RESUME[case]
     assert words in refused("train", "--resume", out, *arguments)
 
 
-def test_a_cosine_has_as_many_epochs_as_it_was_laid_out_for(tmp_path):
+def test_the_epochs_of_a_cosine_schedule_cannot_be_changed(tmp_path):
     out = tmp_path / "model.npz"
     hw5("train", "--epochs", 2, "--lr-schedule", "cosine", "--out", out)
-    assert "falls as a cosine over all of its 2 epochs" in refused("train", "--resume", out, "--epochs", 3)
-    assert "there is nothing left to train" in hw5("train", "--resume", out).stdout
+    assert "the cosine schedule was set for 2 epochs" in refused("train", "--resume", out, "--epochs", 3)
+    assert "nothing left to train; increase --epochs" in hw5("train", "--resume", out).stdout
 
 
-def test_what_is_the_same_may_be_given_again(tmp_path, monkeypatch):
-    """A file also by another path; and more epochs, the one thing of the training that may change."""
+def test_unchanged_options_may_be_repeated(tmp_path, monkeypatch):
+    """A file may have another path. Only the number of epochs may change."""
     data, out = tmp_path / "a.csv", tmp_path / "model.npz"
     data.write_text("".join(f"{i},{i % 2}\n" for i in range(50)))
     hw5("train", "--data", data, "--hidden", "8,4", "--lr", 0.1, "--epochs", 1, "--out", out)

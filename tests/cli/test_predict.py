@@ -1,4 +1,4 @@
-"""hw5 predict on tables and pictures."""
+"""hw5 predict."""
 
 import csv
 import io
@@ -40,8 +40,8 @@ def test_csv_from_training_to_prediction(flowers, tmp_path):
     by_csv, by_npy = (hw5("predict", out, path).stdout.splitlines() for path in (unlabelled, tmp_path / "new.npy"))
     assert by_npy[0] == "class,probability" and by_csv[0] == "height,width,depth,class,probability"
     assert [line.split(",", 3)[3] for line in by_csv] == by_npy
-    found = np.array([line.split(",")[0] for line in by_npy[1:]])
-    assert (found == y).mean() > 0.95
+    predicted = np.array([line.split(",")[0] for line in by_npy[1:]])
+    assert (predicted == y).mean() > 0.95
     assert all(0.5 <= float(line.split(",")[1]) <= 1 for line in by_npy[1:])
 
 
@@ -55,14 +55,14 @@ def test_a_regression_from_training_to_prediction(tmp_path):
     assert figures.keys() == {"r2", "rmse", "loss", "examples"}
     assert 0.95 < figures["r2"] < 1 and 0.08 < figures["rmse"] < 0.15  # drawn with a standard deviation of 0.1
     assert lines[-2] == f"test R² {figures['r2']:.4f}, RMSE {figures['rmse']:.4g} ({figures['examples']} examples)"
-    assert hw5("eval", out).stdout == f"sine, test part: {lines[-2].removeprefix('test ')}\n"
+    assert hw5("eval", out).stdout == f"sine, test split: {lines[-2].removeprefix('test ')}\n"
     x = np.linspace(-3, 3, 13)
     rows = hw5("predict", out, write_csv(tmp_path / "x.csv", x[:, None])).stdout.splitlines()
     assert rows[0] == "1,prediction"
     np.testing.assert_allclose([float(row.split(",")[-1]) for row in rows[1:]], np.sin(x), atol=0.15)
 
 
-def test_numbers_beyond_float32_are_told_so(flowers, tmp_path):
+def test_values_too_large_for_float32_are_refused(flowers, tmp_path):
     _, _, X, y = flowers
     small = write_csv(tmp_path / "small.csv", X / 1000, y, "height,width,depth,species")
     out = tmp_path / "model.npz"
@@ -94,19 +94,19 @@ def test_a_table_without_a_header_has_its_columns_numbered(plants):
     assert [row[:3] for row in table[1:]] == [["0", "3", "tulip"], ["4", "-1", "rose"]]
 
 
-def test_no_column_is_there_twice(plants):
+def test_new_columns_have_new_names(plants):
     once = hw5("predict", plants / "model.npz", plants / "new.csv").stdout
     header, row, *_ = predict(plants / "model.npz", "-", input=once)
     assert header[4:] == ["class", "probability", "predicted_class", "predicted_probability"]
     assert row[4:6] == row[6:]
 
 
-def test_tables_of_other_columns_are_refused(plants, tmp_path):
+def test_tables_with_different_columns_are_refused(plants, tmp_path):
     np.save(tmp_path / "a.npy", np.ones((2, 2)))
     (tmp_path / "b.csv").write_text("height,width\n1,2\n")
     for other in (tmp_path / "a.npy", tmp_path / "b.csv"):
         sentence = refused("predict", plants / "model.npz", plants / "new.csv", other)
-        assert f"{other.name}: its columns are not those of" in sentence and "one by one" in sentence
+        assert f"{other.name}: the columns differ from those of" in sentence and "one file at a time" in sentence
     both = predict(plants / "model.npz", plants / "new.csv", plants / "new.csv")
     once = predict(plants / "model.npz", plants / "new.csv")
     assert both == once + once[1:]
@@ -127,12 +127,12 @@ def test_the_most_probable_classes_come_first(digits, tmp_path):
         assert sum(float(cell) for cell in row[1::2]) == pytest.approx(1, abs=1e-5)  # ten numbers of six decimals
 
 
-def test_top_and_invert_are_refused_where_they_mean_nothing(plants, tmp_path):
+def test_top_and_invert_are_refused_if_they_do_not_apply(plants, tmp_path):
     for name, options in (("perceptron", ("--model", "perceptron")), ("regression", ("--task", "regression"))):
         data = "xor" if name == "perceptron" else "sine"
         hw5("train", "--data", data, "--epochs", 1, "--out", tmp_path / name, *options)
-        assert f"a {name} gives none" in refused("predict", tmp_path / name, "-", "--top", 2, input="1,2\n")
-    assert "--no-invert is for pictures" in refused("predict", plants / "model.npz", "-", "--no-invert", input="1,2")
+        assert f"a {name} has none" in refused("predict", tmp_path / name, "-", "--top", 2, input="1,2\n")
+    assert "--no-invert is for images only" in refused("predict", plants / "model.npz", "-", "--no-invert", input="1,2")
 
 
 def test_a_regression_keeps_the_columns_too(tmp_path):
@@ -149,7 +149,7 @@ def write_digit(path, pixels, light_on_dark=True, size=1):
     return path
 
 
-def test_pictures_are_found_to_be_what_their_pixels_are(digits, tmp_path):
+def test_images_are_classified_like_their_pixels(digits, tmp_path):
     X = load("digits").train.X[:20]
     np.save(tmp_path / "a.npy", X)
     expected = predict(digits, tmp_path / "a.npy")[1:]
@@ -159,9 +159,9 @@ def test_pictures_are_found_to_be_what_their_pixels_are(digits, tmp_path):
         header, *rows = predict(digits, *paths)
         assert header == ["file", "class", "probability"] and [row[0] for row in rows] == [str(path) for path in paths]
         assert [row[1] for row in rows] == [row[0] for row in expected]
-        # Grey values of 8 bits are off by 1/32 of a step of 1/16: the logits move a little
-        found, wanted = ([float(row[-1]) for row in rows] for rows in (rows, expected))
-        np.testing.assert_allclose(found, wanted, atol=0.02)
+        # Rounding to 8 bits is off by 1/32 of a step of 1/16, which changes the logits slightly
+        actual, wanted = ([float(row[-1]) for row in rows] for rows in (rows, expected))
+        np.testing.assert_allclose(actual, wanted, atol=0.02)
 
 
 def test_the_inversion_can_be_chosen(digits, tmp_path):
@@ -170,7 +170,7 @@ def test_the_inversion_can_be_chosen(digits, tmp_path):
     assert predict(digits, dark, "--invert") == automatic != predict(digits, dark, "--no-invert")
 
 
-def test_what_is_no_picture_is_one_sentence(digits, plants, tmp_path):
+def test_an_invalid_image_is_one_sentence(digits, plants, tmp_path):
     pytest.importorskip("PIL.Image")
     (tmp_path / "a.png").write_bytes(b"hello")
     assert "a.png: it is not a sound PNG or JPEG picture" in refused("predict", digits, tmp_path / "a.png")

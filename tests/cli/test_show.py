@@ -27,8 +27,8 @@ TRAININGS = {
 
 
 @pytest.mark.parametrize("name", TRAININGS)
-def test_what_show_prints_trains_the_same(name, tmp_path):
-    """To the byte of the checkpoint."""
+def test_the_output_of_show_trains_the_same_model(name, tmp_path):
+    """The checkpoints are identical files."""
     first, again, config = tmp_path / "first.npz", tmp_path / "again.npz", tmp_path / "again.toml"
     hw5("train", *TRAININGS[name], "--epochs", 3, "--out", first)
     shown = hw5("show", first).stdout
@@ -38,10 +38,10 @@ def test_what_show_prints_trains_the_same(name, tmp_path):
     assert tomllib.loads(shown)["epochs"] == 3 and shown.startswith(f"# {first}: ")
 
 
-def test_show_tells_where_a_training_stands(tmp_path):
+def test_show_reports_the_progress(tmp_path):
     out = tmp_path / "model.npz"
     hw5("train", "--epochs", 2, "--out", out, "--checkpoint-every", "30steps", "--keep", 9)
-    assert "# 2 of at most 2 epochs trained\n" in hw5("show", out).stdout
+    assert "# trained 2 of at most 2 epochs\n" in hw5("show", out).stdout
     shown = hw5("show", tmp_path / "model.step30.npz").stdout
-    assert "# 0 of at most 2 epochs trained, and 960 examples into epoch 1\n" in shown
-    assert "# 10 classes: 0, 1, 2, 3" in shown and "64-128-10, 9,610 weights and biases" in shown
+    assert "# trained 0 of at most 2 epochs, and 960 examples of epoch 1\n" in shown
+    assert "# 10 classes: 0, 1, 2, 3" in shown and "64-128-10, 9,610 parameters" in shown

@@ -87,7 +87,7 @@ def test_a_signal_saves_and_says_how_to_go_on(device, undisturbed, signum, code,
     process.send_signal(signum)
     out_text, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert f"hw5 train --resume '{out}' goes on from there" in err
+    assert f"to resume: hw5 train --resume '{out}'" in err
     assert Checkpoint.load(out).history
     run("train", "--resume", out, "--epochs", EPOCHS, "--device", device)
     if Checkpoint.load(out).state.epoch == EPOCHS + 1:
