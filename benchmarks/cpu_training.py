@@ -406,8 +406,8 @@ def short_table(run):
     for record in run:
         medians = {name: 1000 * statistics.median(times) for name, times in record["seconds"].items()}
         if cell_of(record) in CELLS and not record["neighbours"]:
-            found = [[medians[name] for name in names if name in medians] for names in FAMILIES.values()]
-            lines.append(f"| {cell_of(record)} | " + " | ".join(f"{min(ms):.0f}" if ms else "" for ms in found) + " |")
+            times = [[medians[name] for name in names if name in medians] for names in FAMILIES.values()]
+            lines.append(f"| {cell_of(record)} | " + " | ".join(f"{min(ms):.0f}" if ms else "" for ms in times) + " |")
     return "\n".join(lines) + "\n"
 
 

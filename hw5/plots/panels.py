@@ -58,9 +58,9 @@ def _confusion(figure, view):
     names = view.checkpoint.class_names
     C = confusion_matrix(view.y, view.predicted, len(names))
     shares = C / np.maximum(C.sum(axis=1, keepdims=True), 1)
-    hits = np.eye(len(names), dtype=bool)
-    colours = np.where(hits[:, :, np.newaxis], to_rgb(BLUE), to_rgb(VERMILION))
-    strength = np.where(hits, shares, np.sqrt(shares))[:, :, np.newaxis]
+    correct = np.eye(len(names), dtype=bool)
+    colours = np.where(correct[:, :, np.newaxis], to_rgb(BLUE), to_rgb(VERMILION))
+    strength = np.where(correct, shares, np.sqrt(shares))[:, :, np.newaxis]
     cells = 1 - strength * (1 - colours)
     axes = figure.subplots()
     axes.imshow(cells)
@@ -108,7 +108,8 @@ def _mistakes(figure, view):
     order = np.argsort(-sureness, kind="stable")[:_MOST_MISTAKES]
     draw = _mistaken_images if view.checkpoint.image_shape else _mistaken_examples
     draw(figure, view, wrong[order], sureness[order])
-    figure.suptitle(f"Mistakes: {'all' if len(wrong) == len(order) else 'most confident'} of {len(wrong):,}")
+    shown = "all" if len(wrong) == len(order) else f"the {len(order)} most confident of"
+    figure.suptitle(f"Mistakes: {shown} {len(wrong):,}")
 
 
 def _mistaken_images(figure, view, wrong, sureness):
