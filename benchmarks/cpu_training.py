@@ -1,19 +1,19 @@
-"""Training on a CPU: hw5 against NumPy by the book, JAX, PyTorch and scikit-learn, and against the machine's limit.
+"""Benchmark training on a CPU: hw5, plain NumPy, JAX, PyTorch, scikit-learn, and the machine's limit.
 
-    python benchmarks/cpu_training.py                  measure, add to results/cpu_training.jsonl, then tables and plot
-    python benchmarks/cpu_training.py --report         tables and plot of the last run in results/cpu_training.jsonl
+    python benchmarks/cpu_training.py                  measure, append to results/cpu_training.jsonl, write the report
+    python benchmarks/cpu_training.py --report         write tables and plot of the last run
 
-Every contender is a process of its own that lives for one cell (layer sizes, minibatch). It is given the same random
-examples in MNIST's shape, the same initial weights and the same permutations, and warms up with one epoch, after which
-the weights are compared with those of the NumPy device. Then the contenders take turns with bursts of a part of an
-epoch, while the others sleep. A contender's figure is the median over its bursts; a ratio of two contenders is the
-median over the rounds, each of which has a burst of both, so that what else happens on the machine hits both.
+Each contender is a process that runs one cell (layer sizes, minibatch). All get the same random examples in MNIST's
+shape, initial weights and permutations. They warm up for one epoch, after which their weights are compared with those
+of the NumPy device. Then they take turns: one trains a part of an epoch, a burst, while the others sleep. A figure is
+the median over bursts. A ratio is the median over rounds, each with a burst of both contenders, so that other load
+affects both.
 
-hw5 keeps the examples as bytes and standardises them on the way; all others are given standardised float32. Contenders
-whose package is not installed are left out; those whose threads can be in each other's way also run with one thread.
-One cell is measured beside busy neighbours, too, and hw5's time by hidden units and by examples.
-The floor is the time in which this machine does the multiply-adds of the products from registers, or reads the rows in
-random order, whichever is longer: benchmarks/floor.cpp.
+hw5 stores the examples as bytes and standardises each minibatch; the others get standardised float32. Contenders whose
+package is not installed are skipped. Some also run with one thread, because their threads can slow each other down.
+One cell is also measured with other busy processes, and hw5 alone by hidden units and by examples.
+The floor is the time that this machine needs for the multiply-adds of the products, from registers, or for reading the
+rows in random order, whichever is longer (benchmarks/floor.cpp).
 """
 
 import argparse
@@ -37,12 +37,12 @@ import numpy as np
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "cpu_training"
 EXAMPLES, ETA, MEAN, SCALE = 60000, np.float32(0.01), np.float32(127.5), np.float32(1 / 73.6)
-BURSTS = {32: 3, 128: 3, 512: 2, 4096: 1}  # that an epoch of full minibatches is cut into
+BURSTS = {32: 3, 128: 3, 512: 2, 4096: 1}  # per epoch, by minibatch size
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is measured: a network, examples in a minibatch and in all, and how many other processes are busy."""
+    """One measurement: layer sizes, minibatch size, number of examples, and number of other busy processes."""
 
     sizes: tuple
     minibatch: int
@@ -52,18 +52,18 @@ class Cell:
     def __str__(self):
         name = f"{'-'.join(map(str, self.sizes))}, {self.minibatch}"
         name += f" ({self.examples:,} examples)" * (self.examples != EXAMPLES)
-        return name + f" (busy neighbours: {self.neighbours})" * (self.neighbours > 0)
+        return name + f" (other busy processes: {self.neighbours})" * (self.neighbours > 0)
 
 
 CELLS = [Cell(sizes, k) for sizes in ((784, 10), (784, 128, 10), (784, 1024, 10)) for k in BURSTS]
 CELLS += [Cell((784, 256, 128, 10), 128)]
 CELLS += [Cell((784, 128, 10), 128, neighbours=n) for n in (1, 2, 4)]
-SCALING = [Cell((784, h, 10), 128) for h in (256, 512, 2048, 4096)]  # of hw5 alone
+SCALING = [Cell((784, h, 10), 128) for h in (256, 512, 2048, 4096)]  # hw5 only
 SCALING += [Cell((784, 128, 10), 128, n) for n in (7500, 15000, 30000, 120000, 240000)]
 
 
 class Problem:
-    """The examples, the initial parameters and the permutation of a cell."""
+    """Examples, initial parameters and permutation of a cell."""
 
     def __init__(self, cell):
         from hw5.nn.network import initial_parameters
@@ -75,7 +75,7 @@ class Problem:
         self.parameters = initial_parameters(sizes, "relu", seed=0)
         steps = cell.examples // k // BURSTS[k] * BURSTS[k]
         self.order = rng.permutation(cell.examples)[: steps * k]
-        self.bursts = np.split(self.order, BURSTS[k])  # each a whole number of minibatches
+        self.bursts = np.split(self.order, BURSTS[k])  # whole minibatches
 
     @property
     def standardised(self):
@@ -83,13 +83,13 @@ class Problem:
 
     @property
     def flops(self):
-        """Floating-point operations of the matrix products of a burst."""
+        """Floating-point operations in the matrix products of a burst."""
         first, *others = (d * m for d, m in zip(self.sizes, self.sizes[1:]))
         return 2 * len(self.bursts[0]) * (2 * first + 3 * sum(others))
 
 
 def hw5_on(name):
-    """An hw5 device: burst(order) trains, and weights() gives [(W, b), ...]; so do all contenders."""
+    """hw5 on a device. Like each contender, it returns burst(order), which trains, and weights(): [(W, b), ...]."""
 
     def prepare(problem):
         from hw5.devices import open_device
@@ -105,7 +105,7 @@ def hw5_on(name):
 
 
 def numpy_by_the_book(problem):
-    """Softmax regression or an MLP as one writes it down."""
+    """Softmax regression or an MLP in plain NumPy."""
     X, y = problem.standardised, problem.y
     Ws, bs = map(list, zip(*problem.parameters))
     identity = np.eye(problem.sizes[-1], dtype=np.float32)
@@ -133,7 +133,7 @@ def numpy_by_the_book(problem):
 
 
 def jax_scan(problem):
-    """One jit-compiled scan over the minibatches of a burst; the parameters are donated."""
+    """One jit-compiled scan over the minibatches of a burst, with donated parameters."""
     import jax
     import jax.numpy as jnp
 
@@ -163,7 +163,7 @@ def jax_scan(problem):
 
 
 def pytorch(compiled):
-    """nn.Linear and ReLU with the fused SGD, eager or with the model and its loss through torch.compile."""
+    """nn.Linear and ReLU with fused SGD; if compiled, model and loss go through torch.compile."""
 
     def prepare(problem):
         import torch
@@ -199,7 +199,7 @@ def pytorch(compiled):
 
 
 def scikit_learn(problem):
-    """MLPClassifier.partial_fit with plain SGD, a burst a call."""
+    """MLPClassifier.partial_fit with plain SGD, one call per burst."""
     from sklearn.neural_network import MLPClassifier
 
     X, y = problem.standardised, problem.y
@@ -224,7 +224,7 @@ def scikit_learn(problem):
 
 
 def floor(problem):
-    """The multiply-adds of the products from registers, and the rows read at random; burst answers with the seconds."""
+    """Multiply-adds from registers, and reading rows in random order. burst returns the seconds."""
     from hw5.devices import native
     from hw5.compiler import build_shared_library
 
@@ -244,11 +244,11 @@ def floor(problem):
     )
 
 
-# name: (what prepares it, the package that it needs, its threads where they are not its own choice)
+# name: (function that prepares it, package that it needs, number of threads if not its own choice)
 CONTENDERS = {
     "floor": (floor, "hw5", None),
     "hw5": (hw5_on("cpu"), "hw5", None),
-    "hw5 on NumPy": (hw5_on("numpy"), "hw5", 1),  # as the hw5 program has it
+    "hw5 on NumPy": (hw5_on("numpy"), "hw5", 1),  # the default of the command hw5
     "NumPy by the book": (numpy_by_the_book, "numpy", None),
     "NumPy by the book (1 thread)": (numpy_by_the_book, "numpy", 1),
     "JAX": (jax_scan, "jax", None),
@@ -261,7 +261,7 @@ CONTENDERS = {
 
 
 def serve(name, cell, weights):
-    """A contender's process: an epoch, whose weights go to a file, then a burst for every line on standard input."""
+    """Run a contender: train an epoch and save the weights, then run a burst for each line on standard input."""
     problem = Problem(cell)
     prepare, _, _ = CONTENDERS[name]
     burst, parameters = prepare(problem)
@@ -276,7 +276,7 @@ def serve(name, cell, weights):
 
 
 class Contender:
-    """The process of a contender, seen from the one that measures."""
+    """A contender's process, as the measuring process sees it."""
 
     def __init__(self, name, cell, folder):
         self.name, self.weights = name, Path(folder) / f"{name}.npz"
@@ -287,7 +287,7 @@ class Contender:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         if self.process.stdout.readline() != "ready\n":
-            raise SystemExit(f"{name} does not run at {cell}: see above")
+            raise SystemExit(f"{name} failed at {cell}: see its output above")
 
     def burst(self):
         self.process.stdin.write("go\n")
@@ -295,7 +295,7 @@ class Contender:
         return float(self.process.stdout.readline())
 
     def difference(self, other):
-        """The largest difference of a weight after the first epoch, over the largest weight."""
+        """The largest difference of a weight after the first epoch, relative to the largest weight."""
         with np.load(self.weights) as mine, np.load(other.weights) as theirs:
             return max(float(abs(mine[key] - theirs[key]).max() / abs(theirs[key]).max()) for key in theirs)
 
@@ -306,7 +306,7 @@ class Contender:
 
 @contextlib.contextmanager
 def busy_neighbours(count):
-    """So many processes that compute all the time."""
+    """Run this number of busy processes."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -316,7 +316,7 @@ def busy_neighbours(count):
 
 
 def measure(cell, names, rounds):
-    """A record of a cell: seconds an epoch by contender, one for each burst."""
+    """Measure a cell; return its record, with the seconds per epoch of each contender in each burst."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -326,7 +326,7 @@ def measure(cell, names, rounds):
         differences = {c.name: c.difference(reference) for c in contenders if c.name != "floor"}
         with busy_neighbours(cell.neighbours):
             for contender in rounds * contenders:
-                sleep(0.05)  # until the threads of the one before have gone to sleep
+                sleep(0.05)  # until the previous contender's threads sleep
                 seconds[contender.name].append(contender.burst() * BURSTS[cell.minibatch])
         for contender in contenders:
             contender.close()
@@ -334,7 +334,7 @@ def measure(cell, names, rounds):
 
 
 def cell_of(record):
-    """The Cell of a record, or of what else JSON makes of one."""
+    """The Cell of a record, or of a Cell read from JSON."""
     return Cell(tuple(record["sizes"]), *(record[name] for name in ("minibatch", "examples", "neighbours")))
 
 
@@ -361,18 +361,18 @@ def _is_installed(package):
 
 
 def ratio(record, name, over):
-    """The median over the rounds of one contender's seconds over another's."""
+    """Median over the rounds of the ratio of two contenders' times."""
     return statistics.median(a / b for a, b in zip(record["seconds"][name], record["seconds"][over]))
 
 
 def table(run):
-    """The run as Markdown."""
+    """The full table of a run, in Markdown."""
     names = [name for name in CONTENDERS if any(name in record["seconds"] for record in run)]
     lines = [
         f"{run[0]['date']}, {run[0]['machine']}, {run[0]['device']}, commit {run[0]['commit']}, "
         f"load {run[0]['load']:.1f}.",
-        "Milliseconds an epoch, of 60,000 examples where nothing else is said: the median (and the quartiles) of the",
-        "bursts; below them, how often hw5's time.",
+        "Milliseconds per epoch of 60,000 examples (unless stated): median and quartiles over the bursts.",
+        "Second line: time relative to hw5.",
         "",
         "| network, minibatch | " + " | ".join(names) + " |",
         "| --- |" + " ---: |" * len(names),
@@ -390,7 +390,7 @@ def table(run):
     return "\n".join(lines) + "\n"
 
 
-# The columns of the README's table: of several contenders, the quickest
+# Columns of the README's table; each shows the fastest of its contenders
 FAMILIES = {
     "hw5": ("hw5",),
     "NumPy by the book": ("NumPy by the book", "NumPy by the book (1 thread)"),
@@ -401,18 +401,18 @@ FAMILIES = {
 
 
 def short_table(run):
-    """The medians of the cells that are measured with nobody else on the machine, for the README."""
+    """The README's table: medians of the cells without other busy processes."""
     lines = ["| network, minibatch | " + " | ".join(FAMILIES) + " |", "| --- |" + " ---: |" * len(FAMILIES)]
     for record in run:
         medians = {name: 1000 * statistics.median(times) for name, times in record["seconds"].items()}
         if cell_of(record) in CELLS and not record["neighbours"]:
-            found = [[medians[name] for name in names if name in medians] for names in FAMILIES.values()]
-            lines.append(f"| {cell_of(record)} | " + " | ".join(f"{min(ms):.0f}" if ms else "" for ms in found) + " |")
+            times = [[medians[name] for name in names if name in medians] for names in FAMILIES.values()]
+            lines.append(f"| {cell_of(record)} | " + " | ".join(f"{min(ms):.0f}" if ms else "" for ms in times) + " |")
     return "\n".join(lines) + "\n"
 
 
 def replace_table(page, table):
-    """Put a table in the place of the one in a page that has the same heading."""
+    """Replace the table of a page that has the same heading."""
     text = page.read_text()
     heading, _, _ = table.partition("\n")
     begin = text.index(heading)
@@ -420,7 +420,7 @@ def replace_table(page, table):
 
 
 def plot(run, path):
-    """Every contender's time over hw5's, cell by cell, and hw5's time by hidden units and by examples."""
+    """Plot the time relative to hw5 for each cell, and hw5's time by hidden units and by examples."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -447,23 +447,23 @@ def _plot_cells(axes, cells):
     labels = [f"{'-'.join(map(str, record['sizes']))}\n{record['minibatch']}" for record in cells]
     axes.set_xticks(range(len(cells)), labels, fontsize=7, rotation=30)
     axes.set_yscale("log")
-    axes.set_ylabel("time of an epoch, hw5 = 1")
+    axes.set_ylabel("epoch time relative to hw5")
     axes.legend(ncols=4, fontsize=8)
 
 
 def _plot_scaling(axes, records, label):
-    """The medians, with the quartiles, and what is proportional to the largest."""
+    """Plot medians with quartiles, and a line proportional to the largest."""
     sizes, records = zip(*sorted(records, key=lambda pair: pair[0]))
     low, middle, high = zip(*(statistics.quantiles(record["seconds"]["hw5"], n=4) for record in records))
     spread = [[m - l for m, l in zip(middle, low)], [h - m for m, h in zip(middle, high)]]
     axes.plot([0, sizes[-1]], [0, middle[-1]], color="0.7")
     axes.errorbar(sizes, middle, spread, fmt="o", capsize=3)
     axes.set_xlabel(label)
-    axes.set_ylabel("seconds an epoch")
+    axes.set_ylabel("seconds per epoch")
 
 
 def report():
-    """Tables, the README's among them, and plot of the last run in the results."""
+    """Write the tables (also the README's) and the plot of the last run."""
     records = [json.loads(line) for line in RESULTS.with_suffix(".jsonl").read_text().splitlines()]
     run = [record for record in records if record["run"] == records[-1]["run"]]
     RESULTS.with_suffix(".md").write_text(table(run))
@@ -476,7 +476,7 @@ def report():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", action="append", choices=CONTENDERS, help="this contender, and what else is named so")
+    parser.add_argument("--only", action="append", choices=CONTENDERS, help="contender to run; can be repeated")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()

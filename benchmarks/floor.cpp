@@ -1,4 +1,4 @@
-// What a machine can do at best: multiply and add from registers, and read rows of a table in random order.
+// Upper bounds of a machine: multiply-adds from registers, and reading the rows of a table in random order.
 #include <chrono>
 #include <cstdint>
 #include <thread>
@@ -18,7 +18,7 @@ static double seconds_on_threads(int64_t threads, Work work) {
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
-// Seconds for so many floating-point operations in fused multiply-adds that depend on none of the 12 before them.
+// Seconds for `flops` floating-point operations, as fused multiply-adds in 12 independent chains.
 EXPORTED double seconds_of_products(double flops, int64_t threads) {
     constexpr int CHAINS = 12;
     std::vector<float> results(threads * LANES);
@@ -35,7 +35,7 @@ EXPORTED double seconds_of_products(double flops, int64_t threads) {
     });
 }
 
-// Seconds for reading so many rows, every line of the cache once.
+// Seconds to read n rows, each cache line once.
 EXPORTED double seconds_of_reading(const uint8_t *X, int64_t row_bytes, const int64_t *rows, int64_t n, int64_t threads) {
     std::vector<int64_t> results(threads * 16);
     return seconds_on_threads(threads, [&](int64_t t) {

@@ -1,8 +1,7 @@
-"""Everything that only a machine with a GPU can show, in one go: make gpu-check
+"""Run all checks that need a GPU: make gpu-check
 
-Each step is a program of its own. What it printed is kept, and one JSON file, benchmarks/results/gpu_check.json, says
-of every step whether it succeeded, how long it took and how its output ended, with the GPU, the versions and the
-commit.
+Each step is a separate program. benchmarks/results/gpu_check.json records its outcome, duration and the end of its
+output, with GPU, versions and commit.
 """
 
 import json
@@ -33,7 +32,7 @@ STEPS = {
 
 
 def run(command):
-    """What became of a step; where its program is not installed it is skipped."""
+    """Run a step and return its result. It is skipped if its program is not installed."""
     if shutil.which(command[0]) is None:
         return {"outcome": f"skipped: {command[0]} is not installed"}
     began = perf_counter()
@@ -50,7 +49,7 @@ def run(command):
 def main():
     broken = first_failure("cuda")
     if broken:
-        sys.exit(f"the GPU cannot be checked: {broken.link}: {broken.text}")
+        sys.exit(f"cannot check the GPU: {broken.link}: {broken.text}")
     steps = {}
     for name, command in STEPS.items():
         print(f"== {name}: {' '.join(command)}", flush=True)

@@ -1,14 +1,13 @@
-"""Seconds for an epoch of training: hw5 against PyTorch and JAX on the same GPU, in one process, in turns.
+"""Benchmark training on a GPU: hw5, PyTorch and JAX, in one process.
 
     python benchmarks/gpu_training.py [--device cuda|cpu] [--repeats 7] [--models linear,128,1024]
                                       [--batch-sizes 32,128,512,4096]
 
-Every contender trains softmax classifiers of 784 inputs and 10 classes by plain SGD on the same 60,000 examples,
-which lie on the device (for the others as float32, already standardised; for hw5 as bytes), from the same initial
-weights, with a new permutation each epoch, in whole minibatches. Contenders that are not installed are left out. All
-warm up for two epochs, then take turns; the result is printed, and added to benchmarks/results/gpu_training.jsonl
-with versions, GPU and commit. The losses of the last epoch are recorded too: all must have learned the same. On the
-CPU, hw5 runs its NumPy device, and nothing can be concluded about a GPU.
+Each contender trains softmax classifiers with 784 inputs and 10 classes by plain SGD, from the same initial weights,
+on the same 60,000 examples in device memory (hw5: bytes; others: standardised float32), in whole minibatches with a new
+permutation each epoch. Contenders that are not installed are skipped. All warm up for two epochs, then take turns. The
+results are printed, and appended to benchmarks/results/gpu_training.jsonl with versions, GPU and commit. They include
+the losses of the last epoch, which must agree. --device cpu only tests this program; its times say nothing about a GPU.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of the GPU's memory
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # by default JAX reserves most of the GPU's memory
 
 import numpy as np
 
@@ -36,7 +35,7 @@ ETA, EXAMPLES, INPUTS, CLASSES = 0.03, 60000, 784, 10
 
 
 def learnable_examples():
-    """Bytes whose class a linear classifier finds in part, so that a contender that does not learn is found out."""
+    """Random bytes with partly learnable classes, so that the losses show whether a contender learns."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (EXAMPLES, INPUTS), dtype=np.uint8)
     scores = (X[:, :100].astype(np.float32) - 127.5) @ rng.normal(size=(100, CLASSES))
@@ -104,7 +103,7 @@ def torch_compile(device, parameters, k, X, y):
 
 
 def torch_graph(device, parameters, k, X, y):
-    """The whole step captured into a CUDA graph; its rows are copied into a fixed place before each replay."""
+    """The step captured as a CUDA graph; the row numbers are copied to a fixed buffer before each replay."""
     if device != "cuda":
         raise ImportError("CUDA graphs need a GPU")
     torch, model, optimiser, X, y = _torch_parts(device, parameters, X, y)
@@ -120,7 +119,7 @@ def torch_graph(device, parameters, k, X, y):
 
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # as PyTorch's notes on graphs ask: warm up on a side stream
+    with torch.cuda.stream(side):  # warm up on a side stream, as PyTorch's CUDA graph notes require
         for _ in range(3):
             step()
     torch.cuda.current_stream().wait_stream(side)
@@ -139,7 +138,7 @@ def torch_graph(device, parameters, k, X, y):
 
 
 def jax_scan(device, parameters, k, X, y):
-    """The epoch as one compiled program: a scan over the minibatches."""
+    """An epoch as one compiled scan over the minibatches."""
     import jax
     import jax.numpy as jnp
 
@@ -185,7 +184,7 @@ CONTENDERS = {
 
 
 def measure(device, sizes, k, repeats):
-    """{contender: (seconds of every epoch, loss of the last)}; a contender's epoch ends with reading its loss."""
+    """{contender: (seconds of each epoch, losses)}. Reading the loss ends an epoch."""
     X, y = learnable_examples()
     whole = len(y) // k * k
     epochs, results, parameters = {}, {}, initial_parameters(sizes, "relu", seed=0)
@@ -211,7 +210,7 @@ def gpu():
 
 
 def provenance():
-    """Date, commit and versions, to be kept with a result."""
+    """Date, commit and versions, recorded with each result."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     versions = {"python": platform.python_version()}
     for package in ("numpy", "torch", "jax", "pycuda", "cuda-bindings", "scikit-cuda"):
@@ -237,7 +236,7 @@ def main():
         sizes = (INPUTS, CLASSES) if model == "linear" else (INPUTS, int(model), CLASSES)
         for k in options.batch_sizes:
             results = measure(options.device, sizes, k, options.repeats)
-            print(f"{'-'.join(map(str, sizes))}, minibatch {k}: milliseconds an epoch, median (from - to), loss")
+            print(f"{'-'.join(map(str, sizes))}, minibatch {k}: milliseconds per epoch, median (min - max), loss")
             for name, (seconds, losses) in results.items():
                 low, middle, high = (1e3 * f(seconds) for f in (min, statistics.median, max))
                 print(f"    {name:14} {middle:9.2f} ({low:.2f} - {high:.2f})  {losses[-1]:.4f}", flush=True)

@@ -1,4 +1,4 @@
-"""The hw5 program: one module a verb, loaded when it is called."""
+"""The command line: one module per command, imported on use."""
 
 import os
 import sys
@@ -7,22 +7,22 @@ from importlib import import_module
 import click
 
 VERBS = {
-    "train": "Train a classifier and save it as a checkpoint.",
-    "eval": "Measure a checkpoint on labelled data.",
-    "predict": "Classify new examples with a checkpoint.",
-    "show": "Tell how a checkpoint was trained.",
-    "plot": "Draw what a checkpoint has learned, and where it errs.",
-    "export": "Write a checkpoint in the form of another program.",
-    "data": "List, show and fetch data sets.",
-    "check": "Find out whether the kernels and the gradients are right.",
-    "bench": "Measure how fast the kernels are.",
-    "completion": "Print a script that completes commands in a shell.",
-    "doctor": "Tell which devices can be used, and what is missing.",
+    "train": "Train a model.",
+    "eval": "Evaluate a model on labelled data.",
+    "predict": "Predict classes or values for new examples.",
+    "show": "Show how a model was trained.",
+    "plot": "Plot a model and its mistakes.",
+    "export": "Export a model to ONNX, safetensors, PyTorch or NumPy.",
+    "data": "List, show and download data sets.",
+    "check": "Check kernels and gradients.",
+    "bench": "Benchmark the kernels.",
+    "completion": "Print a shell completion script.",
+    "doctor": "Show which devices work, and what the others need.",
 }
 
 
 class Program(click.Group):
-    """A group whose verbs are imported on use, and whose errors are one sentence and an exit code."""
+    """A group that imports its commands on use, and reports each error as one sentence and an exit code."""
 
     def list_commands(self, ctx):
         return list(VERBS)
@@ -31,7 +31,7 @@ class Program(click.Group):
         return import_module(f"hw5.cli.{name}").command if name in VERBS else None
 
     def format_commands(self, ctx, formatter):
-        """List the verbs without importing them."""
+        """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
@@ -49,11 +49,11 @@ class Program(click.Group):
 
 
 def _set_up_blas():
-    """Unless the user says otherwise, and before NumPy is loaded: one thread, and the widest vectors there are.
+    """Set BLAS to one thread and the widest vectors, unless the user has set it. Call before importing NumPy.
 
-    The products of a training step are small: several threads gain little, lose much on a busy machine, where they wait
-    for each other spinning (25 times slower was seen), and make the bits of a result depend on the number of cores.
-    OpenBLAS takes an AMD processor with AVX-512 for one without it, and multiplies half as fast as it could.
+    The products of a training step are small. More threads gain little, can be 25 times slower on a busy machine, where
+    they spin while waiting for each other, and make the results depend on the number of cores. OpenBLAS does not detect
+    AVX-512 on AMD processors, and then runs at half speed.
     """
     variables = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     if not any(variable in os.environ for variable in (*variables, "OMP_NUM_THREADS")):
@@ -63,28 +63,28 @@ def _set_up_blas():
 
 
 def _is_amd_with_avx512():
-    """Whether Linux says so; elsewhere OpenBLAS is left alone."""
+    """Whether this is an AMD processor with AVX-512; False on other systems than Linux."""
     try:
         with open("/proc/cpuinfo") as file:
-            processor = file.read(4096)  # the first one
+            processor = file.read(4096)  # the first processor
     except OSError:
         return False
     return "AuthenticAMD" in processor and all(f" avx512{part}" in processor for part in ("f", "cd", "bw", "dq", "vl"))
 
 
 def _explain(error):
-    """(exit code, sentence) for an error that a user can mend; (None, None) for a fault of the program."""
+    """(exit code, message) for an error that the user can fix; (None, None) for a bug."""
     from hw5.errors import InputError, Interrupted, RunError
 
     if isinstance(error, click.Abort):
         return 130, "interrupted"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return 2, error.format_message().replace("Usage: ", "name a verb\n\nUsage: ", 1)
+        return 2, error.format_message().replace("Usage: ", "missing command\n\nUsage: ", 1)
     if isinstance(error, click.UsageError):
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return 2, error.format_message().rstrip(".") + hint
     if isinstance(error, MemoryError):
-        return 1, f"there is not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
+        return 1, f"not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
     if isinstance(error, OSError):
         return 1, f"{error.filename or 'writing the output'}: {(error.strerror or str(error)).lower()}"
     if isinstance(error, Interrupted):
@@ -97,9 +97,9 @@ def _explain(error):
 
 @click.command("hw5", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hw5", prog_name="hw5")
-@click.option("--debug", is_flag=True, help="Show where an error came from.")
+@click.option("--debug", is_flag=True, help="Show the traceback of errors.")
 def main(debug):
-    """Train softmax classifiers and multi-layer networks with hand-written CUDA kernels, on a GPU or without one.
+    """Train neural networks with hand-written CUDA kernels, on a GPU or a CPU.
 
     \b
     hw5 train --model mlp --hidden 128 --out model.npz

@@ -1,4 +1,4 @@
-"""python -m hw5.cli is hw5."""
+"""Run hw5 by python -m hw5.cli."""
 
 from hw5.cli import main
 

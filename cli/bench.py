@@ -13,7 +13,7 @@ from hw5.devices import open_device
 
 @click.group("bench")
 def command():
-    """Measure speed.
+    """Benchmark the kernels.
 
     \b
     hw5 bench kernels
@@ -22,11 +22,11 @@ def command():
 
 @command.command("kernels")
 @options.device
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every single measurement.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all measurements.")
 def kernels(device_name, as_json):
-    """Time every kernel, and compare the bytes that it moves a second with what a plain copy moves.
+    """Time each kernel, and compare its memory throughput with a copy's.
 
-    Kernels follow each other without a pause; the time is the median of seven measurements, and beside it their range.
+    Calls are back to back. The time is the median of seven measurements, with their minimum and maximum.
     """
     device = open_device(device_name)
     ceiling, timings = copy_ceiling(device), list(bench_kernels(device))
@@ -35,7 +35,7 @@ def kernels(device_name, as_json):
             json.dumps({"device": device.name, "copy": ceiling, "kernels": [asdict(timing) for timing in timings]})
         )
         return
-    listing = table("kernel", "shape", "time in us", "from", "to", "GB/s", "of a copy")
+    listing = table("kernel", "shape", "time (us)", "min", "max", "GB/s", "of a copy")
     for timing in timings:
         microseconds = (
             f"{1e6 * seconds:,.1f}" for seconds in (timing.median, min(timing.seconds), max(timing.seconds))
@@ -49,4 +49,4 @@ def kernels(device_name, as_json):
             f"{speed / ceiling:.0%}",
         )
     print_tables(listing)
-    click.echo(f"{device.name}: a copy moves {ceiling / 1e9:,.1f} GB/s, read and written")
+    click.echo(f"{device.name}: a copy reaches {ceiling / 1e9:,.1f} GB/s (reads and writes)")

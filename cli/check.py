@@ -15,7 +15,7 @@ from hw5.verify.gradient_check import check_gradients
 
 @click.group("check")
 def command():
-    """Find out whether the kernels and the gradients are right.
+    """Check kernels and gradients.
 
     \b
     hw5 check kernels
@@ -27,15 +27,15 @@ def command():
     "--kernels",
     "folder",
     type=click.Path(exists=True, file_okay=False),
-    help="A folder of .cu files to grade instead of hw5's own.",
+    help="Directory of .cu files to grade instead of hw5's own.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def kernels(folder, as_json):
-    """Run every CUDA kernel against its float64 reference, without a GPU.
+    """Compare each CUDA kernel with its float64 reference, without a GPU.
 
-    Each kernel is tried on awkward shapes and values, in several orders of its threads, while an emulator watches for
-    data races, accesses out of bounds, divergent barriers and reads of uninitialised shared memory. What a kernel
-    must do stands in kernels/README.md. The exit code is 1 when a kernel is not right.
+    Each kernel runs in an emulator on awkward shapes and values, in several thread orders. The emulator detects data
+    races, out-of-bounds accesses, divergent barriers and reads of uninitialised shared memory. kernels/README.md lists
+    what each kernel must do. The exit code is 1 if a kernel is not right.
 
     \b
     hw5 check kernels --kernels my-solution
@@ -53,14 +53,14 @@ def kernels(folder, as_json):
     "--device",
     "device_name",
     type=OneOf([name for name in DEVICES if name != "auto"]),
-    help="Where to compute the gradients, in float32.  [default: NumPy in float64]",
+    help="Device to compute the gradients on, in float32.  [default: NumPy in float64]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def gradients(device_name, as_json):
-    """Compare the gradients of networks with numerical differentiation, layer by layer.
+    """Compare gradients with numerical differentiation, layer by layer.
 
-    Every loss with every activation: every parameter of small networks, and a random sample of a large one's. The
-    exit code is 1 when a layer's gradient is not right.
+    Every loss is checked with every activation: all parameters of small networks, and a random sample of a large
+    network's. The exit code is 1 if a gradient is not right.
 
     \b
     hw5 check gradients --device emulator

@@ -10,7 +10,7 @@ from hw5.cli.options import OneOf
 @click.argument("shell", type=OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx, shell):
-    """Print a script that completes verbs and options in a shell.
+    """Print a shell completion script.
 
     \b
     eval "$(hw5 completion bash)"                                      in ~/.bashrc

@@ -1,4 +1,4 @@
-"""hw5 train --config: options from a TOML file, which those on the command line outrank."""
+"""hw5 train --config: read options from a TOML file. The command line overrides it."""
 
 import sys
 
@@ -13,7 +13,7 @@ else:
 
 
 def read(ctx, _, path):
-    """The callback of --config: what the file says takes the place of the options' defaults. Raises InputError."""
+    """Callback of --config: use the file's values as the defaults of the options. Raises InputError."""
     if path is None:
         return
     try:
@@ -28,15 +28,15 @@ def read(ctx, _, path):
         if name not in known or name == "config":
             raise InputError(f"--config {path}: there is no option {name!r}{did_you_mean(name, known)}")
         if isinstance(value, dict) or (isinstance(value, list) and name != "hidden"):
-            raise InputError(f"--config {path}: {name} is a number, a word or true, not a table or a list")
+            raise InputError(f"--config {path}: {name} must be a number, string or boolean, not a table or a list")
         if isinstance(value, bool) != bool(getattr(known[name], "is_flag", False)):
-            what = "true or false" if not isinstance(value, bool) else "a value, not true or false"
-            raise InputError(f"--config {path}: {name} takes {what}")
+            what = "be true or false" if not isinstance(value, bool) else "have a value, not true or false"
+            raise InputError(f"--config {path}: {name} must {what}")
     ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
 
 
 def _as_text(value):
-    """As on the command line, where click's types read it."""
+    """The value as text for click's types, as on the command line."""
     if isinstance(value, list):
         return ",".join(map(str, value))
     return value if isinstance(value, bool) else str(value)
@@ -48,5 +48,5 @@ option = click.option(
     is_eager=True,
     expose_value=False,
     callback=read,
-    help="Take options from this TOML file; those on the command line outrank it.",
+    help="Read options from this TOML file; the command line overrides it.",
 )

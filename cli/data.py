@@ -10,12 +10,12 @@ from hw5.cli.display import is_terminal, print_tables, say, table
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.fetch import SOURCES, at_hand, fetch
 
-_MANY = 30  # rows of a table that can still be read
+_MOST_ROWS = 30  # of a table
 
 
 @click.group("data")
 def command():
-    """List, show and fetch data sets.
+    """List, show and download data sets.
 
     \b
     hw5 data list
@@ -25,12 +25,13 @@ def command():
 @command.command("list")
 @options.data_dir
 def list_sets(data_dir):
-    """List the built-in data sets, and where they are."""
-    listing = table("name", "holds", "where", numbers=False)
+    """List the built-in data sets and where they are stored."""
+    listing = table("name", "contents", "location", numbers=False)
     for name, text in BUILT_IN.items():
-        what, _, where = text.rpartition(", ") if name in SOURCES else (text, "", "part of hw5")
+        what, _, where = text.rpartition(", ") if name in SOURCES else (text, "", "built in")
         if name in SOURCES:
-            where = at_hand(name, data_dir) or f"not here: hw5 data fetch {name} ({_megabytes(SOURCES[name].size)})"
+            size = _megabytes(SOURCES[name].size)
+            where = at_hand(name, data_dir) or f"not downloaded: hw5 data fetch {name} ({size})"
         listing.add_row(name, what, str(where))
     print_tables(listing)
 
@@ -39,12 +40,12 @@ def list_sets(data_dir):
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @options.data_dir
 def fetch_sets(names, data_dir):
-    """Fetch MNIST and its kin into the data directory.
+    """Download data sets to the data directory.
 
-    These are mnist, fashion-mnist, kmnist, emnist-digits, emnist-letters and emnist-balanced.
+    NAME is mnist, fashion-mnist, kmnist, emnist-digits, emnist-letters or emnist-balanced.
 
-    Every file is verified against the published SHA-256. A download that broke off goes on where it was. The three of
-    EMNIST come in one archive, and all are unpacked.
+    Each file is verified against its published SHA-256. An interrupted download is resumed. The three EMNIST sets are
+    in one archive, and all are unpacked.
 
     \b
     hw5 data fetch mnist
@@ -53,13 +54,13 @@ def fetch_sets(names, data_dir):
         before = at_hand(name, data_dir) if name in SOURCES else None
         _show_progress(fetch(name, data_dir))
         if before:
-            say(f"{name} is already in {before}; remove that folder to fetch it anew")
+            say(f"{name} is already in {before}; delete that directory to download it again")
         else:
-            say(f"{name} is in {at_hand(name, data_dir)}; its licence is {SOURCES[name].licence}")
+            say(f"saved {at_hand(name, data_dir)} (licence: {SOURCES[name].licence})")
 
 
 def _show_progress(arrivals):
-    """A bar a file on standard error, where that is a terminal."""
+    """Show a progress bar per file on standard error, if it is a terminal."""
     if not is_terminal(sys.stderr):
         for _ in arrivals:
             pass
@@ -86,11 +87,9 @@ def _megabytes(size):
 @options.label_column
 @options.data_dir
 @options.task
-@click.option("--plot", type=click.Path(), help="Draw samples into this PNG file.")
+@click.option("--plot", type=click.Path(), help="Plot samples to this PNG file.")
 def show(source, test, label_column, data_dir, task, plot):
-    """Show what a data set or a file holds.
-
-    Its classes, how many examples each has, and the ranges of its features.
+    """Show the classes and features of a data set or file.
 
     \b
     hw5 data show digits --plot digits.png
@@ -107,49 +106,49 @@ def show(source, test, label_column, data_dir, task, plot):
         from hw5.plots import plot_samples
 
         plot_samples(dataset, plot)
-        say(f"drew {plot}")
+        say(f"saved {plot}")
 
 
 def _headline(dataset):
     X, shape = dataset.train.X, dataset.image_shape
     what = f"images of {shape[0]} x {shape[1]} pixels" if shape else _count(X.shape[1], "feature")
-    classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ", numbers to predict"
+    classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ", regression"
     test = f", {len(dataset.test.y):,} test" if dataset.test else ""
-    parts = f"{len(X):,} train{test} examples" if test else f"{len(X):,} examples"
-    return f"{dataset.name}: {parts}; {what}{classes}"
+    counts = f"{len(X):,} train{test} examples" if test else f"{len(X):,} examples"
+    return f"{dataset.name}: {counts}; {what}{classes}"
 
 
 def _count(n, noun):
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _parts(dataset):
-    """The labels of each part, by its name."""
+def _labels(dataset):
+    """The labels of each split, by its name."""
     return {"train": dataset.train.y} | ({"test": dataset.test.y} if dataset.test else {})
 
 
 def _classes(dataset):
-    parts, m = _parts(dataset), len(dataset.class_names)
-    counts = [np.bincount(y, minlength=m) for y in parts.values()]
-    rows = table("class", *parts) if dataset.test else table("class", "examples")
-    for name, *of_parts in list(zip(dataset.class_names, *counts))[:_MANY]:
-        rows.add_row(name, *(f"{n:,}" for n in of_parts))
-    if m > _MANY:
-        rows.add_row(f"... {m - _MANY} more", *(f"{of_part[_MANY:].sum():,}" for of_part in counts))
+    labels, m = _labels(dataset), len(dataset.class_names)
+    counts = [np.bincount(y, minlength=m) for y in labels.values()]
+    rows = table("class", *labels) if dataset.test else table("class", "examples")
+    for name, *numbers in list(zip(dataset.class_names, *counts))[:_MOST_ROWS]:
+        rows.add_row(name, *(f"{n:,}" for n in numbers))
+    if m > _MOST_ROWS:
+        rows.add_row(f"... {m - _MOST_ROWS} more", *(f"{of_split[_MOST_ROWS:].sum():,}" for of_split in counts))
     return rows
 
 
 def _targets(dataset):
     rows = table("target", *_STATISTICS)
-    for part, y in _parts(dataset).items():
-        rows.add_row(part, *_statistics(y))
+    for split, y in _labels(dataset).items():
+        rows.add_row(split, *_statistics(y))
     return rows
 
 
 def _features(dataset):
     X = dataset.train.X
     names = dataset.feature_names or [str(i) for i in range(1, X.shape[1] + 1)]
-    if dataset.image_shape or len(names) > _MANY:
+    if dataset.image_shape or len(names) > _MOST_ROWS:
         rows = table("features" if not dataset.image_shape else "pixels", *_STATISTICS)
         rows.add_row("all", *_statistics(X))
         return rows
@@ -159,7 +158,7 @@ def _features(dataset):
     return rows
 
 
-_STATISTICS = ("lowest", "mean", "highest")
+_STATISTICS = ("min", "mean", "max")
 
 
 def _statistics(values):

@@ -1,4 +1,4 @@
-"""What people see: training progress and tables, by rich."""
+"""Training progress, messages and tables on the terminal."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ import click
 
 
 def show_progress(progress, epochs):
-    """Pass training progress on while showing it.
+    """Show training progress, and yield it.
 
-    A bar on standard error where that is a terminal; a line an epoch on standard output where that is not one,
-    and where there is no bar.
+    A bar is shown on standard error if it is a terminal. A line per epoch is printed to standard output if it is not a
+    terminal, or if there is no bar.
     """
     bar = is_terminal(sys.stderr)
     lines = not (bar and is_terminal(sys.stdout))
@@ -27,7 +27,7 @@ def is_terminal(stream):
 
 
 def say(text):
-    """Print a line of results; where nobody reads them any more (a closed pipe), go on without."""
+    """Print a line to standard output; a closed pipe is ignored."""
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -35,12 +35,12 @@ def say(text):
 
 
 def warn(text):
-    """Print a line on standard error."""
+    """Print a line to standard error."""
     click.echo(f"hw5: {text}", err=True)
 
 
 def figures(now):
-    """Loss and accuracy in a few words; a regression has no accuracy."""
+    """Loss and accuracy as text; a regression has no accuracy."""
     text = f"loss {now.loss:.4f}" + _accuracy(now.accuracy)
     if now.validation_loss is not None:
         text += f"  validation loss {now.validation_loss:.4f}" + _accuracy(now.validation_accuracy)
@@ -48,7 +48,7 @@ def figures(now):
 
 
 def loss_name(settings):
-    """What the mean loss of a model is called in its figures."""
+    """The name of a model's loss in messages."""
     return "perceptron loss" if settings.loss == "perceptron" else "cross-entropy"
 
 
@@ -57,7 +57,7 @@ def _accuracy(accuracy):
 
 
 def _brief(now):
-    """The same, for a bar beside it."""
+    """Loss and accuracy for the progress bar."""
     accuracy, validation_accuracy = (
         "" if value is None else f" {value:.1%}" for value in (now.accuracy, now.validation_accuracy)
     )
@@ -77,7 +77,7 @@ def _with_bar(progress, epochs):
         TextColumn("{task.fields[speed]:,.0f} examples/s"),
         TimeRemainingColumn(compact=True),
     ]
-    if console.width < 100:  # the other columns would be cut
+    if console.width < 100:  # too narrow for the speed
         del columns[3]
     with Progress(*columns, console=console) as display:
         task = display.add_task("", total=epochs, epoch=1, epochs=epochs, figures="", speed=0)
@@ -89,7 +89,7 @@ def _with_bar(progress, epochs):
 
 
 def print_tables(*tables):
-    """Print rich tables at their full width, whatever the width of the terminal."""
+    """Print rich tables at full width, even on a narrower terminal."""
     from rich.console import Console
 
     console = Console(markup=False, highlight=False, emoji=False)
@@ -100,7 +100,7 @@ def print_tables(*tables):
 
 
 def table(*columns, numbers=True):
-    """An empty table; the columns after the first are numbers, or not."""
+    """An empty table. All columns but the first are right-aligned if numbers."""
     from rich import box
     from rich.table import Table
 

@@ -12,7 +12,7 @@ from hw5.devices.doctor import REQUIREMENTS, examine
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json):
-    """Tell device by device whether it can be used, and if not which link is broken and what mends it.
+    """Show for each device whether it works, and how to fix what is missing.
 
     \b
     hw5 doctor --json
@@ -21,13 +21,13 @@ def command(as_json):
     if as_json:
         click.echo(json.dumps({device: [asdict(finding) for finding in chain] for device, chain in findings.items()}))
         return
-    listing = table("device", "needs", "", "found", numbers=False)
+    listing = table("device", "requirement", "", "details", numbers=False)
     for device, chain in findings.items():
         for finding in chain:
-            listing.add_row(device, finding.requirement, "ok" if finding.ok else "broken", finding.text)
+            listing.add_row(device, finding.requirement, "ok" if finding.ok else "failed", finding.text)
             device = ""
         listing.add_section()
     print_tables(listing)
     for device, chain in findings.items():
         broken = next((finding for finding in chain if not finding.ok), None)
-        click.echo(f"{device}: {f'not usable: {broken.requirement}: {broken.text}' if broken else 'usable'}")
+        click.echo(f"{device}: {f'not available: {broken.requirement}: {broken.text}' if broken else 'available'}")

@@ -15,45 +15,46 @@ from hw5.train.run import Model
 
 @click.command("eval")
 @click.argument("checkpoint", type=click.Path())
-@options.data(None, "What to evaluate on; by default what the checkpoint was trained on.")
+@options.data(None, "Data to evaluate on.  [default: the data the model was trained on]")
 @options.split
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.device
 @options.threads
 def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name, threads):
-    """Measure a checkpoint on labelled data.
+    """Evaluate a model on labelled data.
 
     \b
-    hw5 eval model.npz                      the test part of the data that it was trained on
-    hw5 eval model.npz --data new.csv       other data of the same kind
+    hw5 eval model.npz                      the test split of its own data
+    hw5 eval model.npz --data new.csv       other data
     """
     model = Checkpoint.load(checkpoint)
-    dataset, part = options.part(model, data, test, label_column, data_dir, split)
-    _SHOW[model.settings.task](Model(open_device(device_name, threads=threads), model), part, f"{dataset.name}, {split} part", as_json)
+    dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
+    show = _SHOW[model.settings.task]
+    show(Model(open_device(device_name, threads=threads), model), subset, f"{dataset.name}, {split} split", as_json)
 
 
-def _show_regression(model, part, title, as_json):
-    loss, r2, rmse = model.regression_figures(part)
+def _show_regression(model, subset, title, as_json):
+    loss, r2, rmse = model.regression_figures(subset)
     if as_json:
-        click.echo(_json({"r2": r2, "rmse": rmse, "loss": loss, "examples": len(part.rows)}))
+        click.echo(_json({"r2": r2, "rmse": rmse, "loss": loss, "examples": len(subset.rows)}))
     else:
-        click.echo(f"{title}: R² {r2:.4f}, RMSE {rmse:.4g} ({len(part.rows):,} examples)")
+        click.echo(f"{title}: R² {r2:.4f}, RMSE {rmse:.4g} ({len(subset.rows):,} examples)")
 
 
-def _show_classification(model, part, title, as_json):
-    loss, accuracy, classes = model.evaluate(part)
+def _show_classification(model, subset, title, as_json):
+    loss, accuracy, classes = model.evaluate(subset)
     class_names = model.checkpoint.class_names
-    C = confusion_matrix(part.examples.y[part.rows], classes, len(class_names))
+    C = confusion_matrix(subset.examples.y[subset.rows], classes, len(class_names))
     per_class = [
         {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
         for name, p, r, f1, n in zip(class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
     ]
     if as_json:
-        figures = {"accuracy": accuracy, "loss": loss, "examples": len(part.rows)}
+        figures = {"accuracy": accuracy, "loss": loss, "examples": len(subset.rows)}
         click.echo(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
     loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"
-    click.echo(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(part.rows):,} examples)")
+    click.echo(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(subset.rows):,} examples)")
     print_tables(_per_class_table(per_class), _confusion_table(C, class_names))
 
 
@@ -61,7 +62,7 @@ _SHOW = {"regression": _show_regression, "classification": _show_classification}
 
 
 def _json(figures):
-    """JSON has no word for a figure that is not a finite number: null."""
+    """The figures as JSON; nan and infinity become null."""
     finite = {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in figures.items()}
     return json.dumps(finite)
 
@@ -75,7 +76,7 @@ def _per_class_table(per_class):
 
 
 def _confusion_table(C, class_names):
-    rows = table("true \\ found", *class_names)
+    rows = table("true \\ predicted", *class_names)
     for name, row in zip(class_names, C):
         rows.add_row(name, *(str(n or ".") for n in row))
     return rows

@@ -14,17 +14,17 @@ from hw5.files import require_writable
 
 @click.command("export")
 @click.argument("checkpoint", type=click.Path())
-@click.option("--format", type=OneOf(FORMATS), required=True, help="What the file is to be.")
-@click.option("--out", type=click.Path(), required=True, help="Where to write it.")
+@click.option("--format", type=OneOf(FORMATS), required=True, help="Format of the file.")
+@click.option("--out", type=click.Path(), required=True, help="File to write.")
 def command(checkpoint, format, out):
-    """Write a checkpoint in the form of another program, its standardisation included.
+    """Export a model, with its standardisation, for other programs.
 
     \b
     hw5 export model.npz --format onnx --out model.onnx
     """
     model = Checkpoint.load(checkpoint)
     if os.path.realpath(out) == os.path.realpath(checkpoint):
-        raise InputError(f"--out {out} is the checkpoint itself; give the new file a name of its own")
+        raise InputError(f"--out {out} is the checkpoint itself; choose another file")
     require_writable(out, "--out")
     export(model, format, out)
     say(f"saved {out}")

@@ -1,4 +1,4 @@
-"""Options and parameter types that several verbs share."""
+"""Options and parameter types shared by several commands."""
 
 import math
 import os
@@ -13,7 +13,7 @@ from hw5.train.settings import RANGES
 
 
 class Number(click.FloatRange):
-    """A finite number in a range: unlike click's own, it refuses nan and inf."""
+    """A finite number in a range: unlike click.FloatRange, it rejects nan and inf."""
 
     def convert(self, value, param, ctx):
         number = super().convert(value, param, ctx)
@@ -23,21 +23,21 @@ class Number(click.FloatRange):
 
 
 def number(setting):
-    """The type of an option that is a number among the Settings."""
+    """The type of the option for a numeric setting."""
     its = RANGES[setting]
     bounds = {"min": its.least, "max": its.most if its.most < math.inf else None}
     return click.IntRange(**bounds) if its.whole else Number(**bounds, min_open=its.least_open, max_open=its.most_open)
 
 
 class OneOf(click.Choice):
-    """One of several names; the refusal of another says which is nearest."""
+    """A choice that suggests the nearest name if the value is invalid."""
 
     def get_invalid_choice_message(self, value, ctx):
         return super().get_invalid_choice_message(value, ctx).rstrip(".") + did_you_mean(value, self.choices)
 
 
 class Sizes(click.ParamType):
-    """Positive whole numbers with commas between: 128 or 256,128."""
+    """Positive integers separated by commas: 128 or 256,128."""
 
     name = "sizes"
 
@@ -49,14 +49,14 @@ class Sizes(click.ParamType):
         except ValueError:
             self.fail(f"{value!r} is not a list of sizes such as 128 or 256,128.", param, ctx)
         if min(sizes) < 1:
-            self.fail(f"{value!r} holds a layer without units; every size is 1 or more.", param, ctx)
+            self.fail(f"{value!r} has a layer without units; each size must be at least 1.", param, ctx)
         if max(sizes) >= 2**31:
-            self.fail(f"{value!r} holds a layer too large for any machine.", param, ctx)
+            self.fail(f"{value!r} has a layer that is too large.", param, ctx)
         return sizes
 
 
 class BatchSize(click.ParamType):
-    """A positive whole number, or all."""
+    """A positive integer, or all."""
 
     name = "integer|all"
 
@@ -66,19 +66,19 @@ class BatchSize(click.ParamType):
         try:
             return number("batch_size").convert(int(value), param, ctx)
         except ValueError:
-            self.fail(f"{value!r} is neither a number of examples nor all.", param, ctx)
+            self.fail(f"{value!r} is not an integer or all.", param, ctx)
 
 
 device = click.option(
-    "--device", "device_name", type=OneOf(DEVICES), default="auto", show_default=True, help="Where to compute."
+    "--device", "device_name", type=OneOf(DEVICES), default="auto", show_default=True, help="Device to compute on."
 )
 
 threads = click.option(
-    "--threads", type=click.IntRange(1, 1024), help="At most so many on the CPU.  [default: one for each core]"
+    "--threads", type=click.IntRange(1, 1024), help="Maximum number of CPU threads.  [default: number of cores]"
 )
 
 precision = click.option(
-    "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="Of matrix products on a GPU."
+    "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="GPU precision of matrix products."
 )
 
 task = click.option(
@@ -86,30 +86,30 @@ task = click.option(
     type=OneOf(["classification", "regression"]),
     default="classification",
     show_default=True,
-    help="Find a class, or a number.",
+    help="Predict classes or numbers.",
 )
 
-test = click.option("--test", metavar="PATH", help="Labelled data of the same kind to test on.")
+test = click.option("--test", metavar="PATH", help="Labelled test data.")
 
 label_column = click.option(
     "--label-column",
     metavar="COLUMN",
-    help="The CSV or NPY column that holds the classes: a name, or its number from 1.",
+    help="Column with the labels, in CSV or NPY files: a name or position (1 is the first, -1 the last).",
 )
 
 data_dir = click.option(
     "--data-dir",
     type=click.Path(file_okay=False),
-    help="Where mnist and its kin lie; HW5_DATA says the same.",
+    help="Directory of downloaded data sets.  [env: HW5_DATA]",
 )
 
 split = click.option(
-    "--split", type=OneOf(["test", "train"]), default="test", show_default=True, help="Which part of the data."
+    "--split", type=OneOf(["test", "train"]), default="test", show_default=True, help="Split of the data to use."
 )
 
 
 def data(default, help):
-    """The options that name a data set; default and help are those of --data."""
+    """The options that select a data set, with default and help of --data."""
 
     def decorate(verb):
         for option in (data_dir, label_column, test):
@@ -119,11 +119,8 @@ def data(default, help):
     return decorate
 
 
-def part(model, data, test, label_column, data_dir, split):
-    """What the options of a data set and split name for a checkpoint: the data set and its Part.
-
-    Without a data set it is the one that the checkpoint was trained on.
-    """
+def load_split(model, data, test, label_column, data_dir, split):
+    """The data set that the options select, and its split. Without --data, it is the one the model was trained on."""
     if data is None:
         model.data.require_at_hand()
         data, test = model.data.source, test or model.data.test
@@ -132,8 +129,8 @@ def part(model, data, test, label_column, data_dir, split):
 
 
 def require_another_file(path, option, *inputs):
-    """That an output can be written, and is none of the inputs, which may be None; raises InputError."""
+    """Raise InputError if an output cannot be written or is also an input. Inputs may be None."""
     for taken in inputs:
         if taken not in (None, *BUILT_IN) and os.path.realpath(path) == os.path.realpath(taken):
-            raise InputError(f"{option} {path} is what is to be read; name another file")
+            raise InputError(f"{option} {path} is also an input; choose another file")
     require_writable(path, option)

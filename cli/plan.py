@@ -1,4 +1,4 @@
-"""What `hw5 train` is asked to do: by options, or by a checkpoint that it goes on from."""
+"""The plan of a training run, from options or from a checkpoint to resume."""
 
 import os
 from dataclasses import asdict, replace
@@ -11,12 +11,12 @@ from hw5.errors import InputError
 from hw5.train.settings import Settings
 
 DEFAULT = Settings()
-# Defaults by the loss, where they are not those of the others; the squared loss is steeper, and diverges sooner
+# Defaults that depend on the loss. The squared loss is steeper, so training diverges at a lower learning rate
 DEFAULTS_BY_LOSS = {"perceptron": {"batch_size": 1, "lr": 1.0}, "squared": {"lr": 0.01}}
 
-# The options that a resumed training may be given anew; the others are those of its checkpoint
+# Options that may be changed when resuming: settings, and options that are not settings
 _MAY_CHANGE = ("epochs",)
-_NOT_OF_THE_TRAINING = (
+_NOT_SETTINGS = (
     "resume",
     "out",
     "checkpoint_every",
@@ -32,7 +32,7 @@ _NOT_OF_THE_TRAINING = (
 
 
 class Plan(NamedTuple):
-    """The settings of a training, and the arguments of hw5.datasets.load for its data."""
+    """The settings of a run, and the arguments of hw5.datasets.load for its data."""
 
     settings: Settings
     task: str
@@ -42,15 +42,15 @@ class Plan(NamedTuple):
 
 
 def new_plan(model, hidden, task, loss, data, test, label_column, **settings):
-    """The plan that the options make; a combination that makes no sense is an InputError."""
+    """The plan for these options. Raises InputError if they contradict each other."""
     if model != "mlp" and (hidden or settings["activation"] != DEFAULT.activation):
         flag = "--hidden" if hidden else "--activation"
         raise InputError(f"{flag} needs --model mlp: a {model} model has no hidden layers")
     if model == "perceptron" and (loss or task == "regression"):
         flag = "--loss" if loss else "--task"
-        raise InputError(f"--model perceptron finds classes by a rule of its own; leave {flag} out")
+        raise InputError(f"{flag} cannot be used with --model perceptron; leave it out")
     if loss and (task == "regression") != (loss == "squared"):
-        raise InputError(f"--loss {loss} is not for --task {task}; leave it out for the usual one")
+        raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
     for name in ("batch_size", "lr"):
         if settings[name] is None:
@@ -60,40 +60,38 @@ def new_plan(model, hidden, task, loss, data, test, label_column, **settings):
 
 
 def resumed_plan(checkpoint, path, given):
-    """The plan of the training that wrote the checkpoint at path, with what may change as it is given now.
+    """The plan to resume the checkpoint read from path, with the given options, by name.
 
-    given holds the options on the command line, by name. Raises InputError for one that says otherwise than the
-    checkpoint, where that cannot be.
+    Raises InputError if one differs from the checkpoint and cannot be changed.
     """
     settings, data = checkpoint.settings, checkpoint.data
     data.require_at_hand()
     ours = asdict(settings) | {"model": settings.model, "task": settings.task, "data": data.source, "test": data.test}
     ours |= {"label_column": data.label_column}
     for name, value in given.items():
-        if name in _NOT_OF_THE_TRAINING or name in _MAY_CHANGE:
+        if name in _NOT_SETTINGS or name in _MAY_CHANGE:
             continue
         if name in ("data", "test") and value not in BUILT_IN:
             value = os.path.abspath(os.path.expanduser(value))
         if value != ours[name]:
             flag = "--" + name.replace("_", "-")
-            raise InputError(f"{flag} cannot change when a training goes on: in {path} it is {_written(ours[name])}")
+            raise InputError(f"{flag} cannot be changed when resuming: in {path} it is {_written(ours[name])}")
     changes = {name: given[name] for name in _MAY_CHANGE if name in given}
     if settings.schedule == "cosine" and changes.get("epochs", settings.epochs) != settings.epochs:
         raise InputError(
-            f"--epochs cannot change when a training goes on whose learning rate falls as a cosine over all of its "
-            f"{settings.epochs} epochs"
+            f"--epochs cannot be changed when resuming: the cosine schedule was set for {settings.epochs} epochs"
         )
     return Plan(replace(settings, **changes), settings.task, data.source, data.test, data.label_column)
 
 
 def given_options(ctx):
-    """The options that are given, by name, on the command line or by --config."""
+    """The options given on the command line or by --config, by name."""
     given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
     return {name: value for name, value in ctx.params.items() if ctx.get_parameter_source(name) in given}
 
 
 def _written(value):
-    """A setting as an option has it."""
+    """A setting as written on the command line."""
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "none"
     return "not given" if value in (None, False) else value

@@ -15,26 +15,26 @@ from hw5.train.run import Model
 
 @click.command("plot")
 @click.argument("checkpoint", type=click.Path())
-@click.option("--out", type=click.Path(), help="The PNG file to draw.  [default: beside the checkpoint, as .png]")
+@click.option("--out", type=click.Path(), help="PNG file to write.  [default: the checkpoint's name with .png]")
 @click.option(
     "--what",
     metavar="PANEL,...",
-    help="curves, confusion, regions, mistakes, weights; predictions, fit of a regression.  [default: all that fit]",
+    help="Panels to draw, see above.  [default: all that apply]",
 )
-@options.data(None, "The examples to draw; by default what the checkpoint was trained on.")
+@options.data(None, "Data to plot.  [default: the data the model was trained on]")
 @options.split
 @options.device
 def command(checkpoint, out, what, data, test, label_column, data_dir, split, device_name):
-    """Draw what a checkpoint has learned, and where it errs, on one page.
+    """Plot a model and its mistakes on one page, with these panels:
 
     \b
     curves       loss and accuracy by epoch
-    confusion    which classes it takes for which
-    regions      of two features: the class that it finds at every point
-    mistakes     those of which it is surest
-    weights      of images: the first layer's, as images
-    predictions  of a regression: predicted against true
-    fit          of a regression with one feature: the curve through the examples
+    confusion    confusion matrix
+    regions      decision regions, for two features
+    mistakes     the most confident mistakes
+    weights      weights of the first layer, for images
+    predictions  predicted against true values, for a regression
+    fit          the fitted curve, for a regression with one feature
 
     \b
     hw5 plot model.npz
@@ -53,7 +53,7 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
     if names and not any(PANELS[name].needs_examples for name in names):
         view = View(model, Path(model.data.source).name)
     else:
-        dataset, part = options.part(model, data, test, label_column, data_dir, split)
-        view = View(model, f"{dataset.name}, {split} part", Model(open_device(device_name), model), part)
+        dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
+        view = View(model, f"{dataset.name}, {split} split", Model(open_device(device_name), model), subset)
     drawn = plot_model(view, names, out)
-    say(f"drew {out}: {', '.join(drawn)}")
+    say(f"saved {out}: {', '.join(drawn)}")

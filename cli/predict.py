@@ -23,23 +23,23 @@ from hw5.train.run import Model
 @click.argument("checkpoint", type=click.Path())
 @click.argument("inputs", type=click.Path(), nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--top", type=click.IntRange(min=1), default=1, show_default=True, help="So many of the most probable classes."
+    "--top", type=click.IntRange(min=1), default=1, show_default=True, help="Number of most probable classes to print."
 )
 @click.option(
     "--invert/--no-invert",
     default=None,
-    help="Whether black and white trade places in pictures.  [default: where the backgrounds tell so]",
+    help="Invert images.  [default: if the background is unlike that of the training images]",
 )
 @options.device
 @options.threads
 def command(checkpoint, inputs, top, invert, device_name, threads):
-    """Classify new examples, and print CSV.
+    """Predict classes or values for new examples, and print CSV.
 
-    Inputs are CSV, .npy or IDX files of one example a row, PNG or JPEG pictures, or - for CSV from standard input. The
-    columns of a CSV are kept, and what was found stands behind them; a picture is told by the name of its file.
+    Inputs are CSV, .npy or IDX files with one example per row, PNG or JPEG images, or - for CSV from standard input.
+    The columns of a CSV are kept, and predictions are appended as columns; images are identified by file name.
 
     \b
-    hw5 predict model.npz new.csv > found.csv
+    hw5 predict model.npz new.csv > predictions.csv
     hw5 predict model.npz --top 3 photo.png
     """
     model = Checkpoint.load(checkpoint)
@@ -48,9 +48,7 @@ def command(checkpoint, inputs, top, invert, device_name, threads):
     tables = [_read(path, model, invert) for path in inputs]
     for path, table in zip(inputs, tables):
         if table.columns != tables[0].columns:
-            raise InputError(
-                f"{path}: its columns are not those of {inputs[0]}, and one table cannot hold both; predict one by one"
-            )
+            raise InputError(f"{path}: the columns differ from those of {inputs[0]}; predict one file at a time")
     network = Model(open_device(device_name, threads=threads), model)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_header(tables[0].columns, model, top))
@@ -59,12 +57,12 @@ def command(checkpoint, inputs, top, invert, device_name, threads):
             P = network.predict(table.X)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        found = _found(model, P, top)
-        writer.writerows(map(list.__add__, table.rows, found) if table.columns else found)
+        predictions = _predictions(model, P, top)
+        writer.writerows(map(list.__add__, table.rows, predictions) if table.columns else predictions)
 
 
 class _Table(NamedTuple):
-    """Examples, and what the output keeps of each: the cells (as many rows as X, or none) below these columns."""
+    """Examples X, and the columns and rows of the input that the output keeps; none for arrays."""
 
     X: np.ndarray
     columns: list[str]
@@ -77,7 +75,7 @@ def _read(path, model, invert):
     if Path(path).suffix.lower() in SUFFIXES:
         return _Table(load_image(path, model, invert), ["file"], [[path]])
     if invert is not None:
-        raise InputError(f"{path}: --{'' if invert else 'no-'}invert is for pictures, and this is none; leave it out")
+        raise InputError(f"{path}: --{'' if invert else 'no-'}invert is for images only; leave it out")
     X, cells = load_inputs(path, model.schema), load_cells(path)
     if cells is None:
         return _Table(X, [], [])
@@ -109,10 +107,10 @@ def _header(kept, model, top):
     return [*kept, *columns]
 
 
-def _found(model, P, top):
-    """What is told of each example, in the columns of the header."""
+def _predictions(model, P, top):
+    """The cells of each example in the columns that are appended."""
     if not model.loss.classes:
-        return [[str(number)] for (number,) in P]  # as many digits as tell a float32 from its neighbours
+        return [[str(number)] for (number,) in P]  # the shortest text that identifies the float32
     if not model.loss.gives_probabilities:
         return [[model.class_names[c]] for c in P.argmax(axis=1)]
     best = np.argsort(-P, axis=1, kind="stable")[:, :top]

@@ -13,28 +13,28 @@ from hw5.cli.plan import DEFAULT
 @click.command("show")
 @click.argument("checkpoint", type=click.Path())
 def command(checkpoint):
-    """Tell how a checkpoint was trained, as a configuration for hw5 train --config.
+    """Show how a model was trained, as a configuration for hw5 train --config.
 
     \b
     hw5 show model.npz > again.toml
     hw5 train --config again.toml --epochs 100
     """
     model = Checkpoint.load(checkpoint)
-    for line in (*_story(model, checkpoint), *_configuration(model)):
+    for line in (*_summary(model, checkpoint), *_configuration(model)):
         say(line)
 
 
-def _story(model, path):
-    """What the checkpoint holds, as comments."""
+def _summary(model, path):
+    """A summary of the checkpoint, as comments."""
     settings, state = model.settings, model.state
     sizes = [W.shape[1] for W, _ in model.parameters] + [len(model.parameters[-1][1])]
     numbers = sum(W.size + b.size for W, b in model.parameters)
-    yield f"# {path}: {settings.model} {'-'.join(map(str, sizes))}, {numbers:,} weights and biases"
+    yield f"# {path}: {settings.model} {'-'.join(map(str, sizes))}, {numbers:,} parameters"
     if model.class_names:
         names = ", ".join(model.class_names[:20]) + (", ..." if len(model.class_names) > 20 else "")
         yield f"# {len(model.class_names)} classes: {names}"
-    under_way = f", and {state.done:,} examples into epoch {state.epoch}" if 0 < state.done else ""
-    yield f"# {len(model.history)} of at most {settings.epochs} epochs trained{under_way}"
+    partial = f", and {state.done:,} examples of epoch {state.epoch}" if 0 < state.done else ""
+    yield f"# trained {len(model.history)} of at most {settings.epochs} epochs{partial}"
     if state.ending:
         yield f"# {state.ending}"
     for row in model.history[-1:]:
@@ -44,10 +44,10 @@ def _story(model, path):
 
 
 def _configuration(model):
-    """The options that ask for such a training, as lines of TOML; what is not given has no line."""
+    """The options of the training, as lines of TOML; options that are not set are omitted."""
     settings = model.settings
     options = {"model": settings.model, "task": settings.task}
-    if settings.loss == "binary-cross-entropy":  # the only one that the model and the task leave open
+    if settings.loss == "binary-cross-entropy":  # model and task determine the other losses
         options["loss"] = settings.loss
     options |= {"data": model.data.source, "test": model.data.test, "label_column": model.data.label_column}
     options |= {name: value for name, value in asdict(settings).items() if name != "loss"}

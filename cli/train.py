@@ -25,38 +25,38 @@ from hw5.train.saving import Interval, Saver
 from hw5.train.schedules import SCHEDULES
 from hw5.train.tensorboard import TensorBoard
 
-# The options that are Settings of the same name, and have their defaults
+# The options that set the setting of the same name: name, type and help
 _SETTINGS = (
-    ("activation", str, f"Of the hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 gives a parameter."),
-    ("epochs", number("epochs"), "Passes over the training examples, at most."),
-    ("batch_size", BatchSize(), "Examples in a minibatch; all: one step an epoch."),
+    ("activation", str, f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter."),
+    ("epochs", number("epochs"), "Maximum number of passes over the training examples."),
+    ("batch_size", BatchSize(), "Examples per minibatch; all makes one step per epoch."),
     ("lr", number("lr"), "Learning rate."),
     (
         "lr_schedule",
         OneOf(list(SCHEDULES)),
-        "How the learning rate falls; step where --lr-step is given, exponential where --lr-decay alone is.",
+        "Learning rate schedule.  [default: step with --lr-step, else exponential with --lr-decay, else constant]",
     ),
     (
         "lr_decay",
         number("lr_decay"),
-        "Factor on the learning rate after every epoch (step: after every --lr-step; 1/t: it is lr / (1 + decay t)).",
+        "Factor of the learning rate per epoch (step: per --lr-step epochs; 1/t: the rate is lr / (1 + decay t)).",
     ),
-    ("lr_step", number("lr_step"), "Epochs from step to step."),
-    ("warmup", number("warmup"), "Epochs in which the learning rate rises to its full height."),
-    ("momentum", number("momentum"), "Share of the last step that is kept."),
-    ("nesterov", bool, "Look ahead along the momentum."),
+    ("lr_step", number("lr_step"), "Epochs between the steps of the step schedule."),
+    ("warmup", number("warmup"), "Number of epochs of linear warmup."),
+    ("momentum", number("momentum"), "Momentum coefficient."),
+    ("nesterov", bool, "Use Nesterov momentum."),
     ("l1", number("l1"), "L1 penalty on the weights."),
     ("l2", number("l2"), "L2 penalty on the weights."),
-    ("class_weight", str, "balanced, or NAME=WEIGHT,...: how much the examples of a class count."),
-    ("tolerance", number("tolerance"), "End when an epoch changes the weights by less than this share."),
+    ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),
+    ("tolerance", number("tolerance"), "Stop when an epoch changes the weights by at most this fraction."),
     (
         "patience",
         number("patience"),
-        "End after so many epochs without a better validation loss, with the best weights.",
+        "Early stopping: stop after N epochs without improvement and keep the best weights.",
     ),
-    ("validation", number("validation"), "Fraction of the training examples to watch, not train on."),
-    ("holdout", number("holdout"), "Fraction to test on, of data without a test part."),
-    ("seed", number("seed"), "Of initial weights, shuffling and held-out examples."),
+    ("validation", number("validation"), "Fraction of the training examples held out for validation."),
+    ("holdout", number("holdout"), "Fraction held out for testing, if the data has no test set."),
+    ("seed", number("seed"), "Random seed (weights, shuffling, splits)."),
 )
 
 
@@ -77,33 +77,33 @@ def _settings(verb):
     type=OneOf(["linear", "mlp", "perceptron"]),
     default="mlp",
     show_default=True,
-    help="Without or with hidden layers, or by the perceptron's rule.",
+    help="Model type: no hidden layer, hidden layers, or the perceptron.",
 )
 @click.option("--hidden", type=Sizes(), help="Units of each hidden layer, such as 128 or 256,128.  [default: 128]")
 @options.task
 @click.option(
     "--loss",
     type=OneOf([name for name in LOSSES if name != "perceptron"]),
-    help="What is minimised.  [default: cross-entropy; squared in a regression]",
+    help="Loss function.  [default: cross-entropy; squared for regression]",
 )
-@options.data("digits", f"A built-in set ({', '.join(BUILT_IN)}), or a path to IDX, NPZ, NPY or CSV.")
+@options.data("digits", f"Built-in data set ({', '.join(BUILT_IN)}), or path to IDX, NPZ, NPY or CSV data.")
 @_settings
 @options.device
 @options.threads
 @options.precision
-@click.option("--out", type=click.Path(), help="Save the trained model here, as an .npz checkpoint.")
+@click.option("--out", type=click.Path(), help="Save the model to this checkpoint (.npz).")
 @click.option(
-    "--checkpoint-every", metavar="N[steps|epochs|s]", help="Also save it during the training: 500steps, 5epochs, 60s."
+    "--checkpoint-every", metavar="N[steps|epochs|s]", help="Also save during training, every 500steps, 5epochs or 60s."
 )
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
-    help="Keep the last so many checkpoints beside --out, and the best by validation loss.",
+    help="Also keep the last N checkpoints, next to --out, and the one with the lowest validation loss.",
 )
-@click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Go on with the training that wrote this file.")
-@click.option("--log", type=click.Path(), help="Append one JSON line an epoch to this file.")
-@click.option("--tensorboard", metavar="DIR", type=click.Path(), help="Write the figures for TensorBoard there.")
-@click.option("--plot", type=click.Path(), help="Draw loss and accuracy into this PNG file.")
+@click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Resume training from this checkpoint.")
+@click.option("--log", type=click.Path(), help="Append one JSON line per epoch to this file.")
+@click.option("--tensorboard", metavar="DIR", type=click.Path(), help="Write TensorBoard events to this directory.")
+@click.option("--plot", type=click.Path(), help="Plot loss and accuracy to this PNG file.")
 @config.option
 @click.pass_context
 def command(
@@ -113,11 +113,11 @@ def command(
 
     \b
     hw5 train --out model.npz                                the bundled digits
-    hw5 train --data flowers.csv --label-column species      your own file
+    hw5 train --data flowers.csv --label-column species      your own data
     hw5 train --model linear --data mnist --epochs 20
     hw5 train --task regression --data houses.csv --label-column price
-    hw5 train --resume model.npz --epochs 100                what was interrupted, or goes on
-    hw5 train --config model.toml --seed 7                   options from a file, as hw5 show prints them
+    hw5 train --resume model.npz --epochs 100                resume a stopped or finished run
+    hw5 train --config model.toml --seed 7                   options from a file, as printed by hw5 show
     """
     checkpoint = Checkpoint.load(resume) if resume else None
     plan = resumed_plan(checkpoint, resume, given_options(ctx)) if resume else new_plan(**asked)
@@ -136,7 +136,7 @@ def command(
 
 
 def _train(run, saver, log, board, plot):
-    """Train to the end or to a signal, and write what there is to keep."""
+    """Train until the end or a signal, then save."""
     progress = None
     with _stoppable() as signals:
         for progress in show_progress(run.train(), run.settings.epochs):
@@ -150,7 +150,7 @@ def _train(run, saver, log, board, plot):
         _stop(saver, progress, signals[0])
     if progress is None:
         ending = run.training.ending
-        say("there is nothing left to train" + (f": {ending}" if ending else "; a larger --epochs goes on"))
+        say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
     elif progress.ending:
         say(progress.ending)
     if "test" in run.parts:
@@ -158,31 +158,31 @@ def _train(run, saver, log, board, plot):
     _write(run, saver, plot)
     trouble = saver and saver.trouble or log.trouble
     if trouble:
-        raise RunError(f"the training has ended, but {trouble}")
+        raise RunError(f"training finished, but {trouble}")
 
 
 def _stop(saver, progress, signum):
-    """Save, and end with the exit code of the signal."""
+    """Save, and exit with the code for the signal."""
     where = f"stopped in epoch {progress.epoch}, after {progress.examples:,} of {progress.of:,} examples"
     if saver is None:
-        raise Interrupted(f"{where}; nothing is saved, as there is no --out", signum)
+        raise Interrupted(f"{where}; not saved, because there is no --out", signum)
     saver.save()
     if saver.trouble:
         raise Interrupted(f"{where}; {saver.trouble}", signum)
-    raise Interrupted(f"{where}; hw5 train --resume {shlex.quote(str(saver.path))} goes on from there", signum)
+    raise Interrupted(f"{where}; to resume: hw5 train --resume {shlex.quote(str(saver.path))}", signum)
 
 
 def _interval(text, keep, out):
-    """The Interval of --checkpoint-every, None where there is none. Raises InputError where an option lacks another."""
+    """The Interval of --checkpoint-every, or None. Raises InputError if an option that it needs is missing."""
     if keep and not text:
-        raise InputError("--keep needs --checkpoint-every, which says when there is a checkpoint to keep")
+        raise InputError("--keep needs --checkpoint-every; add it")
     if text and not out:
-        raise InputError("--checkpoint-every needs --out, the file to write")
+        raise InputError("--checkpoint-every needs --out; add it")
     return Interval.of(text) if text else None
 
 
 def _check_outputs(outputs, inputs):
-    """Each output can be written, and is neither another output nor an input."""
+    """Raise InputError if an output cannot be written, or is also another output or an input."""
     files = {option: path for option, path in inputs.items() if path and path not in BUILT_IN}
     taken = {os.path.realpath(path): option for option, path in files.items()}
     for option, path in outputs.items():
@@ -190,7 +190,7 @@ def _check_outputs(outputs, inputs):
             continue
         other = taken.setdefault(os.path.realpath(path), option)
         if other != option:
-            raise InputError(f"{option} and {other} are the same file, {path}; give each a file of its own")
+            raise InputError(f"{option} and {other} are the same file, {path}; choose different files")
         require_writable(path, option)
     if outputs["--plot"]:
         require_matplotlib()
@@ -211,7 +211,7 @@ def _headline(run):
 def _going_on(training):
     if not training.steps or training.is_over:
         return ""
-    return f"\ngoing on in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"
+    return f"\nresuming in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"
 
 
 def _test_figures(run):
@@ -225,14 +225,14 @@ def _test_figures(run):
 
 @contextmanager
 def _stoppable():
-    """Within the block, the first Ctrl-C or SIGTERM fills the list that it gives, and the second ends the program."""
+    """Yield a list to which the first Ctrl-C or SIGTERM is appended. The second one ends the program."""
     signals = []
 
     def first(signum, frame):
         signals.append(signum)
         for each in before:
             signal.signal(each, signal.SIG_DFL)
-        warn("stopping after this step; once more to leave at once")
+        warn("stopping after this step; press Ctrl-C again to quit immediately")
 
     before = {signum: signal.signal(signum, first) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -249,6 +249,6 @@ def _write(run, saver, plot):
             say(f"saved {saver.path}")
     if plot and run.history:
         plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
-        say(f"drew {plot}")
+        say(f"saved {plot}")
     if not saver:
-        say("not saved; --out FILE keeps the model")
+        say("not saved; use --out FILE to save the model")

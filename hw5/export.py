@@ -1,9 +1,8 @@
-"""A checkpoint in the forms of other programs: ONNX, safetensors, a PyTorch state dict, plain NumPy arrays.
+"""Export a checkpoint to ONNX, safetensors, a PyTorch state dict or NumPy arrays.
 
-Every form has the same network. Features are standardised, x <- (x - mean) scale, by numbers of their own: folded into
-the first layer they would cost float32 its digits where a mean is far larger than the deviation from it. The top layer
-is written so that one rule reads it: a logit for every class, or the target in its own units. docs/export.md shows how
-each form is loaded.
+All formats have the same network. The standardisation, x <- (x - mean) scale, is separate: folding it into the first
+layer would lose digits in float32 if a mean is much larger than the standard deviation. The output layer returns one
+logit per class, or the target in its own units. docs/export.md shows how to load each format.
 """
 
 import io
@@ -22,15 +21,15 @@ from hw5.datasets.preprocessing import Standardisation
 
 
 def export(checkpoint, format, path):
-    """Write the checkpoint to path in a format named in FORMATS; a file that was there is replaced in one go.
+    """Write the checkpoint to path, in one of FORMATS, replacing an existing file atomically.
 
-    Raises InputError where the library that knows the format is missing, and then writes nothing; OSError.
+    Raises InputError, and writes nothing, if a library is missing; raises OSError.
     """
     try:
         content = FORMATS[format].encode(_Portable.of(checkpoint))
     except ImportError as error:
         raise InputError(
-            f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
+            f"--format {format} needs a library that cannot be imported ({error}): pip install {FORMATS[format].library}"
         ) from error
     with replacing(path) as file:
         file.write(content)
@@ -38,13 +37,13 @@ def export(checkpoint, format, path):
 
 @dataclass(frozen=True)
 class _Portable:
-    """What there is to tell of a checkpoint: its layers [(W (m, d), b (m,)), ...] from the bottom, and words."""
+    """The exported network: layers [(W (m, d), b (m,)), ...] from the input up, and their description."""
 
     standardisation: Standardisation
     layers: list
     activation: str  # of the hidden layers, as Activation.of reads it
     loss: str
-    class_names: tuple[str, ...]  # none in a regression
+    class_names: tuple[str, ...]  # empty for a regression
     feature_names: tuple[str, ...] | None
 
     @classmethod
@@ -71,13 +70,13 @@ class _Portable:
 
     @property
     def description(self):
-        """Activation, loss, and the names that there are."""
+        """Activation, loss, and the names of classes and features, if any."""
         names = {"class_names": self.class_names, "feature_names": self.feature_names}
         return {"activation": self.activation, "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
 
     @property
     def state(self):
-        """The layers under the names of an nn.Sequential in which linear layers and activations take turns."""
+        """The state dict of an nn.Sequential that alternates linear layers and activations."""
         pairs = enumerate(self.layers)
         return {f"{2 * l}.{name}": array for l, pair in pairs for name, array in zip(("weight", "bias"), pair)}
 
@@ -94,7 +93,7 @@ def _numpy(network):
 def _safetensors(network):
     from safetensors.numpy import save
 
-    description = {"description": json.dumps(network.description)}  # one entry: several would come in any order
+    description = {"description": json.dumps(network.description)}  # one entry: the order of several varies
     return save(network.preprocessing | network.state, description)
 
 
@@ -131,7 +130,7 @@ def _onnx(network):
             [helper.make_tensor_value_info(name, index if name == "label" else number, s) for name, s in outputs],
             [numpy_helper.from_array(array, name) for name, array in arrays.items()],
         ),
-        opset_imports=[helper.make_opsetid("", 17)],  # with this IR version: runtimes from 2022 on read it
+        opset_imports=[helper.make_opsetid("", 17)],  # with this IR version, supported by runtimes since 2022
         ir_version=8,
         producer_name="hw5",
         producer_version=version("hw5"),
@@ -142,7 +141,7 @@ def _onnx(network):
 
 
 class _OnnxGraph:
-    """Nodes in the order in which they are computed."""
+    """Nodes in the order of computation."""
 
     def __init__(self, make_node):
         self.make_node, self.nodes = make_node, []
@@ -154,7 +153,7 @@ class _OnnxGraph:
         return output
 
 
-# theta of one element: ONNX's operator, and whether it takes alpha
+# elementwise activation: (ONNX operator, whether it takes alpha)
 _ONNX_OPERATORS = {
     "relu": ("Relu", False),
     "leaky_relu": ("LeakyRelu", True),
@@ -175,18 +174,18 @@ def _onnx_activation(graph, theta, x, arrays):
 
 
 def _onnx_outputs(graph, network, z):
-    """Append the nodes that make the outputs of z; return their names and shapes."""
+    """Append the nodes that compute the outputs from z; return the outputs' names and shapes."""
     if not network.class_names:
         return [(graph.add("Identity", z, output="prediction"), ["N", 1])]
     outputs = []
-    if network.loss != "perceptron":  # which has no probabilities
+    if network.loss != "perceptron":  # a perceptron has no probabilities
         z = graph.add("Softmax", z, output="probabilities", axis=1)
         outputs.append((z, ["N", len(network.class_names)]))
     return [*outputs, (graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"])]
 
 
 class Format(NamedTuple):
-    """encode(network) gives the file's bytes; library is what pip installs to have it."""
+    """encode(network) returns the bytes of the file; library is what to pip install for it."""
 
     encode: Callable
     library: str | None = None

@@ -1,14 +1,14 @@
-"""The trainer as scikit-learn's estimators, for pipelines, grid searches and cross-validation.
+"""scikit-learn estimators.
 
     from hw5.sklearn import MLPClassifier, from_checkpoint
 
     model = MLPClassifier(hidden=(64,), momentum=0.9, random_state=0).fit(X, y)
     P = model.predict_proba(X_new)
     model.save("model.npz")                 # a checkpoint for hw5 eval, predict and export
-    model = from_checkpoint("model.npz")    # and back; it may also come from hw5 train --out
+    model = from_checkpoint("model.npz")    # also loads the files of hw5 train --out
 
-The parameters are the options of hw5 train under their own names, with its defaults but for validation: no example is
-put aside unless it is asked for. Features are standardised as there, and an X of uint8 is taken for pixels.
+The parameters are the options of hw5 train, with the same names and defaults, except that validation is 0. Features are
+standardised, and X of dtype uint8 is treated as pixels.
 """
 
 import os
@@ -40,10 +40,10 @@ _CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tu
 _FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
 
 
-# A dataclass writes just the __init__ that scikit-learn asks for: it keeps every parameter as it came
+# A dataclass has the __init__ that scikit-learn requires: it stores each parameter unchanged
 @dataclass(eq=False, repr=False, kw_only=True)
 class _Estimator(BaseEstimator):
-    """The parameters that all have. What is learned is checkpoint_, and whatever else is told is read from there."""
+    """The parameters of all estimators. The fitted attribute is checkpoint_; the others are read from it."""
 
     lr: float = 0.03
     epochs: int = 50
@@ -53,53 +53,53 @@ class _Estimator(BaseEstimator):
     device: str = "auto"
     random_state: int | np.random.RandomState | None = None
 
-    _fixed = {}  # the Settings that are no parameters
+    _fixed = {}  # settings that are not parameters
 
     @property
     def n_iter_(self):
-        """The number of epochs."""
+        """Number of epochs."""
         return len(self.checkpoint_.history)
 
     @property
     def loss_curve_(self):
-        """The mean training loss of every epoch."""
+        """Mean training loss of each epoch."""
         return [row["loss"] for row in self.checkpoint_.history]
 
     @property
     def coefs_(self):
-        """The weights of every layer (d, m); those of the first are for standardised features."""
+        """Weights of each layer, (d, m); the first are for standardised features."""
         return [W.T for W, _ in self.checkpoint_.parameters]
 
     @property
     def intercepts_(self):
-        """The biases of every layer (m,)."""
+        """Biases of each layer, (m,)."""
         return [b for _, b in self.checkpoint_.parameters]
 
     def save(self, path):
-        """Write what was learned as a checkpoint, for from_checkpoint and the program hw5. Raises OSError."""
+        """Save the fitted model as a checkpoint, for from_checkpoint and the hw5 command. Raises OSError."""
         check_is_fitted(self, "checkpoint_")
         self.checkpoint_.save(path)
 
     def _train(self, X, y, class_names=(), weights=None):
-        """Learn y (n,) of X (n, d), float32 targets or int32 indices into class_names; return the estimator."""
+        """Fit X (n, d) and y (n,), float32 targets or int32 indices into class_names; return self."""
         feature_names = getattr(self, "feature_names_in_", None)
         feature_names = None if feature_names is None else tuple(feature_names)
         dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, None)
         with _errors_for_python():
             settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
             run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))
-            with threadpool_limits(1, user_api="blas"):  # as the program does, which says why
+            with threadpool_limits(1, user_api="blas"):  # see hw5.cli._set_up_blas
                 for progress in run.train():
                     pass
         if self.tolerance and progress.ending is None:
-            warnings.warn(f"{self.epochs} epochs did not reach the tolerance {self.tolerance}", ConvergenceWarning)
+            warnings.warn(f"tolerance {self.tolerance} was not reached in {self.epochs} epochs", ConvergenceWarning)
         if settings.loss == "perceptron" and progress.epoch == self.epochs and progress.accuracy < 1:
             warnings.warn(_in_parameters(progress.ending), ConvergenceWarning)
         self.checkpoint_ = run.checkpoint()
         return self
 
     def _settings(self):
-        """The Settings that the parameters are, but for class_weight. Raises InputError, ValueError and TypeError."""
+        """The parameters as Settings, without class_weight. Raises InputError, ValueError and TypeError."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, choices in _CHOICES.items():
             if given.get(name) is not None:
@@ -113,27 +113,27 @@ class _Estimator(BaseEstimator):
         random = check_random_state(self.random_state)
         return int(self.random_state if isinstance(self.random_state, Integral) else random.randint(2**31 - 1))
 
-    def _asked(self, X, ask=Model.predict):
-        """What the network has to say of X, by a method of Model."""
+    def _call(self, X, method=Model.predict):
+        """The result of a method of Model for X."""
         check_is_fitted(self, "checkpoint_")
         X = validate_data(self, X, reset=False, **_FEATURES)
         with _errors_for_python():
-            return ask(Model(self._device(), self.checkpoint_), X)
+            return method(Model(self._device(), self.checkpoint_), X)
 
     def _device(self):
-        """Opened anew for every call, so that an estimator can be copied, pickled and used by several threads."""
-        share = os.environ.get("OMP_NUM_THREADS", "")  # set by joblib in its workers, lest they crowd each other out
+        """Open the device for each call, so that estimators can be copied, pickled and shared by threads."""
+        share = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets it in its workers
         return open_device(self.device, threads=int(share) if share.isdigit() else None)
 
 
 def _plain(value):
-    """A number of NumPy's as Python's own, which JSON can write."""
+    """Convert a NumPy scalar to a Python number, for JSON."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 @contextmanager
 def _errors_for_python():
-    """In messages options are parameters, and bad input is scikit-learn's ValueError."""
+    """Raise ValueError instead of InputError, and name parameters instead of options in messages."""
     try:
         yield
     except (InputError, RunError) as error:
@@ -141,7 +141,7 @@ def _errors_for_python():
 
 
 def _in_parameters(message):
-    """A message of hw5 in which lr_decay stands for --lr-decay."""
+    """A message with lr_decay instead of --lr-decay."""
     return re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(message))
 
 
@@ -162,40 +162,40 @@ class _ByGradient(_Estimator):
 
 class _Classifier(ClassifierMixin):
     def fit(self, X, y):
-        """Learn the classes y (n,), numbers or text, of the examples X (n, d); return the estimator.
+        """Fit the examples X (n, d) and classes y (n,), numbers or text; return self.
 
-        Raises ValueError or TypeError for bad input, and RunError where the training diverges.
+        Raises ValueError or TypeError for bad input, and RunError if training diverges.
         """
         X, y = validate_data(self, X, y, **_FEATURES)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs two classes or more, and y has one class only: {self.classes_[0]!r}")
+            raise ValueError(f"a classifier needs at least two classes, but y has one class only: {self.classes_[0]!r}")
         names = tuple(str(int(name) if isinstance(name, float) else name) for name in self.classes_.tolist())
         return self._train(X, codes.astype(np.int32), names, self._weights(y, names))
 
     def _weights(self, y, names):
-        """class_weight with the names of the classes for the classes themselves."""
+        """class_weight with class names as keys."""
         weights = getattr(self, "class_weight", None)
         if not weights or weights == "balanced":
             return weights or None
         return dict(zip(names, compute_class_weight(weights, classes=self.classes_, y=y).tolist()))
 
     def predict(self, X):
-        """The classes (n,) of the examples X (n, d)."""
-        P = self._asked(X)
+        """Predict the classes (n,) of the examples X (n, d)."""
+        P = self._call(X)
         return self.classes_[P.argmax(axis=1)]
 
 
 class _ClassifierByGradient(_Classifier):
     def predict_proba(self, X):
-        """The probability of every class (n, m), in the order of classes_, of the examples X (n, d)."""
-        return self._asked(X)
+        """Predict the class probabilities (n, m) of the examples X (n, d), in the order of classes_."""
+        return self._call(X)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class LinearClassifier(_ClassifierByGradient, _ByGradient):
-    """Softmax regression, or with loss="binary-cross-entropy" logistic regression.
+    """Softmax regression; logistic regression with loss="binary-cross-entropy".
 
     class_weight is "balanced" or {class: weight}.
     """
@@ -208,10 +208,10 @@ class LinearClassifier(_ClassifierByGradient, _ByGradient):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class MLPClassifier(_ClassifierByGradient, _ByGradient):
-    """A multi-layer network that finds classes.
+    """A multi-layer network for classification.
 
-    hidden has the units of each hidden layer; activation is a name in hw5.devices.activations, with or without its parameter;
-    class_weight is "balanced" or {class: weight}.
+    hidden has the number of units of each hidden layer. activation is a name in hw5.devices.activations, optionally with
+    its parameter. class_weight is "balanced" or {class: weight}.
     """
 
     hidden: tuple[int, ...] = (128,)
@@ -222,52 +222,52 @@ class MLPClassifier(_ClassifierByGradient, _ByGradient):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class MLPRegressor(RegressorMixin, _ByGradient):
-    """A multi-layer network that predicts a number.
+    """A multi-layer network for regression.
 
-    hidden has the units of each hidden layer, and is () for a linear model; activation is a name in hw5.devices.activations,
-    with or without its parameter.
+    hidden has the number of units of each hidden layer, () for a linear model. activation is a name in
+    hw5.devices.activations, optionally with its parameter.
     """
 
-    lr: float = 0.01  # at 0.03 the squared loss, which is steeper than the others, diverges on many small data sets
+    lr: float = 0.01  # the squared loss is steeper: at 0.03 it diverges on many small data sets
     hidden: tuple[int, ...] = (128,)
     activation: str = "relu"
 
     _fixed = {"loss": "squared"}
 
     def fit(self, X, y):
-        """Learn the targets y (n,) of the examples X (n, d); return the estimator.
+        """Fit the examples X (n, d) and targets y (n,); return self.
 
-        Raises ValueError or TypeError for bad input, and RunError where the training diverges.
+        Raises ValueError or TypeError for bad input, and RunError if training diverges.
         """
         X, y = validate_data(self, X, y, y_numeric=True, **_FEATURES)
         return self._train(X, check_array(y, dtype=np.float32, ensure_2d=False, input_name="y"))
 
     def predict(self, X):
-        """The numbers (n,) of the examples X (n, d), in the units of the targets."""
-        return self._asked(X)[:, 0]
+        """Predict the targets (n,) of the examples X (n, d)."""
+        return self._call(X)[:, 0]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Perceptron(_Classifier, _Estimator):
-    """Rosenblatt's perceptron, of two classes or more: it learns from one mistake at a time."""
+    """Rosenblatt's perceptron, for two or more classes."""
 
     lr: float = 1.0
 
     _fixed = {"loss": "perceptron", "hidden": (), "batch_size": 1}
 
     def decision_function(self, X):
-        """z (n, m) of the examples X (n, d): the largest is at the class found.
+        """The outputs z (n, m) for the examples X (n, d); the largest is that of the predicted class.
 
-        Of two classes it is one z (n,), above 0 for the second.
+        For two classes it is one output z (n,), positive for the second class.
         """
-        z = self._asked(X, Model.outputs)
+        z = self._call(X, Model.outputs)
         return z[:, 0] if z.shape[1] == 1 else z
 
 
 def from_checkpoint(path, device="auto"):
-    """The fitted estimator that a checkpoint is, from save() or hw5 train --out. Raises ValueError where it is none.
+    """Load a fitted estimator from a checkpoint of save() or hw5 train --out. Raises ValueError if it is not one.
 
-    Classes whose names are whole numbers come back as numbers.
+    Class names are converted to integers if all are integers.
     """
     with _errors_for_python():
         checkpoint = Checkpoint.load(path)

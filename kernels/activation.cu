@@ -1,17 +1,16 @@
-// The activation functions of the hidden layers, forward and backward.
+// Activation functions of the hidden layers.
 //
-//     NAME_forward    X = theta(Z + b)           lecture 14, "Examples of activation fns"; in place in Z
-//     NAME_gradient   Delta = A o theta'(Z)      "Using minibatches"; in place in A, from X = theta(Z)
+//     NAME_forward    X = theta(Z + b)           in place of Z; lecture 14, "Examples of activation fns"
+//     NAME_gradient   Delta = A o theta'(Z)      in place of A, given X = theta(Z); "Using minibatches"
 //
-// Z is (k, m) with one example a row and b is (m,); A and X are n = k m numbers; a is the parameter of the activation.
+// Z is (k, m), one example per row, and b is (m,); A and X have n = k m elements; a is the activation's parameter.
 // theta and theta' are in activations.cuh.
 //
-// Launch: forward, block (columns, rows), where each thread takes the columns x, x + grid, ... four or one at a time
-// and every (gridDim.y blockDim.y)-th row; gradient, any one-dimensional grid.
+// Launch: forward, any two-dimensional grid of blocks (columns, rows); gradient, any one-dimensional grid. Threads loop.
 // Moves 8 k m + 4 m bytes forward, 12 n bytes backward.
 #include "pack.cuh"
 
-// Each thread keeps the biases of its columns and goes down the rows.
+// Each thread keeps the biases of its columns in registers and loops over the rows.
 template <int N, class Theta>
 __device__ void forward_columns(float *Z, const float *b, int k, int m, Theta theta) {
     const int columns = N * gridDim.x * blockDim.x, rows = gridDim.y * blockDim.y;

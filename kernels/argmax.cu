@@ -1,9 +1,9 @@
-// The class of every example: the index of its largest z + b.
+// Predicted class of each example.
 //
-//     out = argmax_j (z_j + b_j)          lecture 14, "Refresher on the task": the best index by parallel reduction
+//     out = argmax_j (z_j + b_j)          lecture 14, "Refresher on the task"
 //
-// Z is (k, m), one example a row, b is (m,), out is (k,). The lowest index where several are largest; a NaN counts as
-// larger than any number, and the first NaN wins, as in NumPy.
+// Z is (k, m), one example per row, b is (m,), out is (k,). Ties go to the lowest index; NaN is larger than any number,
+// and the first NaN wins, as in NumPy.
 //
 // Launch: block (lanes, rows) as in reduce.cuh, lanes * rows a multiple of 32; grid.x * rows >= k.
 // Moves 4 k m + 4 k bytes.

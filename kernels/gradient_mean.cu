@@ -1,15 +1,14 @@
-// The average of a gradient over the minibatch: the parallel reduction of lecture 14, "Parallelization".
+// Mean gradient of a minibatch: the parallel reduction of lecture 14, "Parallelization".
 //
-//     out_j = scale sum_i Delta_ij + beta out_j          with scale = alpha / k this is alpha mean(Delta) + beta out
+//     out_sj = scale sum_i Delta_ij + beta out_sj,   s slab <= i < min((s + 1) slab, k)     for each s < gridDim.y
 //
-// Delta is (k, m), one example a row, out is (m,); where beta is 0, out is not read. In the y-th row of blocks, the
-// kernel sums the rows y slab .. (y + 1) slab - 1 alone, into the y-th row of an out of (gridDim.y, m): a tall Delta
-// is reduced in two launches, first to one row a slab and then to one row in all. No atomics: the order of the
-// additions is fixed by the shape, so equal inputs give equal bits.
+// Delta is (k, m), one example per row; out is (gridDim.y, m), and not read if beta is 0. With one slab of k rows and
+// scale = alpha / k, this is alpha mean(Delta) + beta out. A tall Delta takes two launches: first one sum per slab, then
+// the sum of these sums. No atomics: the order of additions depends on the shape only, so equal inputs give equal bits.
 //
 // Launch: block (columns, rows), rows a power of two; grid.x * columns >= m, grid.y * slab >= k;
-// shared memory for one float a thread.
-// Moves 4 k m + 4 m bytes. A warp reads neighbouring columns, whole lines of 128 bytes, without packs.
+// dynamic shared memory for one float per thread.
+// Moves 4 k m + 4 m bytes. A warp reads adjacent columns, so its loads are coalesced without packs.
 
 extern "C" __global__ void gradient_mean(const float *__restrict__ Delta, float *__restrict__ out, int k, int m,
                                          int slab, float scale, float beta) {

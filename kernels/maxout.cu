@@ -1,12 +1,12 @@
-// Maxout: every unit is the largest of its linear pieces (lecture 14, "More activation functions").
+// Maxout: the maximum of the p linear pieces of each unit (lecture 14, "More activation functions").
 //
-//     maxout            x_j = max over q of z_jq + b_jq; Z keeps the derivative: 1 at the largest piece, 0 elsewhere
-//     maxout_gradient   Delta_jq = a_j where Z kept a 1, else 0, in the place of Z
+//     maxout            X_j = max_q (z_jq + b_jq); Z becomes the derivative: 1 at the largest piece, 0 elsewhere
+//     maxout_gradient   Delta_jq = A_j where Delta_jq is not 0
 //
-// Z and Delta are (k, m p) with one example a row and the p pieces of a unit side by side, b is (m p,); X and A are (k, m).
-// The first of several largest pieces counts, and a NaN as larger than any number, as in argmax.
+// Z and Delta are (k, m p), one example per row, the pieces of a unit adjacent; b is (m p,); X and A are (k, m). n is k m
+// for maxout and k m p for maxout_gradient. Ties and NaN as in argmax.
 //
-// Launch: any one-dimensional grid, a thread a unit. Moves (8 p + 4) k m bytes each way.
+// Launch: any one-dimensional grid; threads loop. Moves (8 p + 4) k m bytes.
 
 extern "C" __global__ void maxout(float *__restrict__ Z, const float *__restrict__ b, float *__restrict__ X, int m, int p,
                                   long long n) {

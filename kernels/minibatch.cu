@@ -1,13 +1,13 @@
-// Assembles a shuffled minibatch from the data set that lies on the device.
+// Assemble a shuffled minibatch from the data on the device, and standardise it.
 //
 //     X_out[i, :] = (X[row, :] - mean) * scale,   y_out[i] = y[row],   row = order[*first + offset + i]      i = 0 .. k-1
 //
-// X is (N, d) as it is on disk, uint8 (minibatch_uint8) or float32 (minibatch_float32); y is (N,); mean and scale are
-// (d,); order holds rows in 0 .. N-1; X_out is (k, d) float32 and y_out (k,). Where the minibatch begins is read from
-// device memory, so that recorded launches can be replayed further down the order: advance moves *first on.
+// X is (N, d), uint8 (minibatch_uint8) or float32 (minibatch_float32); y is (N,); mean and scale are (d,); order has row
+// numbers below N; X_out is (k, d) float32, y_out is (k,). *first is in device memory, so that recorded launches can be
+// replayed for later minibatches: advance adds `by` to it.
 //
-// Launch: block (columns, rows), any; grid.x * rows >= k, and the threads of a row go along its columns.
-// Moves (s + 4) k d + 12 k bytes, s being the size of an element of X; mean and scale come from cache.
+// Launch: any block (columns, rows) with grid.x * rows >= k; threads loop over the columns. advance: one thread.
+// Moves (s + 4) k d + 12 k bytes, where s is the element size of X; mean and scale come from cache.
 #include "pack.cuh"
 
 template <int N, class Element>
@@ -47,4 +47,4 @@ __device__ void assemble(const Element *X, const int *y, const float *mean, cons
 MINIBATCH(minibatch_uint8, unsigned char)
 MINIBATCH(minibatch_float32, float)
 
-extern "C" __global__ void advance(int *first, int by) { *first += by; }  // launched with one thread
+extern "C" __global__ void advance(int *first, int by) { *first += by; }

@@ -1,4 +1,4 @@
-// Packs: N neighbouring values that travel in one load or store, 16 bytes for four floats.
+// Packs: N adjacent values that are loaded or stored together, 16 bytes for four floats.
 #pragma once
 #include <climits>
 
@@ -19,7 +19,7 @@ __device__ void store(T *to, const Pack<T, N> &pack) {
     *reinterpret_cast<Pack<T, N> *>(to) = pack;
 }
 
-// Whether packs of four may be loaded from all of these; the same for the whole grid.
+// Whether packs of four can be loaded from all these arrays. The same for the whole grid.
 template <class T>
 __device__ bool aligned(const T *array) {
     return reinterpret_cast<size_t>(array) % (4 * sizeof(T)) == 0;
@@ -34,8 +34,8 @@ struct Width {
     static constexpr int value = N;
 };
 
-// Calls body(Width<N>, i) so that every index below n is in one pack i .. i + N - 1: packs of four where they may be,
-// and single elements at the end or where alignment forbids. Any one-dimensional grid will do.
+// Call body(Width<N>, i) for packs i .. i + N - 1 that cover each index below n once: packs of four if packs_of_four,
+// then single elements. Works with any one-dimensional grid.
 template <class Body>
 __device__ void for_each_pack(long long n, bool packs_of_four, Body body) {
     const long long thread = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;

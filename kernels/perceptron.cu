@@ -1,9 +1,9 @@
-// The perceptron's rule for several classes (slide "Training the Perceptron"; one unit for two classes is in unit.cu).
+// Multiclass perceptron rule (slide "Training the Perceptron"; unit.cu has the rule for one unit).
 //
-//     J = z_found - z_y,   dJ/dz = found - y: 1 at the class found, -1 at the label, and 0 where they are one
+//     J = z_p - z_y,   dJ/dz: 1 at the predicted class p, -1 at the label y, 0 elsewhere and if p = y
 //
-// Z is (k, m), one example a row, b is (m,), y (k,) holds labels; found is the argmax of z + b. Z becomes Delta = dJ/dz;
-// loss[row] += J, and hits[row] += 1 where found is y.
+// Z is (k, m), one example per row, b is (m,), y (k,) has the labels; p is the argmax of z + b. Z becomes dJ/dz;
+// loss[row] += J; hits[row] += 1 if p = y.
 //
 // Launch: block (lanes, rows) as in reduce.cuh, lanes * rows a multiple of 32; grid.x * rows >= k.
 // Moves 8 k m bytes.
@@ -21,7 +21,7 @@ extern "C" __global__ void perceptron(float *__restrict__ Z, const float *__rest
 
     const int label = y[row];
     for (int c = threadIdx.x; c < m; c += blockDim.x) {
-        if (c == label) {  // one thread of the row comes here
+        if (c == label) {  // one thread per row
             loss[row] += best.value - (z[c] + b[c]);
             hits[row] += best.index == label;
         }

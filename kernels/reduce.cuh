@@ -1,8 +1,8 @@
-// Reductions within the threads that share a row.
+// Reductions over the threads of a row.
 //
-// A row is worked on by blockDim.x threads, its lanes. Few columns: blockDim.x is a power of two of at most 32, and
-// one warp holds 32 / blockDim.x rows. Many columns: blockDim.x is a multiple of 32 up to 1024, and the block is one row.
-// Every thread of the block must call, also those whose row does not exist; every lane gets the result.
+// blockDim.x threads, the lanes, share a row. For few columns, blockDim.x is a power of two up to 32, and one warp has
+// 32 / blockDim.x rows. For many columns, blockDim.x is a multiple of 32 up to 1024, and the block has one row.
+// All threads of the block must call, even if their row does not exist; all lanes get the result.
 #pragma once
 #include "pack.cuh"
 
@@ -14,7 +14,7 @@ struct Sum {
     static __device__ float shuffle_xor(float a, int lanes) { return __shfl_xor_sync(ALL_LANES, a, lanes); }
 };
 
-// The largest value and its index: NaN above all numbers, the lowest index where several are largest (as in NumPy).
+// The largest value and its index. NaN is larger than any number, and ties go to the lowest index, as in NumPy.
 struct Best {
     float value;
     int index;
@@ -33,7 +33,7 @@ struct Largest {
     }
 };
 
-// Combine one value a thread over the row. The order is fixed, so equal inputs give equal bits.
+// Combine one value per thread over the row. The order is fixed, so equal inputs give equal bits.
 template <class Op, class T>
 __device__ T reduce_row(T value) {
     const int lanes = blockDim.x < 32 ? blockDim.x : 32;
@@ -43,7 +43,7 @@ __device__ T reduce_row(T value) {
 
     __shared__ T of_warp[32];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-    __syncthreads();  // of_warp may still be read by the reduction before this one
+    __syncthreads();  // an earlier reduction may still read of_warp
     if (lane == 0) of_warp[warp] = value;
     __syncthreads();
     value = lane < warps ? of_warp[lane] : Op::identity();

@@ -1,12 +1,12 @@
-// The step of stochastic gradient descent that a matrix product cannot hold: momentum, L1 and L2.
+// Update with momentum and L1 and L2 penalties. (Plain SGD needs no kernel: it is part of the matrix product.)
 //
 //     g = G + l2 W + l1 sign(W),   V <- mu V + g            lecture 14, "Gradient descent", with penalties
-//     W <- W - eta V,   or ahead along the momentum          (Nesterov, as in Sutskever et al. 2013)
-//     W <- W - eta (g + mu V)
+//     W <- W - eta V               if nesterov is 0
+//     W <- W - eta (g + mu V)      otherwise (Sutskever et al. 2013)
 //
-// W, V and G are n numbers; G is the mean gradient of the minibatch.
+// W, V and G have n elements; G is the mean gradient of the minibatch.
 //
-// Launch: any one-dimensional grid. Moves 20 n bytes.
+// Launch: any one-dimensional grid; threads loop. Moves 20 n bytes.
 #include "pack.cuh"
 
 extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__ V, const float *__restrict__ G, float eta,

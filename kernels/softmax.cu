@@ -1,18 +1,18 @@
-// Softmax of every example, alone or fused with the cross-entropy and its gradient.
+// Softmax, alone or fused with the cross-entropy and its gradient.
 //
 //     p_j = exp(z_j + b_j) / sum_i exp(z_i + b_i)          lecture 14, "Linear classifier J & gradient"
-//     J   = -w ln p_y,   dJ/dz = w (p - y)                  "Linear classifier gradient", with the weight w of class y
+//     J   = -w ln p_y,   dJ/dz = w (p - y)                  "Linear classifier gradient", with class weight w
 //
-// Z is (k, m), one example a row, b is (m,). Computed on z + b less the row's largest, so exp cannot overflow; a NaN
-// or a +infinity in a row makes the row NaN, as it does in NumPy.
+// Z is (k, m), one example per row, b is (m,). The row's maximum is subtracted first, so exp cannot overflow. NaN or
+// +infinity in a row makes the row NaN, as in NumPy.
 //
 //     softmax                 Z becomes P
-//     softmax_cross_entropy   Z becomes Delta = w (P - Y); loss[row] += -w ln p_y; hits[row] += 1 where argmax finds y.
-//                             y (k,) holds labels in 0 .. m-1, and w = weights[y]; loss (k,) and hits (k,) belong to
-//                             the rows of a minibatch, so that no two threads ever add to one of them.
+//     softmax_cross_entropy   Z becomes Delta = w (P - Y); loss[row] += -w ln p_y, as w (ln(sum) - (z_y - max)) since
+//                             p_y may underflow; hits[row] += 1 if argmax is y. y (k,) has labels below m, and w is
+//                             weights[y]. loss and hits are (k,): each row has its own, so no two threads add to one.
 //
 // Launch: block (lanes, rows) as in reduce.cuh, lanes * rows a multiple of 32; grid.x * rows >= k.
-// Moves 8 k m bytes: each element is read once from memory (and twice more from cache) and written once.
+// Moves 8 k m bytes: each element is read once from memory (then twice from cache) and written once.
 #include "reduce.cuh"
 
 namespace softmax_rows {
@@ -20,7 +20,7 @@ namespace softmax_rows {
 struct Row {
     float *z;
     const float *b;
-    int m;  // 0 for a row that does not exist: its threads take part in the reductions alone
+    int m;  // 0 if the row does not exist: its threads only take part in the reductions
 };
 
 __device__ Row my_row(float *Z, const float *b, int k, int m) {
@@ -70,7 +70,7 @@ __device__ void softmax_cross_entropy(Row row, int y, float weight, double *loss
         for (int j = 0; j < N; ++j) {
             const float shifted = z[j] + b[j] - best.value;
             z[j] = expf(shifted) / sum;
-            if (c + j == y) {  // one thread of the row comes here
+            if (c + j == y) {  // one thread per row
                 z[j] -= 1.0f;
                 *loss += weight * (logf(sum) - shifted);
                 *hits += best.index == y;

@@ -1,17 +1,17 @@
-// A top layer of one unit, z = Z[i] + b[0] for example i: its losses and its decision.
+// Losses and predictions of an output layer with one unit, z = Z[i] + b[0] for example i.
 //
 //     sigmoid_cross_entropy   J = w ln(1 + exp(s)),          Z becomes w (p - y), p = 1 / (1 + exp(-z)), w = weights[y]
 //     squared_error           J = (z - y)^2,                 Z becomes 2 (z - y)
 //     perceptron_unit         J = z (found - y),             Z becomes found - y
-//     threshold               out = found: 1 where z > 0 or is a NaN, else 0
+//     threshold               out = found, the predicted class: 1 if z > 0 or z is NaN, else 0
 //
-// The slides "Binary cross-entropy loss", "Quiz break: ReLU, square loss" and "Training the Perceptron". Each J adds to
-// loss[i]; where found is y, hits[i] grows by 1. -y ln p - (1 - y) ln(1 - p) is ln(1 + exp(s)) with s = -z for y = 1
-// and s = z for y = 0, which can neither cancel nor, written with exp(-|s|), overflow.
+// Slides "Binary cross-entropy loss", "Quiz break: ReLU, square loss" and "Training the Perceptron". loss[i] += J, and
+// hits[i] += 1 if found is y (not in squared_error). -y ln p - (1 - y) ln(1 - p) is ln(1 + exp(s)) with s = -z for y = 1
+// and s = z for y = 0, which does not cancel; written with exp(-|s|), it does not overflow.
 //
-// Z (k, 1), y (k,) labels 0 or 1 (targets for squared_error), weights (2,), loss (k,), hits (k,), out (k,).
+// Z is (k, 1); y (k,) has labels 0 or 1 (targets for squared_error); weights is (2,); loss, hits and out are (k,).
 //
-// Launch: one-dimensional, at least k threads. Moves 8 to 12 bytes an example, and 32 of the tallies.
+// Launch: one-dimensional, at least k threads. Moves 8 to 12 bytes per example, and 32 of loss and hits.
 
 static __device__ int example() { return blockIdx.x * blockDim.x + threadIdx.x; }
 

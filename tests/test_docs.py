@@ -20,14 +20,14 @@ import click
 import numpy as np
 import pytest
 
-from hw5.devices.activations import ACTIVATIONS
-from hw5.train.checkpoint import Checkpoint
 from hw5.cli import VERBS
-from hw5.devices import DEVICES
 from hw5.compiler import cache_folder, find_compiler
+from hw5.devices import DEVICES
+from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.doctor import first_failure
 from hw5.errors import InputError
 from hw5.nn.losses import LOSSES
+from hw5.train.checkpoint import Checkpoint
 from hw5.train.schedules import SCHEDULES
 from hw5.train.training import Progress
 from tests.pages import DOCS, ROOT, code_blocks
@@ -126,7 +126,7 @@ def run(block, folder, environment):
     assert done.returncode == block.code, f"{block.page}:\n{block.commands}\n{done.stdout[-2000:]}{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     written = re.findall(r"(?:--out|--plot|--log|--tensorboard|>) ([\w./-]+)", block.commands)
-    written += re.findall(r"^(?:saved|drew|wrote) ([\w./-]+\w)", done.stdout, re.MULTILINE)
+    written += re.findall(r"^saved ([\w./-]+\w)", done.stdout, re.MULTILINE)
     assert not [name for name in written if not (folder / name).exists()], block.commands
 
 
@@ -240,7 +240,7 @@ def test_the_tables_name_what_a_checkpoint_holds():
     """The golden checkpoints have every array but the one of a linear classifier, which has fewer."""
     arrays = set(first_column("checkpoints.md", "| array |"))
     description = set(first_column("checkpoints.md", "| entry of"))
-    golden = list((ROOT / "tests" / "golden").glob("*.npz"))
+    golden = list((ROOT / "tests" / "train" / "golden").glob("*.npz"))
     held = set().union(*(np.load(path).files for path in golden))
     assert {name for name in held if not name[-1].isdigit() or name[-1] == "1"} <= arrays
     assert {name for name in arrays if not name.endswith("2")} <= held

@@ -212,9 +212,9 @@ def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
     if "P" in there:
         found = there["P"].detach().numpy() if "torch" in libraries else there["P"]
         np.testing.assert_allclose(found, P, rtol=0, atol=TOLERANCE)
-    if "found" in there:
-        assert list(there["found"]) == [model.class_names[i] for i in P.argmax(axis=1)]
-    assert {"P", "found"} & there.keys()
+    if "classes" in there:
+        assert list(there["classes"]) == [model.class_names[i] for i in P.argmax(axis=1)]
+    assert {"P", "classes"} & there.keys()
 
 
 LIBRARIES = {"onnx": "onnx", "safetensors": "safetensors.numpy", "torch-state": "torch"}

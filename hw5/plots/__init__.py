@@ -1,13 +1,10 @@
-"""Pictures of a training, of a trained model and of data, by matplotlib: one PNG a page.
-
-matplotlib is imported when something is drawn, so that everything else works without it.
-"""
+"""Plots of training, models and data, as PNG files. matplotlib is imported on use, so nothing else needs it."""
 
 from hw5.errors import InputError
 
 
 def require_matplotlib(option="--plot"):
-    """Find out before the work that a picture cannot be drawn; raises InputError naming what needs it."""
+    """Raise InputError if matplotlib is missing. Call before long work."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -15,7 +12,7 @@ def require_matplotlib(option="--plot"):
 
 
 def plot_training(history, path, title=""):
-    """Draw loss and accuracy by epoch from a checkpoint's history into a PNG file at path."""
+    """Plot loss and accuracy by epoch, from a checkpoint's history, to a PNG file."""
     from hw5.plots.panels import draw_curves, quantities
     from hw5.plots.style import page
 
@@ -24,9 +21,9 @@ def plot_training(history, path, title=""):
 
 
 def plot_model(view, names, path):
-    """Draw panels of a View on one page, a PNG file at path: those named, or by default all that fit.
+    """Draw the named panels of a View, by default all that apply, to a PNG file. Return their names.
 
-    Gives the names of those drawn. Raises InputError where one that is named does not fit the model.
+    Raises InputError if a named panel does not apply to the model.
     """
     from hw5.plots.panels import PANELS
     from hw5.plots.style import page, page_size, subfigures
@@ -43,7 +40,7 @@ def plot_model(view, names, path):
 
 
 def plot_samples(dataset, path):
-    """Draw examples of a data set into a PNG file at path: its images class by class, or how its features lie."""
+    """Plot a data set to a PNG file: images by class, or the distribution of its features."""
     from hw5.plots.samples import draw_samples, sheet_size
     from hw5.plots.style import page
 

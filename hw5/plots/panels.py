@@ -1,4 +1,4 @@
-"""The panels of hw5 plot: each draws one side of a model, and knows which models have it."""
+"""The panels of hw5 plot, and which models each applies to."""
 
 import math
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open
 _MOST_UNITS = 64
 _MOST_MISTAKES = 24
 _MOST_POINTS = 2000
-_MOST_NUMBERS = 15  # classes up to which a confusion matrix has its counts written in
+_MOST_NUMBERS = 15  # classes for which a confusion matrix shows its counts
 _MOST_NAMES = 60
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
 _LABEL = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-_FINE = 400  # points of a curve, and of each side of a map
+_FINE = 400  # points per curve, and per side of a map
 
 
 def quantities(history):
-    """What there is to see by epoch: a regression has no accuracy."""
+    """The quantities to plot by epoch; a regression has no accuracy."""
     return [name for name in ("loss", "accuracy") if history[0][name] is not None]
 
 
 def draw_curves(axes, history):
-    """Each of the quantities by epoch, of the training and of the validation part, into axes of its own."""
+    """Plot each quantity by epoch, for training and validation, on its own axes."""
     epochs = [row["epoch"] for row in history]
     for axis, quantity in zip(axes, quantities(history)):
         for prefix, name, colour in (("", "train", BLUE), ("validation_", "validation", VERMILION)):
@@ -54,13 +54,13 @@ def _curves(figure, view):
 
 
 def _confusion(figure, view):
-    """Blue where the model is right, vermilion where it errs; the root makes rare mistakes visible."""
+    """Blue for correct predictions, vermilion for mistakes; the square root makes rare mistakes visible."""
     names = view.checkpoint.class_names
-    C = confusion_matrix(view.y, view.found, len(names))
+    C = confusion_matrix(view.y, view.predicted, len(names))
     shares = C / np.maximum(C.sum(axis=1, keepdims=True), 1)
-    hits = np.eye(len(names), dtype=bool)
-    colours = np.where(hits[:, :, np.newaxis], to_rgb(BLUE), to_rgb(VERMILION))
-    strength = np.where(hits, shares, np.sqrt(shares))[:, :, np.newaxis]
+    correct = np.eye(len(names), dtype=bool)
+    colours = np.where(correct[:, :, np.newaxis], to_rgb(BLUE), to_rgb(VERMILION))
+    strength = np.where(correct, shares, np.sqrt(shares))[:, :, np.newaxis]
     cells = 1 - strength * (1 - colours)
     axes = figure.subplots()
     axes.imshow(cells)
@@ -73,22 +73,20 @@ def _confusion(figure, view):
     size = min(10, max(6, 200 / len(names)))
     axes.set_xticks(shown, [names[c] for c in shown], rotation=90 if upright else 0, fontsize=size)
     axes.set_yticks(shown, [names[c] for c in shown], fontsize=size)
-    axes.set(xlabel="found", ylabel="true")
-    figure.suptitle("Confusion: right is blue, wrong vermilion")
+    axes.set(xlabel="predicted", ylabel="true")
+    figure.suptitle("Confusion matrix (blue: correct, vermilion: mistakes)")
 
 
 def _weights(figure, view):
-    """The first layer's units, or the strongest where there are more than can be seen; all on one scale."""
+    """The weights of the first layer's units, or of those with the largest norms, on one scale."""
     W = view.checkpoint.parameters[0][0]
     of_classes = not view.checkpoint.settings.hidden and len(W) == len(view.checkpoint.class_names)
     units = np.arange(len(W))
     if len(W) > _MOST_UNITS:
         units = np.sort(np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:_MOST_UNITS])
-    limit = np.percentile(np.abs(W[units]), 99.5) or 1  # a few large weights would leave the others pale
+    limit = np.percentile(np.abs(W[units]), 99.5) or 1  # without outliers, which would make the others pale
     side = math.isqrt(len(units))
-    columns = min(
-        range(side, 2 * side + 1), key=lambda columns: -len(units) % columns
-    )  # leaves the fewest places empty
+    columns = min(range(side, 2 * side + 1), key=lambda columns: -len(units) % columns)  # fewest empty places
     height, width = view.checkpoint.image_shape
     axes = figure.subplots()
     images = W[units].reshape(-1, height, width)
@@ -98,19 +96,20 @@ def _weights(figure, view):
         row, column = divmod(i, columns)
         axes.text(column * (width + 1), row * (height + 1), name, fontsize=9, va="top", bbox=_LABEL)
     pieces = Activation.of(view.checkpoint.settings.activation).pieces
-    what = f"{len(W)} pieces of units" if view.checkpoint.settings.hidden and pieces > 1 else f"{len(W)} units"
-    which = f"the {_MOST_UNITS} strongest of {what}" if len(W) > len(units) else what
-    figure.suptitle(f"Weights of the first layer: {'the classes' if of_classes else which}")
+    what = f"{len(W)} pieces" if view.checkpoint.settings.hidden and pieces > 1 else f"{len(W)} units"
+    which = f"the {_MOST_UNITS} largest of {what}" if len(W) > len(units) else what
+    figure.suptitle(f"Weights of the first layer: {'one image per class' if of_classes else which}")
 
 
 def _mistakes(figure, view):
-    """The mistakes of which the model is surest."""
-    wrong = np.flatnonzero(view.found != view.y)
-    sureness = view.P[wrong, view.found[wrong]]
+    """The most confident mistakes."""
+    wrong = np.flatnonzero(view.predicted != view.y)
+    sureness = view.P[wrong, view.predicted[wrong]]
     order = np.argsort(-sureness, kind="stable")[:_MOST_MISTAKES]
     draw = _mistaken_images if view.checkpoint.image_shape else _mistaken_examples
     draw(figure, view, wrong[order], sureness[order])
-    figure.suptitle(f"Mistakes: {'all' if len(wrong) == len(order) else 'the surest'} of {len(wrong):,}")
+    shown = "all" if len(wrong) == len(order) else f"the {len(order)} most confident of"
+    figure.suptitle(f"Mistakes: {shown} {len(wrong):,}")
 
 
 def _mistaken_images(figure, view, wrong, sureness):
@@ -123,8 +122,8 @@ def _mistaken_images(figure, view, wrong, sureness):
         axes.set_axis_on()
         image = x.reshape(view.checkpoint.image_shape)
         show_image(axes, image, cmap="gray", vmin=X.min(), vmax=X.max())
-        found, true = names[view.found[example]], names[view.y[example]]
-        axes.set_title(f"{found} ({p:.0%})\nis {true}", fontsize=8, pad=2)
+        predicted, true = names[view.predicted[example]], names[view.y[example]]
+        axes.set_title(f"{predicted} ({p:.0%})\ntrue: {true}", fontsize=8, pad=2)
 
 
 def _mistaken_examples(figure, view, wrong, sureness):
@@ -132,16 +131,16 @@ def _mistaken_examples(figure, view, wrong, sureness):
     places = np.arange(len(wrong))
     axes.barh(places, sureness, color=VERMILION, alpha=0.6)
     for place, example in zip(places, wrong):
-        text = f"{names[view.found[example]]}, is {names[view.y[example]]}"
+        text = f"{names[view.predicted[example]]} (true: {names[view.y[example]]})"
         axes.text(0.01, place, text, va="center", fontsize=8)
-    axes.set_yticks(places, [f"example {view.part.rows[example] + 1:,}" for example in wrong], fontsize=8)
-    axes.set(xlim=(0, 1), ylim=(max(len(wrong), 8) - 0.5, -0.5), xlabel="probability of the class found")
+    axes.set_yticks(places, [f"example {view.subset.rows[example] + 1:,}" for example in wrong], fontsize=8)
+    axes.set(xlim=(0, 1), ylim=(max(len(wrong), 8) - 0.5, -0.5), xlabel="probability of the predicted class")
     axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _regions(figure, view):
-    """What the model finds at every point of the plane, paler where it is less sure, and the examples on it."""
+    """The predicted class at each point, paler where the model is less confident, and the examples."""
     X, axes, m = np.float64(view.X), figure.subplots(), len(view.checkpoint.class_names)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = 0.08 * np.where(high > low, high - low, 1)
@@ -150,36 +149,36 @@ def _regions(figure, view):
     across, up = left + (right - left) * middles, bottom + (top - bottom) * middles
     plane = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2).astype(np.float32)
     P = view.model.predict(plane).reshape(_FINE, _FINE, m)
-    found, styles = P.argmax(axis=-1), class_styles(m)
+    predicted, styles = P.argmax(axis=-1), class_styles(m)
     colours = np.array([to_rgb(colour) for _, colour, _ in styles])
     sureness = 0.1 + 0.35 * (P.max(axis=-1, keepdims=True) - 1 / m) / (1 - 1 / m)
-    image = 1 - sureness * (1 - colours[found])
+    image = 1 - sureness * (1 - colours[predicted])
     axes.imshow(image, extent=(left, right, bottom, top), origin="lower", aspect="auto", interpolation="bilinear")
     for c, _, _ in styles:
-        if (found == c).any() and (found != c).any():
-            axes.contour(across, up, found == c, levels=[0.5], colors="black", linewidths=0.6)
+        if (predicted == c).any() and (predicted != c).any():
+            axes.contour(across, up, predicted == c, levels=[0.5], colors="black", linewidths=0.6)
     shown = np.arange(len(X))[:_MOST_POINTS]
     for c, colour, marker in styles:
         of_class = X[shown][view.y[shown] == c]
         label = view.checkpoint.class_names[c]
         axes.scatter(*of_class.T, s=22, color=colour, marker=marker, edgecolors="white", linewidths=0.6, label=label)
-    wrong = X[shown][(view.y != view.found)[shown]]
+    wrong = X[shown][(view.y != view.predicted)[shown]]
     if len(wrong):
         axes.scatter(*wrong.T, s=70, facecolors="none", edgecolors="black", linewidths=0.9, label="mistake")
     axes.set(xlabel=view.feature_name(0), ylabel=view.feature_name(1))
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="class")
-    figure.suptitle("Regions: paler where the model is less sure")
+    figure.suptitle("Decision regions (paler: less confident)")
 
 
 def _predictions(figure, view):
-    axes, found = figure.subplots(), view.P[:, 0]
-    low, high = min(view.y.min(), found.min()), max(view.y.max(), found.max())
+    axes, predicted = figure.subplots(), view.P[:, 0]
+    low, high = min(view.y.min(), predicted.min()), max(view.y.max(), predicted.max())
     axes.plot([low, high], [low, high], color=GREY, linewidth=1, zorder=1)
-    axes.scatter(view.y[:_MOST_POINTS], found[:_MOST_POINTS], s=14, color=BLUE, alpha=0.5, linewidths=0, zorder=2)
+    axes.scatter(view.y[:_MOST_POINTS], predicted[:_MOST_POINTS], s=14, color=BLUE, alpha=0.5, linewidths=0, zorder=2)
     axes.set(xlabel="true", ylabel="predicted")
     axes.set_aspect("equal", adjustable="datalim")
     open_frame(axes)
-    figure.suptitle("Predicted against true: on the line it is right")
+    figure.suptitle("Predicted against true values")
 
 
 def _fit(figure, view):
@@ -196,7 +195,7 @@ def _fit(figure, view):
 
 
 class Panel(NamedTuple):
-    """draw(figure, view), and misfit(view): why it does not fit the model, or None where it does."""
+    """draw(figure, view) draws it; misfit(view) is why it does not apply to the model, or None."""
 
     draw: Callable
     misfit: Callable
@@ -220,22 +219,22 @@ def _needs(condition, reason):
 
 
 PANELS = {
-    "curves": Panel(_curves, _needs(lambda view: view.checkpoint.history, "no epoch has ended"), False),
+    "curves": Panel(_curves, _needs(lambda view: view.checkpoint.history, "no epoch has finished"), False),
     "confusion": Panel(_confusion, _needs(lambda view: not _is_regression(view), "a regression has no classes")),
-    "predictions": Panel(_predictions, _needs(_is_regression, "it is for a regression")),
+    "predictions": Panel(_predictions, _needs(_is_regression, "it needs a regression")),
     "fit": Panel(
         _fit,
-        _needs(lambda view: _is_regression(view) and _features(view) == 1, "it is for a regression with one feature"),
+        _needs(lambda view: _is_regression(view) and _features(view) == 1, "it needs a regression with one feature"),
     ),
     "regions": Panel(
         _regions,
-        _needs(lambda view: not _is_regression(view) and _features(view) == 2, "it is for classes and two features"),
+        _needs(lambda view: not _is_regression(view) and _features(view) == 2, "it needs classes and two features"),
     ),
     "mistakes": Panel(
         _mistakes,
         _needs(
-            lambda view: _has_probabilities(view) and (view.found != view.y).any(),
-            "there are none, or the model has no probabilities to order them by",
+            lambda view: _has_probabilities(view) and (view.predicted != view.y).any(),
+            "there are no mistakes, or the model has no probabilities",
         ),
     ),
     "weights": Panel(

@@ -1,4 +1,4 @@
-"""A sheet of examples of a data set: its images class by class, or how the values of its features lie."""
+"""A plot of a data set: its images by class, or the distribution of its features."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _MOST_POINTS = 2000
 
 
 def sheet_size(dataset):
-    """In inches."""
+    """The size of the figure, in inches."""
     if dataset.image_shape and dataset.class_names:
         rows, columns = _rows_and_columns(dataset)
         height, width = dataset.image_shape
@@ -21,7 +21,7 @@ def sheet_size(dataset):
 
 
 def draw_samples(figure, dataset):
-    """Into a figure of sheet_size."""
+    """Draw a data set on a figure of sheet_size(dataset)."""
     features, is_regression = dataset.train.X.shape[1], not dataset.class_names
     if dataset.image_shape and not is_regression:
         _draw_images(figure, dataset)
@@ -39,7 +39,7 @@ def _rows_and_columns(dataset):
 
 
 def _draw_images(figure, dataset):
-    """One row a class, its first examples side by side."""
+    """Draw the first images of each class, one row per class."""
     (height, width), (rows, columns) = dataset.image_shape, _rows_and_columns(dataset)
     X, y = dataset.train.X, dataset.train.y
     images = np.full((rows, columns, height, width), np.nan, np.float32)
@@ -69,7 +69,7 @@ def _draw_plane(figure, dataset):
 
 
 def _grid(figure, dataset):
-    """Axes for each of the first features, with its name and values."""
+    """Yield axes and values for each of the first features."""
     names, X = _feature_names(dataset), dataset.train.X
     n = min(len(names), _MOST_FEATURES)
     columns = min(n, 4)
@@ -91,7 +91,7 @@ def _draw_targets(figure, dataset):
 
 def _draw_histograms(figure, dataset):
     y, names = dataset.train.y, dataset.class_names
-    apart = len(names) <= len(CLASS_COLOURS)  # more classes than colours: all together
+    apart = len(names) <= len(CLASS_COLOURS)  # else one histogram for all classes
     for axes, x in _grid(figure, dataset):
         edges = np.histogram_bin_edges(x.astype(np.float64), bins=24)
         for c, colour, _ in class_styles(len(names) if apart else 1):

@@ -1,4 +1,4 @@
-"""The look that all pictures share: colours that every eye tells apart, and the page."""
+"""The common style of all plots: colours, markers and page layout."""
 
 import textwrap
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hw5.files import replacing
 
-# Of Okabe and Ito (2008), in an order in which neighbours differ most
+# The colour-blind safe palette of Okabe and Ito (2008), ordered for contrast between neighbours
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#707070"
 CLASS_COLOURS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 DIVERGING = LinearSegmentedColormap.from_list("diverging", [BLUE, "white", VERMILION])
@@ -22,39 +22,39 @@ _PANEL = (6.6, 5.2)  # inches
 
 @contextmanager
 def page(path, size, title=""):
-    """A figure of a size in inches, which becomes a PNG file at path when the block ends well."""
+    """Yield a figure, with size in inches, and save it to a PNG file at the end."""
     figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(textwrap.fill(title, int(8 * size[0])), fontsize=13, fontweight="bold")  # 8 letters an inch
+    figure.suptitle(textwrap.fill(title, int(8 * size[0])), fontsize=13, fontweight="bold")  # 8 letters per inch
     yield figure
     with replacing(path) as file:
         figure.savefig(file, format="png")
 
 
 def _grid(n):
-    """Rows and columns for n panels: up to three in a row, then in rows of two."""
+    """Rows and columns for n panels: up to three in one row, more in rows of two."""
     columns = n if n <= 3 else 2
     return -(-n // columns), columns
 
 
 def page_size(n):
-    """Of a page of n panels, in inches."""
+    """The size of a page with n panels, in inches."""
     rows, columns = _grid(n)
     return columns * _PANEL[0], rows * _PANEL[1] + 0.4
 
 
 def subfigures(figure, n):
-    """Places for n panels."""
+    """One subfigure for each of n panels."""
     return figure.subfigures(*_grid(n), squeeze=False, wspace=0.03, hspace=0.03).flat
 
 
 def class_styles(m):
-    """A colour and a marker for each of m classes; they repeat, but no two of the first 56 have both in common."""
+    """(class, colour, marker) for each of m classes. The first 56 pairs of colour and marker are distinct."""
     return list(zip(range(m), cycle(CLASS_COLOURS), cycle("osD^vPX")))
 
 
 def show_image(axes, image, **options):
-    """An image without ticks and with a thin frame."""
+    """Show an image without ticks and with a thin frame."""
     shown = axes.imshow(image, **options)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(linewidth=0.5, color=GREY)
@@ -62,19 +62,19 @@ def show_image(axes, image, **options):
 
 
 def show_mosaic(axes, images, columns, **options):
-    """Images (n, height, width) in rows of so many columns, a pixel of grey between them."""
+    """Show images (n, height, width) in a grid with this number of columns, one grey pixel apart."""
     n, height, width = images.shape
     rows = -(-n // columns)
     sheet = np.full((rows * columns, height + 1, width + 1), np.nan, np.float32)
     sheet[:n, :height, :width] = images
     sheet = sheet.reshape(rows, columns, height + 1, width + 1).transpose(0, 2, 1, 3)
     sheet = sheet.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
-    axes.set_facecolor(GREY)  # shows where there is no number
+    axes.set_facecolor(GREY)  # shown for nan
     return show_image(axes, sheet, **options)
 
 
 def open_frame(axes):
-    """Axes with a faint grid and no frame at the top and on the right."""
+    """Add a faint grid, and remove the frame at the top and right."""
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

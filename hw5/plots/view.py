@@ -1,4 +1,4 @@
-"""What there is to draw of a model: the checkpoint, some examples, and what it says of them."""
+"""The input of the panels: a checkpoint, examples, and the predictions for them."""
 
 from functools import cached_property
 
@@ -8,28 +8,28 @@ from hw5.metrics import r2_and_rmse
 
 
 class View:
-    """A checkpoint, and where panels need examples, its Model and the Part to judge; name is what to call the data.
+    """A checkpoint and the name of its data; for panels that need examples, also its Model and a subset of the data.
 
-    X (n, d) and y (n,) are those of the examples, P what Model.predict says of them and found (n,) the classes in it.
+    X (n, d) and y (n,) are the examples, P the result of Model.predict, and predicted (n,) the predicted classes.
     """
 
-    def __init__(self, checkpoint, name, model=None, part=None):
-        self.checkpoint, self.name, self.model, self.part = checkpoint, name, model, part
+    def __init__(self, checkpoint, name, model=None, subset=None):
+        self.checkpoint, self.name, self.model, self.subset = checkpoint, name, model, subset
 
     @cached_property
     def X(self):
-        return self.part.examples.X[self.part.rows]
+        return self.subset.examples.X[self.subset.rows]
 
     @cached_property
     def y(self):
-        return self.part.examples.y[self.part.rows]
+        return self.subset.examples.y[self.subset.rows]
 
     @cached_property
     def P(self):
         return self.model.predict(self.X)
 
     @cached_property
-    def found(self):
+    def predicted(self):
         return self.P.argmax(axis=1)
 
     @property
@@ -38,7 +38,7 @@ class View:
         sizes = [W.shape[1] for W, _ in self.checkpoint.parameters] + [len(self.checkpoint.parameters[-1][1])]
         theta = f" {settings.activation}" if settings.hidden else ""
         title = f"{self.name}, {settings.model} {'-'.join(map(str, sizes))}{theta}"
-        return f"{title}: {self._figures}" if self.part else title
+        return f"{title}: {self._figures}" if self.subset else title
 
     @property
     def _figures(self):
@@ -46,7 +46,7 @@ class View:
             r2, rmse = r2_and_rmse(self.y, self.P[:, 0])
             figures = f"R² {r2:.4f}, RMSE {rmse:.4g}"
         else:
-            figures = f"accuracy {np.mean(self.found == self.y):.2%}"
+            figures = f"accuracy {np.mean(self.predicted == self.y):.2%}"
         return f"{figures} ({len(self.y):,} examples)"
 
     def feature_name(self, i):

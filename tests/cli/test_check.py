@@ -1,39 +1,46 @@
-"""hw5 check kernels: our kernels are right, and a folder of a student's is graded kernel by kernel."""
+"""hw5 check: our kernels and gradients are right, and a folder of a student's kernels is graded one by one."""
 
 import json
 import re
 import shutil
 
 import pytest
-from click.testing import CliRunner
 
-from hw5.cli import main
-from hw5.verify.contracts import CONTRACTS
 from hw5.compiler import find_compiler
 from hw5.devices.kernels import kernel_sources
 from hw5.errors import InputError
-
-try:
-    find_compiler()
-except InputError as error:
-    pytest.skip(str(error), allow_module_level=True)
+from hw5.verify.contracts import CONTRACTS
+from tests.cli.helpers import hw5, refused
 
 
-def check(*arguments, code):
-    result = CliRunner().invoke(main, ["check", "kernels", *map(str, arguments)])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
+def test_gradients_as_a_table_and_as_json():
+    table = hw5("check", "gradients").stdout
+    assert "784-128-10" in table and "of 1e-06" in table
+    reports = json.loads(hw5("check", "gradients", "--json").stdout)
+    assert reports[0]["sizes"] == [5, 3] and reports[0]["worst"] < reports[0]["tolerance"]
 
 
-def reports(*arguments, code):
-    return {report["kernel"]: report for report in json.loads(check(*arguments, "--json", code=code).stdout)}
+@pytest.fixture(scope="module")
+def compiler():
+    try:
+        find_compiler()
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+def graded(*arguments, code):
+    return json.loads(hw5("check", "kernels", *arguments, "--json", code=code).stdout)
+
+
+def by_kernel(reports):
+    return {report["kernel"]: report for report in reports}
 
 
 SHAPES = {"advance": 3} | dict.fromkeys(("sigmoid_cross_entropy", "squared_error", "perceptron_unit", "threshold"), 5)
 
 
-def test_our_kernels_are_right_in_every_order_of_threads():
-    found = reports(code=0)
+def test_our_kernels_are_right_in_every_order_of_threads(compiler):
+    found = by_kernel(graded(code=0))
     assert list(found) == [contract.kernel for contract in CONTRACTS]
     for report in found.values():
         assert report["verdict"] == "right" and report["worst"] <= report["tolerance"]
@@ -41,7 +48,7 @@ def test_our_kernels_are_right_in_every_order_of_threads():
 
 
 @pytest.fixture(scope="module")
-def solution(tmp_path_factory):
+def solution(tmp_path_factory, compiler):
     """A folder of kernels of which some are missing, do not compile, are wrong, or have a race."""
     folder = tmp_path_factory.mktemp("solution")
     for path in [*kernel_sources(), *kernel_sources()[0].parent.glob("*.cuh")]:
@@ -60,7 +67,7 @@ def change(path, old, new):
 
 
 def test_a_solution_is_graded_kernel_by_kernel(solution):
-    found = reports("--kernels", solution, code=1)
+    found = by_kernel(graded("--kernels", solution, code=1))
     verdicts = {kernel: report["verdict"] for kernel, report in found.items() if report["verdict"] != "right"}
     assert verdicts == {
         "argmax": "wrong",
@@ -80,25 +87,22 @@ def test_a_solution_is_graded_kernel_by_kernel(solution):
 
 
 def test_the_table_says_the_same(solution):
-    output = check("--kernels", solution, code=1).stdout
+    output = hw5("check", "kernels", "--kernels", solution, code=1).stdout
     for words in ("worst error", "softmax_cross_entropy", "of 4", "right", "gradient_mean: fault: "):
         assert words in output
 
 
-def test_files_of_any_name_are_graded_and_their_errors_shown(tmp_path):
+def test_files_of_any_name_are_graded_and_their_errors_shown(compiler, tmp_path):
     (tmp_path / "mine.cu").write_text("__global__ void helper() {}")
     (tmp_path / "typo.cu").write_text("int x y;")
     (tmp_path / "good.cu").write_text('extern "C" __global__ void advance(int *first, int by) { *first += by; }')
-    found = json.loads(check("--kernels", tmp_path, "--json", code=1).stdout)
+    found = graded("--kernels", tmp_path, code=1)
     broken = {report["file"]: report["reason"] for report in found if report["verdict"] == "does not compile"}
     assert 'not extern "C"' in broken["mine.cu"] and "typo.cu:1" in broken["typo.cu"]
     assert [report["kernel"] for report in found if report["verdict"] == "right"] == ["advance"]
 
 
 def test_a_folder_without_kernels_is_refused(tmp_path):
-    result = check("--kernels", tmp_path, code=2)
-    assert (
-        result.stderr
-        == f"hw5: {tmp_path}: there is no .cu file; name the folder that holds softmax.cu and the others\n"
-    )
-    assert "does not exist" in check("--kernels", tmp_path / "none", code=2).stderr
+    sentence = f"hw5: {tmp_path}: there is no .cu file; name the folder that holds softmax.cu and the others\n"
+    assert refused("check", "kernels", "--kernels", tmp_path) == sentence
+    assert "does not exist" in refused("check", "kernels", "--kernels", tmp_path / "none")

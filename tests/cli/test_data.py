@@ -5,23 +5,12 @@ import hashlib
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from hw5.cli import main
 from hw5.datasets import BUILT_IN
 from hw5.datasets.fetch import SOURCES, File, Source
 from hw5.datasets.idx import FILES
-
-
-def idx_bytes(values):
-    """Bytes (...), as IDX."""
-    return bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
-
-
-def hw5(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
+from tests.cli.helpers import hw5, refused
+from tests.datasets.helpers import idx_bytes
 
 
 def rows_of(text):
@@ -30,7 +19,7 @@ def rows_of(text):
 
 @pytest.fixture
 def mnist(tmp_path, monkeypatch):
-    """A small MNIST: its files in a folder, which is its only mirror, and an empty data directory."""
+    """A small MNIST, in a directory that is its only mirror, and an empty data directory."""
     mirror, files = tmp_path / "mirror", []
     mirror.mkdir()
     for name, n in zip(FILES, (30, 30, 20, 20)):
@@ -42,11 +31,11 @@ def mnist(tmp_path, monkeypatch):
     return mirror, tmp_path / "data"
 
 
-def test_list_tells_what_there_is_and_where(mnist):
+def test_list_shows_data_sets_and_their_location(mnist):
     mirror, data_dir = mnist
     before = {row[0]: " ".join(row) for row in rows_of(hw5("data", "list", "--data-dir", data_dir).stdout)}
     assert set(BUILT_IN) <= set(before)
-    assert "part of hw5" in before["digits"] and "hw5 data fetch mnist" in before["mnist"]
+    assert "built in" in before["digits"] and "hw5 data fetch mnist" in before["mnist"]
     hw5("data", "fetch", "mnist", "--data-dir", data_dir)
     after = {row[0]: " ".join(row) for row in rows_of(hw5("data", "list", "--data-dir", data_dir).stdout)}
     assert after["mnist"].endswith(str(data_dir / "mnist")) and "hw5 data fetch kmnist" in after["kmnist"]
@@ -55,15 +44,15 @@ def test_list_tells_what_there_is_and_where(mnist):
 def test_fetch_then_train(mnist, tmp_path):
     mirror, data_dir = mnist
     said = hw5("data", "fetch", "mnist", "--data-dir", data_dir).stdout
-    assert said == f"mnist is in {data_dir / 'mnist'}; its licence is public domain\n"
+    assert said == f"saved {data_dir / 'mnist'} (licence: public domain)\n"
     assert {path.name for path in (data_dir / "mnist").iterdir()} == {f"{name}.gz" for name in FILES}
     again = hw5("data", "fetch", "mnist", "--data-dir", data_dir).stdout
-    assert again.startswith(f"mnist is already in {data_dir / 'mnist'}; remove")
+    assert again.startswith(f"mnist is already in {data_dir / 'mnist'}; delete that directory")
     trained = hw5("train", "--data", "mnist", "--data-dir", data_dir, "--epochs", 1).stdout
     assert trained.startswith("mnist: 20 features, 10 classes; 30 train, 20 test examples")
 
 
-def test_what_cannot_be_fetched_is_one_sentence(mnist):
+def test_a_failed_download_is_one_sentence(mnist):
     mirror, data_dir = mnist
     for path in mirror.iterdir():
         path.unlink()
@@ -75,7 +64,7 @@ def test_what_cannot_be_fetched_is_one_sentence(mnist):
     assert "hw5 data fetch mnist" in missing and missing.count("\n") == 1
 
 
-def test_show_counts_the_classes_of_both_parts(mnist):
+def test_show_counts_the_classes_of_both_splits(mnist):
     mirror, _ = mnist
     headline, *rows = rows_of(hw5("data", "show", mirror).stdout)
     assert " ".join(headline) == "mirror: 30 train, 20 test examples; images of 5 x 4 pixels, 10 classes"
@@ -92,11 +81,20 @@ def test_show_gives_the_ranges_of_columns(tmp_path):
         assert row in rows
     path.write_text("height,price\n1,10\n2,20\n")
     headline, *rows = rows_of(hw5("data", "show", path, "--task", "regression").stdout)
-    assert " ".join(headline) == "a.csv: 2 examples; 1 feature, numbers to predict"
+    assert " ".join(headline) == "a.csv: 2 examples; 1 feature, regression"
     assert ["train", "10", "15", "20"] in rows and ["height", "1", "1.5", "2"] in rows
 
 
-def test_show_sums_up_what_is_too_much_to_read(tmp_path):
+def test_show_summarises_large_tables(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.arange(40 * 50).reshape(40, 50), y=np.arange(40))
     rows = rows_of(hw5("data", "show", tmp_path / "a.npz").stdout)
     assert ["...", "10", "more", "10"] in rows and ["all", "0", "999.5", "1999"] in rows
+
+
+def test_data_show_draws_samples(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    assert hw5("data", "show", "digits", "--plot", "digits").stdout.splitlines()[-1] == "saved digits"
+    (tmp_path / "a.csv").write_text("a,b,c,kind\n1,2,3,x\n4,5,6,y\n")
+    assert "is also an input" in refused("data", "show", "a.csv", "--plot", "a.csv")
+    assert (tmp_path / "a.csv").read_text().startswith("a,b,c")

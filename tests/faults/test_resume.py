@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.devices import open_device
 from hw5.errors import InputError
+from hw5.train.checkpoint import Checkpoint
 
 KILLS = int(os.environ.get("HW5_KILLS", 4))
 EPOCHS = 12
@@ -23,13 +23,13 @@ EPOCHS = 12
 TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
 
 
-def hw5(*arguments):
+def start(*arguments):
     command = [sys.executable, "-m", "hw5.cli", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def run(*arguments, code=0):
-    process = hw5(*arguments)
+    process = start(*arguments)
     out, err = process.communicate(timeout=300)
     assert process.returncode == code, out + err
     return out, err
@@ -60,7 +60,7 @@ def test_killed_at_random_moments(device, undisturbed, tmp_path):
     saving = ("--checkpoint-every", "3steps", "--keep", 2)  # so often that many kills come while it saves
     while kills < KILLS:
         begin = ("--resume", out) if out.exists() else (*TRAIN[1:], "--out", out)
-        process = hw5("train", *begin, *saving, "--device", device, "--epochs", EPOCHS)
+        process = start("train", *begin, *saving, "--device", device, "--epochs", EPOCHS)
         try:
             process.communicate(timeout=rng.uniform(0.3, 1) * seconds)
         except subprocess.TimeoutExpired:
@@ -82,12 +82,12 @@ def test_killed_at_random_moments(device, undisturbed, tmp_path):
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_how_to_go_on(device, undisturbed, signum, code, tmp_path):
     out = tmp_path / "a model.npz"
-    process = hw5(*TRAIN, "--device", device, "--epochs", EPOCHS * 1000, "--out", out)
+    process = start(*TRAIN, "--device", device, "--epochs", EPOCHS * 1000, "--out", out)
     process.stdout.readline(), process.stdout.readline(), process.stdout.readline()  # until the first epoch's line
     process.send_signal(signum)
     out_text, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert f"hw5 train --resume '{out}' goes on from there" in err
+    assert f"to resume: hw5 train --resume '{out}'" in err
     assert Checkpoint.load(out).history
     run("train", "--resume", out, "--epochs", EPOCHS, "--device", device)
     if Checkpoint.load(out).state.epoch == EPOCHS + 1:
@@ -97,7 +97,7 @@ def test_a_signal_saves_and_says_how_to_go_on(device, undisturbed, signum, code,
 def test_the_second_signal_leaves_at_once(tmp_path):
     """In the middle of a minibatch of all examples, that takes minutes."""
     out = tmp_path / "model.npz"
-    process = hw5("train", "--hidden", "4000,4000", "--batch-size", "all", "--epochs", 100_000, "--out", out)
+    process = start("train", "--hidden", "4000,4000", "--batch-size", "all", "--epochs", 100_000, "--out", out)
     process.stdout.readline()
     time.sleep(1)
     process.send_signal(signal.SIGTERM)

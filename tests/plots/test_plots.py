@@ -1,4 +1,4 @@
-"""The pictures show what they say: what is drawn is read back from the axes, and compared with where it came from."""
+"""The plots show the right data: it is read back from the axes and compared with its source."""
 
 import io
 
@@ -69,7 +69,7 @@ FITTING = {
 
 
 def drawn(panel, view):
-    """The axes of a panel, after all has been laid out and rendered."""
+    """The axes of a panel after rendering."""
     figure = Figure(layout="constrained")
     assert PANELS[panel].misfit(view) is None
     PANELS[panel].draw(figure, view)
@@ -78,15 +78,15 @@ def drawn(panel, view):
 
 
 @pytest.mark.parametrize("name", FITTING)
-def test_by_default_all_that_fits_is_drawn_on_one_page(views, name, tmp_path):
+def test_all_panels_that_apply_are_drawn_by_default(views, name, tmp_path):
     view = views[name]
-    if name in ("binary", "spirals") and (view.found == view.y).all():
-        pytest.fail("this model was meant to make mistakes")
+    if name in ("binary", "spirals") and (view.predicted == view.y).all():
+        pytest.fail("this model must make mistakes")
     assert plot_model(view, [], tmp_path / "a.png") == FITTING[name]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_does_not_fit_is_refused_when_it_is_asked_for(views, tmp_path):
+def test_a_panel_that_does_not_apply_is_refused(views, tmp_path):
     for name, fitting in FITTING.items():
         for panel in set(PANELS) - set(fitting):
             with pytest.raises(InputError, match=f"--what {panel} cannot be drawn: ") as caught:
@@ -101,10 +101,10 @@ def test_equal_models_give_equal_pictures(views, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_the_title_says_how_good_it_is(views):
+def test_the_title_has_the_scores(views):
     digits, sine = views["digits"], views["sine"]
     assert digits.title.startswith("digits, mlp 64-80-10 relu: accuracy ") and digits.title.endswith("% (359 examples)")
-    assert f"{np.mean(digits.found == digits.y):.2%}" in digits.title
+    assert f"{np.mean(digits.predicted == digits.y):.2%}" in digits.title
     assert sine.title.startswith("sine, mlp 1-16-1 relu: R² ") and "RMSE" in sine.title
     assert View(digits.checkpoint, "digits").title == "digits, mlp 64-80-10 relu"
 
@@ -131,7 +131,7 @@ def test_a_training_without_validation_has_one_curve(tmp_path):
 def test_confusion_is_blue_where_right_and_vermilion_where_wrong(views):
     view = views["linear"]
     (axes,) = drawn("confusion", view)
-    C = confusion_matrix(view.y, view.found, 10)
+    C = confusion_matrix(view.y, view.predicted, 10)
     cells = axes.images[0].get_array()
     shares = C / C.sum(axis=1, keepdims=True)
     for i, j in np.ndindex(C.shape):
@@ -146,11 +146,11 @@ def test_many_classes_have_names_and_no_numbers(views):
     (axes,) = drawn("confusion", views["many"])
     assert len(axes.texts) == 0 and len(axes.get_xticklabels()) == 26
     boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
-    assert all(above.y0 >= below.y1 - 2 for above, below in zip(boxes, boxes[1:]))  # two pixels of empty margin
+    assert all(above.y0 >= below.y1 - 2 for above, below in zip(boxes, boxes[1:]))  # two pixels of margin
 
 
 def tiles(axes, height, width):
-    """The images of a mosaic, row by row, without those that are empty."""
+    """The images of a mosaic, row by row, without empty ones."""
     sheet = np.asarray(axes.images[0].get_array().astype(float).filled(np.nan))
     rows, columns = (sheet.shape[0] + 1) // (height + 1), (sheet.shape[1] + 1) // (width + 1)
     sheet = np.pad(sheet, ((0, 1), (0, 1)), constant_values=np.nan)
@@ -171,7 +171,7 @@ def test_weights_are_images_on_one_scale_around_zero(views):
     np.testing.assert_allclose(image.cmap(image.norm(0.0))[:3], 1, atol=0.01)  # white, up to 256 steps of colour
 
 
-def test_of_many_units_the_strongest_are_shown(views):
+def test_of_many_units_those_with_the_largest_norms_are_shown(views):
     view = views["digits"]
     W = view.checkpoint.parameters[0][0]
     axes, bar = drawn("weights", view)
@@ -180,16 +180,16 @@ def test_of_many_units_the_strongest_are_shown(views):
     np.testing.assert_array_equal(tiles(axes, 8, 8), strongest.reshape(-1, 8, 8))
 
 
-def test_mistakes_are_those_of_which_it_is_surest(views):
+def test_mistakes_are_the_most_confident_ones(views):
     view = views["linear"]
     images = drawn("mistakes", view)
-    wrong = np.flatnonzero(view.found != view.y)
+    wrong = np.flatnonzero(view.predicted != view.y)
     surest = wrong[np.argsort(-view.P.max(axis=1)[wrong], kind="stable")][:24]
     assert len(images) == len(surest)
     for axes, example in zip(images, surest):
         np.testing.assert_array_equal(axes.images[0].get_array(), view.X[example].reshape(8, 8))
-        found, true = view.found[example], view.y[example]
-        assert axes.get_title() == f"{found} ({view.P[example, found]:.0%})\nis {true}"
+        predicted, true = view.predicted[example], view.y[example]
+        assert axes.get_title() == f"{predicted} ({view.P[example, predicted]:.0%})\ntrue: {true}"
 
 
 def test_mistakes_without_images_name_the_examples(views):
@@ -199,13 +199,13 @@ def test_mistakes_without_images_name_the_examples(views):
     assert bars == sorted(bars, reverse=True) and len(bars) == 24
     for label, text, bar in zip(axes.get_yticklabels(), axes.texts, axes.patches):
         row = int(label.get_text().removeprefix("example ").replace(",", "")) - 1  # in the data set
-        (example,) = np.flatnonzero(view.part.rows == row)
-        assert text.get_text() == f"class {view.found[example]}, is class {view.y[example]}"
+        (example,) = np.flatnonzero(view.subset.rows == row)
+        assert text.get_text() == f"class {view.predicted[example]} (true: class {view.y[example]})"
         assert bar.get_width() == view.P[example].max()
 
 
 @pytest.mark.parametrize("name", ["xor, linear", "spirals", "perceptron", "binary"])
-def test_regions_have_the_colour_of_the_class_that_is_found_there(views, name):
+def test_regions_have_the_colour_of_the_predicted_class(views, name):
     view = views[name]
     (axes,) = drawn("regions", view)
     image, (left, right, bottom, top) = np.asarray(axes.images[0].get_array()), axes.images[0].get_extent()
@@ -213,7 +213,7 @@ def test_regions_have_the_colour_of_the_class_that_is_found_there(views, name):
     up, across = (places.T + 0.5) / len(image)
     points = np.stack([left + (right - left) * across, bottom + (top - bottom) * up], axis=1)
     P = view.model.predict(np.float32(points))
-    sure = P.max(axis=1) > 0.6  # elsewhere rounding may decide
+    sure = P.max(axis=1) > 0.6  # elsewhere the class may depend on rounding
     ink = 1 - image[places[:, 0], places[:, 1]]
     colours = 1 - np.array([to_rgb(colour) for colour in CLASS_COLOURS[: P.shape[1]]])
     nearest = (ink @ colours.T / (np.linalg.norm(ink, axis=1)[:, None] * np.linalg.norm(colours, axis=1))).argmax(
@@ -225,7 +225,7 @@ def test_regions_have_the_colour_of_the_class_that_is_found_there(views, name):
     m = P.shape[1]
     np.testing.assert_allclose(strength, 0.1 + 0.35 * (P.max(axis=1) - 1 / m) / (1 - 1 / m), atol=1e-3)
     circled = [points.get_offsets() for points in axes.collections if points.get_label() == "mistake"]
-    wrong = view.X[view.found != view.y]
+    wrong = view.X[view.predicted != view.y]
     assert sum(map(len, circled)) == len(wrong)
     if len(wrong):
         np.testing.assert_allclose(circled[0], wrong)
@@ -243,7 +243,7 @@ def test_predictions_and_fit_are_those_of_the_model(views):
     assert (x[0], x[-1]) == (view.X.min(), view.X.max())
 
 
-def test_features_that_never_vary_have_a_plane_too(tmp_path):
+def test_regions_of_a_constant_feature(tmp_path):
     X = np.zeros((40, 2), np.float32)
     X[:, 0] = np.arange(40)
     y = (np.arange(40) >= 20).astype(np.int32)
@@ -265,7 +265,7 @@ def samples(dataset):
     return [axes for axes in figure.axes if axes.get_visible()]
 
 
-def test_the_sheet_has_a_row_of_images_a_class():
+def test_samples_have_a_row_of_images_per_class():
     digits = load("digits")
     (axes,) = samples(digits)
     assert [label.get_text() for label in axes.get_yticklabels()] == list("0123456789")
@@ -277,7 +277,7 @@ def test_the_sheet_has_a_row_of_images_a_class():
     assert (ticks == np.arange(10) * 9 + 3.5).all()  # the middle of each row
 
 
-def test_the_sheet_of_a_plane_of_targets_and_of_a_table(tmp_path):
+def test_samples_of_two_features_of_a_regression_and_of_a_table(tmp_path):
     (axes,) = samples(load("spirals"))
     assert sum(len(points.get_offsets()) for points in axes.collections) == 900
     sine = load("sine", task="regression")

@@ -5,23 +5,21 @@ import json
 import re
 
 import numpy as np
-from click.testing import CliRunner
 
-from hw5.cli import main
+from tests.cli.helpers import hw5
 
 
-def hw5(*arguments):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output + repr(result.exception)
+def output_of(*arguments):
+    output = hw5(*arguments).stdout
     gc.collect()  # the device goes with the command, as it would at the end of the program
-    return result.stdout
+    return output
 
 
 def test_train_eval_and_predict_on_cuda(gpu, tmp_path):
     model = tmp_path / "model.npz"
-    trained = hw5("train", "--device", "cuda", "--hidden", 32, "--epochs", 8, "--momentum", 0.9, "--out", model)
+    trained = output_of("train", "--device", "cuda", "--hidden", 32, "--epochs", 8, "--momentum", 0.9, "--out", model)
     assert ", on cuda" in trained
-    on_cuda, on_cpu = (json.loads(hw5("eval", model, "--device", device, "--json")) for device in ("cuda", "cpu"))
+    on_cuda, on_cpu = (json.loads(output_of("eval", model, "--device", device, "--json")) for device in ("cuda", "cpu"))
     assert on_cuda["accuracy"] == on_cpu["accuracy"] > 0.9
     assert on_cuda["confusion_matrix"] == on_cpu["confusion_matrix"]
     assert abs(on_cuda["loss"] - on_cpu["loss"]) < 1e-5
@@ -36,7 +34,7 @@ def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
     for total in (1 << 30, (32 << 20) + (1536 << 10)):
         gpu = simulated(total=total)
         train = ("train", "--device", "cuda", "--data", tmp_path / "large.npz", "--hidden", 8, "--epochs", 2)
-        outputs.append([re.sub("[0-9,]+ examples/s", "", line) for line in hw5(*train).splitlines()])
+        outputs.append([re.sub("[0-9,]+ examples/s", "", line) for line in output_of(*train).splitlines()])
         assert not gpu.allocations
     in_pieces = outputs[1][1].replace("(recorded steps, data in pieces)", "(recorded steps)")
     assert in_pieces != outputs[1][1] and outputs[0] == [outputs[1][0], in_pieces, *outputs[1][2:]]
@@ -45,7 +43,7 @@ def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
 def test_tf32_and_the_benchmark(gpu, monkeypatch):
     from hw5.verify import bench
 
-    assert ", on cuda" in hw5("train", "--device", "cuda", "--precision", "tf32", "--epochs", 1)
+    assert ", on cuda" in output_of("train", "--device", "cuda", "--precision", "tf32", "--epochs", 1)
     for name, value in {"SECONDS": 1e-5, "COPY_BYTES": 1 << 12, "SHAPES": ((4, 3),)}.items():
         monkeypatch.setattr(bench, name, value)
-    assert "cuda: a copy moves" in hw5("bench", "kernels", "--device", "cuda")
+    assert "cuda: a copy moves" in output_of("bench", "kernels", "--device", "cuda")

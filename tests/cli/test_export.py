@@ -1,16 +1,9 @@
-"""hw5 export, run as a user runs it."""
+"""hw5 export."""
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from hw5.cli import main
-
-
-def hw5(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
+from tests.cli.helpers import hw5, refused
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +13,7 @@ def trained(tmp_path_factory):
     return path
 
 
-def test_export_writes_a_file_and_says_so(trained, tmp_path):
+def test_export_writes_a_file(trained, tmp_path):
     out = tmp_path / "new folder" / "weights.npz"
     assert hw5("export", trained, "--format", "numpy", "--out", out).stdout == f"saved {out}\n"
     with np.load(out) as file:
@@ -40,6 +33,5 @@ def test_bad_input_is_one_sentence(trained, tmp_path, case):
     arguments, message = REFUSED[case]
     before = trained.read_bytes()
     checkpoint, format, out = arguments(trained, tmp_path)
-    stderr = hw5("export", checkpoint, "--format", format, "--out", out, code=2).stderr
-    assert stderr.startswith("hw5: ") and stderr.count("\n") == 1 and message in stderr
+    assert message in refused("export", checkpoint, "--format", format, "--out", out)
     assert trained.read_bytes() == before and not list(tmp_path.iterdir())

@@ -1,0 +1,93 @@
+"""hw5 eval."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.helpers import hw5, refused, write_csv
+
+
+def test_eval_prints_tables_and_json(digits):
+    text = hw5("eval", digits).stdout
+    assert "digits, test split: accuracy 9" in text and "precision" in text and "true \\ predicted" in text
+    figures = json.loads(hw5("eval", digits, "--json").stdout)
+    C = np.array(figures["confusion_matrix"])
+    assert C.sum() == figures["examples"] == sum(row["examples"] for row in figures["per_class"])
+    assert figures["accuracy"] == pytest.approx(np.trace(C) / C.sum()) and figures["accuracy"] >= 0.96
+    assert 0 < figures["loss"] < 0.5
+    assert [row["class"] for row in figures["per_class"]] == list("0123456789")
+    train = json.loads(hw5("eval", digits, "--json", "--split", "train").stdout)
+    assert train["examples"] > figures["examples"] and train["loss"] < figures["loss"]
+
+
+def test_eval_repeats_the_test_figures_of_the_training(tmp_path):
+    out = tmp_path / "model.npz"
+    trained = hw5("train", "--epochs", 2, "--seed", 3, "--out", out).stdout.splitlines()[-2]
+    assert hw5("eval", out).stdout.splitlines()[0].endswith(trained.removeprefix("test "))
+
+
+def test_eval_accepts_another_column_order_and_a_single_class(flowers, tmp_path):
+    labelled, _, X, y = flowers
+    out = tmp_path / "model.npz"
+    hw5("train", "--data", labelled, "--label-column", "species", "--hidden", "8", "--out", out)
+    other = tmp_path / "other.csv"
+    rows = [f"{i},{depth},tulip,{height},{width}" for i, (height, width, depth) in enumerate(X[y == "tulip"])]
+    other.write_text("\n".join(["id,depth,species,height,width", *rows]) + "\n")
+    figures = json.loads(hw5("eval", out, "--data", other, "--json").stdout)
+    assert figures["accuracy"] > 0.9 and figures["examples"] == 40
+    other.write_text(other.read_text().replace("tulip", "daisy", 1))
+    sentence = refused("eval", out, "--data", other)
+    assert "row 2, column 3 ('species')" in sentence and "'daisy'" in sentence and "'rose', 'tulip'" in sentence
+
+
+def test_a_regression_of_large_targets(tmp_path):
+    """Figures and predictions are in the units of the prices; the loss is not."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3)).round(4)
+    price = (4e5 + X @ [60_000, -30_000, 10_000] + rng.normal(scale=2_000, size=300)).round(2)
+    houses, out = (
+        write_csv(tmp_path / "houses.csv", X, price.astype(str), "rooms,age,area,price"),
+        tmp_path / "model.npz",
+    )
+    lines = hw5(
+        "train", "--task", "regression", "--model", "linear", "--data", houses, "--epochs", 100, "--out", out
+    ).stdout.splitlines()
+    assert all(float(line.split("loss ")[1].split()[0]) < 2 for line in lines[2:-2])
+    whole = tmp_path / "all.csv"
+    whole.write_text(houses.read_text())
+    figures = json.loads(hw5("eval", out, "--data", whole, "--json").stdout)
+    assert figures["r2"] > 0.995 and 1_500 < figures["rmse"] < 2_700
+    new = write_csv(tmp_path / "new.csv", X, header="rooms,age,area")
+    predicted = np.array([float(row.split(",")[-1]) for row in hw5("predict", out, new).stdout.splitlines()[1:]])
+    assert np.sqrt(np.mean((predicted - price) ** 2)) == pytest.approx(figures["rmse"], rel=1e-4)
+    assert 1 - np.sum((predicted - price) ** 2) / np.sum((price - price.mean()) ** 2) == pytest.approx(figures["r2"])
+
+
+def test_the_test_split_has_no_training_examples(flowers, tmp_path, monkeypatch):
+    labelled, _, X, y = flowers
+    other = write_csv(tmp_path / "other.csv", X[::2] + 0.1, y[::2], "height,width,depth,species")
+    with_test, without = tmp_path / "with.npz", tmp_path / "without.npz"
+    monkeypatch.chdir(tmp_path)
+    hw5("train", "--data", labelled.name, "--test", other.name, "--epochs", 2, "--out", with_test)
+    hw5("train", "--data", labelled.name, "--epochs", 2, "--out", without)
+    monkeypatch.chdir("/")
+
+    def examples(*arguments):
+        return json.loads(hw5("eval", *arguments, "--json").stdout)["examples"]
+
+    assert examples(with_test) == 40  # from another directory
+    assert "nothing of flowers.csv was held out" in refused("eval", with_test, "--data", labelled)
+    assert examples(with_test, "--data", labelled, "--split", "train") == 72
+    assert examples(without) == 16 and examples(without, "--split", "train") == 58
+    assert examples(without, "--test", other) == 40
+    assert examples(without, "--test", other, "--split", "train") == 58
+    labelled.write_text(labelled.read_text().replace("rose", "tulip", 1))
+    assert "has changed since the training" in refused("eval", without)
+
+
+def test_checkpoint_and_data_that_do_not_fit(digits, flowers, tmp_path):
+    assert "64" in refused("eval", digits, "--data", flowers[0])
+    assert "64" in refused("predict", digits, flowers[1])
+    assert "no such file" in refused("eval", tmp_path / "none.npz")
+    assert "not a hw5 checkpoint" in refused("eval", flowers[0])

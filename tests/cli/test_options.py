@@ -1,0 +1,101 @@
+"""Options and parameter types shared by several commands."""
+
+import os
+
+import click
+import pytest
+
+from hw5.cli.options import BatchSize, Number, Sizes, number, require_another_file
+from hw5.errors import InputError
+from hw5.train.settings import RANGES
+from tests.cli.helpers import hw5, refused
+
+BAD_OPTIONS = {
+    "a layer without units": (("--hidden", "0"), "without units"),
+    "no sizes": (("--hidden", "12,x"), "not a list of sizes"),
+    "negative rate": (("--lr", "-0.1"), "-0.1 is not in the range"),
+    "rate of zero": (("--lr", "0"), "not in the range"),
+    "rate that is no number": (("--lr", "nan"), "not a finite number"),
+    "infinite rate": (("--l2", "inf"), "not a finite number"),
+    "negative penalty": (("--l1", "-1"), "not in the range"),
+    "momentum of 1": (("--momentum", "1"), "not in the range"),
+    "negative momentum": (("--momentum", "-0.5"), "not in the range"),
+    "no examples in a minibatch": (("--batch-size", "0"), "not in the range"),
+    "no epochs": (("--epochs", "0"), "not in the range"),
+    "unknown loss": (("--loss", "squard"), "did you mean 'squared'?"),
+    "unknown task": (("--task", "regresion"), "did you mean 'regression'?"),
+    "unknown model": (("--model", "percepton"), "did you mean 'perceptron'?"),
+    "unknown device": (("--device", "emulater"), "did you mean 'emulator'?"),
+    "unknown schedule": (("--lr-schedule", "cosin"), "did you mean 'cosine'?"),
+    "neither a number nor all": (("--batch-size", "al"), "is not an integer or all"),
+    "half a minibatch": (("--batch-size", "2.5"), "is not an integer or all"),
+    "no patience": (("--patience", "0"), "not in the range"),
+    "no tolerance": (("--tolerance", "0"), "not in the range"),
+    "unknown option": (("--foo",), "No such option"),
+    "layer larger than any machine": (("--hidden", "8,2147483648"), "a layer that is too large"),
+    "no threads": (("--threads", "0"), "not in the range"),
+    "unknown precision": (("--precision", "tf23"), "did you mean 'tf32'?"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_bad_options_are_one_sentence(case):
+    arguments, words = BAD_OPTIONS[case]
+    assert words in refused("train", *arguments)
+
+
+def test_a_split_that_does_not_exist_is_one_sentence(digits):
+    assert "did you mean 'train'?" in refused("eval", digits, "--split", "trian")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Sizes(), "128", (128,)),
+        (Sizes(), "256, 128", (256, 128)),
+        (Sizes(), (16, 8), (16, 8)),  # already converted
+        (BatchSize(), "all", "all"),
+        (BatchSize(), "32", 32),
+        (Number(0, 1), "1e-3", 0.001),
+    ],
+)
+def test_values_are_converted(kind, text, value):
+    assert kind.convert(text, None, None) == value
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1.5", "-0.5", "many", ""])
+def test_numbers_are_finite_and_in_range(text):
+    with pytest.raises(click.BadParameter):
+        Number(0, 1).convert(text, None, None)
+
+
+@pytest.mark.parametrize("setting", RANGES)
+def test_an_option_accepts_the_same_numbers_as_its_setting(setting):
+    for text in ("-1", "0", "1", "0.5", "2"):
+        try:
+            taken = number(setting).convert(text, None, None)
+        except click.BadParameter:
+            taken = None
+        value = float(text) if "." in text else int(text)
+        assert (taken == value) == RANGES[setting].holds(value), text
+
+
+def test_an_output_cannot_be_an_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.symlink(tmp_path, tmp_path / "link")
+    for same in ("a.csv", "./a.csv", tmp_path / "a.csv", "link/a.csv"):
+        with pytest.raises(InputError, match="--out .*a.csv is also an input"):
+            require_another_file(same, "--out", None, "a.csv")
+    require_another_file("digits", "--out", "digits", None)  # a built-in set, not the file
+    with pytest.raises(InputError, match="--out .* cannot be written"):
+        require_another_file(tmp_path, "--out")
+
+
+def test_the_training_data_is_the_default(tmp_path):
+    """Also with another test set."""
+    data, other, out = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "model.npz"
+    data.write_text("u,v,kind\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(50)))
+    other.write_text("u,v,kind\n1,2,x\n2,3,y\n3,4,x\n")
+    hw5("train", "--data", data, "--epochs", 1, "--out", out)
+    assert "a.csv, test split: " in hw5("eval", out).stdout
+    assert "(10 examples)" in hw5("eval", out).stdout and "(3 examples)" in hw5("eval", out, "--test", other).stdout

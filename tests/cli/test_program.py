@@ -1,0 +1,85 @@
+"""The program itself: its help, its version, its errors, and what it loads."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hw5.cli import VERBS, main
+from hw5.errors import InputError, Interrupted, RunError
+from tests.cli.helpers import hw5, refused
+from tests.pages import ROOT
+
+CLI = ROOT / "cli"
+
+
+def test_help_and_version_of_every_verb():
+    listing = hw5("--help").stdout
+    for verb, summary in VERBS.items():
+        assert summary in listing
+        assert hw5(verb, "-h").stdout.startswith(f"Usage: hw5 {verb} ")
+    assert hw5("--version").stdout.startswith("hw5, version ")
+    assert "No such command" in refused("trian")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_an_example(verb):
+    """Or verbs of its own, of which one has."""
+    text = hw5(verb, "-h").stdout
+    assert f"hw5 {verb} " in text.replace("Usage: hw5 ", "")
+
+
+def test_the_installed_program(tmp_path):
+    program = Path(sysconfig.get_path("scripts")) / "hw5"
+    out = tmp_path / "model.npz"
+    train = subprocess.run(
+        [program, "train", "--epochs", "2", "--out", out], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (train.returncode, train.stderr) == (0, "") and "saved" in train.stdout
+    bad = subprocess.run([program, "eval", tmp_path / "none.npz"], capture_output=True, text=True, cwd=tmp_path)
+    assert bad.returncode == 2 and bad.stdout == "" and bad.stderr.startswith("hw5: ")
+
+
+def test_help_imports_no_heavy_package():
+    script = "import sys; from hw5.cli import main; main(['--help'], standalone_mode=False)"
+    probe = f"{script}; print([m for m in ('numpy', 'rich', 'matplotlib') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]", result
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in CLI.glob("*.py") if path.stem != "__main__"))
+def test_every_module_has_its_tests(module):
+    name = "program" if module == "__init__" else module
+    assert (Path(__file__).parent / f"test_{name}.py").is_file()
+
+
+def test_an_unforeseen_error_is_shown_whole(monkeypatch):
+    """It is a fault of the program. An error of the user is a sentence, whole with --debug."""
+
+    def fail(*_):
+        raise failure
+
+    monkeypatch.setattr("hw5.cli.show.Checkpoint.load", fail)
+    for failure, code in ((InputError("bad"), 2), (RunError("worse"), 1), (Interrupted("stopped", 2), 130)):
+        assert refused("show", "x", code=code) == f"hw5: {failure}\n"
+        assert CliRunner().invoke(main, ["--debug", "show", "x"]).exception is failure
+    failure = OSError(28, "No space left on device", "a.npz")
+    assert refused("show", "x", code=1) == "hw5: a.npz: no space left on device\n"
+    failure = ZeroDivisionError("a bug")
+    assert CliRunner().invoke(main, ["show", "x"]).exception is failure
+
+
+def test_the_blas_keeps_to_one_thread_unless_told_otherwise():
+    """Its variables are set before NumPy is loaded; a user's own are left alone."""
+    script = "import os; from hw5.cli import main; main(['--help'], standalone_mode=False); print(sorted(os.environ.items()))"
+    bare = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    for given, wanted in (
+        ({}, "('OPENBLAS_NUM_THREADS', '1')"),
+        ({"OMP_NUM_THREADS": "3"}, "('OMP_NUM_THREADS', '3')"),
+    ):
+        found = subprocess.run([sys.executable, "-c", script], env=bare | given, capture_output=True, text=True).stdout
+        assert wanted in found and ("OPENBLAS_NUM_THREADS" in found) == (not given)

@@ -1,0 +1,47 @@
+"""hw5 show."""
+
+import sys
+
+import pytest
+
+from tests.cli.helpers import hw5
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+TRAININGS = {
+    "defaults": (),
+    "linear": ("--model", "linear", "--data", "spirals", "--lr-decay", 0.9),
+    "perceptron": ("--model", "perceptron", "--data", "xor", "--seed", 3),
+    "regression": ("--task", "regression", "--data", "sine", "--activation", "elu:0.5"),
+    "sigmoid": ("--data", "xor", "--loss", "binary-cross-entropy", "--class-weight", "0=2"),
+    "all": (
+        *("--hidden", "16,8", "--activation", "maxout:3", "--batch-size", "all", "--lr", 0.3, "--momentum", 0.5),
+        *("--nesterov", "--l1", 1e-5, "--l2", 1e-4, "--lr-schedule", "step", "--lr-decay", 0.5, "--lr-step", 2),
+        *("--warmup", 1, "--tolerance", 1e-9, "--patience", 7, "--validation", 0.2, "--holdout", 0.3, "--seed", 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_the_output_of_show_trains_the_same_model(name, tmp_path):
+    """The checkpoints are identical files."""
+    first, again, config = tmp_path / "first.npz", tmp_path / "again.npz", tmp_path / "again.toml"
+    hw5("train", *TRAININGS[name], "--epochs", 3, "--out", first)
+    shown = hw5("show", first).stdout
+    config.write_text(shown, encoding="utf-8")
+    hw5("train", "--config", config, "--out", again)
+    assert first.read_bytes() == again.read_bytes()
+    assert tomllib.loads(shown)["epochs"] == 3 and shown.startswith(f"# {first}: ")
+
+
+def test_show_reports_the_progress(tmp_path):
+    out = tmp_path / "model.npz"
+    hw5("train", "--epochs", 2, "--out", out, "--checkpoint-every", "30steps", "--keep", 9)
+    assert "# trained 2 of at most 2 epochs\n" in hw5("show", out).stdout
+    shown = hw5("show", tmp_path / "model.step30.npz").stdout
+    assert "# trained 0 of at most 2 epochs, and 960 examples of epoch 1\n" in shown
+    assert "# 10 classes: 0, 1, 2, 3" in shown and "64-128-10, 9,610 parameters" in shown
