@@ -44,7 +44,8 @@ def command(checkpoint, inputs, top, invert, device_name, threads):
     """
     model = Checkpoint.load(checkpoint)
     if top > 1 and not model.loss.gives_probabilities:
-        raise InputError(f"--top {top} needs class probabilities, and {checkpoint} has none; leave it out")
+        kind = model.settings.model if model.loss.classes else model.settings.task
+        raise InputError(f"--top {top} needs class probabilities, and a {kind} has none; leave it out")
     tables = [_read(path, model, invert) for path in inputs]
     for path, table in zip(inputs, tables):
         if table.columns != tables[0].columns:

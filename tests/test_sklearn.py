@@ -236,17 +236,17 @@ REFUSED = {
     "one class": (LinearClassifier(), X, Y[:1].repeat(150), "one class only: .*setosa"),
     "continuous classes": (LinearClassifier(), X, np.linspace(0, 1, 150), "continuous"),
     "loss": (LinearClassifier(loss="squared"), X, Y, "there is no loss 'squared'; they are cross-entropy"),
-    "classes of the sigmoid": (LinearClassifier(loss="binary-cross-entropy"), X, Y, "^loss binary-cross-entropy parts"),
-    "lr": (LinearClassifier(lr=0), X, Y, "lr 0 is out of its range; give a number above 0"),
-    "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum 1.0 is out of its range; give a number from 0 and below 1"),
-    "epochs": (LinearClassifier(epochs=0), X, Y, "epochs 0 is out of its range; give a whole number from 1"),
-    "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "hidden 0 is out of its range"),
+    "classes of the sigmoid": (LinearClassifier(loss="binary-cross-entropy"), X, Y, "^loss binary-cross-entropy needs exactly two classes"),
+    "lr": (LinearClassifier(lr=0), X, Y, "lr 0 is out of range; give a number above 0"),
+    "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum 1.0 is out of range; give a number from 0 and below 1"),
+    "epochs": (LinearClassifier(epochs=0), X, Y, "epochs 0 is out of range; give a whole number from 1"),
+    "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "hidden 0 is out of range"),
     "activation": (MLPClassifier(activation="rely"), X, Y, "did you mean 'relu'"),
     "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "there is no lr_schedule 'slow'; they are constant"),
     "schedule without its step": (
         MLPClassifier(lr_schedule="step", lr_decay=0.5), X, Y, "the learning-rate schedule step needs lr_step; give it"
     ),
-    "patience without validation": (MLPClassifier(patience=3), X, Y, "^patience watches .* validation 0 of the data"),
+    "patience without validation": (MLPClassifier(patience=3), X, Y, "^patience needs a validation set, and validation 0 leaves none"),
     "weight of no class": (LinearClassifier(class_weight={"tulip": 2}), X, Y, "tulip|not in class_weight"),
     "negative weight": (LinearClassifier(class_weight={"setosa": -2}), X, Y, "-2.0 is not a weight"),
     "device": (LinearClassifier(device="tpu"), X, Y, "there is no device 'tpu'"),
@@ -265,7 +265,7 @@ def test_wrong_kinds_are_type_errors():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match="[Ss]parse"):
         LinearClassifier().fit(sparse.csr_matrix(X), Y)
-    with pytest.raises(ValueError, match="epochs 2.5 is out of its range; give a whole number from 1"):
+    with pytest.raises(ValueError, match="epochs 2.5 is out of range; give a whole number from 1"):
         LinearClassifier(epochs=2.5).fit(X, Y)
 
 

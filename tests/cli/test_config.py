@@ -25,7 +25,7 @@ BAD_FILES = {
     "a number for a flag": ("nesterov = 1", "must be true or false"),
     "true for a number": ("lr = true", "must have a value, not true or false"),
     "a file in a file": ('config = "b.toml"', "there is no option 'config'"),
-    "no sense": ("nesterov = true", "--nesterov looks ahead along the momentum"),
+    "no sense": ("nesterov = true", "--nesterov needs momentum"),
 }
 
 

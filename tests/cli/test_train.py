@@ -173,7 +173,7 @@ BAD_SETTINGS = {
     "maxout of half a piece": (("--activation", "maxout:2.5"), "a whole number from 2"),
     "parameter of nothing": (("--activation", "relu:0.1"), "relu has no parameter"),
     "slope above 1": (("--activation", "leaky_relu:2"), "a number from 0 to 1"),
-    "loss of other data": (("--loss", "binary-cross-entropy"), "parts two classes, and digits has 10"),
+    "loss of other data": (("--loss", "binary-cross-entropy"), "needs exactly two classes; digits has 10"),
     "schedule without its decay": (("--lr-schedule", "1/t"), "schedule 1/t needs --lr-decay"),
     "schedule without its step": (("--lr-schedule", "step", "--lr-decay", "0.5"), "step needs --lr-step"),
     "step without its decay": (("--lr-step", "3"), "step needs --lr-decay"),
@@ -183,24 +183,24 @@ BAD_SETTINGS = {
         "--lr-step has no effect",
     ),
     "decay that rises": (("--lr-decay", "2"), "would increase the learning rate"),
-    "warm-up without an end": (("--epochs", "5", "--warmup", "5"), "leaves no epoch for the training"),
+    "warm-up without an end": (("--epochs", "5", "--warmup", "5"), "leaves no epoch at the full learning rate"),
     "nesterov without momentum": (("--nesterov",), "give --momentum"),
-    "patience without validation": (("--patience", "3", "--validation", "0"), "--patience watches the validation loss"),
+    "patience without validation": (("--patience", "3", "--validation", "0"), "--patience needs a validation set"),
     "weights of no class": (("--class-weight", "balance"), "'balance' names no class"),
     "weights of another class": (("--class-weight", "10=2"), "no class '10'"),
     "weight that is none": (("--class-weight", "3=-1"), "'-1' is not a weight"),
-    "weights of numbers": (("--task", "regression", "--class-weight", "balanced"), "no meaning for a regression"),
+    "weights of numbers": (("--task", "regression", "--class-weight", "balanced"), "no effect on a regression"),
     "perceptron with minibatches": (("--model", "perceptron", "--batch-size", "8"), "one mistake at a time"),
-    "perceptron with momentum": (("--model", "perceptron", "--momentum", "0.9"), "--momentum has no meaning"),
-    "perceptron with l1": (("--model", "perceptron", "--l1", "0.1"), "--l1 has no meaning"),
-    "perceptron with l2": (("--model", "perceptron", "--l2", "0.1"), "--l2 has no meaning"),
+    "perceptron with momentum": (("--model", "perceptron", "--momentum", "0.9"), "--momentum has no effect"),
+    "perceptron with l1": (("--model", "perceptron", "--l1", "0.1"), "--l1 has no effect"),
+    "perceptron with l2": (("--model", "perceptron", "--l2", "0.1"), "--l2 has no effect"),
     "perceptron with a schedule": (
         ("--model", "perceptron", "--lr-schedule", "cosine"),
-        "--lr-schedule has no meaning",
+        "--lr-schedule has no effect",
     ),
     "perceptron with a decay": (("--model", "perceptron", "--lr-decay", "0.9"), "--lr-decay has no effect"),
-    "perceptron with a warm-up": (("--model", "perceptron", "--warmup", "2"), "--warmup has no meaning"),
-    "perceptron with weights": (("--model", "perceptron", "--class-weight", "balanced"), "no meaning for a perceptron"),
+    "perceptron with a warm-up": (("--model", "perceptron", "--warmup", "2"), "--warmup has no effect"),
+    "perceptron with weights": (("--model", "perceptron", "--class-weight", "balanced"), "no effect on a perceptron"),
     "classes that are numbers": (("--data", "sine"), "--task regression"),
     "unknown data": (("--data", "digist"), "digits"),
     "missing file": (("--data", "no/such.csv"), "no/such.csv"),
@@ -260,7 +260,7 @@ def test_bad_csv_is_one_sentence_with_its_row(case, tmp_path):
 def test_too_few_examples_to_stop_early_by(tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("a,b,kind\n1,2,x\n3,4,y\n2,2,x\n5,4,y\n1,1,x\n")
-    assert "--validation 0.1 of few.csv is no example; raise it" in refused("train", "--data", path, "--patience", 2)
+    assert "--validation 0.1 leaves none; increase it" in refused("train", "--data", path, "--patience", 2)
 
 
 def test_one_class_and_missing_label_column_are_one_sentence(tmp_path):

@@ -54,12 +54,12 @@ def test_missing_packages_are_named_with_what_mends_them(monkeypatch):
         lambda name: (_ for _ in ()).throw(doctor.importlib.metadata.PackageNotFoundError(name)),
     )
     texts = {finding.requirement: finding.text for finding in examine("cuda")}
-    assert texts["PyCUDA"] == texts["scikit-cuda"] == "it is not installed: pip install 'hw5[cuda]'"
+    assert texts["PyCUDA"] == texts["scikit-cuda"] == "not installed: pip install 'hw5[cuda]'"
     assert "one by one" in texts["CUDA graphs"]
 
 
 def test_tf32_is_refused_elsewhere_than_on_cuda(chains):
     chains(cuda=[("nvcc", broken)])
     for name in ("auto", "cpu", "emulator"):
-        with pytest.raises(InputError, match="--precision tf32 is for cuda alone"):
+        with pytest.raises(InputError, match="--precision tf32 needs --device cuda"):
             open_device(name, "tf32")
