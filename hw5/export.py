@@ -112,13 +112,13 @@ def _torch_state(network):
 def _onnx(network):
     from onnx import TensorProto, helper, numpy_helper
 
-    graph = _OnnxGraph(helper.make_node)
     arrays = network.preprocessing
+    graph, theta = _OnnxGraph(helper.make_node, arrays), Activation.of(network.activation)
     x = graph.add("Mul", graph.add("Sub", "X", "mean"), "scale")
     for l, (W, b) in enumerate(network.layers, start=1):
         arrays |= {f"W{l}": W, f"b{l}": b}
         if l > 1:
-            x = _onnx_activation(graph, Activation.of(network.activation), x, arrays)
+            x = theta.formula.onnx(graph.add, x, theta.alpha)
         x = graph.add("Gemm", x, f"W{l}", f"b{l}", transB=1)
     number, index = TensorProto.FLOAT, TensorProto.INT64
     outputs = _onnx_outputs(graph, network, x)
@@ -128,7 +128,7 @@ def _onnx(network):
             "hw5",
             [helper.make_tensor_value_info("X", number, ["N", network.layers[0][0].shape[1]])],
             [helper.make_tensor_value_info(name, index if name == "label" else number, s) for name, s in outputs],
-            [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+            [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
         ),
         opset_imports=[helper.make_opsetid("", 17)],  # with this IR version, supported by runtimes since 2022
         ir_version=8,
@@ -141,36 +141,24 @@ def _onnx(network):
 
 
 class _OnnxGraph:
-    """Nodes in the order of computation."""
+    """Nodes in the order of computation, and the constant arrays by name."""
 
-    def __init__(self, make_node):
-        self.make_node, self.nodes = make_node, []
+    def __init__(self, make_node, arrays):
+        self.make_node, self.arrays, self.nodes = make_node, arrays, []
 
     def add(self, operator, *inputs, output=None, **attributes):
-        """Append a node; return the name of its output."""
+        """Append a node; return the name of its output. Inputs are names, numbers or arrays."""
         output = output or f"{operator}_{len(self.nodes)}"
-        self.nodes.append(self.make_node(operator, inputs, [output], **attributes))
+        self.nodes.append(self.make_node(operator, list(map(self._name, inputs)), [output], **attributes))
         return output
 
-
-# elementwise activation: (ONNX operator, whether it takes alpha)
-_ONNX_OPERATORS = {
-    "relu": ("Relu", False),
-    "leaky_relu": ("LeakyRelu", True),
-    "elu": ("Elu", True),
-    "tanh": ("Tanh", False),
-    "sigmoid": ("Sigmoid", False),
-    "linear": ("Identity", False),
-}
-
-
-def _onnx_activation(graph, theta, x, arrays):
-    if theta.name == "maxout":
-        arrays["pieces"] = np.array([0, -1, theta.pieces])  # (N, m p) as (N, m, p); 0 keeps N
-        return graph.add("ReduceMax", graph.add("Reshape", x, "pieces"), axes=[2], keepdims=0)
-    require_known("ONNX operator for the activation", theta.name, _ONNX_OPERATORS)
-    operator, takes_alpha = _ONNX_OPERATORS[theta.name]
-    return graph.add(operator, x, **({"alpha": theta.alpha} if takes_alpha else {}))
+    def _name(self, operand):
+        """The name of an operand; numbers become float32 constants."""
+        if isinstance(operand, str):
+            return operand
+        name = f"constant_{len(self.arrays)}"
+        self.arrays[name] = operand if isinstance(operand, np.ndarray) else np.float32(operand)
+        return name
 
 
 def _onnx_outputs(graph, network, z):

@@ -10,6 +10,7 @@ import dataclasses
 import importlib.util
 import os
 import re
+import runpy
 import shutil
 import struct
 import subprocess
@@ -229,6 +230,8 @@ def first_column(page, head):
 
 def test_the_tables_name_what_there_is():
     assert first_column("models.md", "| name | θ(z)") == list(ACTIVATIONS)
+    written, tables = (ROOT / "docs" / "models.md").read_text("utf-8"), runpy.run_path(str(ROOT / "docs" / "tables.py"))
+    assert tables["with_tables"](written) == written, "run python docs/tables.py"
     assert first_column("models.md", "| `--loss` |") == list(LOSSES)
     assert sorted(first_column("models.md", "| `--lr-schedule` |")) == sorted(SCHEDULES)
     assert sorted(first_column("devices.md", "| `--device` |")) == sorted(DEVICES)

@@ -1,10 +1,10 @@
-"""The activation functions theta of the hidden layers, one row a name.
+"""The activation functions theta of the hidden layers, one row each.
 
-Lecture 14, "Examples of activation fns" and "More activation functions". A layer keeps X = theta(Z) and lets Z go, so
-each derivative is written in terms of the output x = theta(z). Here is the NumPy form; kernels/activation.cu has the
-same table.
+Lecture 14, "Examples of activation fns" and "More activation functions". A layer keeps X = theta(Z) and discards Z, so
+each derivative is a function of the output x = theta(z). A row has what NumPy, ONNX and the documentation need;
+kernels/activations.cuh has the same rows for the GPU, the emulator and the compiled CPU step.
 
-A name may come with its parameter: leaky_relu:0.01, elu:0.5, maxout:3.
+A name may be followed by its parameter: leaky_relu:0.01, elu:0.5, maxout:3.
 """
 
 import math
@@ -18,7 +18,7 @@ from hw5.errors import InputError, did_you_mean
 
 @dataclass(frozen=True)
 class Parameter:
-    """The number alpha that an activation may be given: what it is, its default and its range."""
+    """The number alpha of an activation: what it means, its default and its range."""
 
     meaning: str
     default: float
@@ -26,16 +26,17 @@ class Parameter:
     most: float = math.inf
     whole: bool = False
 
+    @property
+    def range(self):
+        """The numbers that it may be, in words."""
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} from {self.least:g}" + ("" if math.isinf(self.most) else f" to {self.most:g}")
+
     def read(self, text):
-        """The number in text. Raises ValueError with what it should be."""
-        try:
-            alpha = (int if self.whole else float)(text)
-        except ValueError:
-            alpha = math.nan
+        """The number in text. Raises ValueError if it is none, or out of range."""
+        alpha = (int if self.whole else float)(text)
         if not self.least <= alpha <= self.most or math.isinf(alpha):
-            kind = "a whole number" if self.whole else "a number"
-            bounds = f"from {self.least:g}" + ("" if math.isinf(self.most) else f" to {self.most:g}")
-            raise ValueError(f"{kind} {bounds}")
+            raise ValueError
         return alpha
 
 
@@ -43,13 +44,18 @@ class Parameter:
 class Formula:
     """theta and theta', in place and element by element: theta(Z, alpha, scratch) and derivative(X, alpha, out).
 
-    scratch and out have Z's shape. The initial weights of a layer with d inputs have the standard deviation
-    gain(alpha) / sqrt(d), which keeps the scale of the signal from layer to layer (He et al. 2015 for ReLU and its kin,
-    LeCun et al. 1998 for the others). Maxout is no function of one element: a device has operations of its own for it.
+    scratch and out have Z's shape. text is the formula for the documentation. onnx(add, z, alpha) adds theta to an ONNX
+    graph: add(operator, *inputs, **attributes), with names, numbers or arrays as inputs, returns the output's name.
+
+    The initial weights of a layer with d inputs have the standard deviation gain(alpha) / sqrt(d), which keeps the scale
+    of the signal from layer to layer (He et al. 2015 for ReLU and its variants, LeCun et al. 1998 for the others).
+    Maxout is not a function of one element: devices have operations of its own.
     """
 
+    text: str
     theta: Callable | None
     derivative: Callable | None
+    onnx: Callable | None
     gain: Callable[[float], float] = lambda a: 1.0
     parameter: Parameter | None = None
 
@@ -59,34 +65,50 @@ _ALPHA = Parameter("minus the limit far below 0", 1.0, least=0)
 _PIECES = Parameter("the number of pieces", 2, least=2, most=1024, whole=True)
 
 FORMULAS = {
-    "relu": Formula(  # max(0, z)
+    "relu": Formula(
+        "max(0, z)",
         lambda Z, a, t: np.maximum(Z, 0, out=Z),
         lambda X, a, out: np.greater(X, 0, out=out),
+        lambda add, z, a: add("Relu", z),
         lambda a: 2**0.5,
     ),
-    "leaky_relu": Formula(  # max(a z, z); 1 where x > 0, else a
+    "leaky_relu": Formula(
+        "max(a z, z)",
         lambda Z, a, t: np.maximum(Z, np.multiply(Z, a, out=t), out=Z),
-        lambda X, a, out: np.add(np.multiply(np.greater(X, 0, out=out), 1 - a, out=out), a, out=out),
+        lambda X, a, out: np.add(np.multiply(np.greater(X, 0, out=out), 1 - a, out=out), a, out=out),  # 1 or a
+        lambda add, z, a: add("LeakyRelu", z, alpha=a),
         lambda a: (2 / (1 + a**2)) ** 0.5,
         _SLOPE,
     ),
-    "elu": Formula(  # z where z >= 0, else a (exp(z) - 1): one of the two terms is 0; 1 where x >= 0, else x + a
+    "elu": Formula(  # the sum of max(z, 0) and a (exp(min(z, 0)) - 1), one of which is 0; theta' = 1, or x + a
+        "z if z ≥ 0, else a (eᶻ − 1)",
         lambda Z, a, t: np.add(_a_expm1(np.minimum(Z, 0, out=t), a), np.maximum(Z, 0, out=Z), out=Z),
         lambda X, a, out: np.copyto(np.add(X, a, out=out), 1, where=X >= 0),
+        lambda add, z, a: add("Elu", z, alpha=a),
         lambda a: 2**0.5,
         _ALPHA,
     ),
-    "tanh": Formula(  # 1 - x^2
+    "tanh": Formula(
+        "tanh z",
         lambda Z, a, t: np.tanh(Z, out=Z),
-        lambda X, a, out: np.subtract(1, np.multiply(X, X, out=out), out=out),
+        lambda X, a, out: np.subtract(1, np.multiply(X, X, out=out), out=out),  # 1 - x^2
+        lambda add, z, a: add("Tanh", z),
     ),
-    "sigmoid": Formula(  # 1 / (1 + exp(-z)), where exp may rightly overflow; x (1 - x)
+    "sigmoid": Formula(  # exp may overflow: 1 / inf is right
+        "1 / (1 + e⁻ᶻ)",
         lambda Z, a, t: np.reciprocal(np.add(np.exp(np.negative(Z, out=Z), out=Z), 1, out=Z), out=Z),
-        lambda X, a, out: np.multiply(X, np.subtract(1, X, out=out), out=out),
+        lambda X, a, out: np.multiply(X, np.subtract(1, X, out=out), out=out),  # x (1 - x)
+        lambda add, z, a: add("Sigmoid", z),
     ),
-    "linear": Formula(lambda Z, a, t: Z, lambda X, a, out: out.fill(1)),
-    "heaviside": Formula(lambda Z, a, t: np.heaviside(Z, 0, out=Z), lambda X, a, out: out.fill(0)),
-    "maxout": Formula(None, None, parameter=_PIECES),  # the largest of alpha linear pieces (Goodfellow et al. 2013)
+    "linear": Formula("z", lambda Z, a, t: Z, lambda X, a, out: out.fill(1), lambda add, z, a: z),
+    "heaviside": Formula("1 if z > 0, else 0", lambda Z, a, t: np.heaviside(Z, 0, out=Z), lambda X, a, out: out.fill(0), None),
+    "maxout": Formula(  # Goodfellow et al. 2013; ONNX: (N, m a) as (N, m, a), where 0 keeps N
+        "the largest of a numbers z, each with weights of its own",
+        None,
+        None,
+        lambda add, z, a: add("ReduceMax", add("Reshape", z, np.array([0, -1, a])), axes=[2], keepdims=0),
+        parameter=_PIECES,
+    ),
 }
 
 
@@ -94,32 +116,32 @@ def _a_expm1(Z, a):
     return np.multiply(np.expm1(Z, out=Z), a, out=Z)
 
 
-# What gradients can train: a step has the derivative 0 wherever it has one
+# Those that gradients can train: the derivative of heaviside is 0
 ACTIVATIONS = tuple(name for name in FORMULAS if name != "heaviside")
 ELEMENTWISE = tuple(name for name, formula in FORMULAS.items() if formula.theta)
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function by name, with its parameter alpha (0 for those that have none)."""
+    """An activation by name, with its parameter alpha (0 if it has none)."""
 
     name: str
     alpha: float = 0.0
 
     @classmethod
     def of(cls, text):
-        """The Activation that text names: tanh, leaky_relu, leaky_relu:0.01. Raises InputError."""
+        """The Activation named by text: tanh, leaky_relu, leaky_relu:0.01. Raises InputError."""
         name, _, parameter = text.partition(":")
         if name not in FORMULAS:
             guess = did_you_mean(name, FORMULAS)
             raise InputError(f"there is no activation {name!r}{guess}; they are {', '.join(ACTIVATIONS)}")
         wanted = FORMULAS[name].parameter
         if wanted is None and ":" in text:
-            raise InputError(f"the activation {name} has no parameter; write it without {':' + parameter!r}")
+            raise InputError(f"the activation {name} has no parameter; remove {':' + parameter!r}")
         try:
             return cls(name, wanted.read(parameter) if ":" in text else wanted.default if wanted else 0.0)
-        except ValueError as error:
-            raise InputError(f"{text!r}: the parameter of {name} is {wanted.meaning}, {error}") from None
+        except ValueError:
+            raise InputError(f"{text!r}: the parameter of {name} is {wanted.meaning}, {wanted.range}") from None
 
     def __str__(self):
         parameter = FORMULAS[self.name].parameter
@@ -131,7 +153,7 @@ class Activation:
 
     @property
     def pieces(self):
-        """How many units of Z make one of X = theta(Z)."""
+        """The number of columns of Z for each of X = theta(Z)."""
         return self.alpha if self.name == "maxout" else 1
 
     @property
