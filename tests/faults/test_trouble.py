@@ -225,7 +225,7 @@ def test_a_file_system_that_is_full(tmp_path):
     assert done.returncode == 1 and "test accuracy" in done.stdout
     assert done.stderr.count("m.npz could not be saved: no space left on device; the training goes on") == 4
     assert "hw5: training finished, but " in done.stderr
-    assert "# 1 of at most 4 epochs trained" in done.stdout  # the first one is whole
+    assert "# trained 1 of at most 4 epochs" in done.stdout  # the first one is whole
 
 
 def test_a_file_system_that_becomes_read_only(tmp_path):
