@@ -1,9 +1,9 @@
-"""README.md and docs/: the commands work as they stand there, the links lead somewhere, and no option is left out.
+"""README.md and docs/: the commands work, the links are valid, and all options are documented.
 
-The ```sh blocks of a page of docs/ run in order in an empty folder. The first lines of a block may be comments that say
-how: `# needs X` leaves it out where X (a key of LACKING) is not there, which shows as a test that is skipped, and
-`# exit code N` says how it ends. Of the README the indented lines that begin with hw5 run, beside the files that they
-name; those in README_NEEDS are left out in the same way.
+The ```sh blocks of each page of docs/ run in order in an empty directory. Comments at the start of a block may state
+conditions: `# needs X` skips the block if X (a key of LACKING) is missing, and `# exit code N` is the expected exit
+code. In the README, the indented lines that start with hw5 run, with the files they name; README_NEEDS lists what some
+of them need.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ def _has_compiler():
     return True
 
 
-# need: why a block that has it is left out here; None where it runs
+# need: why blocks with this need are skipped, or None to run them
 LACKING = {
     "the network": "tests go without the network",
     "a clone": "it writes into the clone",
@@ -66,7 +66,7 @@ README_NEEDS = {
 
 
 class Block(NamedTuple):
-    """Some commands of a page, what they need, or None, and the exit code that they end with."""
+    """Commands of a page, what they need (or None), and their exit code."""
 
     page: str
     commands: str
@@ -75,7 +75,7 @@ class Block(NamedTuple):
 
     @property
     def reason(self):
-        """Why it is left out here, or None."""
+        """Why the block is skipped, or None."""
         return self.need and LACKING[self.need]
 
 
@@ -87,7 +87,7 @@ def blocks(page):
 
 
 def readme_blocks():
-    """A block for every indented command of the README, without the words behind it."""
+    """A block for each indented command of the README, without its description."""
     for command in re.findall(r"^    (hw5 .+?)(?:  .*)?$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE):
         need = next((need for part, need in README_NEEDS.items() if part in command), None)
         yield Block("README.md", command, need, 0)
@@ -103,7 +103,7 @@ for _block in BLOCKS:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """That of a user for whom hw5 was just installed; compiled libraries alone are at hand already."""
+    """The environment of a new installation, except that compiled libraries are cached."""
     home = tmp_path_factory.mktemp("home")
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("HW5_", "XDG_", "PYTHON"))}
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
@@ -116,7 +116,7 @@ def environment(tmp_path_factory):
 
 
 def run(block, folder, environment):
-    """Run a block as it stands; the files that it says it writes are there afterwards."""
+    """Run a block, and check that it wrote the files that it names."""
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", block.commands],
         cwd=folder,
@@ -144,7 +144,7 @@ def test_the_commands_of_a_page_work_in_order(page, tmp_path, environment):
 
 
 def put_what_the_readme_names(folder, environment):
-    """Flowers to learn and to find, prices of houses, a photo and a model of images, and kernels of one's own."""
+    """Create the tables, photo, model and kernels that the README names."""
     rng = np.random.default_rng(0)
     for name, n in (("flowers.csv", 60), ("more-flowers.csv", 20), ("new.csv", 5)):
         rows = [f"{x:.2f},{y:.2f},{'rose' if x > y else 'tulip'}" for x, y in rng.uniform(1, 6, (n, 2))]
@@ -179,7 +179,7 @@ def test_every_picture_is_small_and_shown():
 
 
 def anchors(page):
-    """What GitHub calls the headings of a page: lower case, without punctuation, hyphens for spaces."""
+    """GitHub's anchors of a page's headings: lower case, without punctuation, hyphens for spaces."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -195,7 +195,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
 
 
 def verbs(command, path="hw5"):
-    """(name, click command) of every verb, and of what is below it."""
+    """(name, click command) of a command and its subcommands."""
     yield path, command
     for name, each in getattr(command, "commands", {}).items():
         yield from verbs(each, f"{path} {name}")
@@ -207,7 +207,7 @@ ALL_VERBS = [
 
 
 @pytest.mark.parametrize("name, command", ALL_VERBS, ids=[name for name, _ in ALL_VERBS])
-def test_help_tells_of_every_option_what_it_does(name, command):
+def test_help_describes_every_option(name, command):
     text = command.get_help(click.Context(command, info_name=name))
     for option in command.params:
         if isinstance(option, click.Option):
@@ -222,13 +222,13 @@ def test_every_option_of_every_verb_is_on_a_page():
 
 
 def first_column(page, head):
-    """The code words in the first column of the table whose head begins like this."""
+    """The code words in the first column of the table with this head."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     table = text[text.index(head) :].partition("\n\n")[0]
     return [word for row in table.splitlines()[2:] for word in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
 
 
-def test_the_tables_name_what_there_is():
+def test_the_tables_are_complete():
     assert first_column("models.md", "| name | θ(z)") == list(ACTIVATIONS)
     written, tables = (ROOT / "docs" / "models.md").read_text("utf-8"), runpy.run_path(str(ROOT / "docs" / "tables.py"))
     assert tables["with_tables"](written) == written, "run python docs/tables.py"
@@ -239,8 +239,8 @@ def test_the_tables_name_what_there_is():
     assert set(first_column("checkpoints.md", "| field |")) == fields
 
 
-def test_the_tables_name_what_a_checkpoint_holds():
-    """The golden checkpoints have every array but the one of a linear classifier, which has fewer."""
+def test_the_tables_list_the_contents_of_a_checkpoint():
+    """Together, the golden checkpoints have all arrays."""
     arrays = set(first_column("checkpoints.md", "| array |"))
     description = set(first_column("checkpoints.md", "| entry of"))
     golden = list((ROOT / "tests" / "train" / "golden").glob("*.npz"))

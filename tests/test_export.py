@@ -1,4 +1,4 @@
-"""Exported models, read by the programs that they are for, say what hw5 says."""
+"""Exported models give the same results as hw5 in the programs they are for."""
 
 import json
 import sys
@@ -20,10 +20,10 @@ from hw5.train.settings import Settings
 from hw5.train.training import State
 from tests.pages import ROOT, code_blocks
 
-# Sums of some ten products in float32, taken in another order, and exponentials of other libraries: a few times 2^-24
+# Sums of about ten products in float32, in another order, and other implementations of exp: a few times 2^-24
 TOLERANCE = 1e-6
 rng = np.random.default_rng(0)
-MEAN = np.float32([0, 1000, -5, 0.01])  # a thousand times its deviation: what folding would lose shows
+MEAN = np.float32([0, 1000, -5, 0.01])  # 1000 standard deviations: folding it into W would lose digits
 SCALE = np.float32([1, 1, 0.2, 100])
 X = (rng.standard_normal((50, 4)) / SCALE + MEAN).astype(np.float32)
 
@@ -79,14 +79,14 @@ def test_onnx(model, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     expected = Model(CpuDevice(), model).predict(X)
     outputs = [output.name for output in session.get_outputs()]
-    found = dict(zip(outputs, session.run(outputs, {"X": X})))
+    results = dict(zip(outputs, session.run(outputs, {"X": X})))
     if model.settings.task == "regression":
         assert outputs == ["prediction"]
-        np.testing.assert_allclose(found["prediction"], expected, rtol=TOLERANCE)
+        np.testing.assert_allclose(results["prediction"], expected, rtol=TOLERANCE)
     else:
         assert outputs == (["label"] if model.settings.loss == "perceptron" else ["probabilities", "label"])
-        np.testing.assert_array_equal(found["label"], expected.argmax(axis=1))
-        np.testing.assert_allclose(found.get("probabilities", expected), expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_array_equal(results["label"], expected.argmax(axis=1))
+        np.testing.assert_allclose(results.get("probabilities", expected), expected, rtol=0, atol=TOLERANCE)
     one = session.run(outputs, {"X": X[:1]})  # any number of examples
     assert all(len(array) == 1 for array in one)
     metadata = session.get_modelmeta().custom_metadata_map
@@ -94,8 +94,8 @@ def test_onnx(model, tmp_path):
     assert json.loads(metadata["feature_names"]) == list(model.feature_names)
 
 
-def assert_says_the_same(model, z):
-    """The outputs z (n, m) of a network of another program, read by the one rule, are those of the model."""
+def assert_same_predictions(model, z):
+    """The outputs z (n, m) of an exported network are those of the model."""
     expected = Model(CpuDevice(), model).predict(X)
     if model.settings.task == "regression":
         np.testing.assert_allclose(z, expected, rtol=TOLERANCE)
@@ -108,7 +108,7 @@ def assert_says_the_same(model, z):
 
 
 def in_torch(state, theta):
-    """The nn.Sequential that docs/export.md describes, with the weights of a state dict."""
+    """The nn.Sequential described in docs/export.md, with the weights of a state dict."""
     from torch import nn
 
     theta = Activation.of(theta)
@@ -137,7 +137,7 @@ def test_torch_state(model, tmp_path):
     network = in_torch(saved["state_dict"], saved["activation"])
     with torch.no_grad():
         z = network((torch.from_numpy(X) - saved["mean"]) * saved["scale"]).numpy()
-    assert_says_the_same(model, z)
+    assert_same_predictions(model, z)
     assert saved.get("class_names", []) == list(model.class_names)
 
 
@@ -152,7 +152,7 @@ def test_safetensors(model, tmp_path):
     assert description.get("class_names", []) == list(model.class_names)
     assert (description["activation"], description["loss"]) == (model.settings.activation, model.settings.loss)
     layers = [(arrays[f"{i}.weight"].T, arrays[f"{i}.bias"]) for i in range(0, len(arrays) - 2, 2)]
-    assert_says_the_same(model, forward(layers, Activation.of(description["activation"])))
+    assert_same_predictions(model, forward(layers, Activation.of(description["activation"])))
 
 
 def test_numpy(model, tmp_path):
@@ -163,7 +163,7 @@ def test_numpy(model, tmp_path):
     assert tuple(arrays.get("class_names", ())) == model.class_names
     assert tuple(arrays["feature_names"]) == model.feature_names and str(arrays["loss"]) == model.settings.loss
     layers = [(arrays[f"W{l}"], arrays[f"b{l}"]) for l in range(1, len(model.parameters) + 1)]
-    assert_says_the_same(model, forward(layers, Activation.of(str(arrays["activation"]))))
+    assert_same_predictions(model, forward(layers, Activation.of(str(arrays["activation"]))))
 
 
 def forward(layers, theta):
@@ -210,8 +210,8 @@ def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
     exec(documented(heading), there)
     P = Model(CpuDevice(), model).predict(digits)
     if "P" in there:
-        found = there["P"].detach().numpy() if "torch" in libraries else there["P"]
-        np.testing.assert_allclose(found, P, rtol=0, atol=TOLERANCE)
+        actual = there["P"].detach().numpy() if "torch" in libraries else there["P"]
+        np.testing.assert_allclose(actual, P, rtol=0, atol=TOLERANCE)
     if "classes" in there:
         assert list(there["classes"]) == [model.class_names[i] for i in P.argmax(axis=1)]
     assert {"P", "classes"} & there.keys()
@@ -230,7 +230,7 @@ def test_equal_models_are_equal_files(format, tmp_path):
 
 
 @pytest.mark.parametrize("format", LIBRARIES)
-def test_a_missing_library_is_named_before_anything_is_written(format, tmp_path, monkeypatch):
+def test_a_missing_library_is_reported_before_writing(format, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, LIBRARIES[format], None)  # its import then raises ImportError
     out = tmp_path / "model"
     out.write_text("what was there")

@@ -1,4 +1,4 @@
-"""The doors to scikit-learn: its own checks, and what its users do."""
+"""The scikit-learn estimators: scikit-learn's own checks, and typical use."""
 
 import csv
 import subprocess
@@ -64,7 +64,7 @@ def test_pipeline_and_grid_search():
     assert search.best_score_ >= 0.93 and set(search.predict(X)) == set(y)
 
 
-def test_workers_of_joblib_find_the_same():
+def test_joblib_workers_give_the_same_scores():
     X, y = iris()
     alone, together = (cross_val_score(LinearClassifier(**SMALL), X, y, cv=3, n_jobs=n) for n in (1, 2))
     np.testing.assert_array_equal(alone, together)
@@ -154,7 +154,7 @@ def test_probabilities_and_decisions():
 
 def test_class_weight():
     X, y = make_blobs([200, 20], centers=[[0, 0], [1, 1]], random_state=0)
-    names = np.array(["many, common", "few=rare"])  # neither comma nor = is in the way
+    names = np.array(["many, common", "few=rare"])  # commas and = are allowed
     share = {
         str(weight): (LinearClassifier(class_weight=weight, **SMALL).fit(X, names[y]).predict(X) == names[1]).mean()
         for weight in (None, {}, {"few=rare": 1}, {"few=rare": 100}, "balanced")
@@ -185,7 +185,7 @@ def test_to_a_checkpoint_and_back(name, tmp_path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     assert (again.n_iter_, again.n_features_in_) == (model.n_iter_, model.n_features_in_)
     assert again.score(X, y) == model.score(X, y)
-    np.testing.assert_array_equal(again.fit(X, y).predict(X), model.predict(X))  # it learns as it did before
+    np.testing.assert_array_equal(again.fit(X, y).predict(X), model.predict(X))  # fitting again gives the same model
 
 
 def test_the_program_asks_for_the_data_of_a_model_from_python(tmp_path):
@@ -221,7 +221,7 @@ def test_the_documented_lines_work(tmp_path, monkeypatch):
     assert names["search"].best_score_ > 0.93 and names["model"].score(names["X"], names["y"]) > 0.93
 
 
-def test_what_is_no_checkpoint_is_a_value_error(tmp_path):
+def test_an_invalid_checkpoint_is_a_value_error(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
         from_checkpoint(tmp_path / "none.npz")
     with pytest.raises(NotFittedError):
@@ -269,13 +269,13 @@ def test_wrong_kinds_are_type_errors():
         LinearClassifier(epochs=2.5).fit(X, Y)
 
 
-def test_examples_too_far_from_the_training_to_be_judged():
+def test_values_too_large_for_float32_are_refused():
     model = LinearClassifier(**SMALL).fit(X * 1e-30, Y)
     with pytest.raises(ValueError, match="example 2 has values too far"):
         model.predict(np.array([X[0] * 1e-30, X[0] * 1e30]))
 
 
-def test_divergence_is_told_in_parameters():
+def test_divergence_is_reported_with_parameter_names():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(RunError, match=r"try a smaller lr \(it was 5\)"):
         MLPRegressor(lr=5, random_state=0, device="cpu").fit(X, y)
@@ -291,6 +291,6 @@ def test_a_column_of_labels_is_a_warning():
         LinearClassifier(**SMALL).fit(X, Y[:, np.newaxis])
 
 
-def test_scikit_learn_is_imported_by_this_door_alone():
+def test_scikit_learn_is_imported_only_here():
     program = "import hw5.train.run, hw5.export, hw5.cli.train, sys; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

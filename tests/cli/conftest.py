@@ -1,4 +1,4 @@
-"""A trained checkpoint and a table of two classes, for the tests of several verbs."""
+"""A trained checkpoint and a table of two classes, for the tests of several commands."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture
 def flowers(tmp_path):
-    """A CSV file of two easily told classes, and the features alone."""
+    """A CSV file with two separable classes, and one with the features only."""
     rng = np.random.default_rng(0)
     y = np.repeat(["rose", "tulip"], 40)
     X = rng.normal(size=(80, 3)).round(3) + 4 * (y == "tulip")[:, None]

@@ -1,4 +1,4 @@
-"""What the tests of the verbs share: running the program in this process, and writing tables for it."""
+"""Shared helpers: run the program in this process, and write tables for it."""
 
 from click.testing import CliRunner
 

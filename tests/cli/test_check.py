@@ -1,4 +1,4 @@
-"""hw5 check: our kernels and gradients are right, and a folder of a student's kernels is graded one by one."""
+"""hw5 check: hw5's kernels and gradients are right, and a directory of kernels is graded."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_our_kernels_are_right_in_every_order_of_threads(compiler):
 
 @pytest.fixture(scope="module")
 def solution(tmp_path_factory, compiler):
-    """A folder of kernels of which some are missing, do not compile, are wrong, or have a race."""
+    """A directory of kernels; some are missing, do not compile, are wrong, or have a race."""
     folder = tmp_path_factory.mktemp("solution")
     for path in [*kernel_sources(), *kernel_sources()[0].parent.glob("*.cuh")]:
         shutil.copy(path, folder)

@@ -1,4 +1,4 @@
-"""What people see: a line an epoch or a bar, and tables at their full width."""
+"""Progress as lines or a bar, and tables at full width."""
 
 import io
 import re
@@ -8,7 +8,7 @@ from hw5.cli import display
 from hw5.train.training import Progress
 from tests.cli.helpers import hw5
 
-# Two epochs of ten examples, of which the first is reported halfway too
+# Two epochs of ten examples, with an additional report in the middle of the first
 PROGRESS = (
     Progress(1, 5, 10, 2.25, 0.125, 0.01),
     Progress(1, 10, 10, 2.0, 0.25, 0.01, 1.5, 0.5),
@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 
 def terminals(monkeypatch, *streams, columns=120):
-    """Make terminals of sys.stderr and others, and return what standard error is sent."""
+    """Replace sys.stderr and other streams by terminals; return that of sys.stderr."""
     for name, value in {"COLUMNS": str(columns), "TERM": "xterm"}.items():
         monkeypatch.setenv(name, value)
     for name in ("stderr", *streams):
@@ -52,7 +52,7 @@ def test_a_terminal_has_a_bar_and_redirected_results_their_lines(monkeypatch, ca
     assert [line[:8] for line in capsys.readouterr().out.splitlines()] == ["epoch  1", "epoch  2"]
 
 
-def test_where_both_are_a_terminal_there_is_the_bar_alone(monkeypatch):
+def test_if_both_are_terminals_there_is_only_the_bar(monkeypatch):
     terminal = terminals(monkeypatch, "stdout")
     shown_of()
     assert sys.stdout.getvalue() == "" and "epoch 2/10" in terminal.getvalue()
@@ -78,7 +78,7 @@ def test_warnings_are_for_standard_error(capsys):
 
 
 def test_tables_are_as_wide_as_they_must_be(monkeypatch, capsys):
-    """Also where the terminal is narrower; brackets and colons are text, not rich's markup."""
+    """Also on a narrower terminal. Brackets and colons are not interpreted as markup."""
     monkeypatch.setenv("COLUMNS", "40")
     wide, numbers = display.table("file", "where", numbers=False), display.table("class", "examples")
     wide.add_row("[bold]a", "x" * 60 + ":smile:")
@@ -91,6 +91,6 @@ def test_tables_are_as_wide_as_they_must_be(monkeypatch, capsys):
     assert len({*ends}) == 1  # numbers are aligned at the right
 
 
-def test_figures_of_the_perceptron_have_a_name_of_their_own(tmp_path):
+def test_the_loss_of_a_perceptron_is_named(tmp_path):
     for model, name in (("perceptron", "perceptron loss"), ("linear", "cross-entropy")):
         assert re.search(rf"^test accuracy .*, {name} \d", hw5("train", "--model", model, "--epochs", 1).stdout, re.M)

@@ -1,4 +1,4 @@
-"""The program itself: its help, its version, its errors, and what it loads."""
+"""The program: help, version, errors and imports."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def test_help_and_version_of_every_verb():
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_an_example(verb):
-    """Or verbs of its own, of which one has."""
+    """Or one of its subcommands has."""
     text = hw5(verb, "-h").stdout
     assert f"hw5 {verb} " in text.replace("Usage: hw5 ", "")
 
@@ -57,8 +57,8 @@ def test_every_module_has_its_tests(module):
     assert (Path(__file__).parent / f"test_{name}.py").is_file()
 
 
-def test_an_unforeseen_error_is_shown_whole(monkeypatch):
-    """It is a fault of the program. An error of the user is a sentence, whole with --debug."""
+def test_an_unexpected_error_has_a_traceback(monkeypatch):
+    """An error of the user is one sentence, and has a traceback with --debug."""
 
     def fail(*_):
         raise failure
@@ -73,8 +73,8 @@ def test_an_unforeseen_error_is_shown_whole(monkeypatch):
     assert CliRunner().invoke(main, ["show", "x"]).exception is failure
 
 
-def test_the_blas_keeps_to_one_thread_unless_told_otherwise():
-    """Its variables are set before NumPy is loaded; a user's own are left alone."""
+def test_blas_uses_one_thread_by_default():
+    """The variables are set before NumPy is imported; the user's variables take precedence."""
     script = "import os; from hw5.cli import main; main(['--help'], standalone_mode=False); print(sorted(os.environ.items()))"
     bare = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     for given, wanted in (

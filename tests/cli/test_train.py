@@ -87,7 +87,7 @@ def test_a_perceptron_of_several_classes():
     assert "the classes are separated" in hw5("train", "--model", "perceptron", "--epochs", 200).stdout
 
 
-def test_a_perceptron_says_that_it_cannot_learn_xor():
+def test_a_perceptron_reports_that_it_cannot_learn_xor():
     result = hw5("train", "--model", "perceptron", "--data", "xor", "--epochs", 5)
     assert re.search(
         r"^epoch 5, the last, still made mistakes \(\d+\): the classes are not separated; ", result.stdout, re.M
@@ -96,7 +96,7 @@ def test_a_perceptron_says_that_it_cannot_learn_xor():
 
 
 def test_xor_needs_a_hidden_layer(tmp_path):
-    """The best line parts three of the four corners."""
+    """A line separates at most three of the four corners."""
     accuracy = {}
     for model in ("linear", "perceptron", "mlp"):
         out = tmp_path / f"{model}.npz"
@@ -125,8 +125,8 @@ def test_convergence_ends_the_training():
     assert "of their norm" in result.stdout and "epoch 100" not in result.stdout
 
 
-def test_class_weights_turn_the_scales(tmp_path):
-    """One class in ten, drawn over the other: with even weights it is hardly ever found, with balanced ones often."""
+def test_class_weights_change_the_recall(tmp_path):
+    """A rare class that overlaps the other is rarely predicted without class weights, and often with them."""
     rng = np.random.default_rng(0)
     y = np.where(rng.random(2000) < 0.1, "a=b", "usual")
     X = (rng.normal(size=(2000, 2)) + 0.8 * (y == "a=b")[:, None]).round(3)
@@ -140,8 +140,8 @@ def test_class_weights_turn_the_scales(tmp_path):
     assert recalls[()] < 0.3 and min(recalls["balanced",], recalls["a=b=9",]) > 0.6
 
 
-def test_a_schedule_and_a_warm_up_are_taken(tmp_path):
-    """The same weights as with a constant rate, where the schedule comes to no other: and others where it does."""
+def test_schedule_and_warmup_are_used(tmp_path):
+    """The weights differ from those of a constant rate only if the schedule changes the rate."""
     saved = {}
     for name, options in {
         "constant": (),
@@ -224,7 +224,7 @@ def test_unwritable_outputs_are_refused_before_the_training(tmp_path):
         assert "cannot be written" in refused("train", option, tmp_path / "file" / "x")
 
 
-def test_outputs_must_be_files_of_their_own(flowers, tmp_path):
+def test_outputs_must_be_different_files(flowers, tmp_path):
     same = tmp_path / "same.npz"
     assert "--plot and --out are the same file" in refused("train", "--out", same, "--plot", same)
     before = flowers[0].read_bytes()
@@ -270,13 +270,13 @@ def test_one_class_and_missing_label_column_are_one_sentence(tmp_path):
     assert "sort" in refused("train", "--data", path, "--label-column", "sort")
 
 
-def test_training_goes_on_when_nobody_reads_its_output(tmp_path):
+def test_training_continues_when_its_output_is_closed(tmp_path):
     program, out = Path(sysconfig.get_path("scripts")) / "hw5", tmp_path / "model.npz"
     subprocess.run(f"'{program}' train --epochs 30 --out '{out}' | head -n 1", shell=True, capture_output=True)
     assert len(Checkpoint.load(out).history) == 30
 
 
-def test_changed_data_cannot_go_on(tmp_path):
+def test_changed_data_cannot_be_resumed(tmp_path):
     data, out = tmp_path / "a.csv", tmp_path / "model.npz"
     data.write_text("\n".join(f"{i},{i % 2}" for i in range(50)))
     hw5("train", "--data", data, "--epochs", 1, "--out", out)

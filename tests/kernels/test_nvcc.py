@@ -1,4 +1,4 @@
-"""Where nvcc is installed, it compiles all kernels together, as one module, for every GPU from Turing to Blackwell."""
+"""nvcc, if installed, compiles all kernels as one module for each GPU from Turing to Blackwell."""
 
 import re
 import shutil
