@@ -8,7 +8,7 @@ import numpy as np
 from hw5.cli import options
 from hw5.cli.display import is_terminal, print_tables, say, table
 from hw5.datasets import BUILT_IN, load
-from hw5.datasets.fetch import SOURCES, at_hand, fetch
+from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 
 _MANY = 30  # rows of a table that can still be read
 
@@ -30,7 +30,9 @@ def list_sets(data_dir):
     for name, text in BUILT_IN.items():
         what, _, where = text.rpartition(", ") if name in SOURCES else (text, "", "part of hw5")
         if name in SOURCES:
-            where = at_hand(name, data_dir) or f"not here: hw5 data fetch {name} ({_megabytes(SOURCES[name].size)})"
+            where = (
+                find_downloaded(name, data_dir) or f"not here: hw5 data fetch {name} ({_megabytes(SOURCES[name].size)})"
+            )
         listing.add_row(name, what, str(where))
     print_tables(listing)
 
@@ -50,12 +52,12 @@ def fetch_sets(names, data_dir):
     hw5 data fetch mnist
     """
     for name in names:
-        before = at_hand(name, data_dir) if name in SOURCES else None
+        before = find_downloaded(name, data_dir) if name in SOURCES else None
         _show_progress(fetch(name, data_dir))
         if before:
             say(f"{name} is already in {before}; remove that folder to fetch it anew")
         else:
-            say(f"{name} is in {at_hand(name, data_dir)}; its licence is {SOURCES[name].licence}")
+            say(f"{name} is in {find_downloaded(name, data_dir)}; its licence is {SOURCES[name].licence}")
 
 
 def _show_progress(arrivals):

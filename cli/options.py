@@ -120,7 +120,7 @@ def data(default, help):
 
 
 def part(model, data, test, label_column, data_dir, split):
-    """What the options of a data set and split name for a checkpoint: the data set and its Part.
+    """What the options of a data set and split name for a checkpoint: the data set and its Subset.
 
     Without a data set it is the one that the checkpoint was trained on.
     """

@@ -16,7 +16,7 @@ except ImportError:  # on Windows another process goes undetected
 
 
 @contextmanager
-def replacing(path):
+def atomic_write(path):
     """A binary file that becomes path when the block ends well; on an exception path stays as it was.
 
     When the block has ended, the new content survives even a loss of power. Missing folders are made. Raises OSError
@@ -61,7 +61,7 @@ def _umask():
 
 
 @contextmanager
-def sole_writer(path, option):
+def write_lock(path, option):
     """For the length of the block, let no other process that asks the same write path.
 
     What a killed process has left half written beside path is removed. Raises InputError, naming the option, where

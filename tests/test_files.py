@@ -5,13 +5,13 @@ import os
 import pytest
 
 from hw5.errors import InputError
-from hw5.files import replacing, require_writable
+from hw5.files import atomic_write, require_writable
 
 
 def test_replaces_in_one_go_and_makes_folders(tmp_path):
     path = tmp_path / "new" / "file"
     for content in (b"first", b"second"):
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(content)
             assert not path.exists() or path.read_bytes() == b"first"
         assert path.read_bytes() == content
@@ -21,14 +21,14 @@ def test_replaces_in_one_go_and_makes_folders(tmp_path):
 def test_an_exception_leaves_what_was_there(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"before")
-    with pytest.raises(ZeroDivisionError), replacing(path) as file:
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as file:
         file.write(b"half")
         raise ZeroDivisionError
     assert path.read_bytes() == b"before" and os.listdir(tmp_path) == ["file"]
 
 
 def test_permissions_are_those_of_an_ordinary_file(tmp_path):
-    with replacing(tmp_path / "ours") as file:
+    with atomic_write(tmp_path / "ours") as file:
         file.write(b"")
     (tmp_path / "ordinary").write_bytes(b"")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "ordinary").stat().st_mode

@@ -21,7 +21,7 @@ import numpy as np
 
 from hw5.datasets import data_directory, idx
 from hw5.errors import RunError, require_known
-from hw5.files import replacing
+from hw5.files import atomic_write
 
 _CHUNK = 1 << 16
 _PATIENCE = 30  # seconds without a byte
@@ -75,7 +75,7 @@ def _unpack_emnist(folder: Path, data_dir: Path) -> None:
                     n, width, height = struct.unpack(">3I", content[4:16])
                     images = np.frombuffer(content, np.uint8, offset=16).reshape(n, width, height)
                     content = struct.pack(">4s3I", content[:4], n, height, width) + images.transpose(0, 2, 1).tobytes()
-                with replacing(data_dir / name / f"{file}.gz") as target:
+                with atomic_write(data_dir / name / f"{file}.gz") as target:
                     target.write(gzip.compress(content, compresslevel=6, mtime=0))
     (folder / "gzip.zip").unlink()
 
@@ -134,7 +134,7 @@ class Arrival:
     bytes: int
 
 
-def at_hand(name: str, data_dir: str | Path | None = None) -> Path | None:
+def find_downloaded(name: str, data_dir: str | Path | None = None) -> Path | None:
     """The folder of a set of SOURCES, if all of its four files lie there."""
     folder = data_directory(data_dir) / name
     return folder if folder.is_dir() and idx.is_complete(folder) else None
@@ -147,7 +147,7 @@ def fetch(name: str, data_dir: str | Path | None = None) -> Iterator[Arrival]:
     another name, RunError where no mirror gives a file as it is published, and OSError where it cannot be written.
     """
     require_known("data set to fetch", name, SOURCES)
-    if at_hand(name, data_dir):
+    if find_downloaded(name, data_dir):
         return
     source, data_dir = SOURCES[name], data_directory(data_dir)
     folder = data_dir / (source.folder or name)

@@ -13,7 +13,7 @@ _HOLD_OUT, _VALIDATION = 2, 3  # keep these random numbers apart from the others
 
 
 @dataclass(frozen=True)
-class Part:
+class Subset:
     """Some rows of some examples: how the train, validation and test parts are told apart without copying any."""
 
     examples: Examples
@@ -25,8 +25,8 @@ class Part:
         return cls(examples, np.arange(len(examples.y)))
 
 
-def partition(dataset: Dataset, validation, holdout, seed):
-    """Part "train", "validation" and "test" of a data set, by name; parts without examples are left out.
+def split_dataset(dataset: Dataset, validation, holdout, seed):
+    """Subset "train", "validation" and "test" of a data set, by name; parts without examples are left out.
 
     validation is the fraction of the training examples put aside to watch the training. holdout is the fraction
     put aside for the test, of a set that has no test part of its own. The same seed takes the same examples.
@@ -34,13 +34,13 @@ def partition(dataset: Dataset, validation, holdout, seed):
     train, rows = dataset.train, np.arange(len(dataset.train.y))
     if dataset.test is None:
         rows, test_rows = _hold_out(train.y, rows, holdout, (seed, _HOLD_OUT))
-        test = Part(train, test_rows)
+        test = Subset(train, test_rows)
     else:
-        test = Part.whole(dataset.test)
+        test = Subset.whole(dataset.test)
     rows, validation_rows = _hold_out(train.y, rows, validation, (seed, _VALIDATION))
     if not len(rows):
         raise InputError(f"{dataset.name}: no example is left to train on; lower --validation or --holdout")
-    parts = {"train": Part(train, rows), "validation": Part(train, validation_rows), "test": test}
+    parts = {"train": Subset(train, rows), "validation": Subset(train, validation_rows), "test": test}
     return {name: part for name, part in parts.items() if len(part.rows)}
 
 
@@ -62,21 +62,21 @@ class Standardisation:
     scale: np.ndarray
 
     @classmethod
-    def of_targets(cls, part: Part):
+    def fit_targets(cls, part: Subset):
         """Bring the targets of a regression to mean 0 and variance 1: mean and scale of the shape (1,)."""
         y = part.examples.y[:, np.newaxis]
-        return cls.fit(Part(Examples(y, y), part.rows))
+        return cls.fit(Subset(Examples(y, y), part.rows))
 
-    def apply(self, y):
+    def transform(self, y):
         """Targets y (n,) as the network learns them."""
         return (y - self.mean) * self.scale
 
-    def undo(self, z):
+    def inverse_transform(self, z):
         """What the network says, z (n,) or (n, 1), in the units of the targets."""
         return z / self.scale + self.mean
 
     @classmethod
-    def fit(cls, part: Part):
+    def fit(cls, part: Subset):
         """Bring the rows of a part to mean 0 and variance 1; a feature that never varies becomes 0.
 
         Features are treated one by one, except for the pixels of uint8 images: these share one mean and one

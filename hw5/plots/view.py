@@ -8,7 +8,7 @@ from hw5.metrics import r2_and_rmse
 
 
 class View:
-    """A checkpoint, and where panels need examples, its Model and the Part to judge; name is what to call the data.
+    """A checkpoint, and where panels need examples, its Model and the Subset to judge; name is what to call the data.
 
     X (n, d) and y (n,) are those of the examples, P what Model.predict says of them and found (n,) the classes in it.
     """

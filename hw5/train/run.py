@@ -8,7 +8,7 @@ from hw5.errors import InputError
 from hw5.nn.losses import LOSSES
 from hw5.metrics import r2_and_rmse
 from hw5.nn.network import Network, initial_parameters
-from hw5.datasets.preprocessing import Standardisation, class_weights, partition
+from hw5.datasets.preprocessing import Standardisation, class_weights, split_dataset
 from hw5.train.training import Training
 
 
@@ -20,7 +20,7 @@ class Run:
 
     def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
-        self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
+        self.parts = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
         if settings.patience and "validation" not in self.parts:
             raise InputError(
                 f"--patience watches the validation loss, and --validation {settings.validation:g} of {dataset.name} "
@@ -32,7 +32,7 @@ class Run:
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
         else:
             self.standardisation = Standardisation.fit(train)
-            self.of_targets = Standardisation.of_targets(train) if settings.is_regression else None
+            self.of_targets = Standardisation.fit_targets(train) if settings.is_regression else None
         weights = settings.class_weight and class_weights(
             settings.class_weight, dataset.class_names, train.examples.y[train.rows]
         )
@@ -110,13 +110,13 @@ class Model:
         self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
 
     def evaluate(self, part):
-        """Mean loss, accuracy and the classes found (n,) of a Part, whose labels are numbered as here."""
+        """Mean loss, accuracy and the classes found (n,) of a Subset, whose labels are numbered as here."""
         data = self._place(part.examples)
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
             return self.network.evaluate(data, part.rows)
 
     def regression_figures(self, part):
-        """Mean loss, R^2 and the root mean square error, in the units of the targets, of a Part."""
+        """Mean loss, R^2 and the root mean square error, in the units of the targets, of a Subset."""
         return _regression_figures(self.network, self._place, self.checkpoint.of_targets, part)
 
     def predict(self, X):
@@ -147,7 +147,7 @@ class Model:
     _READ = {
         "cross-entropy": lambda self, P: P,
         "binary-cross-entropy": lambda self, P: np.hstack([1 - P, P]),
-        "squared": lambda self, z: self.checkpoint.of_targets.undo(z),
+        "squared": lambda self, z: self.checkpoint.of_targets.inverse_transform(z),
         "perceptron": lambda self, Z: _one_hot(Z),
     }
 
@@ -162,10 +162,10 @@ def _regression_figures(network, place, of_targets, part):
     data = place(part.examples)
     with np.errstate(all="ignore"):
         loss, *_ = network.evaluate(data, part.rows)
-        found = of_targets.undo(network.outputs(data, part.rows)[:, 0])
+        found = of_targets.inverse_transform(network.outputs(data, part.rows)[:, 0])
     return loss, *r2_and_rmse(part.examples.y[part.rows], found)
 
 
 def _place(device, examples, standardisation, of_targets):
-    y = examples.y if of_targets is None else of_targets.apply(examples.y)
+    y = examples.y if of_targets is None else of_targets.transform(examples.y)
     return device.place(examples.X, y, standardisation.mean, standardisation.scale)

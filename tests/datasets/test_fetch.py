@@ -14,7 +14,7 @@ import pytest
 
 from hw5.datasets import fetch as fetching
 from hw5.datasets import load
-from hw5.datasets.fetch import EMNIST, SOURCES, File, Source, at_hand, fetch
+from hw5.datasets.fetch import EMNIST, SOURCES, File, Source, fetch, find_downloaded
 from hw5.datasets.idx import FILES
 from hw5.errors import InputError, RunError
 
@@ -113,9 +113,9 @@ def fetched(tmp_path):
 
 
 def test_what_is_fetched_can_be_trained_on_and_is_not_fetched_again(server, mnist, tmp_path):
-    assert at_hand("mnist", tmp_path) is None
+    assert find_downloaded("mnist", tmp_path) is None
     assert fetched(tmp_path) == mnist
-    assert at_hand("mnist", tmp_path) == tmp_path / "mnist"
+    assert find_downloaded("mnist", tmp_path) == tmp_path / "mnist"
     data = load("mnist", data_dir=tmp_path)
     assert data.train.X.shape == (40, 30) and data.test.X.shape == (10, 30) and data.image_shape == (5, 6)
     server.requests.clear()
@@ -143,7 +143,7 @@ def test_what_has_come_outlives_a_failure(server, mnist, tmp_path, tells_length)
     with pytest.raises(RunError, match=r"train-images.*broke off after 300 of .* goes on from what has come"):
         fetched(tmp_path)
     (part,) = (tmp_path / "mnist").iterdir()
-    assert part.read_bytes() == images(mnist)[:300] and at_hand("mnist", tmp_path) is None
+    assert part.read_bytes() == images(mnist)[:300] and find_downloaded("mnist", tmp_path) is None
     server.breaks_off_after, server.requests = None, []
     assert fetched(tmp_path) == mnist
     assert server.requests[0] == ("/train-images-idx3-ubyte.gz", "bytes=300-")
@@ -283,7 +283,7 @@ def test_an_archive_is_verified_whoever_put_it_there(server, emnist, tmp_path):
     (tmp_path / "emnist").mkdir()
     (tmp_path / "emnist" / "gzip.zip").write_bytes(b"not a zip")
     list(fetch("emnist-letters", tmp_path))
-    assert at_hand("emnist-balanced", tmp_path)
+    assert find_downloaded("emnist-balanced", tmp_path)
 
 
 def test_the_published_files_are_those_of_an_idx_folder():

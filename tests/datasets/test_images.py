@@ -12,7 +12,7 @@ from hw5.train.checkpoint import DataSource
 from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
 from hw5.datasets.images import load_image
-from hw5.datasets.preprocessing import Part, Standardisation
+from hw5.datasets.preprocessing import Standardisation, Subset
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -26,7 +26,7 @@ class Trained:
         examples = Examples(X, np.zeros(len(X), np.int32))
         dataset = Dataset("images", "images", examples, None, ("a", "b"), None, image_shape)
         self.data = DataSource.of(dataset, None, None)
-        self.standardisation = Standardisation.fit(Part.whole(examples))
+        self.standardisation = Standardisation.fit(Subset.whole(examples))
         self.image_shape = image_shape
 
 

@@ -14,7 +14,7 @@ from hw5.train.checkpoint import DataSource
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
-from hw5.files import replacing, sole_writer
+from hw5.files import atomic_write, write_lock
 from hw5.train.log import Log
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
@@ -120,13 +120,13 @@ def test_a_torn_line_of_the_log_stays_apart(tmp_path):
 
 
 def test_a_file_has_one_writer(tmp_path):
-    with sole_writer(tmp_path / "model.npz", "--out"):
+    with write_lock(tmp_path / "model.npz", "--out"):
         with pytest.raises(InputError, match="another hw5 is writing this file"):
-            with sole_writer(tmp_path / "model.npz", "--out"):
+            with write_lock(tmp_path / "model.npz", "--out"):
                 pass
-        with sole_writer(tmp_path / "other.npz", "--out"):
+        with write_lock(tmp_path / "other.npz", "--out"):
             pass
-    with sole_writer(tmp_path / "model.npz", "--out"):
+    with write_lock(tmp_path / "model.npz", "--out"):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -136,7 +136,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
     (tmp_path / ".model.npz.hw5-def").mkdir()
     (tmp_path / ".other.npz.hw5-abc").write_bytes(b"of another run")
     (tmp_path / ".model.npz.lock").touch()
-    with sole_writer(tmp_path / "model.npz", "--out"):
+    with write_lock(tmp_path / "model.npz", "--out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == [".other.npz.hw5-abc"]
 
@@ -193,7 +193,7 @@ def test_replacing_leaves_what_was_there_and_nothing_else(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(OSError):
-            with replacing(tmp_path / "a") as file:
+            with atomic_write(tmp_path / "a") as file:
                 file.write(b"x" * 5000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
