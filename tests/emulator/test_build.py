@@ -13,6 +13,7 @@ import pytest
 from hw5 import compiler
 from hw5.emulator import CompileError, Emulator, KernelFault, build
 from hw5.errors import InputError
+
 from .support import HERE, SCHEDULES, Arrays, schedule, write_kernel
 
 KERNEL = 'extern "C" __global__ void k(int *y) { *y = VALUE; }'
@@ -94,7 +95,7 @@ def test_a_compile_error_names_the_users_file_and_line(tmp_path):
 def test_no_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(InputError, match=r"^no C\+\+ compiler was found on PATH .*`apt install g\+\+`$"):
+    with pytest.raises(InputError, match=r"^no C\+\+ compiler \(g\+\+ or clang\+\+\) is on PATH .*`apt install g\+\+`$"):
         Emulator([write_kernel(tmp_path, KERNEL)])
 
 
