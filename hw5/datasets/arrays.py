@@ -76,7 +76,7 @@ def read_npy(path: Path, label_column: str | None, schema: Schema | None = None)
     width = values.shape[1]
     label = column_index(label_column or training_label_column(schema, width) or "-1", width, str(path))
     X = as_features(values, str(path), label)
-    return make_table(str(path), X, values[:, label], label_column=f", column {label + 1}"), None
+    return make_table(str(path), X, values[:, label], label_suffix=f", column {label + 1}"), None
 
 
 def read_npy_values(path: Path) -> np.ndarray:

@@ -279,7 +279,7 @@ def _parse(layout: _Layout, records: _Records) -> Table:
     values += _numbers(layout, cells, lines).tobytes()
     X = np.frombuffer(values, np.float32).reshape(len(lines), -1)
     label = "" if layout.label is None else layout.column(layout.label)
-    return Table(str(layout.path), X, np.array(codes), list(code_of), names, lines=np.array(lines), label_column=label)
+    return Table(str(layout.path), X, np.array(codes), list(code_of), names, lines=np.array(lines), label_suffix=label)
 
 
 def _require_unique_names(layout: _Layout) -> None:

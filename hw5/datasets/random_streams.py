@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Stream(IntEnum):
-    """What the numbers are for. A checkpoint is resumed with the same streams, so the values never change."""
+    """The use of a stream. The values never change, so that old checkpoints are resumed with the same numbers."""
 
     WEIGHTS = 1
     TEST = 2

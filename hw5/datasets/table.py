@@ -22,12 +22,12 @@ class Table:
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
     lines: np.ndarray | None = None  # (N,), the line on which each row of a CSV begins
-    label_column: str = ""  # ", column 3", for messages
+    label_suffix: str = ""  # ", column 3", for messages
 
     def label_location(self, row: int) -> str:
         """File, row and column of a label, for messages; rows count from 0."""
         line = row + 1 if self.lines is None else self.lines[row]
-        return f"{self.where}, row {line}{self.label_column}"
+        return f"{self.where}, row {line}{self.label_suffix}"
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,12 @@ def as_features(values: np.ndarray, where: str, label: int | None = None) -> np.
     return X
 
 
-def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, label_column: str = "") -> Table:
+def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, label_suffix: str = "") -> Table:
     """The Table of features X (N, d) and `labels` (N,), which are numbers or text."""
     if labels.dtype.kind not in "buifU":
         raise InputError(f"{where}: labels must be numbers or text, not {labels.dtype}; save them as int, float or str")
     distinct, codes = np.unique(labels, return_inverse=True)
-    return Table(where, X, codes, distinct.tolist(), image_shape=image_shape, label_column=label_column)
+    return Table(where, X, codes, distinct.tolist(), image_shape=image_shape, label_suffix=label_suffix)
 
 
 def image_shape_of(values: np.ndarray) -> tuple[int, ...] | None:

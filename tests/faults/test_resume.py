@@ -85,7 +85,7 @@ def test_a_signal_saves_and_says_how_to_resume(device, uninterrupted, signum, co
     process = hw5(*TRAIN, "--device", device, "--epochs", EPOCHS * 1000, "--out", out)
     process.stdout.readline(), process.stdout.readline(), process.stdout.readline()  # up to the line of the first epoch
     process.send_signal(signum)
-    out_text, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert f"hw5 train --resume '{out}' goes on from there" in err
     assert Checkpoint.load(out).history
