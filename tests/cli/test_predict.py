@@ -149,6 +149,6 @@ def test_the_inversion_can_be_chosen(digits, tmp_path):
 
 def test_what_is_no_picture_is_one_sentence(digits, flowers, tmp_path):
     (tmp_path / "a.png").write_bytes(b"hello")
-    assert "a.png: it is not a sound PNG or JPEG picture" in refused("predict", digits, tmp_path / "a.png")
+    assert "a.png: not a valid PNG or JPEG image" in refused("predict", digits, tmp_path / "a.png")
     write_digit(tmp_path / "a.png", np.zeros(64))
     assert "not trained on images" in refused("predict", flowers / "model.npz", tmp_path / "a.png")
