@@ -8,7 +8,7 @@ import numpy as np
 from hw5.cli import options
 from hw5.cli.display import is_terminal, print_tables, say, table
 from hw5.datasets import BUILT_IN, load
-from hw5.datasets.fetch import SOURCES, at_hand, fetch
+from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 
 _MOST_ROWS = 30  # of a table
 
@@ -31,7 +31,7 @@ def list_sets(data_dir):
         what, _, where = text.rpartition(", ") if name in SOURCES else (text, "", "built in")
         if name in SOURCES:
             size = _megabytes(SOURCES[name].size)
-            where = at_hand(name, data_dir) or f"not downloaded: hw5 data fetch {name} ({size})"
+            where = find_downloaded(name, data_dir) or f"not downloaded: hw5 data fetch {name} ({size})"
         listing.add_row(name, what, str(where))
     print_tables(listing)
 
@@ -51,12 +51,12 @@ def fetch_sets(names, data_dir):
     hw5 data fetch mnist
     """
     for name in names:
-        before = at_hand(name, data_dir) if name in SOURCES else None
+        before = find_downloaded(name, data_dir) if name in SOURCES else None
         _show_progress(fetch(name, data_dir))
         if before:
             say(f"{name} is already in {before}; delete that directory to download it again")
         else:
-            say(f"saved {at_hand(name, data_dir)} (licence: {SOURCES[name].licence})")
+            say(f"saved {find_downloaded(name, data_dir)} (licence: {SOURCES[name].licence})")
 
 
 def _show_progress(arrivals):

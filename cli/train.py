@@ -16,7 +16,7 @@ from hw5.cli.plan import DEFAULT, DEFAULTS_BY_LOSS, given_options, new_plan, res
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
-from hw5.files import require_writable, sole_writer
+from hw5.files import require_writable, write_lock
 from hw5.train.log import Log
 from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
@@ -124,7 +124,7 @@ def command(
     out = out or resume
     every = _interval(checkpoint_every, keep, out)
     _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
-    with sole_writer(out, "--out") if out else nullcontext():
+    with write_lock(out, "--out") if out else nullcontext():
         dataset = load(plan.data, test=plan.test, label_column=plan.label_column, data_dir=data_dir, task=plan.task)
         source = DataSource.of(dataset, plan.test, plan.label_column)
         pause_every = every.n if every and every.unit == "steps" else None

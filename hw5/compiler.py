@@ -1,7 +1,7 @@
-"""Compiled C++ components: find the compiler, build a shared library once, keep it in the user's cache.
+"""Find the C++ compiler, build shared libraries, and cache them.
 
-A library is kept under a digest of all that went into it, so a warm start runs no compiler, and no stale build is ever
-found. It is built under another name and renamed when complete: two processes may build the same one at once.
+The cache key is a digest of everything that goes into a library, so that a cached library is never stale. A library is
+built under a temporary name and then renamed, so that two processes may build the same one.
 """
 
 import functools
@@ -20,16 +20,16 @@ from pathlib import Path
 
 from hw5.errors import InputError
 
-KEEP_UNUSED = 30 * 24 * 3600  # seconds that a library stays in the cache without being used
+_MAX_UNUSED = 30 * 24 * 3600  # seconds after which an unused library is removed from the cache
 
 
 class CompileError(InputError):
-    """A source file that the compiler refused; the message holds the compiler's own lines."""
+    """A source file that does not compile; the message has the compiler's output."""
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C++ compiler on this machine."""
+    """A C++ compiler."""
 
     path: str
 
@@ -39,34 +39,34 @@ class Compiler:
 
     @property
     def identity(self):
-        """What changes when another compiler is installed in its place; asking it for its version takes longer."""
+        """A key that changes with the compiler; running it for its version would take longer."""
         file = Path(self.path).resolve()
         status = file.stat()
         return f"{file} {status.st_size} {status.st_mtime_ns}"
 
-    def run(self, arguments, directory, what):
-        """Run the compiler in a directory; CompileError, beginning with `what`, if it fails."""
+    def run(self, arguments, directory, source):
+        """Run the compiler in a directory; raises CompileError, naming the source, if it fails."""
         command = [self.path, *arguments]
         result = subprocess.run(command, cwd=directory, capture_output=True, text=True, errors="replace")
         if result.returncode != 0:
-            raise CompileError(f"{what} does not compile:\n{result.stderr.strip()}")
+            raise CompileError(f"{source} does not compile:\n{result.stderr.strip()}")
 
 
 def find_compiler():
-    """The compiler named by $CXX, else g++, else clang++; InputError if there is none, or not on this system."""
+    """The compiler $CXX, else g++, else clang++; InputError if there is none, or the platform is not supported."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
         raise InputError(
-            f"this needs Linux on x86-64 or aarch64, and this is {platform.system()} on {platform.machine()}: "
+            f"compiled code needs Linux on x86-64 or aarch64, not {platform.system()} on {platform.machine()}: "
             "use --device cpu"
         )
     for name in (os.environ.get("CXX"), "g++", "clang++"):
         path = name and shutil.which(name)
         if path:
             return Compiler(path)
-    raise InputError("no C++ compiler was found on PATH (g++ or clang++): install one, for instance `apt install g++`")
+    raise InputError("no C++ compiler (g++ or clang++) is on PATH: install one, for instance with `apt install g++`")
 
 
-_temporary = []  # the folder instead of a cache, kept for as long as the process runs, then removed
+_temporary = []  # the folder used if the cache cannot be written; removed when the process ends
 _temporary_lock = threading.Lock()
 
 
@@ -78,7 +78,7 @@ def _temporary_folder():
 
 
 def cache_folder():
-    """Where compiled libraries are kept: $HW5_CACHE, $XDG_CACHE_HOME/hw5 or ~/.cache/hw5, if it can be written to."""
+    """The cache: $HW5_CACHE, else $XDG_CACHE_HOME/hw5, else ~/.cache/hw5; a temporary folder if it is not writable."""
     if os.environ.get("HW5_CACHE"):
         folder = Path(os.environ["HW5_CACHE"])
     else:
@@ -95,25 +95,24 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 
 
 def with_includes(source, folders=()):
-    """A source file and, transitively, the files that it includes in quotes from its own folder or from folders."""
-    found, left = [], [Path(source)]
-    while left:
-        file = left.pop()
-        if file in found or not file.is_file():
+    """A source file and all files that it includes in quotes, directly or not, from the including file's folder or folders."""
+    files, queue = [], [Path(source)]
+    while queue:
+        file = queue.pop()
+        if file in files or not file.is_file():
             continue
-        found.append(file)
+        files.append(file)
         text = file.read_text(encoding="utf-8", errors="replace")
-        left += [
-            Path(os.path.normpath(folder / name)) for name in _INCLUDE.findall(text) for folder in (file.parent, *folders)
-        ]
-    return found
+        names = _INCLUDE.findall(text)
+        queue += [Path(os.path.normpath(folder / name)) for name in names for folder in (file.parent, *folders)]
+    return files
 
 
 def digest(compiler, files, flags):
-    """A key for what a compiler makes of files with flags; it tells machines apart where the flags ask for that."""
+    """The cache key of files compiled with flags; with -march=native it depends on the processor."""
     key = hashlib.sha256()
-    for part in (compiler.identity, platform.machine(), *flags):
-        key.update(part.encode() + b"\0")
+    for text in (compiler.identity, platform.machine(), *flags):
+        key.update(text.encode() + b"\0")
     if "-march=native" in flags:
         key.update(_processor())
     for file in files:
@@ -123,17 +122,17 @@ def digest(compiler, files, flags):
 
 @functools.cache
 def _processor():
-    """The lines of /proc/cpuinfo that say which instructions there are."""
+    """The lines of /proc/cpuinfo that determine the instruction set."""
     lines = Path("/proc/cpuinfo").read_bytes().splitlines()
     return b"\n".join(sorted({line for line in lines if line.startswith((b"model name", b"flags", b"Features"))}))
 
 
 def cached(name, key, build, suffix=".so"):
-    """The file of this name and key from the cache; if it is not there, build(path) makes it at a path."""
+    """The path of a file in the cache; if it is not there, build(path) makes it."""
     folder = cache_folder()
     library = folder / f"{name}-{key}{suffix}"
     try:
-        os.utime(library)  # it is in use: see _remove_unused
+        os.utime(library)  # marks it as used, see _remove_unused
         return library
     except FileNotFoundError:
         pass
@@ -148,14 +147,17 @@ def cached(name, key, build, suffix=".so"):
 def _remove_unused(folder):
     for library in (*folder.glob("*.so"), *folder.glob("*.cubin")):
         try:
-            if library.stat().st_mtime < time.time() - KEEP_UNUSED:
+            if library.stat().st_mtime < time.time() - _MAX_UNUSED:
                 library.unlink()
         except FileNotFoundError:
-            pass  # another process was quicker
+            pass  # another process has removed it
 
 
 def build_shared_library(source, flags=("-O2",), folders=()):
-    """Compile one C++ file, with what it includes also from folders, to a shared library; return the library's path."""
+    """Compile a C++ file, which may include files from folders, to a shared library in the cache; return its path.
+
+    Raises CompileError or InputError.
+    """
     source = Path(source)
     compiler = find_compiler()
     flags = ("-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", *flags)

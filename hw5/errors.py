@@ -1,32 +1,32 @@
-"""The ways in which a command ends early; each carries one sentence for the user."""
+"""Errors that end a command; the message is one sentence for the user."""
 
 import difflib
 
 
 class InputError(Exception):
-    """Bad input: what was wrong, where, and what to do. The program exits with code 2."""
+    """Invalid input: what is wrong, where, and what to do. Exit code 2."""
 
 
 class RunError(Exception):
-    """A run that failed although its input was sound. The program exits with code 1."""
+    """A run that failed with valid input. Exit code 1."""
 
 
 class Interrupted(RunError):
-    """A run that a signal stopped. The program exits with the code 128 + signum: 130 after Ctrl-C."""
+    """A run stopped by a signal. Exit code 128 + signum, which is 130 for Ctrl-C."""
 
-    def __init__(self, sentence, signum):
-        super().__init__(sentence)
+    def __init__(self, message, signum):
+        super().__init__(message)
         self.signum = signum
 
 
 def did_you_mean(name, names):
-    """Of the names the one that is nearest to an unknown name, in words: " (did you mean 'relu'?)"; or nothing."""
+    """A hint for an unknown name, such as " (did you mean 'relu'?)", or "" if none of names is similar."""
     by_lower_case = {known.lower(): known for known in names}
     near = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return f" (did you mean {by_lower_case[near[0]]!r}?)" if near else ""
 
 
-def require_known(what, name, names):
-    """Raise InputError where name is none of the names of what."""
+def require_known(kind, name, names):
+    """Raise InputError if name, of a kind such as "loss", is not one of names."""
     if name not in names:
-        raise InputError(f"there is no {what} {name!r}{did_you_mean(str(name), names)}; they are {', '.join(names)}")
+        raise InputError(f"there is no {kind} {name!r}{did_you_mean(str(name), names)}; choose from {', '.join(names)}")

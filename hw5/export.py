@@ -16,7 +16,7 @@ import numpy as np
 
 from hw5.devices.activations import Activation
 from hw5.errors import InputError, require_known
-from hw5.files import replacing
+from hw5.files import atomic_write
 from hw5.datasets.preprocessing import Standardisation
 
 
@@ -31,7 +31,7 @@ def export(checkpoint, format, path):
         raise InputError(
             f"--format {format} needs a library that cannot be imported ({error}): pip install {FORMATS[format].library}"
         ) from error
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
 
 

@@ -1,4 +1,4 @@
-"""Writing files so that nothing that existed is lost: beside the target first, then renamed over it."""
+"""Write files without losing what was there: write a temporary file next to the target, then rename it."""
 
 import glob
 import os
@@ -11,18 +11,18 @@ from hw5.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # on Windows another process goes undetected
+except ImportError:  # Windows has no such locks
     fcntl = None
 
 
 @contextmanager
-def replacing(path):
-    """A binary file that becomes path when the block ends well; on an exception path stays as it was.
+def atomic_write(path):
+    """Open a binary file that replaces path when the block ends; after an exception path is unchanged.
 
-    When the block has ended, the new content survives even a loss of power. Missing folders are made. Raises OSError
-    where the folder cannot be written.
+    The new content is on disk when the block has ended, so a power loss cannot destroy it. Missing folders are created.
+    Raises OSError if the folder cannot be written.
     """
-    path = Path(os.path.realpath(path))  # of a link, what it leads to is replaced
+    path = Path(os.path.realpath(path))  # replaces the target of a link, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_temporary_prefix(path))
     try:
@@ -30,7 +30,7 @@ def replacing(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp gives permissions to the owner alone
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -44,7 +44,7 @@ def _temporary_prefix(path):
 
 
 def _sync_folder(folder):
-    """Make a renaming in the folder last; some file systems know no such thing."""
+    """Write a rename to disk, if the file system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -54,25 +54,24 @@ def _sync_folder(folder):
 
 
 def _umask():
-    """The permissions that new files of this process lack; mkstemp leaves theirs to the owner alone."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 @contextmanager
-def sole_writer(path, option):
-    """For the length of the block, let no other process that asks the same write path.
+def write_lock(path, option):
+    """Lock path against other processes that call write_lock, and remove the temporary files of killed ones.
 
-    What a killed process has left half written beside path is removed. Raises InputError, naming the option, where
-    another process has path already. The lock is a file beside path, and goes with the process that holds it.
+    The lock is a file next to path, which is released when its process ends. Raises InputError, naming the option, if
+    another process has the lock.
     """
     path = Path(os.path.realpath(path))
     lock = path.with_name(f".{path.name}.lock")
-    with _locked(lock) as held:
-        if not held:
+    with _locked(lock) as is_locked:
+        if not is_locked:
             raise InputError(
-                f"{option} {path}: another hw5 is writing this file; name another one, or wait for its end"
+                f"{option} {path}: another hw5 process is writing this file; choose another file, or wait until it ends"
             )
         for leftover in glob.glob(glob.escape(os.path.join(path.parent, _temporary_prefix(path))) + "*"):
             with suppress(OSError):
@@ -82,7 +81,7 @@ def sole_writer(path, option):
 
 @contextmanager
 def _locked(lock):
-    """Hold an advisory lock on a file that exists for the length of the block; gives False where another holds it."""
+    """Hold an advisory lock on a file, which exists during the block; gives False if another process holds it."""
     if fcntl is None:
         yield True
         return
@@ -99,7 +98,7 @@ def _locked(lock):
             break
         if _is_still_at(lock, file):
             break
-        file.close()  # its holder before has just removed it
+        file.close()  # the process that had the lock has just removed the file
     try:
         yield True
     finally:
@@ -116,7 +115,7 @@ def _is_still_at(path, file):
 
 
 def require_writable(path, option):
-    """Find out before the work, not after it, that path cannot be written; raises InputError naming the option."""
+    """Check before a long run that path can be written; raises InputError, naming the option."""
     path = Path(path)
     existed = path.exists()
     try:
@@ -124,11 +123,9 @@ def require_writable(path, option):
             raise OSError(0, "it is a folder" if path.is_dir() else "it is not a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent), open(path, "ab"):
-            pass  # the folder takes new files, and the file new content
+            pass  # atomic_write needs the first, and a log the second
         if not existed:
             path.unlink()
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error)
-        raise InputError(
-            f"{option} {path} cannot be written: {reason}; name a file in a folder you may write to"
-        ) from error
+        raise InputError(f"{option} {path} cannot be written: {reason}; choose a file in a writable folder") from error

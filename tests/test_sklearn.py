@@ -235,14 +235,14 @@ REFUSED = {
     "targets beyond float32": (MLPRegressor(), X, np.full(150, 1e300), "y contains infinity or a value too large"),
     "one class": (LinearClassifier(), X, Y[:1].repeat(150), "one class only: .*setosa"),
     "continuous classes": (LinearClassifier(), X, np.linspace(0, 1, 150), "continuous"),
-    "loss": (LinearClassifier(loss="squared"), X, Y, "there is no loss 'squared'; they are cross-entropy"),
+    "loss": (LinearClassifier(loss="squared"), X, Y, "there is no loss 'squared'; choose from cross-entropy"),
     "classes of the sigmoid": (LinearClassifier(loss="binary-cross-entropy"), X, Y, "^loss binary-cross-entropy needs exactly two classes"),
     "lr": (LinearClassifier(lr=0), X, Y, "lr 0 is out of range; give a number above 0"),
     "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum 1.0 is out of range; give a number from 0 and below 1"),
     "epochs": (LinearClassifier(epochs=0), X, Y, "epochs 0 is out of range; give a whole number from 1"),
     "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "hidden 0 is out of range"),
     "activation": (MLPClassifier(activation="rely"), X, Y, "did you mean 'relu'"),
-    "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "there is no lr_schedule 'slow'; they are constant"),
+    "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "there is no lr_schedule 'slow'; choose from constant"),
     "schedule without its step": (
         MLPClassifier(lr_schedule="step", lr_decay=0.5), X, Y, "the learning-rate schedule step needs lr_step; give it"
     ),

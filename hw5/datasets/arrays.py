@@ -1,8 +1,8 @@
-"""NumPy's files: .npz with features and labels as arrays of their own, .npy with one table.
+"""NumPy files: .npz with features and labels in separate arrays, and .npy with a single table.
 
-An .npz holds X and y, or another pair of the names below, such as the x_train, y_train, x_test and
-y_test that Keras writes; each example of X is flattened. An .npy holds a 2-D array whose last
-column has the labels, unless another position is given. Python objects are never loaded.
+An .npz has X and y, or other names from the lists below, such as Keras's x_train, y_train, x_test and y_test; each
+example is flattened. An .npy has a 2-D array whose last column is the label, unless another is chosen. Python objects
+are never loaded.
 """
 
 import io
@@ -16,17 +16,17 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hw5.datasets.opening import Length, inflated, open_plain, read_array
-from hw5.datasets.rows import (
-    Rows,
+from hw5.datasets.opening import Length, inflation_limit, open_plain, read_array
+from hw5.datasets.table import (
     Schema,
+    Table,
     as_features,
     column_index,
     image_shape_of,
-    labelled,
     listed,
+    make_table,
     quoted,
-    usual_position,
+    training_label_column,
 )
 from hw5.errors import InputError
 
@@ -35,144 +35,134 @@ _LABELS = ("y_train", "y", "labels", "target")
 _TEST_FEATURES = ("x_test", "X_test")
 _TEST_LABELS = ("y_test",)
 
-_LAST_CHARACTER = 0x10FFFF  # of Unicode
+_MAX_CODE_POINT = 0x10FFFF  # of Unicode
 
-# The bytes that give the length of a header, and its reader, by the version of the format
+# By format version: the width in bytes of the header's length, and the parser of the header
 _HEADERS = {
     (1, 0): (2, np.lib.format.read_array_header_1_0),
     (2, 0): (4, np.lib.format.read_array_header_2_0),
 }
-_LONGEST_HEADER = 10_000  # NumPy parses no longer one, but would read it
+_MAX_HEADER = 10_000  # NumPy parses no longer header, but reads it into memory first
 
 
-def read_npz(path: Path) -> tuple[Rows, Rows | None]:
-    """The train part, and the test part where the archive has one."""
+def read_npz(path: Path) -> tuple[Table, Table | None]:
+    """The training set, and the test set if the archive has one."""
     with _open_archive(path) as archive:
-        train = _part(path, archive, _FEATURES, _LABELS)
-        has_test = not _held(archive).isdisjoint(_TEST_FEATURES + _TEST_LABELS)
-        return train, _part(path, archive, _TEST_FEATURES, _TEST_LABELS) if has_test else None
+        train = _read_table(path, archive, _FEATURES, _LABELS)
+        has_test = not _array_names(archive).isdisjoint(_TEST_FEATURES + _TEST_LABELS)
+        return train, _read_table(path, archive, _TEST_FEATURES, _TEST_LABELS) if has_test else None
 
 
 def read_npz_values(path: Path) -> np.ndarray:
-    """The features of an archive with or without labels, in their own shape and type."""
+    """The features of an archive, with their own shape and type; labels are optional."""
     with _open_archive(path) as archive:
-        return _chosen(path, archive, _FEATURES)[1]
+        return _read_first(path, archive, _FEATURES)[1]
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive, by name, those without dimensions included."""
+    """All arrays of an archive by name, including those without dimensions."""
     with _open_archive(path) as archive:
-        return {name: _member(path, archive, name, scalar=True) for name in sorted(_held(archive))}
+        return {name: _read_member(path, archive, name, scalar=True) for name in sorted(_array_names(archive))}
 
 
-def read_npy(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Rows, None]:
-    """The examples of a 2-D table."""
-    table = read_npy_values(path)
-    if table.ndim != 2 or table.shape[1] < 2:
+def read_npy(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Table, None]:
+    """The examples of a 2-D array."""
+    values = read_npy_values(path)
+    if values.ndim != 2 or values.shape[1] < 2:
         raise InputError(
-            f"{path}: its array has the shape {table.shape}, but a table of features "
-            "and labels has two dimensions and at least two columns; write X and y "
-            "to an .npz instead"
+            f"{path}: the array has shape {values.shape}, but a table of features and labels is 2-D with at least "
+            "two columns; save X and y to an .npz instead"
         )
-    position = label_column or usual_position(schema, table.shape[1]) or "-1"
-    label = column_index(position, table.shape[1], str(path))
-    X = as_features(table, str(path), without=label)
-    return labelled(str(path), X, table[:, label], label_place=f", column {label + 1}"), None
+    width = values.shape[1]
+    label = column_index(label_column or training_label_column(schema, width) or "-1", width, str(path))
+    X = as_features(values, str(path), label)
+    return make_table(str(path), X, values[:, label], label_suffix=f", column {label + 1}"), None
 
 
 def read_npy_values(path: Path) -> np.ndarray:
-    """The array of an .npy, in its own shape and type."""
+    """The array of an .npy, with its own shape and type."""
     with open_plain(path) as (stream, size):
         return _read_npy(stream, Length(size, size), str(path))
 
 
 @contextmanager
 def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """An .npz, if its members have names of their own and are not larger than a file of its size should hold."""
+    """Open an .npz; InputError if it has duplicate names, or arrays too large for the size of the file."""
     with open_plain(path) as (stream, size):
-        with _sound():
+        with _zip_errors():
             archive = zipfile.ZipFile(stream)
         names = archive.namelist()
         if len(set(names)) < len(names):
-            raise InputError(f"{path}: two arrays in it have the same name; save it with numpy.savez")
-        held = sum(member.file_size for member in archive.infolist())
-        if held > inflated(size):
+            raise InputError(f"{path}: two arrays have the same name; save it with numpy.savez")
+        total = sum(member.file_size for member in archive.infolist())
+        if total > inflation_limit(size):
             raise InputError(
-                f"{path}: its arrays have {held} bytes, more than it should hold for its size; it is damaged, or "
-                "else save it uncompressed, with numpy.savez"
+                f"{path}: the arrays have {total} bytes, too many for the size of the file; "
+                "if it is not damaged, save it uncompressed with numpy.savez"
             )
         yield archive
 
 
 @contextmanager
-def _sound() -> Iterator[None]:
-    """zipfile meets some damage with errors that are not its own."""
+def _zip_errors() -> Iterator[None]:
+    """Turn the other exceptions that zipfile raises for damaged archives into BadZipFile."""
     try:
         yield
     except (ValueError, OverflowError, struct.error) as error:
         raise zipfile.BadZipFile("damaged") from error
 
 
-def _part(path: Path, archive: zipfile.ZipFile, features: tuple[str, ...], labels: tuple[str, ...]) -> Rows:
-    x_name, X = _chosen(path, archive, features)
-    y_name, y = _chosen(path, archive, labels)
-    if y.size != len(y):  # (N, 1), as Keras has it, is as good as (N,)
-        raise InputError(f"{path}: {y_name} has the shape {y.shape}; it must be one label for each example")
+def _read_table(path: Path, archive: zipfile.ZipFile, features: tuple[str, ...], labels: tuple[str, ...]) -> Table:
+    x_name, X = _read_first(path, archive, features)
+    y_name, y = _read_first(path, archive, labels)
+    if y.size != len(y):  # Keras has labels of shape (N, 1)
+        raise InputError(f"{path}: {y_name} has shape {y.shape}; save it with one label per example")
     if len(X) != len(y):
         raise InputError(
-            f"{path}: {x_name} holds {len(X)} examples, but {y_name} holds {len(y)} "
-            "labels; save the two that belong together"
+            f"{path}: {x_name} has {len(X)} examples, but {y_name} has {len(y)} labels; save one label per example"
         )
-    X_rows = as_features(X, f"{path}, {x_name}")
-    return labelled(f"{path}, {y_name}", X_rows, y.ravel(), image_shape_of(X))
+    return make_table(f"{path}, {y_name}", as_features(X, f"{path}, {x_name}"), y.ravel(), image_shape_of(X))
 
 
-def _held(archive: zipfile.ZipFile) -> set[str]:
-    """The names of the arrays in an archive."""
+def _array_names(archive: zipfile.ZipFile) -> set[str]:
     return {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
 
 
-def _chosen(path: Path, archive: zipfile.ZipFile, names: tuple[str, ...]) -> tuple[str, np.ndarray]:
-    """The first of `names` that the archive holds, and its array."""
-    held = _held(archive)
-    name = next((name for name in names if name in held), None)
+def _read_first(path: Path, archive: zipfile.ZipFile, names: tuple[str, ...]) -> tuple[str, np.ndarray]:
+    """The first of `names` that is in the archive, and its array."""
+    present = _array_names(archive)
+    name = next((name for name in names if name in present), None)
     if name is None:
         raise InputError(
-            f"{path}: it holds {listed(sorted(held)) or 'no arrays'}, but none "
-            f"named {' or '.join(names)}; save it with numpy.savez(file, X=X, y=y)"
+            f"{path}: no array is named {' or '.join(names)}; the file has {listed(sorted(present)) or 'no arrays'}: "
+            "save it with numpy.savez(file, X=X, y=y)"
         )
-    return name, _member(path, archive, name)
+    return name, _read_member(path, archive, name)
 
 
-def _member(path: Path, archive: zipfile.ZipFile, name: str, scalar: bool = False) -> np.ndarray:
-    """The array of a name."""
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str, scalar: bool = False) -> np.ndarray:
     where, info = f"{path}, {name if name.isidentifier() else quoted(name)}", archive.getinfo(f"{name}.npy")
-    encrypted = info.flag_bits & 1
-    if encrypted or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"{where}: it is encrypted, or compressed as NumPy never does; save it with numpy.savez")
-    with _sound(), archive.open(info) as stream:
+    is_encrypted = info.flag_bits & 1
+    if is_encrypted or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"{where}: the array is encrypted or in an unknown compression; save it with numpy.savez")
+    with _zip_errors(), archive.open(info) as stream:
         return _read_npy(stream, Length(info.file_size, info.file_size), where, scalar)
 
 
 def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False) -> np.ndarray:
-    """The array of an .npy; numpy.lib.format describes the header."""
+    """Read an .npy, whose header numpy.lib.format describes."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of outdated types, and of what stands in a damaged header
+            warnings.simplefilter("ignore")  # outdated types, and syntax warnings from damaged headers
             shape, fortran_order, dtype = _read_header(stream)
-    except Exception as error:  # NumPy meets a damaged header with exceptions of any kind
-        raise InputError(
-            f"{where}: its header is not that of a NumPy array; it is damaged or "
-            "something else: write it with numpy.save or numpy.savez"
-        ) from error
+    except Exception as error:  # NumPy raises many types for a damaged header
+        raise InputError(f"{where}: not a valid NumPy header; save it with numpy.save or numpy.savez") from error
     if dtype.kind not in "biufcSUmM":
-        raise InputError(
-            f"{where}: it holds Python objects or records, which are never loaded; save plain arrays of numbers or text"
-        )
+        raise InputError(f"{where}: Python objects and records are never loaded; save arrays of numbers or text")
     order = "F" if fortran_order else "C"
     array = read_array(stream, shape, dtype, length=length, where=where, order=order, scalar=scalar)
-    if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _LAST_CHARACTER).any():
-        raise InputError(f"{where}: its text holds characters that do not exist; it is damaged: save it again")
+    if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _MAX_CODE_POINT).any():
+        raise InputError(f"{where}: the text has characters that are not Unicode; save it again")
     return array
 
 
@@ -180,7 +170,7 @@ def _read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
     width, parse = _HEADERS[np.lib.format.read_magic(stream)]
     prefix = stream.read(width)
     length = int.from_bytes(prefix, "little")
-    if length > _LONGEST_HEADER:
+    if length > _MAX_HEADER:
         raise ValueError(f"a header of {length} bytes")
     shape, fortran_order, dtype = parse(io.BytesIO(prefix + stream.read(length)))
-    return tuple(map(int, shape)), fortran_order, dtype  # NumPy lets True pass for a size
+    return tuple(map(int, shape)), fortran_order, dtype  # NumPy accepts True as a size

@@ -1,19 +1,17 @@
-"""Tables as text: one example a row, separated by commas, semicolons or tabs.
+"""Text tables: one example a row, separated by commas, semicolons or tabs.
 
-Quotes, quoted line breaks, a byte-order mark and any line end are understood; the text must be
-UTF-8. Empty lines are skipped. Features are finite numbers, and float32 whatever their range.
-Reading takes some 20 bytes of memory for each byte of the file at most, or 80 if it is nothing but
-commas; of a table of many rows it is little more than its array.
+Files are UTF-8, with or without a byte-order mark. Cells may be quoted and have line breaks; any line ending is
+accepted, and empty lines are skipped. Features are finite numbers, stored as float32. Reading takes at most about 20
+bytes of memory for each byte of the file (80 if it is nothing but commas), and little more than the array for a table
+of many rows.
 
-The label column is chosen by its name in the header, or by its position: a whole number, 1 for the
-first column and -1 for the last. By default it is the one named label, class, target, species or y,
-in any case, and else the last. A label is text or a whole number ("3" and "3.0" are one class); in a
-regression it is any finite number, found by the same rules.
+The label column is chosen by its name in the header, or by position: 1 is the first column, -1 the last. The default is
+the column named label, class, target, species or y, in any case, and otherwise the last one. A label is text or a whole
+number ("3" and "3.0" are the same class), or any finite number in a regression.
 
-The first row is a header when a cell outside the label column is text, or when its label cell is
-text over a number, or is one of the names above (other than y, which may be an answer), or is the
-name asked for. So a file has no header when its first row could be an example; a missing value is
-not text.
+The first row is a header if a cell outside the label column is text, or if its label cell is text over a number, one of
+the default names (except y, which may be a class), or the chosen name. So a first row that could be an example is no
+header. A missing value does not count as text.
 """
 
 import csv
@@ -29,14 +27,14 @@ from typing import TextIO
 
 import numpy as np
 
-from hw5.datasets.opening import reading, size_of
-from hw5.datasets.rows import MISSING, Rows, Schema, column_index, listed, number, quoted, usual_position
+from hw5.datasets.opening import file_size, input_errors
+from hw5.datasets.table import MISSING, Schema, Table, column_index, listed, number, quoted, training_label_column
 from hw5.errors import InputError
 
 _LABEL_NAMES = ("label", "class", "target", "species", "y")
 
 _DELIMITERS = ",;\t"
-_BLOCK = 1 << 14  # cells that are turned into numbers at once
+_BLOCK = 1 << 14  # cells converted to numbers at once
 
 _Records = Iterator[tuple[int, list[str]]]  # each row, with the line on which it begins
 
@@ -47,58 +45,59 @@ class _Layout:
 
     path: Path
     first: list[str]  # the first row
-    header: bool  # whether that is a header
-    features: list[int]  # the columns of the features, in their order
-    label: int | None  # the column of the labels, None where they are not read
+    header: bool  # whether the first row is a header
+    features: list[int]  # the feature columns, in the order of the features
+    label: int | None  # the label column, or None to ignore it
 
     def column(self, index: int) -> str:
+        """A column, for messages."""
         name = f" ({quoted(self.first[index].strip())})" if self.header else ""
         return f", column {index + 1}{name}"
 
 
-def read(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Rows, None]:
-    """The examples of a table with labels, and with the features of `schema` in their order if one is given."""
+def read(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Table, None]:
+    """The examples of a labelled table, with the features of `schema`, in its order, if it is given."""
     records, first, second = _open_table(path)
     if len(first) < 2:
         raise InputError(
-            f"{path}: it has one column, but a table needs a feature and a label; "
+            f"{path}: the table has one column, but needs a feature and a label; "
             "separate columns by commas, semicolons or tabs"
         )
-    features = _by_name(first, schema)
+    features = _features_by_name(first, schema)
     if features is not None:
-        header, label = True, _label_beside(path, first, schema, label_column)
+        header, label = True, _label_by_name(path, first, schema, label_column)
     else:
-        position = usual_position(schema, len(first)) if label_column is None else label_column
-        header, label = _find_label(path, first, second, position)
-        features = _by_place(path, first, header, label, schema)
+        position = training_label_column(schema, len(first)) if label_column is None else label_column
+        header, label = _header_and_label(path, first, second, position)
+        features = _features_by_position(path, first, header, label, schema)
     return _parse(_Layout(path, first, header, features, label), records), None
 
 
 def read_inputs(path: Path, schema: Schema) -> np.ndarray:
-    """The (N, features) inputs of a table, whose labels, if it has any, are left aside.
+    """The features (N, d) of a table; its labels, if there are any, are ignored.
 
-    Columns are found by the model's names where the first row has them all, in any order and among
-    others. Else the table must have exactly the features, or the features and the label column.
+    If the first row has all the model's feature names, columns are chosen by name. Otherwise the table must have
+    exactly the features, or the features and the label.
     """
     records, first, second = _open_table(path)
-    features = _by_name(first, schema)
+    features = _features_by_name(first, schema)
     if features is not None:
         header = True
     else:
         header, label = _is_header(first, second, None), None
         if len(first) == schema.features + 1:
-            header, label = _find_label(path, first, second, usual_position(schema, len(first)))
-        features = _by_place(path, first, header, label, schema)
+            header, label = _header_and_label(path, first, second, training_label_column(schema, len(first)))
+        features = _features_by_position(path, first, header, label, schema)
     return _parse(_Layout(path, first, header, features, None), records).X
 
 
 def read_cells(path: Path) -> list[list[str]]:
-    """Every row of a table, its header included, as text."""
+    """Every row of a table as text, including the header."""
     return [cells for _, cells in _records(path)]
 
 
-def _by_name(first: list[str], schema: Schema | None) -> list[int] | None:
-    """The columns of the model's features, if the first row names them all."""
+def _features_by_name(first: list[str], schema: Schema | None) -> list[int] | None:
+    """The columns of the model's features, if the first row has all their names."""
     if schema is None or schema.feature_names is None:
         return None
     index = {cell.strip(): column for column, cell in enumerate(first)}
@@ -106,63 +105,62 @@ def _by_name(first: list[str], schema: Schema | None) -> list[int] | None:
     return None if None in features else features
 
 
-def _by_place(path: Path, first: list[str], header: bool, label: int | None, schema: Schema | None) -> list[int]:
-    """All columns but that of the labels, which must be as many as the model takes, and not have other names."""
+def _features_by_position(
+    path: Path, first: list[str], header: bool, label: int | None, schema: Schema | None
+) -> list[int]:
+    """All columns except the label; InputError if their names or their number are not those of the model."""
     features = [column for column in range(len(first)) if column != label]
     if schema is None:
         return features
     if header and schema.feature_names is not None:
         names = {cell.strip() for cell in first}
-        lacking = [name for name in schema.feature_names if name not in names]
+        missing = [name for name in schema.feature_names if name not in names]
         raise InputError(
-            f"{path}: no column is named {listed(lacking)}, as features of the model are; "
-            "give the columns that it was trained on, in any order"
+            f"{path}: the model needs columns named {listed(missing)}, which the table lacks; "
+            "give the columns of the training data, in any order"
         )
     if len(features) != schema.features:
         raise InputError(
-            f"{path}: it has {len(first)} columns, but the model takes {schema.features} "
-            "features; give it these, with or without the label"
+            f"{path}: the table has {len(first)} columns, but the model takes {schema.features} features; "
+            "give these, with or without the label"
         )
     return features
 
 
-def _label_beside(path: Path, first: list[str], schema: Schema, wanted: str | None) -> int:
-    """The column of the labels in a table whose first row names all features of the model, maybe among others."""
+def _label_by_name(path: Path, first: list[str], schema: Schema, wanted: str | None) -> int:
+    """The label column of a table whose first row names all features of the model, and possibly other columns."""
     if wanted is not None:
-        return _find_label(path, first, [], wanted)[1]
+        return _header_and_label(path, first, [], wanted)[1]
     features = set(schema.feature_names)
-    beside = {name: column for column, cell in enumerate(first) if (name := cell.strip()) not in features}
-    lower = {name.lower(): column for name, column in beside.items()}
-    if schema.label_column in beside:
-        return beside[schema.label_column]
-    if len(beside) == 1:
-        return next(iter(beside.values()))
+    others = {name: column for column, cell in enumerate(first) if (name := cell.strip()) not in features}
+    lower = {name.lower(): column for name, column in others.items()}
+    if schema.label_column in others:
+        return others[schema.label_column]
+    if len(others) == 1:
+        return next(iter(others.values()))
     for name in _LABEL_NAMES:
         if name in lower:
             return lower[name]
-    if not beside:
-        raise InputError(f"{path}: it has the features of the model but no column of labels; add one")
-    raise InputError(
-        f"{path}: beside the features of the model it has the columns {listed(list(beside))}; "
-        "choose that of the labels with --label-column"
-    )
+    if not others:
+        raise InputError(f"{path}: the table has the features of the model but no label column; add it")
+    raise InputError(f"{path}: any of the columns {listed(list(others))} may be the label; choose with --label-column")
 
 
 def _open_table(path: Path) -> tuple[_Records, list[str], list[str]]:
-    """All records, and the first two rows, the second empty if it is not as long as the first."""
+    """All records, the first row, and the second row (empty if it is not as long as the first)."""
     records = _records(path)
     start = list(islice(records, 2))
     if not start:
-        raise InputError(f"{path}: the file has no rows; write or download it again")
+        raise InputError(f"{path}: the file has no rows; save or download it again")
     first, second = start[0][1], start[1][1] if len(start) > 1 else []
     return chain(start, records), first, second if len(second) == len(first) else []
 
 
 def _records(path: Path) -> _Records:
-    """Each record that is not blank, with the line on which it begins."""
+    """Every row that is not blank, with the line on which it begins."""
     line = 1
-    with reading(path):
-        size_of(path)
+    with input_errors(path):
+        file_size(path)
         try:
             with open(path, encoding="utf-8-sig", newline="") as file:
                 reader = csv.reader(file, delimiter=_delimiter(file), skipinitialspace=True, strict=True)
@@ -172,20 +170,15 @@ def _records(path: Path) -> _Records:
                     line = reader.line_num + 1
         except csv.Error as error:
             reason = str(error).replace("\t", "tab")
-            raise InputError(
-                f"{path}, row {line}: this is not sound CSV ({reason}); look for a quote that is not closed"
-            ) from error
+            raise InputError(f"{path}, row {line}: not valid CSV ({reason}); look for an unclosed quote") from error
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{path}: byte {_undecodable(path)}, counted from 0, is not UTF-8; save the file as UTF-8"
+                f"{path}: byte {_undecodable(path)} (counted from 0) is not UTF-8; save the file as UTF-8"
             ) from error
 
 
 def _delimiter(file: TextIO) -> str:
-    """The delimiter that splits the first record into most cells, of several one that splits the second alike.
-
-    A comma if none splits it.
-    """
+    """The delimiter that gives the first row the most columns; on a tie, one that gives the second row as many."""
 
     def columns(delimiter: str) -> tuple[int, bool]:
         file.seek(0)
@@ -193,7 +186,7 @@ def _delimiter(file: TextIO) -> str:
         records = (cells for cells in csv.reader(file, delimiter=delimiter) if "".join(cells).strip() or len(cells) > 1)
         try:
             lengths.extend(map(len, islice(records, 2)))
-        except csv.Error:  # a long row that another delimiter would split is too large for one cell
+        except csv.Error:  # with the wrong delimiter, a long row may be too large for one cell
             pass
         first, second, *_ = *lengths, 0, 0
         return first, first == second
@@ -216,14 +209,14 @@ def _undecodable(path: Path) -> int:
     return position
 
 
-def _find_label(path: Path, first: list[str], second: list[str], wanted: str | None) -> tuple[bool, int]:
-    """Whether the first row is a header, and the label column, by the rules of this module."""
+def _header_and_label(path: Path, first: list[str], second: list[str], wanted: str | None) -> tuple[bool, int]:
+    """Whether the first row is a header, and the label column, by the rules of the module docstring."""
     names = [cell.strip() for cell in first]
     if wanted is not None and not re.fullmatch(r"[-+]?\d+", wanted):
         if wanted not in names:
             raise InputError(
-                f"{path}: there is no column named {quoted(wanted)}; its first row "
-                f"has {listed(names)}: choose one of these, or give a position"
+                f"{path}: there is no column named {quoted(wanted)}; the first row has {listed(names)}: "
+                "choose one of these, or a position"
             )
         return True, names.index(wanted)
     if wanted is not None:
@@ -257,22 +250,22 @@ def _is_text(cell: str) -> bool:
     return "_" in cell
 
 
-def _parse(layout: _Layout, records: _Records) -> Rows:
-    """The rows below the header; what is wrong in one is reported with its line and column."""
+def _parse(layout: _Layout, records: _Records) -> Table:
+    """The Table of the rows below the header; InputError names the line and the column."""
     names, columns = None, layout.features
     if layout.header:
         next(records)
-        _refuse_twins(layout)
+        _require_unique_names(layout)
         names = tuple(layout.first[column].strip() for column in columns)
-    several = len(columns) > 1  # of one column, itemgetter would give no sequence
+    several = len(columns) > 1  # with one index, itemgetter returns the cell itself
     pick = itemgetter(*columns) if several else itemgetter(slice(columns[0], columns[0] + 1))
     values, cells, lines = bytearray(), [], array("q")
     codes, code_of = array("q"), {}
     for line, row in records:
         if len(row) != len(layout.first):
             raise InputError(
-                f"{layout.path}, row {line}: it has {len(row)} columns, but the first "
-                f"row has {len(layout.first)}; look for a missing or extra delimiter"
+                f"{layout.path}, row {line}: the row has {len(row)} columns, but the first row has "
+                f"{len(layout.first)}; look for a missing or extra delimiter"
             )
         lines.append(line)
         if layout.label is not None:
@@ -282,25 +275,25 @@ def _parse(layout: _Layout, records: _Records) -> Rows:
             values += _numbers(layout, cells, lines).tobytes()
             cells.clear()
     if not lines:
-        raise InputError(f"{layout.path}: there are no rows below its header; add examples")
+        raise InputError(f"{layout.path}: there are no rows below the header; add examples")
     values += _numbers(layout, cells, lines).tobytes()
     X = np.frombuffer(values, np.float32).reshape(len(lines), -1)
-    place = "" if layout.label is None else layout.column(layout.label)
-    return Rows(str(layout.path), X, np.array(codes), list(code_of), names, lines=np.array(lines), label_place=place)
+    label = "" if layout.label is None else layout.column(layout.label)
+    return Table(str(layout.path), X, np.array(codes), list(code_of), names, lines=np.array(lines), label_suffix=label)
 
 
-def _refuse_twins(layout: _Layout) -> None:
+def _require_unique_names(layout: _Layout) -> None:
     names = Counter(name.strip() for name in layout.first)
-    name, times = names.most_common(1)[0]
-    if times > 1:
-        raise InputError(f"{layout.path}: {times} columns are named {quoted(name)}; give each a name of its own")
+    name, count = names.most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{layout.path}: {count} columns are named {quoted(name)}; give each a unique name")
 
 
 def _numbers(layout: _Layout, cells: list[str], lines: array) -> np.ndarray:
-    """The cells of the latest rows as float32 values."""
+    """`cells`, which are the features of the last rows in `lines`, as float32."""
     try:
         distinct = set(cells)
-        if "_" in "".join(distinct):  # float() would take "1_000" for a number
+        if "_" in "".join(distinct):  # float() accepts "1_000"
             raise ValueError
         convert = float
         if 4 * len(distinct) < len(cells):  # pixels and counts: parse each number once
@@ -311,11 +304,11 @@ def _numbers(layout: _Layout, cells: list[str], lines: array) -> np.ndarray:
             raise ValueError
         return values
     except ValueError:
-        raise _first_fault(layout, cells, lines) from None
+        raise _first_error(layout, cells, lines) from None
 
 
-def _first_fault(layout: _Layout, cells: list[str], lines: array) -> InputError:
-    """What is wrong with the first of `cells` that is no finite number, and where it stands."""
+def _first_error(layout: _Layout, cells: list[str], lines: array) -> InputError:
+    """The error for the first of `cells` that is not a finite number."""
     width = len(layout.features)
     for position, cell in enumerate(cells):
         try:

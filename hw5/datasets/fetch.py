@@ -1,6 +1,6 @@
-"""Fetching the sets that are not bundled: from mirrors, going on where a download broke off, and put in place whole.
+"""Download the data sets that are not bundled: from mirrors, resuming what was interrupted, and verified.
 
-A file comes down as FILE.part beside its place, and is renamed when its size and SHA-256 are those published. Both are
+A file is downloaded as FILE.part in its folder, and renamed once its size and SHA-256 are the published ones. Both are
 from the checksum files of TensorFlow Datasets (tensorflow_datasets/url_checksums/*.txt), which pin the files of the
 mirrors below; torchvision (torchvision/datasets/mnist.py) pins the same files by MD5.
 """
@@ -21,16 +21,16 @@ import numpy as np
 
 from hw5.datasets import data_directory, idx
 from hw5.errors import RunError, require_known
-from hw5.files import replacing
+from hw5.files import atomic_write
 
 _CHUNK = 1 << 16
-_PATIENCE = 30  # seconds without a byte
-_ATTEMPTS = 3  # at a mirror that breaks off
+_TIMEOUT = 30  # seconds without a byte
+_ATTEMPTS = 3  # for a mirror that closes the connection early
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is published."""
+    """A published file."""
 
     name: str
     size: int  # bytes
@@ -39,12 +39,12 @@ class File:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set comes from; folder, in the data directory, is where its files go, and by default has its name."""
+    """Where a data set is downloaded from; folder is below the data directory, and has the set's name by default."""
 
     mirrors: tuple[str, ...]
     files: tuple[File, ...]
     licence: str
-    unpack: Callable[[Path, Path], None] | None = None  # (folder of the files, data directory)
+    unpack: Callable[[Path, Path], None] | None = None  # (folder, data directory)
     folder: str | None = None
 
     @property
@@ -61,21 +61,21 @@ EMNIST = ("emnist-balanced", "emnist-digits", "emnist-letters")
 
 
 def _unpack_emnist(folder: Path, data_dir: Path) -> None:
-    """Make an IDX folder of each set of EMNIST in gzip.zip, which then goes.
+    """Unpack gzip.zip into an IDX folder for each set of EMNIST, and delete it.
 
-    EMNIST stores its images transposed; here they are turned as MNIST's are.
+    The images are transposed, since EMNIST stores them by columns and MNIST by rows.
     """
     with zipfile.ZipFile(folder / "gzip.zip") as archive:
         for name in EMNIST:
-            for file, part in zip(idx.FILES, ("train", "train", "test", "test")):
-                member = f"gzip/{name}-{part}-{file.split('-', 1)[1]}.gz"
+            for file, split in zip(idx.FILES, ("train", "train", "test", "test")):
+                member = f"gzip/{name}-{split}-{file.split('-', 1)[1]}.gz"
                 with archive.open(member) as packed, gzip.open(packed) as stream:
                     content = stream.read()
                 if "images" in file:
                     n, width, height = struct.unpack(">3I", content[4:16])
                     images = np.frombuffer(content, np.uint8, offset=16).reshape(n, width, height)
                     content = struct.pack(">4s3I", content[:4], n, height, width) + images.transpose(0, 2, 1).tobytes()
-                with replacing(data_dir / name / f"{file}.gz") as target:
+                with atomic_write(data_dir / name / f"{file}.gz") as target:
                     target.write(gzip.compress(content, compresslevel=6, mtime=0))
     (folder / "gzip.zip").unlink()
 
@@ -127,127 +127,128 @@ SOURCES = {
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """How far a file has come."""
+class DownloadProgress:
+    """The number of bytes of a file that have been downloaded."""
 
     file: File
     bytes: int
 
 
-def at_hand(name: str, data_dir: str | Path | None = None) -> Path | None:
-    """The folder of a set of SOURCES, if all of its four files lie there."""
+def find_downloaded(name: str, data_dir: str | Path | None = None) -> Path | None:
+    """The folder of a set of SOURCES, or None if it is not downloaded completely."""
     folder = data_directory(data_dir) / name
     return folder if folder.is_dir() and idx.is_complete(folder) else None
 
 
-def fetch(name: str, data_dir: str | Path | None = None) -> Iterator[Arrival]:
-    """Fetch a set of SOURCES into the data directory, yielding Arrival as the bytes come; nothing if it is at hand.
+def fetch(name: str, data_dir: str | Path | None = None) -> Iterator[DownloadProgress]:
+    """Download a set of SOURCES into the data directory, yielding progress; a downloaded set yields nothing.
 
-    What has come is kept when the fetching ends early, and the next one goes on from there. Raises InputError for
-    another name, RunError where no mirror gives a file as it is published, and OSError where it cannot be written.
+    A later call resumes an interrupted download. Raises InputError for an unknown name, RunError if no mirror has a
+    file as published, and OSError if a file cannot be written.
     """
     require_known("data set to fetch", name, SOURCES)
-    if at_hand(name, data_dir):
+    if find_downloaded(name, data_dir):
         return
     source, data_dir = SOURCES[name], data_directory(data_dir)
     folder = data_dir / (source.folder or name)
     for file in source.files:
-        if source.unpack and (folder / file.name).exists():
-            (folder / file.name).replace(_part(folder, file))  # verified before it is unpacked, whoever put it there
-        if not any((folder / there).exists() for there in (file.name, file.name.removesuffix(".gz"))):
-            yield from _fetch_file(file, source.mirrors, folder)
+        path = folder / file.name
+        if source.unpack and path.exists():
+            path.replace(_partial(path))  # to be verified before it is unpacked, whoever put it there
+        if not path.exists() and not (folder / file.name.removesuffix(".gz")).exists():
+            yield from _fetch_file(file, source.mirrors, path)
     if source.unpack:
         source.unpack(folder, data_dir)
 
 
-class _Fault(Exception):
-    """Why a mirror did not give a file; is_final says that asking it again would be of no use."""
+class _MirrorError(Exception):
+    """Why a mirror did not give a file, and whether another attempt may."""
 
-    def __init__(self, reason: str, is_final: bool = True):
+    def __init__(self, reason: str, can_retry: bool = False):
         super().__init__(reason)
-        self.is_final = is_final
+        self.can_retry = can_retry
 
 
-def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> Iterator[Arrival]:
-    part, faults = _part(folder, file), []
+def _fetch_file(file: File, mirrors: tuple[str, ...], path: Path) -> Iterator[DownloadProgress]:
+    partial, reasons = _partial(path), []
     for mirror in mirrors:
         for _ in range(_ATTEMPTS):
             try:
-                yield from _download(mirror + file.name, file, part)
-                part.replace(folder / file.name)
+                yield from _download(mirror + file.name, file, partial)
+                partial.replace(path)
                 return
-            except _Fault as fault:
-                reason = fault
-                if fault.is_final:
+            except _MirrorError as error:
+                reason = error
+                if not error.can_retry:
                     break
-        faults.append(f"{mirror}: {reason}")
+        reasons.append(f"{mirror}: {reason}")
     raise RunError(
-        f"{file.name} cannot be fetched ({'; '.join(faults)}); try again later, which goes on from what has come, "
-        f"or put it into {folder} yourself"
+        f"{file.name} cannot be fetched ({'; '.join(reasons)}); try again later to resume the download, "
+        f"or copy the file into {path.parent}"
     )
 
 
-def _part(folder: Path, file: File) -> Path:
-    return folder / f"{file.name}.part"
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
-def _download(url: str, file: File, part: Path) -> Iterator[Arrival]:
-    """Complete `part`, which begins again where the server gives nothing but whole files, and verify it."""
-    have = part.stat().st_size if part.exists() else 0
-    resumed = 0 < have <= file.size
-    if not resumed or have < file.size:
-        with _ask(url, file, have if resumed else 0) as answer:
-            resumed = answer.status == http.client.PARTIAL_CONTENT
-            part.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "ab" if resumed else "wb") as target:
-                have = have if resumed else 0
-                while have < file.size and (chunk := _read(answer, min(_CHUNK, file.size - have))):
+def _download(url: str, file: File, partial: Path) -> Iterator[DownloadProgress]:
+    """Complete and verify `partial`; if the server cannot resume, start again."""
+    have = partial.stat().st_size if partial.exists() else 0
+    is_resumed = 0 < have <= file.size
+    if not is_resumed or have < file.size:
+        with _request(url, file, have if is_resumed else 0) as response:
+            is_resumed = response.status == http.client.PARTIAL_CONTENT
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            with open(partial, "ab" if is_resumed else "wb") as target:
+                have = have if is_resumed else 0
+                while have < file.size and (chunk := _read(response, min(_CHUNK, file.size - have))):
                     have += target.write(chunk)
-                    yield Arrival(file, have)
+                    yield DownloadProgress(file, have)
     if have < file.size:
-        raise _Fault(f"it broke off after {have:,} of {file.size:,} bytes", is_final=False)
-    if _sha256(part) != file.sha256:
-        part.unlink()
-        raise _Fault("what it gives is not the published file (its SHA-256 is another)", is_final=not resumed)
+        raise _MirrorError(f"the connection closed after {have:,} of {file.size:,} bytes", can_retry=True)
+    if _sha256(partial) != file.sha256:
+        partial.unlink()
+        raise _MirrorError("the file has the wrong SHA-256", can_retry=is_resumed)
 
 
 @contextmanager
-def _ask(url: str, file: File, start: int) -> Iterator[http.client.HTTPResponse]:
-    """The answer to a request for the bytes from `start` on, which may also begin at the first one."""
+def _request(url: str, file: File, start: int) -> Iterator[http.client.HTTPResponse]:
+    """The response to a request for the bytes from `start` on; a server may send all bytes instead."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    with _blaming_the_mirror():
-        answer = urllib.request.urlopen(request, timeout=_PATIENCE)
-    with closing(answer):
-        if answer.status == http.client.PARTIAL_CONTENT:
+    with _mirror_errors():
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    with closing(response):
+        if response.status == http.client.PARTIAL_CONTENT:
             expected = f"bytes {start}-{file.size - 1}/{file.size}"
-            is_published = start and answer.headers.get("Content-Range") == expected
+            has_size = start and response.headers.get("Content-Range") == expected
         else:
-            is_published = answer.headers.get("Content-Length") in (None, str(file.size))
-        if not is_published:
-            raise _Fault("what it gives is not the published file (its size is another)")
-        yield answer
+            has_size = response.headers.get("Content-Length") in (None, str(file.size))
+        if not has_size:
+            raise _MirrorError("the file has the wrong size")
+        yield response
 
 
-def _read(answer: http.client.HTTPResponse, size: int) -> bytes:
-    with _blaming_the_mirror():
-        return answer.read(size)
+def _read(response: http.client.HTTPResponse, size: int) -> bytes:
+    with _mirror_errors():
+        return response.read(size)
 
 
 @contextmanager
-def _blaming_the_mirror() -> Iterator[None]:
-    """Turn what goes wrong on the way to a mirror, and not on the disk, into a _Fault."""
+def _mirror_errors() -> Iterator[None]:
+    """Turn errors of the network, as opposed to the disk, into _MirrorError."""
     try:
         yield
     except urllib.error.HTTPError as error:
         error.close()
-        raise _Fault(f"HTTP status {error.code}") from error
+        raise _MirrorError(f"HTTP status {error.code}") from error
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)  # a URLError has one
+        reason = getattr(error, "reason", error)  # of a URLError
         if isinstance(reason, TimeoutError):
-            text = f"it was silent for {_PATIENCE} seconds"
+            text = f"no response for {_TIMEOUT} seconds"
         else:
             text = (getattr(reason, "strerror", None) or str(reason) or type(reason).__name__).lower()
-        raise _Fault(text, is_final=isinstance(error, urllib.error.URLError)) from error
+        raise _MirrorError(text, can_retry=not isinstance(error, urllib.error.URLError)) from error
 
 
 def _sha256(path: Path) -> str:

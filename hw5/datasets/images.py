@@ -1,10 +1,10 @@
-"""Pictures in PNG and JPEG files as examples for a network that was trained on images, by Pillow.
+"""PNG and JPEG files as inputs of a network that was trained on images, read by Pillow.
 
-A picture becomes grey, is turned as its EXIF says, shrunk or enlarged to fit into the shape of the training images
-without being distorted, and filled up to that shape with its own background. Black and white become the lowest and the
-highest value that the training images had, and trade places where the background of the picture is light and that of
-the training dark, or the other way round. The grey of paper becomes plain white or black, since a network that has only
-seen an empty background would take it for ink. A picture of the shape of the training images is taken pixel by pixel.
+An image is converted to grey, rotated by its EXIF orientation, scaled to fit the shape of the training images, and
+padded to that shape with its own background. Black and white become the lowest and the highest value of the training
+images. The image is inverted if its background is light and that of the training images dark, or the other way round.
+The grey of paper becomes plain white or black, because a network that has only seen empty backgrounds would take it for
+ink. An image that already has the shape of the training images is used pixel by pixel.
 """
 
 import warnings
@@ -19,26 +19,25 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def load_image(path, checkpoint, invert=None):
-    """The picture at path as an example X (1, d), float32, for the network of a checkpoint.
+    """Load an image as an example X (1, d), float32, for the network of a checkpoint.
 
-    invert says whether black and white trade places; None decides that by the backgrounds, that of the picture being
-    the median of its border. Raises InputError where path holds no sound picture, or one of more pixels than Pillow
-    takes for harmless.
+    invert: whether to swap black and white; None compares the backgrounds. The background of the image is the median of
+    its border. Raises InputError if the file is not a valid image, or has more pixels than Pillow considers safe.
     """
     if checkpoint.data.brightest is None:
-        raise InputError(f"{path}: the model was not trained on images, so it cannot judge one; give it a CSV or .npy")
-    picture = _read(Path(path))
-    ground = np.median(_border(picture))
-    grey = _fit(picture, checkpoint.image_shape, ground)
+        raise InputError(f"{path}: the model was not trained on images; give a CSV or .npy file")
+    image = _read(Path(path))
+    background = np.median(_border(image))
+    grey = _fit(image, checkpoint.image_shape, background)
     darkest, brightest = checkpoint.data.darkest, checkpoint.data.brightest
     trained = _border(checkpoint.standardisation.mean.reshape(checkpoint.image_shape)).mean()
     trained_on_light = trained > (darkest + brightest) / 2
     if invert is None:
-        invert = _is_light(ground) != trained_on_light
+        invert = _is_light(background) != trained_on_light
     if invert:
-        grey, ground = 255 - grey, 255 - ground
-    if picture.shape != checkpoint.image_shape and _is_light(ground) == trained_on_light:
-        grey = _on_plain_ground(grey, ground)
+        grey, background = 255 - grey, 255 - background
+    if image.shape != checkpoint.image_shape and _is_light(background) == trained_on_light:
+        grey = _clear_background(grey, background)
     return np.float32(darkest + grey * ((brightest - darkest) / 255)).reshape(1, -1)
 
 
@@ -46,75 +45,70 @@ def _is_light(grey):
     return grey > 127.5
 
 
-def _on_plain_ground(grey, ground):
-    """Spread the grey values so that the ground becomes white or black, whichever is nearer."""
-    if _is_light(ground):
-        return np.minimum(grey * (255 / ground), 255)
-    return np.maximum((grey - ground) * (255 / (255 - ground)), 0)
+def _clear_background(grey, background):
+    """Stretch the grey values so that the background becomes white or black, whichever is nearer."""
+    if _is_light(background):
+        return np.minimum(grey * (255 / background), 255)
+    return np.maximum((grey - background) * (255 / (255 - background)), 0)
 
 
 def _read(path):
-    """The grey values (height, width), float32, from 0 for black to 255 for white."""
+    """The grey values (height, width), float32, from 0 (black) to 255 (white)."""
     try:
         from PIL import Image
     except ImportError as error:
-        raise InputError(f"{path}: pictures need Pillow: pip install 'hw5[images]'") from error
+        raise InputError(f"{path}: images need Pillow: pip install 'hw5[images]'") from error
     with open_plain(path) as (stream, _), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(stream, formats=("PNG", "JPEG")) as picture:
-                return _grey(picture)
+            with Image.open(stream, formats=("PNG", "JPEG")) as image:
+                return _grey(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise InputError(
-                f"{path}: it has more than {Image.MAX_IMAGE_PIXELS:,} pixels; give a smaller picture"
-            ) from error
+            raise InputError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; give a smaller image") from error
         except MemoryError:
             raise
-        except Exception as error:  # damaged pictures end in exceptions of any kind
-            raise InputError(
-                f"{path}: it is not a sound PNG or JPEG picture; it is damaged, truncated or something else: "
-                "save it again"
-            ) from error
+        except Exception as error:  # Pillow raises many types for damaged images
+            raise InputError(f"{path}: not a valid PNG or JPEG image; save it again") from error
 
 
-def _grey(picture):
+def _grey(image):
     from PIL import ImageOps
 
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # of 16 bits
-        return np.asarray(picture, np.float32) / 257
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        return _over_backdrop(picture.convert("RGBA").convert("LA"))
-    return np.asarray(picture.convert("L"), np.float32)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits
+        return np.asarray(image, np.float32) / 257
+    if "A" in image.getbands() or "transparency" in image.info:
+        return _without_transparency(image.convert("RGBA").convert("LA"))
+    return np.asarray(image.convert("L"), np.float32)
 
 
-def _over_backdrop(picture):
-    """What is transparent becomes white, or black where what is drawn is light, so that it can be seen."""
-    grey, alpha = (np.asarray(band, np.float32) for band in picture.split())
+def _without_transparency(image):
+    """Put an image on white, or on black if its opaque pixels are light, so that they stay visible."""
+    grey, alpha = (np.asarray(band, np.float32) for band in image.split())
     opacity = alpha / 255
-    drawn = (grey * opacity).sum(dtype=np.float64) / max(opacity.sum(dtype=np.float64), 1)
-    return grey * opacity + (0 if _is_light(drawn) else 255) * (1 - opacity)
+    foreground = (grey * opacity).sum(dtype=np.float64) / max(opacity.sum(dtype=np.float64), 1)
+    return grey * opacity + (0 if _is_light(foreground) else 255) * (1 - opacity)
 
 
 def _border(image):
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
-def _fit(grey, shape, ground):
-    """The picture within `shape`, as large as it fits, in the middle of its background."""
-    scale = min(wanted / given for wanted, given in zip(shape, grey.shape))
+def _fit(grey, shape, background):
+    """Scale an image to fit into `shape`, and centre it on its background."""
+    scale = min(target / size for target, size in zip(shape, grey.shape))
     height, width = (max(1, round(scale * length)) for length in grey.shape)
     if (height, width) != grey.shape:
-        grey = _means(height, grey.shape[0]) @ grey @ _means(width, grey.shape[1]).T
+        grey = _averages(height, grey.shape[0]) @ grey @ _averages(width, grey.shape[1]).T
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
-    fitted = np.full(shape, ground, np.float32)
+    fitted = np.full(shape, background, np.float32)
     fitted[top : top + height, left : left + width] = grey
     return fitted
 
 
-def _means(n, length):
-    """The matrix (n, length) that makes n pixels of a line of them, each the mean over the stretch that it covers."""
+def _averages(n, length):
+    """The matrix (n, length) that resamples `length` pixels to n, each the mean over the interval that it covers."""
     edges, pixels = np.linspace(0, length, n + 1)[:, np.newaxis], np.arange(length)
     overlaps = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
     return np.float32(np.maximum(overlaps, 0) * (n / length))

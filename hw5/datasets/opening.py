@@ -1,9 +1,8 @@
-"""Opening a data file, and reading from it no more than its header promises.
+"""Open data files, and read no more from them than their headers declare.
 
-No file of n bytes makes its reader take memory or time beyond a multiple of n: an array is taken from a plain file only
-if exactly its bytes are there, and compressed data are inflated to 256 MiB + 200 n bytes at most (deflate could reach
-1032 n, and members of a zip archive that overlap any number). From there on it is a small factor: bytes that become
-float32 take four times their size beside themselves.
+Reading a file of n bytes takes memory and time proportional to n, whatever the file holds. A plain file must have
+exactly the declared length. Compressed data are inflated to at most 256 MiB + 200 n bytes; deflate could reach 1032 n,
+and zip members that overlap any size. Converting bytes to float32 takes another four times their size.
 """
 
 import gzip
@@ -22,72 +21,71 @@ import numpy as np
 from hw5.errors import InputError
 
 _CHUNK = 1 << 20
-_MAX_DIMENSIONS = 32  # NumPy's own limit before NumPy 2
+_MAX_DIMENSIONS = 32  # the limit of NumPy 1
 _MAX_BYTES = 1 << 62
 
-# The first kind that fits an exception tells what to say, so the special ones stand before OSError.
-_FAULTS = {
-    FileNotFoundError: "there is no such file; check the path",
-    PermissionError: "you are not allowed to read it; change its permissions (chmod u+r)",
-    gzip.BadGzipFile: "it is not a sound gzip file; download it again, or drop .gz from its name "
-    "if it is not compressed",
-    zipfile.BadZipFile: "it is not a sound zip archive, as .npz files are; write or download it again",
-    NotImplementedError: "it is a zip archive of a kind that NumPy does not write; save it with numpy.savez",
-    EOFError: "its compressed data break off; it is truncated: write or download it again",
-    zlib.error: "its compressed data are damaged; write or download it again",
-    OSError: "it cannot be read; check the file and the disk that it lies on",
+# The first type that an exception is an instance of gives the message, so OSError comes last.
+_MESSAGES = {
+    FileNotFoundError: "no such file; check the path",
+    PermissionError: "permission denied; make the file readable (chmod u+r)",
+    gzip.BadGzipFile: "not a valid gzip file; download it again, or remove .gz from its name if it is not compressed",
+    zipfile.BadZipFile: "not a valid zip archive, which an .npz file is; save or download it again",
+    NotImplementedError: "the zip archive uses a feature that NumPy never uses; save it with numpy.savez",
+    EOFError: "the compressed data are truncated; save or download the file again",
+    zlib.error: "the compressed data are damaged; save or download the file again",
+    OSError: "the file cannot be read; check the file and its disk",
 }
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while `path` is read into one sentence."""
+def input_errors(path: Path) -> Iterator[None]:
+    """Turn errors of reading `path` into InputError."""
     try:
         yield
-    except tuple(_FAULTS) as error:
-        sentence = next(text for kind, text in _FAULTS.items() if isinstance(error, kind))
-        raise InputError(f"{path}: {sentence}") from error
+    except tuple(_MESSAGES) as error:
+        message = next(text for kind, text in _MESSAGES.items() if isinstance(error, kind))
+        raise InputError(f"{path}: {message}") from error
 
 
-def size_of(path: Path) -> int:
-    """The size in bytes of a regular file that is not empty; anything else is an InputError."""
+def file_size(path: Path) -> int:
+    """The size in bytes of a regular file; InputError if it is empty or of another kind."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{path}: this is not a regular file; give a file to read")
+        raise InputError(f"{path}: not a regular file; choose another file")
     if status.st_size == 0:
-        raise InputError(f"{path}: the file is empty; write or download it again")
+        raise InputError(f"{path}: the file is empty; save or download it again")
     return status.st_size
 
 
 class Length(NamedTuple):
-    """A number of bytes: known, or known not to be larger."""
+    """The length of a stream in bytes: exact if it is known, and an upper bound."""
 
     exact: int | None
-    most: int
+    maximum: int
 
 
 @contextmanager
 def open_plain(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """The bytes of `path`, and their number."""
-    with reading(path):
-        size = size_of(path)
+    """Open a file; gives the stream and the size in bytes."""
+    with input_errors(path):
+        size = file_size(path)
         with open(path, "rb") as stream:
             yield stream, size
 
 
 @contextmanager
 def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
-    """The bytes of `path`, inflated where it ends in .gz, and their number."""
+    """Open a file, inflating it if its name ends in .gz; gives the stream and its Length."""
     with open_plain(path) as (stream, size):
         if path.suffix == ".gz":
             with gzip.open(stream) as unzipped:
-                yield unzipped, Length(None, inflated(size))
+                yield unzipped, Length(None, inflation_limit(size))
         else:
             yield stream, Length(size, size)
 
 
-def inflated(size: int) -> int:
-    """To how many bytes a compressed file of `size` bytes may be inflated."""
+def inflation_limit(size: int) -> int:
+    """The number of bytes that a compressed file of `size` bytes may be inflated to."""
     return (256 << 20) + 200 * size
 
 
@@ -101,35 +99,34 @@ def read_array(
     order: str = "C",
     scalar: bool = False,
 ) -> np.ndarray:
-    """The array that a header has promised, which must be exactly what is left of `stream`, in C order.
+    """Read the array that a header declares, which must be all that is left of `stream`; it is returned in C order.
 
-    `length` is that of the stream from its beginning. Nothing is allocated on a header's word: a promise that the
-    file cannot keep is refused before reading, and compressed data are inflated to at most one byte more than
-    promised. `scalar` says whether an array without dimensions will do.
+    `length` is that of the whole stream. `scalar` allows an array of no dimensions. Memory is allocated only after the
+    declared size has been compared with the length, and compressed data are inflated to one byte more than declared
+    at most. Raises InputError, which begins with `where`.
     """
-    has_rows = (scalar or shape) and len(shape) <= _MAX_DIMENSIONS and min(shape, default=1) > 0 and dtype.itemsize
-    promised = math.prod(shape) * dtype.itemsize
-    if not has_rows or promised > _MAX_BYTES:
+    is_valid = (scalar or shape) and len(shape) <= _MAX_DIMENSIONS and min(shape, default=1) > 0 and dtype.itemsize
+    declared = math.prod(shape) * dtype.itemsize
+    if not is_valid or declared > _MAX_BYTES:
         raise InputError(
-            f"{where}: its header promises an array of shape {_short(shape)}, which "
-            f"{'no file can hold' if has_rows else 'has no rows to read'}; write or download it again"
+            f"{where}: the header declares the shape {_short(shape)}, which is "
+            f"{'too large' if is_valid else 'empty or invalid'}; save or download the file again"
         )
-    if promised > length.most and length.exact is None:
+    if declared > length.maximum and length.exact is None:
         raise InputError(
-            f"{where}: its header promises {promised} bytes, more than it should hold for its compressed size; it is "
-            "damaged, or else decompress it first"
+            f"{where}: the header declares {declared} bytes, too many for the compressed size; "
+            "if the file is not damaged, decompress it"
         )
     left = None if length.exact is None else length.exact - stream.tell()
     data = bytearray()
-    if left is None or left == promised:
-        while len(data) <= promised and (chunk := stream.read(min(_CHUNK, promised + 1 - len(data)))):
+    if left is None or left == declared:
+        while len(data) <= declared and (chunk := stream.read(min(_CHUNK, declared + 1 - len(data)))):
             data += chunk
         left = len(data)
-    if left != promised:
-        held = f"only {left}" if left < promised else "more"
+    if left != declared:
         raise InputError(
-            f"{where}: its header promises {' x '.join(map(str, shape))} values in {promised} "
-            f"bytes, but {held} follow; it is truncated or damaged: write or download it again"
+            f"{where}: the header declares {' x '.join(map(str, shape))} values in {declared} bytes, but "
+            f"{f'only {left}' if left < declared else 'more'} follow; save or download the file again"
         )
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     return array if order == "C" else array.copy()

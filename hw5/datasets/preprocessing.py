@@ -1,4 +1,4 @@
-"""What happens to a data set before training: parts are held out, and features are standardised."""
+"""Preprocess a data set for training: split it, standardise it, and weight its classes."""
 
 import math
 from dataclasses import dataclass
@@ -6,97 +6,96 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw5.datasets import Dataset, Examples
-from hw5.datasets.rows import listed
+from hw5.datasets.random_streams import Stream
+from hw5.datasets.table import listed
 from hw5.errors import InputError, did_you_mean
-
-_HOLD_OUT, _VALIDATION = 2, 3  # keep these random numbers apart from the others that come of the same seed
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some rows of some examples: how the train, validation and test parts are told apart without copying any."""
+class Subset:
+    """Some rows (n,) of examples, as indices, so that the training, validation and test sets need no copies."""
 
     examples: Examples
     rows: np.ndarray
 
     @classmethod
     def whole(cls, examples):
-        """Every row."""
+        """All rows."""
         return cls(examples, np.arange(len(examples.y)))
 
 
-def partition(dataset: Dataset, validation, holdout, seed):
-    """Part "train", "validation" and "test" of a data set, by name; parts without examples are left out.
+def split_dataset(dataset: Dataset, validation, holdout, seed):
+    """Split a data set into the Subsets {"train": ..., "validation": ..., "test": ...}, without empty ones.
 
-    validation is the fraction of the training examples put aside to watch the training. holdout is the fraction
-    put aside for the test, of a set that has no test part of its own. The same seed takes the same examples.
+    validation is the fraction of the training examples held out for validation, and holdout the fraction held out for
+    testing if the data set has no test set. Both are stratified by class, and determined by the seed. Raises InputError
+    if no example is left to train on.
     """
     train, rows = dataset.train, np.arange(len(dataset.train.y))
     if dataset.test is None:
-        rows, test_rows = _hold_out(train.y, rows, holdout, (seed, _HOLD_OUT))
-        test = Part(train, test_rows)
+        rows, test_rows = _hold_out(train.y, rows, holdout, (seed, Stream.TEST))
+        test = Subset(train, test_rows)
     else:
-        test = Part.whole(dataset.test)
-    rows, validation_rows = _hold_out(train.y, rows, validation, (seed, _VALIDATION))
+        test = Subset.whole(dataset.test)
+    rows, validation_rows = _hold_out(train.y, rows, validation, (seed, Stream.VALIDATION))
     if not len(rows):
         raise InputError(f"{dataset.name}: no example is left to train on; lower --validation or --holdout")
-    parts = {"train": Part(train, rows), "validation": Part(train, validation_rows), "test": test}
-    return {name: part for name, part in parts.items() if len(part.rows)}
+    subsets = {"train": Subset(train, rows), "validation": Subset(train, validation_rows), "test": test}
+    return {name: subset for name, subset in subsets.items() if len(subset.rows)}
 
 
 def _hold_out(y, rows, fraction, seed):
-    """Split rows into (kept, held out), taking the same fraction of every class, or of all where y has targets."""
+    """Split rows into (kept, held out), with the same fraction of every class, or of all rows if y are targets."""
     shuffled = np.random.default_rng(seed).permutation(rows)
     classes = np.zeros_like(y) if y.dtype.kind == "f" else y
-    of_each_class = [shuffled[classes[shuffled] == label] for label in np.unique(classes[rows])]
-    held_out = [of_class[: round(fraction * len(of_class))] for of_class in of_each_class]
+    by_class = [shuffled[classes[shuffled] == label] for label in np.unique(classes[rows])]
+    held_out = [members[: round(fraction * len(members))] for members in by_class]
     held_out = np.sort(np.concatenate(held_out or [rows]))
     return np.setdiff1d(rows, held_out, assume_unique=True), held_out
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """A feature x is used as (x - mean) * scale; mean and scale are float32 of the shape (d,)."""
+    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (1,) for targets."""
 
     mean: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def of_targets(cls, part: Part):
-        """Bring the targets of a regression to mean 0 and variance 1: mean and scale of the shape (1,)."""
-        y = part.examples.y[:, np.newaxis]
-        return cls.fit(Part(Examples(y, y), part.rows))
+    def fit(cls, subset: Subset):
+        """The Standardisation that gives features mean 0 and variance 1; a constant feature becomes 0.
 
-    def apply(self, y):
-        """Targets y (n,) as the network learns them."""
-        return (y - self.mean) * self.scale
-
-    def undo(self, z):
-        """What the network says, z (n,) or (n, 1), in the units of the targets."""
-        return z / self.scale + self.mean
-
-    @classmethod
-    def fit(cls, part: Part):
-        """Bring the rows of a part to mean 0 and variance 1; a feature that never varies becomes 0.
-
-        Features are treated one by one, except for the pixels of uint8 images: these share one mean and one
-        variance, or a border pixel that is almost always black would be blown up to rival all others.
+        Each feature has its own mean and variance, except the pixels of uint8 images, which share one mean and one
+        variance: a border pixel that is almost always black would otherwise be scaled up as much as all others.
         """
-        shared = part.examples.X.dtype == np.uint8
-        mean = _mean(part, lambda x: x, shared)
-        variance = _mean(part, lambda x: (x - mean) ** 2, shared)
-        # constant but for rounding, or so small that float32 could not hold the scale
+        is_shared = subset.examples.X.dtype == np.uint8
+        mean = _mean(subset, lambda x: x, is_shared)
+        variance = _mean(subset, lambda x: (x - mean) ** 2, is_shared)
+        # constant except for rounding, or too small for the scale to be a float32
         constant = variance <= np.maximum((np.finfo(np.float32).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 
+    @classmethod
+    def fit_targets(cls, subset: Subset):
+        """The Standardisation that gives the targets of a regression mean 0 and variance 1."""
+        y = subset.examples.y[:, np.newaxis]
+        return cls.fit(Subset(Examples(y, y), subset.rows))
+
+    def transform(self, y):
+        """Standardise targets y (n,)."""
+        return (y - self.mean) * self.scale
+
+    def inverse_transform(self, z):
+        """Convert standardised targets z, (n,) or (n, 1), back to their units."""
+        return z / self.scale + self.mean
+
 
 def class_weights(wanted, class_names, y):
-    """The weight of every class (m,) that is wanted, given the labels y that are trained on.
+    """The weight of every class, (m,), for training labels y (n,).
 
-    "balanced" gives a class with n of N examples the weight N / (m n), so that every class weighs the same; otherwise
-    wanted is NAME=WEIGHT,NAME=WEIGHT, or a dictionary {name: weight}, and the classes that it does not name weigh 1.
-    Raises InputError.
+    wanted is "balanced", which gives a class with n_j of n examples the weight n / (m n_j), or NAME=WEIGHT,NAME=WEIGHT,
+    or a dictionary {name: weight}; classes that are not named have weight 1. Raises InputError.
     """
     m = len(class_names)
     if wanted == "balanced":
@@ -105,9 +104,10 @@ def class_weights(wanted, class_names, y):
     weights = dict.fromkeys(class_names, 1.0)
     for name, weight in pairs:
         if name not in weights:
-            wrong = f"there is no class {name!r}{did_you_mean(name, weights)}" if name else f"{weight!r} names no class"
+            guess = did_you_mean(name, weights)
+            reason = f"there is no class {name!r}{guess}" if name else f"{weight!r} names no class"
             raise InputError(
-                f"--class-weight {wanted}: {wrong}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
+                f"--class-weight {wanted}: {reason}; write balanced, or NAME=WEIGHT,NAME=WEIGHT with "
                 f"the classes {listed(class_names)}"
             )
         weights[name] = _weight(weight, wanted)
@@ -124,11 +124,11 @@ def _weight(weight, wanted):
     return number
 
 
-def _mean(part, f, shared, chunk=1024):
-    """The mean of f(x) over a part, in float64: of each feature (d,), or of all together, repeated d times."""
-    X, rows = part.examples.X, part.rows
+def _mean(subset, f, is_shared, chunk=1024):
+    """The float64 mean of f(x) over a subset, (d,): of each feature, or of all features repeated d times."""
+    X, rows = subset.examples.X, subset.rows
     total = np.zeros(X.shape[1])
     for start in range(0, len(rows), chunk):
         total += f(X[rows[start : start + chunk]].astype(np.float64)).sum(axis=0)
     mean = total / len(rows)
-    return np.full_like(mean, mean.mean()) if shared else mean
+    return np.full_like(mean, mean.mean()) if is_shared else mean

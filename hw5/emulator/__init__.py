@@ -1,7 +1,7 @@
-"""CUDA kernels on the CPU: unmodified .cu files, compiled for this machine and run one thread after another.
+"""Run CUDA kernels on a CPU: unmodified .cu files are compiled by the C++ compiler, and threads run one at a time.
 
-In *check* mode every access to memory is examined: data races, out-of-bounds and misaligned accesses, reads of
-uninitialised shared memory, divergent barriers and endless loops are reported by file and line.
+*Check* mode examines every memory access. It reports data races, out-of-bounds and misaligned accesses, reads of
+uninitialised shared memory, divergent barriers and endless loops by file and line.
 """
 
 import ctypes
@@ -23,14 +23,16 @@ CHECK_TIME_LIMIT = 10.0  # seconds
 
 
 class Emulator:
-    """Compiles .cu files for this CPU and launches their kernels.
+    """Compile .cu files for this CPU and launch their kernels.
 
-    sources: paths of the files, each a module of its own; what they include in quotes is found beside them.
-    check: examine every access. order: "forward", "reverse", "random", or "warps" (random, a warp at a time), the
-    last two from a seed. time_limit: seconds a launch may take, None for no limit (10 s in check mode).
-    order, seed and time_limit can be set again at any time. kernels: the Kernel of each name.
+    sources: paths of .cu files, each compiled as a separate module; they may include files by relative path.
+    check: whether to use check mode.
+    order: of threads and blocks: "forward", "reverse", "random", or "warps" (random, but mostly one warp at a time).
+    seed: of the random orders.
+    time_limit: seconds per launch; None for no limit, or for 10 s in check mode.
+    kernels: a dictionary from names to Kernel. order, seed and time_limit may be changed between launches.
 
-    Raises InputError where there is no compiler, CompileError with the compiler's lines.
+    Raises InputError if there is no compiler, and CompileError, with the compiler's output, if a file does not compile.
     """
 
     def __init__(self, sources, check=False, order="forward", seed=0, time_limit=None):
@@ -55,55 +57,55 @@ class Emulator:
         other = self.kernels.setdefault(kernel.name, kernel)
         if other is not kernel:
             raise InputError(
-                f"the kernel {kernel.name} is in two files, {other.source} and {kernel.source}: rename one of them"
+                f"the kernel {kernel.name} is in two files, {other.source} and {kernel.source}; rename one of them"
             )
 
     @property
     def order(self):
-        """In which order threads and blocks run."""
+        """The order in which threads and blocks run."""
         return ORDERS[self._order]
 
     @order.setter
     def order(self, order):
         if order not in ORDERS:
-            raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
+            raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
         self._order = ORDERS.index(order)
 
     def allocate(self, nbytes, name=""):
-        """Device memory, 256-byte aligned and full of NaN; the name is for reports."""
+        """Allocate device memory, 256-byte aligned and filled with NaN; name is for error messages."""
         return Memory(self._runtime, int(nbytes), name)
 
     def write(self, address, host):
-        """Copy a C-contiguous host array to the device."""
+        """Copy a C-contiguous host array to device memory."""
         self._check_copy(address, host)
         ctypes.memmove(address, host.ctypes.data, host.nbytes)
 
     def read(self, address, host):
-        """Copy from the device to a C-contiguous host array."""
+        """Copy device memory to a C-contiguous host array."""
         self._check_copy(address, host)
         ctypes.memmove(host.ctypes.data, address, host.nbytes)
 
     def _check_copy(self, address, host):
         if not host.flags.c_contiguous:
-            raise ValueError("a copy needs a C-contiguous array")
-        if not self._runtime.holds(address, host.nbytes):
-            sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within one array"
+            raise ValueError("the host array must be C-contiguous")
+        if not self._runtime.contains(address, host.nbytes):
+            sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within an array"
             raise KernelFault("out-of-bounds", None, sentence)
 
     def launch(self, kernel, grid, block, args, shared=0):
-        """Run a kernel over a grid of blocks, with `shared` bytes of dynamic shared memory; it has run on return.
+        """Run the kernel with a name and wait for it; raises KernelFault.
 
-        grid, block: tuples of 1 to 3 ints. args: NumPy scalars of the kernel's own types, and addresses as ints.
-        Raises KernelFault.
+        grid, block: tuples of 1 to 3 ints. args: NumPy scalars of the parameters' types, and addresses as ints.
+        shared: bytes of dynamic shared memory.
         """
-        found = self.kernels.get(kernel)
-        if found is None:
+        name, kernel = kernel, self.kernels.get(kernel)
+        if kernel is None:
             names = ", ".join(sorted(self.kernels)) or "none"
-            raise KernelFault("launch", kernel, f"there is no kernel {kernel}; those there are: {names}")
-        found.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args)
-        fault = self._runtime.launch(found.record_address)
+            raise KernelFault("launch", name, f"there is no kernel {name}; the kernels are {names}")
+        kernel.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args)
+        fault = self._runtime.launch(kernel.record_address)
         if fault:
-            raise kernel_fault(fault.contents, found)
+            raise kernel_fault(fault.contents, kernel)
 
     def synchronize(self):
-        """Nothing to wait for: a launch has run when it returns."""
+        """Do nothing: a launch has ended when it returns."""

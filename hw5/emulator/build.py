@@ -1,4 +1,4 @@
-"""From a kernel file to a library: the runtime of a mode, and one module for each .cu file."""
+"""Compile the runtime of a mode, and a module library for each .cu file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Mode:
-    """How the runtime and the modules of a mode are compiled; gcc has what clang++ does not know."""
+    """Compiler flags for the runtime and for modules; gcc are module flags that clang++ does not have."""
 
     name: str
     runtime: tuple[str, ...]
@@ -19,17 +19,17 @@ class Mode:
     gcc: tuple[str, ...]
 
 
-# No -march and no contraction to fused multiply-adds: one source gives the same bits on every machine. (nvcc contracts
-# by default, so a GPU's last bits differ from these in any case. A kernel says fmaf where it wants one.) Loops without
-# an end are kept, so that they run into the time limit.
+# Without -march and without contraction to fused multiply-adds, results have the same bits on every machine. (nvcc
+# contracts by default, so the last bits on a GPU differ anyway. A kernel that wants an FMA calls fmaf.) Endless loops
+# are not optimised away, so that they reach the time limit.
 _LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-w", "-fmax-errors=10")
 _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
-# g++ would ask at every use of an `extern __shared__` array whether it needs initialisation.
+# Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
 
 FAST = Mode("fast", ("-O2",), ("-O2",), _GCC)
-# Little optimisation, so that an access stays on its line; frame pointers, so that the calls leading to it are known.
-# Vectors are moved in one piece, so that their alignment can be seen; clang++ cannot be told to, and misses it.
+# Little optimisation, so that an access keeps its line; frame pointers, for the trace of calls. -fno-tree-sra moves
+# vectors as a whole, so that misaligned ones are detected; clang++ has no such flag, and misses some.
 CHECK = Mode(
     "check",
     ("-O2", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
@@ -39,24 +39,23 @@ CHECK = Mode(
 
 
 def runtime_library(mode):
-    """The compiled runtime of a mode: a path."""
+    """The path of the compiled runtime of a mode."""
     return build_shared_library(HERE / "runtime.cpp", mode.runtime)
 
 
 def module_library(source, mode):
-    """The compiled module of a .cu file: a path. CompileError names the file as the compiler sees it."""
+    """The path of the compiled module of a .cu file; raises CompileError with the compiler's output."""
     compiler = find_compiler()
     flags = (*_COMMON, *mode.module, *(() if compiler.is_clang else mode.gcc))
-    ours = [*sorted(HERE.glob("*.h")), HERE / "build.py", HERE / "source.py"]
-    key = digest(compiler, [*with_includes(source), *ours], flags)
+    own = [*sorted(HERE.glob("*.h")), HERE / "build.py", HERE / "source.py"]
+    key = digest(compiler, [*with_includes(source), *own], flags)
     return cached(source.stem, key, lambda library: _compile(compiler, source, flags, library))
 
 
 def _compile(compiler, source, flags, library):
-    """Preprocess, see what there is, append the table of kernels, compile.
+    """Preprocess a file, append the table of its kernels, and compile it.
 
-    The compiler runs beside the source and is given its bare name, so that the name in messages is the same wherever
-    the folder lies.
+    The compiler runs in the folder of the source, so that messages have its bare name wherever the folder is.
     """
     preprocessed = library.with_suffix(".ii")
     preprocess = ["-E", "-x", "c++", "-include", str(HERE / "cuda.h"), "-isystem", str(HERE), source.name]
@@ -64,14 +63,14 @@ def _compile(compiler, source, flags, library):
     text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
     declarations = scan(text)
     preprocessed.write_text(text + _epilogue(declarations), encoding="utf-8", errors="surrogateescape")
-    # Only C's libraries: the compiler would add libtsan, whose place the emulator takes. A call of memcpy is for the
-    # module's own (hooks.h), though the C library declares it for all to see.
+    # Only C's libraries, because the emulator replaces libtsan, which the compiler would add. -Bsymbolic makes memcpy
+    # the module's own (hooks.h) instead of the C library's.
     link = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
     compiler.run([*flags, *link], source.parent, str(source))
 
 
 def _epilogue(declarations):
-    """The table of kernels, and the dynamic shared arrays as other names of the one there is."""
+    """The table of kernels, and aliases that make all dynamic shared arrays one array."""
     aliases = "".join(
         f'asm(".globl {name}\\n.hidden {name}\\n.set {name}, hw5_dynamic_shared\\n");\n'
         for name in declarations.dynamic_arrays

@@ -1,9 +1,9 @@
-// Check mode's judge of every access: bounds, alignment, initialisation and races.
+// Check mode examines every access: its bounds, alignment, initialisation and races.
 //
-// Two accesses of one place race when at least one writes, not both are atomic, and nothing orders them. Order comes
-// from the program alone, never from the schedule that happened to run: from a thread's own sequence, from barriers,
-// from __syncwarp, from fences (fences.h), and from the end of a launch. So a race is found in any order of the
-// threads. Other warp operations pass values but promise no order of memory accesses, on a GPU as here.
+// Two accesses to the same address race if at least one writes, they are not both atomic, and nothing orders them. They
+// are ordered by the sequence of a thread, barriers, __syncwarp, fences (fences.h), and the end of a launch, but never
+// by the schedule, so a race is reported in any order of threads. Other warp operations exchange values, but do not
+// order memory accesses, as on a GPU.
 #pragma once
 #include "fences.h"
 #include "machine.h"
@@ -26,7 +26,7 @@ static Checker checker;
 class Checker {
   public:
     void launch_begins() {
-        if (latest_ > 0xF0000000u || touched_ > most_touched) forget();
+        if (latest_ > 0xF0000000u || touched_ > most_touched) drop_history();
         launch_time_ = ++latest_;
         last_ = nullptr;
         dynamic_.low = (uintptr_t)machine.module->dynamic_shared;
@@ -42,7 +42,7 @@ class Checker {
     }
 
     void block_ended() {
-        if (machine.suspicious && !machine.faulted) record(machine.suspicion);
+        if (machine.has_deferred_fault && !machine.faulted) record(machine.deferred_fault);
     }
 
     void barrier_opened() {
@@ -52,7 +52,7 @@ class Checker {
         for (int t = 0; t < machine.threads; t++) clock_[t] = barrier_time_;
     }
 
-    // Each lane now knows what any of the others knew.
+    // What happened before one of the lanes has now happened before all of them.
     void warp_synchronised(int first, unsigned lanes) {
         uint32_t joint[warp_size] = {};
         for (int lane = 0; lane < warp_size; lane++) {
@@ -67,7 +67,7 @@ class Checker {
             if (lanes >> lane & 1) memcpy(known_[first + lane], joint, sizeof joint);
     }
 
-    // __threadfence: what the thread did so far counts for whoever sees its next atomic operation.
+    // __threadfence: earlier accesses of the thread happen before its next atomic operation.
     void fence() {
         fenced_at_[machine.current] = clock_[machine.current];
         advance(++clock_[machine.current]);
@@ -77,13 +77,13 @@ class Checker {
         if (size == 0 || on_stack(address, size)) return;
         pc_ = pc, frame_ = frame;
         Region *region = region_of(address);
-        if (!region && kind == AccessKind::read && machine.module->holds(address)) return;  // a constant
+        if (!region && kind == AccessKind::read && machine.module->contains(address)) return;  // a constant
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
         if (aligned && address % size) fail_access(FaultKind::misaligned, *region, address, size, kind);
         const uintptr_t origin = region->low & ~(uintptr_t)3, end = address + size;
         for (uintptr_t word = address & ~(uintptr_t)3; word < end; word += 4) {
             const uintptr_t from = word < address ? address : word, to = end < word + 4 ? end : word + 4;
-            visit_word(*region, (word - origin) / 4, word, from, to, kind);
+            access_word(*region, (word - origin) / 4, word, from, to, kind);
         }
     }
 
@@ -96,44 +96,45 @@ class Checker {
     }
 
     Region *region_of(uintptr_t address) {
-        if (last_ && last_->holds(address)) return last_;
-        if (dynamic_.holds(address)) return last_ = &dynamic_;
+        if (last_ && last_->contains(address)) return last_;
+        if (dynamic_.contains(address)) return last_ = &dynamic_;
         LoadedModule &module = *machine.module;
         for (int i = 0; i < module.array_count; i++)
-            if (module.arrays[i].holds(address)) return last_ = &module.arrays[i];
+            if (module.arrays[i].contains(address)) return last_ = &module.arrays[i];
         Region *region = machine.memory.find(address);
         if (region) last_ = region;
         return region;
     }
 
-    // ---- one place in memory
+    // ---- one word of memory
 
-    void visit_word(Region &region, uint64_t index, uintptr_t word, uintptr_t from, uintptr_t to, AccessKind kind) {
+    void access_word(Region &region, uint64_t index, uintptr_t word, uintptr_t from, uintptr_t to, AccessKind kind) {
         Cell &cell = *region.shadow.word(index);
         const bool is_split = cell.split >= launch_time_;
-        if (!is_split && to - from == 4) return visit(region, cell, from, 4, kind);
+        if (!is_split && to - from == 4) return access_cell(region, cell, from, 4, kind);
         Cell *bytes = region.shadow.bytes_of_word(index);
         if (!is_split) {
             for (int i = 0; i < 4; i++) bytes[i] = cell;
             cell.split = launch_time_;
         }
-        for (uintptr_t byte = from; byte < to; byte++) visit(region, bytes[byte - word], byte, 1, kind);
+        for (uintptr_t byte = from; byte < to; byte++) access_cell(region, bytes[byte - word], byte, 1, kind);
     }
 
-    void visit(Region &region, Cell &cell, uintptr_t address, uint64_t size, AccessKind kind) {
+    void access_cell(Region &region, Cell &cell, uintptr_t address, uint64_t size, AccessKind kind) {
         const bool shared = region.space == Space::shared || region.space == Space::dynamic_shared;
-        const auto against = [&](const Access &past, AccessKind past_kind) {
+        const auto check = [&](const Access &past, AccessKind past_kind) {
             if (!happened_before(past, shared)) fail_race(region, address, size, kind, past, past_kind);
         };
-        against(cell.write, AccessKind::write);
+        check(cell.write, AccessKind::write);
         if (kind != AccessKind::atomic)
-            for (const Access &past : cell.atomics) against(past, AccessKind::atomic);
+            for (const Access &past : cell.atomics) check(past, AccessKind::atomic);
         if (kind != AccessKind::read)
-            for (const Access &past : cell.reads) against(past, AccessKind::read);
-        if (shared && kind != AccessKind::write && !written_by_this_block(cell)) suspect(region, address, size, kind);
+            for (const Access &past : cell.reads) check(past, AccessKind::read);
+        if (shared && kind != AccessKind::write && !written_by_this_block(cell))
+            defer_uninitialised(region, address, size, kind);
 
-        if (cell.write.when < launch_time_ && cell.reads[0].when < launch_time_) touched_++;
-        const Access now = {who(), clock_[machine.current], (uint32_t)(module_offset(pc_) - 1)};
+        if (cell.write.time < launch_time_ && cell.reads[0].time < launch_time_) touched_++;
+        const Access now = {thread_id(), clock_[machine.current], (uint32_t)(module_offset(pc_) - 1)};
         if (kind == AccessKind::atomic && !shared) pass_fence(address, now);
         if (kind == AccessKind::read) remember(cell.reads, now, shared);
         else if (kind == AccessKind::atomic) remember(cell.atomics, now, shared);
@@ -142,40 +143,40 @@ class Checker {
 
     void pass_fence(uintptr_t address, const Access &now) {
         fences_.acquire(address, now);
-        const Access fence = {now.who, fenced_at_[machine.current], 0};
-        if (fence.when) fences_.release(address, fence, barrier_time_, known_[machine.current]);
+        const Access fence = {now.thread, fenced_at_[machine.current], 0};
+        if (fence.time) fences_.release(address, fence, barrier_time_, known_[machine.current]);
     }
 
-    static uint32_t who() { return machine.block_index * max_block_threads + (uint32_t)machine.current; }
-    static uint32_t block_of(uint32_t who) { return who / max_block_threads; }
-    static uint32_t warp_of(uint32_t who) { return who / warp_size; }
+    static uint32_t thread_id() { return machine.block_index * max_block_threads + (uint32_t)machine.current; }
+    static uint32_t block_of(uint32_t thread) { return thread / max_block_threads; }
+    static bool same_warp(uint32_t a, uint32_t b) { return a / warp_size == b / warp_size; }
 
-    // Is the past access over, by the rules of the language, for the thread that runs now?
+    // Did the past access happen before what the current thread does now, by the rules of CUDA?
     bool happened_before(const Access &past, bool shared) const {
-        if (past.when < launch_time_ || past.who == who()) return true;
-        if (block_of(past.who) != block_of(who()))  // each block has a shared memory of its own
-            return shared || fences_.orders(past, who(), launch_time_, barrier_time_);
-        if (past.when < barrier_time_) return true;
-        return warp_of(past.who) == warp_of(who()) && past.when < known_[machine.current][past.who % warp_size];
+        if (past.time < launch_time_ || past.thread == thread_id()) return true;
+        if (block_of(past.thread) != block_of(thread_id()))  // each block has its own shared memory
+            return shared || fences_.orders(past, thread_id(), launch_time_, barrier_time_);
+        if (past.time < barrier_time_) return true;
+        return same_warp(past.thread, thread_id()) && past.time < known_[machine.current][past.thread % warp_size];
     }
 
-    // Keep a new access, and as few older ones as suffice. One that happened before the new one may go: what is
-    // ordered after the new one is ordered after it as well. Of accesses that nothing orders two will do, of different
-    // warps if possible: whoever comes later without a barrier is of another warp than one of them, or else of the
-    // warp of both and unordered with one. (Only a __syncwarp of some lanes can leave a third for which that fails.)
+    // Keep a new access, and older ones that are still needed. An access that happened before the new one is not: what
+    // is ordered after the new one is ordered after it too. Two unordered accesses are enough, from different warps if
+    // possible: a later access without a barrier is in another warp than one of them, or in the warp of both and
+    // unordered with one. (A __syncwarp of some lanes can leave a third access that this misses.)
     void remember(Access (&kept)[2], const Access &now, bool shared) {
         if (happened_before(kept[0], shared)) {
             kept[0] = now;
             if (happened_before(kept[1], shared)) kept[1] = {};
         } else if (happened_before(kept[1], shared)) {
             kept[1] = now;
-        } else if (warp_of(kept[0].who) == warp_of(kept[1].who) && warp_of(kept[0].who) != warp_of(now.who)) {
+        } else if (same_warp(kept[0].thread, kept[1].thread) && !same_warp(kept[0].thread, now.thread)) {
             kept[1] = now;
         }
     }
 
     bool written_by_this_block(const Cell &cell) const {
-        return cell.write.when >= launch_time_ && block_of(cell.write.who) == block_of(who());
+        return cell.write.time >= launch_time_ && block_of(cell.write.thread) == block_of(thread_id());
     }
 
     // ---- time
@@ -184,8 +185,9 @@ class Checker {
         if (time > latest_) latest_ = time;
     }
 
-    // Only this launch's accesses matter, so all of the past can go when it takes too much room, or the clock ends.
-    void forget() {
+    // Only accesses of the current launch matter, so drop the rest when it takes too much memory or the clock
+    // overflows.
+    void drop_history() {
         for (Region &region : machine.memory) region.shadow.release();
         if (latest_ > 0xF0000000u) restart_clock();
         touched_ = 0;
@@ -222,22 +224,22 @@ class Checker {
     [[noreturn]] void fail_race(const Region &region, uintptr_t address, uint64_t size, AccessKind kind,
                                 const Access &past, AccessKind past_kind) {
         Fault fault = access_fault(FaultKind::race, &region, address, size, kind);
-        fault.other.block = block_coordinates(block_of(past.who));
-        fault.other.thread = machine.index[past.who % max_block_threads];
+        fault.other.block = block_coordinates(block_of(past.thread));
+        fault.other.thread = machine.index[past.thread % max_block_threads];
         fault.other.access = past_kind;
         fault.other.frames[fault.other.frame_count++] = past.pc;
         fail(fault);
     }
 
-    // Nobody has written this yet. If somebody does later without a barrier, that race is the better explanation, so
-    // the report waits for the end of the block.
-    void suspect(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
-        if (machine.suspicious) return;
-        machine.suspicion = access_fault(FaultKind::uninitialised, &region, address, size, kind);
-        machine.suspicious = true;
+    // No thread has written this yet. A later write without a barrier is a race, which explains more, so the report
+    // is deferred to the end of the block.
+    void defer_uninitialised(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
+        if (machine.has_deferred_fault) return;
+        machine.deferred_fault = access_fault(FaultKind::uninitialised, &region, address, size, kind);
+        machine.has_deferred_fault = true;
     }
 
-    // In no array, or across the end of one: name the nearest.
+    // The access is in no array, or across the end of one; report the nearest array.
     [[noreturn]] void fail_bounds(uintptr_t address, uint64_t size, AccessKind kind) {
         const Region *nearest = nullptr;
         const auto consider = [&](const Region &region) {
@@ -249,12 +251,12 @@ class Checker {
         fail(access_fault(FaultKind::out_of_bounds, nearest, address, size, kind));
     }
 
-    uint32_t latest_ = 0;        // no clock was ever ahead of this
-    uint32_t launch_time_ = 0;   // what is older belongs to an earlier launch
-    uint32_t barrier_time_ = 0;  // what is older happened before the block's last barrier
+    uint32_t latest_ = 0;        // the maximum of all clocks so far
+    uint32_t launch_time_ = 0;   // older accesses are of an earlier launch
+    uint32_t barrier_time_ = 0;  // older accesses happened before the block's last barrier
     uint32_t clock_[max_block_threads];
-    uint32_t known_[max_block_threads][warp_size];  // the time on each clock of its warp up to which a thread knows all
-    uint32_t fenced_at_[max_block_threads];         // the time of a thread's last fence in this block, or 0
+    uint32_t known_[max_block_threads][warp_size];  // by thread and lane: older accesses of the lane happened before
+    uint32_t fenced_at_[max_block_threads];         // time of a thread's last fence in this block, or 0
     Fences fences_;
     uint64_t touched_ = 0;                          // cells
     Region dynamic_ = make_dynamic_region();

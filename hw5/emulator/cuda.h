@@ -1,10 +1,10 @@
-// The CUDA C++ dialect for a host compiler: included ahead of every unmodified .cu file.
+// CUDA C++ for a host compiler: included before every unmodified .cu file.
 //
-// It stays clear of the C++ standard library, which takes longer to parse than a kernel file takes to compile.
+// It does not include the C++ standard library, which takes longer to parse than a kernel file takes to compile.
 #pragma once
 
-// <math.h> is C's own: libstdc++'s replacement takes 0.2 s to parse. Its include guard keeps a later
-// `#include <math.h>` in a kernel file from bringing it in and clashing with the overloads of cuda_math.h.
+// Include C's <math.h>, since libstdc++'s replacement takes 0.2 s to parse. Defining the include guard of the latter
+// keeps it from being included by a kernel file and clashing with the overloads of cuda_math.h.
 #define _GLIBCXX_INCLUDE_NEXT_C_HEADERS
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #define __CUDACC__ 1
 #define __CUDA_ARCH__ 750
 
-// source.py recognises kernels by this attribute in the preprocessed text.
+// source.py finds kernels by this attribute in the preprocessed text.
 #define __global__ __attribute__((used))
 #define __device__
 #define __host__
@@ -32,18 +32,18 @@
 #define __grid_constant__
 #define __builtin_assume(condition) ((void)0)
 
-// Blocks run one after another on one OS thread, so what belongs to the OS thread belongs to the block. The keyword
-// fits everywhere that __shared__ does: a thread_local variable of a function is static by itself, and
-// `extern thread_local float s[];` is legal. Checked arrays stand apart, so that no index runs from one to the next.
+// Blocks run one after another on one OS thread, so thread-local memory serves as shared memory. The keyword is valid
+// wherever __shared__ is: a thread_local variable in a function is static, and `extern thread_local float s[];` is
+// legal. In check mode there are gaps between arrays, so that an index past the end of one is not inside the next.
 #ifdef HW5_CHECK
-#define __shared__ thread_local __attribute__((aligned(65536)))  // more than a block may have: a gap is left
+#define __shared__ thread_local __attribute__((aligned(65536)))  // more than a block may have, which leaves a gap
 #else
 #define __shared__ thread_local __attribute__((aligned(16)))
 #endif
 
 #include "interface.h"
 
-// Code of the dialect itself that touches memory must not be instrumented: it speaks to the checker by itself.
+// Functions of these headers that access memory are not instrumented; they call the checker themselves.
 #ifdef HW5_CHECK
 #define HW5_UNCHECKED __attribute__((noinline, no_sanitize("thread")))
 #else
@@ -52,12 +52,12 @@
 
 extern "C" {
 hw5::Link hw5_link = {};
-// Every `extern __shared__` array of the module is another name of this one (build.py writes the aliases).
+// Every `extern __shared__` array of the module is an alias of this one (written by build.py).
 thread_local __attribute__((aligned(65536))) unsigned char hw5_dynamic_shared[hw5::max_dynamic_shared];
 }
 
-// References to objects that are not const: a compiler folds the reference, and still reads the object again after a
-// call in which other threads may have run.
+// References to objects that are not const: the compiler folds the reference, but reads the object again after a call
+// in which other threads may have run.
 static const uint3 &threadIdx = hw5_link.position.thread;
 static const uint3 &blockIdx = hw5_link.position.block;
 static const dim3 &blockDim = hw5_link.position.block_size;
@@ -75,5 +75,5 @@ typedef unsigned int uint;
 #include "hooks.h"
 #endif
 
-// The kernel file's own text begins after this line: source.py looks for it.
+// The kernel file begins after this line, which source.py searches for.
 enum { hw5_dialect_ends };

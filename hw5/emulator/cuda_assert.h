@@ -1,5 +1,5 @@
-// assert and __trap end the launch with a report, not the process. <assert.h> may be included again at any time and
-// then defines the macro assert anew, so it is the function behind it that is replaced.
+// assert and __trap end the launch with a report instead of the process. <assert.h> redefines the macro assert whenever
+// it is included, so the function that the macro calls is replaced instead.
 #pragma once
 
 #define __assert_fail hw5_assert_fail

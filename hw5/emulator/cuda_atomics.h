@@ -1,5 +1,5 @@
-// Atomic operations. Only one OS thread runs kernels, and a thread of a kernel gives way only where it waits, so plain
-// loads and stores are atomic here. The checker is told, since to it an atomic access is not a race with another.
+// Atomic operations. Kernels run on one OS thread, and a kernel's thread yields only where it waits, so plain loads and
+// stores are atomic. The checker is called because two atomic accesses are not a race.
 #pragma once
 
 #ifdef HW5_CHECK

@@ -1,4 +1,4 @@
-// Device functions on numbers: overloads, intrinsics and bit casts.
+// Mathematical device functions: overloads, intrinsics and bit casts.
 #pragma once
 
 #undef isnan
@@ -6,7 +6,7 @@
 #undef isfinite
 #undef signbit
 
-// In a namespace of its own, since <cmath>, if a kernel file includes it, takes every ::exp there is for C's.
+// In a separate namespace, because <cmath>, if a kernel file includes it, assumes that every ::exp is C's.
 namespace hw5_math {
 
 static inline bool isnan(float x) { return __builtin_isnan(x); }
@@ -18,7 +18,7 @@ static inline bool isfinite(double x) { return __builtin_isfinite(x); }
 static inline bool signbit(float x) { return __builtin_signbit(x); }
 static inline bool signbit(double x) { return __builtin_signbit(x); }
 
-// C has exp for double and expf for float. In CUDA exp takes both, and integers as double.
+// C has exp for double and expf for float. CUDA's exp accepts both, and integers as double.
 #define HW5_UNARY(name)                                           \
     static inline float name(float x) { return name##f(x); }      \
     static inline double name(int x) { return ::name((double)x); }
@@ -42,7 +42,7 @@ static inline double abs(double x) { return ::fabs(x); }
 static inline long abs(long x) { return labs(x); }
 static inline long long abs(long long x) { return llabs(x); }
 
-// min and max of mixed integers follow C's conversions, as in CUDA; of floats they drop a NaN, as fminf does.
+// As in CUDA, min and max follow C's conversions for mixed integers, and ignore a NaN for floats, as fminf does.
 #define HW5_MIN_MAX(T)                                              \
     static inline T min(T a, T b) { return b < a ? b : a; }         \
     static inline T max(T a, T b) { return a < b ? b : a; }
@@ -65,8 +65,8 @@ static inline double max(double a, float b) { return ::fmax(a, b); }
 }  // namespace hw5_math
 using namespace hw5_math;
 
-// The fast intrinsics are as exact as their slow namesakes here. Macros, since glibc declares functions of some of
-// these names itself.
+// The fast intrinsics are as accurate as the ordinary functions. They are macros because glibc declares functions with
+// some of these names.
 #define __expf expf
 #define __exp10f(x) powf(10.0f, x)
 #define __logf logf
@@ -85,7 +85,7 @@ static inline double rsqrt(double x) { return 1.0 / sqrt(x); }
 static inline float rsqrt(float x) { return rsqrtf(x); }
 static inline float rcbrtf(float x) { return 1.0f / cbrtf(x); }
 
-// Arithmetic rounded to nearest and never contracted
+// Arithmetic rounded to nearest, never contracted
 static inline float __fadd_rn(float x, float y) { return x + y; }
 static inline float __fsub_rn(float x, float y) { return x - y; }
 static inline float __fmul_rn(float x, float y) { return x * y; }
@@ -98,7 +98,7 @@ static inline double __dadd_rn(double x, double y) { return x + y; }
 static inline double __dmul_rn(double x, double y) { return x * y; }
 static inline double __fma_rn(double x, double y, double z) { return fma(x, y, z); }
 
-// Conversions saturate and send a NaN to 0, as on a GPU; in C they would be undefined.
+// Conversions saturate, and convert NaN to 0, as on a GPU; in C they are undefined.
 static inline int hw5_to_int(float x) {
     return x != x ? 0 : x >= 2147483648.0f ? INT_MAX : x < -2147483648.0f ? INT_MIN : (int)x;
 }
@@ -141,7 +141,7 @@ static inline float __uint_as_float(unsigned x) { return hw5_bits<float>(x); }
 static inline long long __double_as_longlong(double x) { return hw5_bits<long long>(x); }
 static inline double __longlong_as_double(long long x) { return hw5_bits<double>(x); }
 
-// Loads and stores that carry a hint for a GPU's caches
+// Loads and stores with cache hints, which are ignored
 template <class T> static inline T __ldg(const T *p) { return *p; }
 template <class T> static inline T __ldcg(const T *p) { return *p; }
 template <class T> static inline T __ldca(const T *p) { return *p; }

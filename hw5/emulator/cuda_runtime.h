@@ -1,2 +1,2 @@
-// A kernel file may include CUDA's headers; what it needs of this one is already there.
+// Empty, for kernel files that include it: cuda.h has its contents.
 #pragma once

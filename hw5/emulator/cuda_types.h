@@ -6,7 +6,7 @@ struct dim3 {
     constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
-// A vector of 2 or 4 is aligned to its size, at most 16 bytes, and is moved by one instruction on a GPU.
+// Vectors of 2 and 4 are aligned to their size, up to 16 bytes; a GPU moves them with one instruction.
 #define HW5_VECTORS(T, name)                                                                     \
     struct name##1 { T x; };                                                                     \
     struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                           \

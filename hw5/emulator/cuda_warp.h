@@ -1,7 +1,7 @@
-// Barriers, shuffles, votes and warp reductions: each waits in the scheduler and knows its line for a report.
+// Barriers, shuffles, votes and warp reductions. Each waits in the scheduler, and passes its line for reports.
 #pragma once
 
-// The default arguments are evaluated where a kernel calls, so they name the line of the kernel.
+// Default arguments are evaluated at the call, so they are the line of the kernel.
 #define HW5_SITE const char *file = __builtin_FILE(), int line = __builtin_LINE()
 
 static inline void __syncthreads(HW5_SITE) { hw5_link.runtime.barrier(false, {file, line}); }
@@ -28,7 +28,7 @@ static inline int __any_sync(unsigned mask, int predicate, HW5_SITE) {
 static inline int __all_sync(unsigned mask, int predicate, HW5_SITE) {
     return hw5_link.runtime.warp(hw5::WarpOp::ballot, mask, predicate == 0, 0, {file, line}) == 0;
 }
-// Which lanes happen to be active depends on the schedule, on a GPU as well: a kernel must know its mask.
+// Which lanes are active depends on the schedule, also on a GPU, so a kernel must compute its mask otherwise.
 static inline unsigned __activemask() = delete;
 
 template <class T> static inline T hw5_shuffle(unsigned mask, T value, int source, hw5::Site site) {
@@ -39,7 +39,7 @@ template <class T> static inline T hw5_shuffle(unsigned mask, T value, int sourc
     __builtin_memcpy(&value, &bits, sizeof value);
     return value;
 }
-// A shuffle stays within groups of `width` lanes; a lane whose source lies outside of its group reads itself.
+// Shuffles stay within groups of `width` lanes; a lane whose source is outside its group reads its own value.
 template <class T> static inline T __shfl_sync(unsigned mask, T value, int lane, int width = 32, HW5_SITE) {
     const int group = hw5_link.runtime.lane() & -width;
     return hw5_shuffle(mask, value, group + (lane & (width - 1)), {file, line});

@@ -1,4 +1,4 @@
-"""The variables of a shared library, read from its symbol table: nothing else tells where a __shared__ array ends."""
+"""The variables of a shared library, from its symbol table, which alone has the sizes of __shared__ arrays."""
 
 import re
 import struct
@@ -11,7 +11,7 @@ _OBJECT, _TLS = 1, 6  # symbol types
 
 @dataclass(frozen=True)
 class Variable:
-    """offset counts from the load address, for a shared array from the start of the thread-local storage."""
+    """offset is from the load address, or from the start of thread-local storage for a __shared__ array."""
 
     name: str
     is_shared: bool
@@ -20,12 +20,12 @@ class Variable:
 
 
 def variables(library):
-    """The __shared__ arrays and the writable variables of a 64-bit little-endian ELF file, without the emulator's."""
+    """The __shared__ arrays and writable variables of a 64-bit little-endian ELF file, except the emulator's own."""
     data = library.read_bytes()
     (offset,) = struct.unpack_from("<Q", data, 0x28)
     size, count = struct.unpack_from("<HH", data, 0x3A)
     sections = [struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size) for i in range(count)]
-    found = []
+    symbols = []
     for _, kind, _, _, start, length, link, _, _, entry in sections:
         if kind != _SYMTAB:
             continue
@@ -37,14 +37,14 @@ def variables(library):
             is_shared = info & 15 == _TLS
             if is_shared or (info & 15 == _OBJECT and sections[section][2] & _WRITABLE):
                 text = names[name : names.index(b"\0", name)].decode()
-                found.append(Variable(text, is_shared, value, extent))
-    dynamic = {v.offset for v in found if v.name == "hw5_dynamic_shared"}
-    own = {v for v in found if v.name.startswith("hw5_") or (v.is_shared and v.offset in dynamic)}
-    return [Variable(_plain(v.name), v.is_shared, v.offset, v.size) for v in found if v not in own]
+                symbols.append(Variable(text, is_shared, value, extent))
+    dynamic = {v.offset for v in symbols if v.name == "hw5_dynamic_shared"}
+    own = {v for v in symbols if v.name.startswith("hw5_") or (v.is_shared and v.offset in dynamic)}
+    return [Variable(_plain(v.name), v.is_shared, v.offset, v.size) for v in symbols if v not in own]
 
 
 def _plain(symbol):
-    """The name in the source: what the last length in a mangled name counts (_ZZ3sumIfEvPT_E4tile is `tile`)."""
+    """The name in the source, which follows the last length in a mangled name: _ZZ3sumIfEvPT_E4tile is `tile`."""
     if symbol.startswith("_Z"):
         for length in re.finditer(r"\d+", symbol):
             end = length.end() + int(length.group())

@@ -1,7 +1,7 @@
-// Fibers: threads that take turns by their own choice. A switch saves what a function must preserve, and no more.
+// Fibers: threads that yield explicitly. A switch saves only the registers that a function must preserve.
 //
-// Written by hand for x86-64 and aarch64, a switch costs a few nanoseconds. The C library's ucontext does the same for
-// any processor, but enters the kernel at every switch to save the signal mask; HW5_UCONTEXT selects it for tests.
+// The hand-written switches for x86-64 and aarch64 take a few nanoseconds. The C library's ucontext is portable, but
+// makes a system call at every switch to save the signal mask; HW5_UCONTEXT selects it for tests.
 #pragma once
 #include <stdint.h>
 #include <string.h>
@@ -28,7 +28,7 @@ inline void prepare(Fiber &fiber, char *low, char *top, void (*entry)()) {
     makecontext(&fiber.context, entry, 0);
 }
 
-// Leave `from`, to be continued later, and continue `to`.
+// Suspend `from` and continue `to`.
 inline void switch_fiber(Fiber &from, Fiber &to) { swapcontext(&from.context, &to.context); }
 
 }  // namespace hw5
@@ -38,7 +38,7 @@ inline void switch_fiber(Fiber &from, Fiber &to) { swapcontext(&from.context, &t
 extern "C" void hw5_switch(void **save_stack_pointer, void *load_stack_pointer);
 
 #if defined(__x86_64__)
-constexpr int hw5_return_word = 6;  // above the saved registers, where `ret` finds it
+constexpr int hw5_return_word = 6;  // above the saved registers, where `ret` reads it
 asm(R"(
 .text
 .globl hw5_switch
@@ -110,14 +110,14 @@ struct Fiber {
 
 // Prepare a fiber that enters `entry`, which never returns, on the stack [low, top).
 inline void prepare(Fiber &fiber, char *, char *top, void (*entry)()) {
-    // what hw5_switch expects on the stack of a fiber that it left: zeros but for the place to return to
+    // The stack that hw5_switch leaves: zeros, except for the return address.
     uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)63) - hw5_frame_words;
     memset(frame, 0, hw5_frame_words * sizeof *frame);
     frame[hw5_return_word] = (uintptr_t)entry;
     fiber.stack_pointer = frame;
 }
 
-// Leave `from`, to be continued later, and continue `to`.
+// Suspend `from` and continue `to`.
 inline void switch_fiber(Fiber &from, Fiber &to) { hw5_switch(&from.stack_pointer, to.stack_pointer); }
 
 }  // namespace hw5

@@ -1,11 +1,11 @@
-// Check mode: the compiler's -fsanitize=thread puts a call of __tsan_* ahead of every load and store. The compiler's
-// own answer to these calls, libtsan, knows nothing of blocks and barriers; these pass them to the runtime instead.
+// Check mode: -fsanitize=thread makes the compiler call __tsan_* before every load and store. These functions replace
+// those of libtsan, which knows no blocks and barriers, and pass the calls to the runtime.
 #pragma once
 
 #define HW5_HOOK extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void
 
 namespace hw5 {
-// threadIdx and its kin, and the way to the runtime, are the emulator's own variables.
+// threadIdx and similar variables, and the functions of the runtime, belong to the emulator.
 static inline __attribute__((always_inline)) bool is_own(const void *p) {
     return (uintptr_t)p - (uintptr_t)&hw5_link < sizeof hw5_link;
 }
@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) bool is_own(const void *p) {
         HW5_ACCESS(p, size, read, true);                                                     \
         HW5_ACCESS(p, size, write, true);                                                    \
     }                                                                                        \
-    /* what the source itself declares to be unaligned, by memcpy or a packed type */        \
+    /* accesses that the source declares as unaligned, by memcpy or a packed type */         \
     HW5_HOOK __tsan_unaligned_read##size(void *p) { HW5_ACCESS(p, size, read, false); }      \
     HW5_HOOK __tsan_unaligned_write##size(void *p) { HW5_ACCESS(p, size, write, false); }    \
     HW5_HOOK __tsan_unaligned_read_write##size(void *p) {                                    \
@@ -43,7 +43,7 @@ HW5_HOOK __tsan_init() {}
 HW5_HOOK __tsan_func_entry(void *) {}
 HW5_HOOK __tsan_func_exit() {}
 
-// Calls of these are not instrumented; that the module has its own does as well. Some versions of clang++ rename them.
+// Calls of these are not instrumented, so the module has its own versions. Some versions of clang++ rename them.
 #define HW5_BULK(name, ...) \
     extern "C" __attribute__((noinline, no_sanitize("thread"))) void *name(__VA_ARGS__) noexcept
 #define HW5_COPY(name)                                      \

@@ -1,4 +1,4 @@
-// What a compiled .cu file (a module), the runtime and Python agree on. runtime.py mirrors Fault, Launch and Module.
+// The interface between a compiled .cu file (a module), the runtime, and Python (runtime.py mirrors it).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -12,13 +12,13 @@ constexpr unsigned max_block_threads = 1024;
 constexpr unsigned max_dynamic_shared = 48 * 1024;
 constexpr int max_arguments = 64;
 
-// Where the running thread stands. The scheduler rewrites it whenever another thread runs.
+// The indices of the current thread, updated by the scheduler at every switch.
 struct Position {
     uint3 thread, block;
     dim3 block_size, grid_size;
 };
 
-// A place in the source, as __builtin_FILE and __builtin_LINE give it.
+// A source location from __builtin_FILE and __builtin_LINE.
 struct Site {
     const char *file;
     int line;
@@ -27,55 +27,55 @@ struct Site {
 enum class WarpOp : int { sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor };
 enum class AccessKind : int { read, write, atomic };
 
-// What kernel code asks of the runtime. A module is given these functions, not linked to them: no symbol is shared
-// between libraries, and a checking and a fast emulator live side by side in one process.
+// The functions of the runtime that a module calls. They are passed as pointers instead of linked, so that the
+// libraries share no symbols, and a fast and a checking emulator can be in the same process.
 struct Runtime {
-    // Wait for the whole block; return for how many threads the predicate was true.
+    // Wait for the whole block; return the number of threads whose predicate is true.
     int (*barrier)(bool predicate, Site site);
-    // Wait for the lanes of the mask; return this lane's result. source is the lane that a shuffle reads.
+    // Wait for the lanes of the mask; return the result for this lane. A shuffle reads lane `source`.
     uint64_t (*warp)(WarpOp op, unsigned mask, uint64_t value, int source, Site site);
     int (*lane)();
-    // Check mode: a load or a store is about to happen at pc. A load or store of vector size must be aligned to it.
+    // Check mode: called before a load or store at pc. `aligned`: the address must be a multiple of the size.
     void (*access)(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc, const void *frame);
     void (*fence)();
     void (*assertion)(const char *expression, Site site);
-    void *(*move)(void *to, const void *from, size_t size);  // C's memmove and memset
+    void *(*move)(void *to, const void *from, size_t size);  // memmove and memset
     void *(*fill)(void *to, int byte, size_t size);
 };
 
-// What each module holds and the runtime fills in
+// A part of each module that the runtime fills in.
 struct Link {
     Position position;
     Runtime runtime;
 };
 
-// One argument of a kernel, whatever its type.
+// An argument of any type.
 struct alignas(8) Slot {
     unsigned char bytes[8];
 };
 
 struct Kernel {
     const char *name;
-    const char *signature;  // one character a parameter: a format character of Python's struct module
-    Site site;              // where its body begins
-    void (*run)(const Slot *arguments);  // the kernel's body, for the thread that is current
+    const char *signature;  // a format character of Python's struct module for each parameter
+    Site site;              // the beginning of its body
+    void (*run)(const Slot *arguments);  // run the body as the current thread
 };
 
-// The one symbol that a module exports.
+// The only symbol that a module exports.
 struct Module {
     const Kernel *kernels;
     int kernel_count;
     Link *link;
-    unsigned char *(*dynamic_shared)();  // of the calling OS thread
+    unsigned char *(*dynamic_shared)();  // in the calling OS thread
 };
 
 enum class Order : int { forward, reverse, random, warps };
 
 struct Launch {
-    void *module;  // what hw5_load returned
+    void *module;  // from hw5_load
     const Kernel *kernel;
     uint64_t seed;
-    double time_limit;  // seconds; 0 is none
+    double time_limit;  // seconds; 0 for no limit
     Order order;
     unsigned shared;
     unsigned grid[3], block[3];
@@ -85,13 +85,13 @@ struct Launch {
 enum class FaultKind : int {
     launch, race, out_of_bounds, uninitialised, misaligned, divergence, timeout, assertion, arithmetic, stack_overflow
 };
-// Which of the ways to diverge: faults.py has a sentence for each.
+// The kinds of divergence; faults.py has a message for each.
 enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited };
 enum class Space : int { none, device, shared, dynamic_shared, variable };
 
 constexpr int max_frames = 8;
 
-// One side of a fault: who did what where. Code addresses are offsets in the module's file.
+// A thread that takes part in a fault, and where it was. Code addresses are offsets in the module's file.
 struct Party {
     uint3 block, thread;
     AccessKind access;
@@ -104,17 +104,17 @@ struct Fault {
     FaultKind kind;
     Divergence divergence;
     Party party, other;
-    // of an access
+    // for an access
     uint64_t address, size;
     Space space;
     char array[64];
-    int64_t offset;       // of the access in the array; negative before it
+    int64_t offset;       // of the access from the start of the array
     uint64_t array_size;  // bytes
-    // of a divergence
+    // for a divergence
     int waiting, waiting_elsewhere, exited, threads;
     unsigned mask;
     int lane;
-    char text[256];  // a failed assertion, or what is wrong with a launch
+    char text[256];  // a failed assertion, or why a launch is invalid
 };
 
 }  // namespace hw5

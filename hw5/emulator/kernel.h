@@ -1,10 +1,10 @@
-// hw5::describe<f>("f", {"file.cu", 1}) describes a kernel: the signature by which Python packs its arguments, and the function that
-// unpacks them. build.py writes one such line for each kernel at the end of its file.
+// hw5::describe<f>("f", {"file.cu", 1}) makes the Kernel of f: its signature, by which Python packs the arguments, and
+// the function that unpacks them. build.py appends one such line for each kernel to its file.
 #pragma once
 
 namespace hw5 {
 
-// The format characters of Python's struct module
+// Format characters of Python's struct module.
 template <class T> constexpr char type_code = '\0';
 template <class T> constexpr char type_code<T *> = 'P';
 template <class T> constexpr char type_code<const T> = type_code<T>;
@@ -23,15 +23,15 @@ template <> inline constexpr char type_code<unsigned long long> = 'Q';
 template <> inline constexpr char type_code<float> = 'f';
 template <> inline constexpr char type_code<double> = 'd';
 
-// Indices<0, 1, ..., n - 1>, as std::make_index_sequence makes them
+// Indices<0, 1, ..., n - 1>, like std::make_index_sequence.
 template <int...> struct Indices {};
 template <int n, int... rest> struct UpTo : UpTo<n - 1, n - 1, rest...> {};
 template <int... all> struct UpTo<0, all...> { using indices = Indices<all...>; };
 
 template <auto kernel> struct Unpack;
 template <class... T, void (*kernel)(T...)> struct Unpack<kernel> {
-    static_assert(((type_code<T> != '\0') && ...), "a kernel takes pointers and numbers only");
-    static_assert(sizeof...(T) <= max_arguments, "too many kernel arguments");
+    static_assert(((type_code<T> != '\0') && ...), "kernel parameters must be pointers or numbers");
+    static_assert(sizeof...(T) <= max_arguments, "too many kernel parameters");
     static constexpr char signature[] = {type_code<T>..., '\0'};
 
     template <int... i> static inline HW5_UNCHECKED void call(const Slot *slots, Indices<i...>) {

@@ -1,4 +1,4 @@
-"""From code addresses to lines of the user's files, with binutils' addr2line (every g++ has it) or LLVM's."""
+"""Translate code addresses to source lines, by addr2line (which comes with g++) or llvm-addr2line."""
 
 import shutil
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Lines:
-    """The lines of one module: a library with debug information, and the files that it was compiled from."""
+    """The source lines of a module: a library with debug information, compiled from files of the user."""
 
     def __init__(self, library, files):
         self._library = library
@@ -19,7 +19,7 @@ class Lines:
         return self._files[0]
 
     def file(self, reported):
-        """The user's file that the compiler calls by this name, or None: the compiler's or the emulator's own."""
+        """The user's file for a name in the debug information, or None for files of the compiler or the emulator."""
         parts = Path(reported).parts
         for file in self._files:
             known = file.relative_to(self._folder) if file.is_relative_to(self._folder) else file
@@ -28,19 +28,19 @@ class Lines:
         return None
 
     def resolve(self, addresses):
-        """For each address the places [(file, line), ...] in the user's files, innermost first; inlined calls count."""
+        """A list [(file, line), ...] of the user's files for each address, with inlined calls, innermost first."""
         tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
         if not addresses or not tool:
             return [[] for _ in addresses]
         command = [tool, "-a", "-i", "-e", str(self._library), *map(hex, addresses)]
         output = subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
-        places = []
+        locations = []
         for line in output.splitlines():
             if line.startswith("0x"):
-                places.append([])
+                locations.append([])
                 continue
             name, _, number = line.split(" (discriminator")[0].rpartition(":")
             file = self.file(name)
             if file and number.isdigit() and int(number) > 0:
-                places[-1].append((file, int(number)))
-        return places
+                locations[-1].append((file, int(number)))
+        return locations

@@ -1,4 +1,4 @@
-// A module as it lies in memory: where its code is, and where its __shared__ arrays are for this OS thread.
+// A module in memory: the addresses of its code, and of its __shared__ arrays in this OS thread.
 #pragma once
 #include <link.h>
 
@@ -11,17 +11,17 @@ constexpr int max_module_arrays = 256;
 
 struct LoadedModule {
     const Module *module;
-    uintptr_t base, low, high;  // load address, and the range of all that was loaded
-    char *shared_low, *shared_high;  // all thread-local storage of the module, hw5_dynamic_shared included
+    uintptr_t base, low, high;  // load address, and the range of all segments
+    char *shared_low, *shared_high;  // all thread-local storage of the module, including hw5_dynamic_shared
     char *dynamic_shared;
-    // arrays that the module declares, for the checker; offset is from base, or from shared_low
+    // Arrays of the module, for the checker; offsets are from base, or from shared_low.
     Region arrays[max_module_arrays];
     uint64_t offsets[max_module_arrays];
     int array_count;
-    LoadedModule *next;  // of all modules, which stay loaded for good
+    LoadedModule *next;  // in the list of all modules, which are never unloaded
     static inline LoadedModule *first = nullptr;
 
-    bool holds(uintptr_t address) const { return address >= low && address < high; }
+    bool contains(uintptr_t address) const { return address >= low && address < high; }
 
     void declare(const char *name, Space space, uint64_t offset, uint64_t size) {
         if (array_count == max_module_arrays) return;
@@ -29,7 +29,7 @@ struct LoadedModule {
         offsets[array_count++] = offset;
     }
 
-    // Find everything anew if another OS thread than last time is asking: __shared__ is thread_local.
+    // Update the addresses if the OS thread has changed, since __shared__ is thread_local.
     void locate() {
         char *mine = (char *)module->dynamic_shared();
         if (mine == dynamic_shared) return;
@@ -39,7 +39,7 @@ struct LoadedModule {
             arrays[i].low = offsets[i] + (arrays[i].space == Space::variable ? base : (uintptr_t)shared_low);
     }
 
-    // Fresh shared memory holds garbage: NaN, -1. Of the dynamic array only what the launch asked for.
+    // Fill shared memory with NaN or -1, and the dynamic array only up to the size that the launch requests.
     void poison_shared(unsigned dynamic_size) {
         char *after = dynamic_shared + max_dynamic_shared;
         memset(shared_low, 0xFF, (size_t)(dynamic_shared - shared_low));

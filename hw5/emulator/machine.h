@@ -1,4 +1,4 @@
-// The state of the one launch that is under way, and how a fault ends it.
+// The state of the current launch, and how a fault ends it.
 #pragma once
 #include <signal.h>
 
@@ -14,16 +14,16 @@ namespace hw5 {
 struct Thread {
     Fiber fiber;
     int stack;
-    // what it waits for, if it waits
+    // what the thread waits for, if it waits
     Site site;
     const void *frame;
     WarpOp op;
     unsigned mask;
     int source;
-    uint64_t value;  // what it brings to a warp operation, then what it gets
+    uint64_t value;  // the operand of a warp operation, then the result
 };
 
-// Sets of lanes
+// Each member is a set of lanes.
 struct Warp {
     unsigned members;
     unsigned unstarted;
@@ -34,10 +34,10 @@ struct Warp {
 
 struct Barrier {
     int arrived;
-    int holds;   // for how many of them the predicate holds
-    int result;  // of the barrier that opened last
+    int true_count;  // of those, threads whose predicate is true
+    int result;  // of the last barrier that opened
     Site site;
-    bool mixed;  // not all wait at the same site
+    bool mixed;  // threads wait at different sites
 };
 
 struct Machine {
@@ -53,12 +53,12 @@ struct Machine {
     Barrier barrier;
     Ready ready;
     Stacks stacks;
-    Fiber host;  // whoever launched
+    Fiber host;  // the caller of the launch
     Memory memory;
     Fault fault;
     bool faulted;
-    Fault suspicion;  // a read of uninitialised memory: see Checker::suspect
-    bool suspicious;
+    Fault deferred_fault;  // a read of uninitialised memory, see Checker::defer_uninitialised
+    bool has_deferred_fault;
     bool in_kernel;
     volatile sig_atomic_t time_is_up;
 
@@ -69,7 +69,7 @@ struct Machine {
 
 static Machine machine;
 
-// The coordinates of a block, given its number
+// blockIdx of a block number.
 inline uint3 block_coordinates(unsigned number) {
     const unsigned *grid = machine.launch->grid;
     return {number % grid[0], number / grid[0] % grid[1], number / grid[0] / grid[1]};
@@ -81,8 +81,8 @@ inline bool same_site(Site a, Site b) {
 
 inline uint64_t module_offset(const void *code) { return (uintptr_t)code - machine.module->base; }
 
-// The calls that led to a place, innermost first: return addresses by the chain of frame pointers, which check mode's
-// modules keep. pc lies in the innermost function, frame is that of the function it called.
+// The trace of calls, innermost first: return addresses from the chain of frame pointers, which modules in check mode
+// have. pc is in the innermost function; frame is that of the function it called.
 inline void trace(Party &party, int thread, const void *pc, const void *frame) {
     party.frame_count = 0;
     if (pc) party.frames[party.frame_count++] = module_offset(pc) - 1;
@@ -91,13 +91,13 @@ inline void trace(Party &party, int thread, const void *pc, const void *frame) {
     for (auto link = (uintptr_t)frame; party.frame_count < max_frames;) {
         if (link < low || link + 16 > high) return;
         const void *return_address = ((void **)link)[1];
-        if (!machine.module->holds((uintptr_t)return_address)) return;
+        if (!machine.module->contains((uintptr_t)return_address)) return;
         if (return_address != pc) party.frames[party.frame_count++] = module_offset(return_address) - 1;
         link = ((uintptr_t *)link)[0];
     }
 }
 
-// A thread that waits, or the current one
+// A waiting thread, or the current one.
 inline Party party_of(int thread) {
     const Thread &t = machine.thread[thread];
     Party party = {};
@@ -108,7 +108,7 @@ inline Party party_of(int thread) {
     return party;
 }
 
-// The current thread, at a place that only its address tells
+// The current thread at a code address.
 inline Party current_party(const void *pc, const void *frame) {
     Party party = {};
     party.block = machine.position->block;
@@ -117,13 +117,13 @@ inline Party current_party(const void *pc, const void *frame) {
     return party;
 }
 
-// A race explains why memory was read before it was written; anything else may follow from what was read.
+// A race explains a read of uninitialised memory; any other fault may be a consequence of it.
 inline void record(const Fault &fault) {
-    machine.fault = machine.suspicious && fault.kind != FaultKind::race ? machine.suspicion : fault;
+    machine.fault = machine.has_deferred_fault && fault.kind != FaultKind::race ? machine.deferred_fault : fault;
     machine.faulted = true;
 }
 
-// End the launch: report the fault and abandon all threads where they are.
+// End the launch with a fault, and abandon all threads.
 [[noreturn]] inline void fail(const Fault &fault) {
     record(fault);
     machine.in_kernel = false;

@@ -1,4 +1,4 @@
-// CUDA's header of the same name, for what kernels commonly use of it.
+// The commonly used constants of CUDA's header of the same name.
 #pragma once
 
 #define CUDART_INF_F __builtin_inff()

@@ -1,4 +1,4 @@
-// Device memory, and which array an address belongs to.
+// Device memory, and the array that an address belongs to.
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 namespace hw5 {
 
-// An array that kernels may touch: allocated memory, a __shared__ array or a __device__ variable.
+// An array that kernels may access: allocated memory, a __shared__ array or a __device__ variable.
 struct Region {
     uintptr_t low;
     uint64_t size;
@@ -18,7 +18,7 @@ struct Region {
     char name[64];
     Shadow shadow;
 
-    bool holds(uintptr_t address) const { return address - low < size; }
+    bool contains(uintptr_t address) const { return address - low < size; }
     uint64_t distance(uintptr_t address) const {
         return address < low ? low - address : address < low + size ? 0 : address - (low + size);
     }
@@ -32,10 +32,10 @@ inline Region make_region(uintptr_t low, uint64_t size, Space space, const char 
 
 class Memory {
   public:
-    // New memory, full of 0xFF bytes (a NaN in any floating-point type); null when there is none left.
-    // Inaccessible pages on both sides catch what runs far out of bounds even where nothing is checked.
+    // Allocate memory filled with 0xFF bytes (NaN in any floating-point type); null if there is none left. Inaccessible
+    // pages on both sides catch accesses far out of bounds in both modes.
     void *allocate(uint64_t size, const char *name) {
-        const uint64_t gap = gap_beside(size), whole = padded(size) + 2 * gap;
+        const uint64_t gap = gap_size(size), whole = padded(size) + 2 * gap;
         char *pages = (char *)mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (pages == MAP_FAILED) return nullptr;
         char *low = pages + gap;
@@ -50,7 +50,7 @@ class Memory {
 
     void release(void *low) {
         const int i = first_above((uintptr_t)low) - 1;
-        const uint64_t size = regions_[i].size, gap = gap_beside(size);
+        const uint64_t size = regions_[i].size, gap = gap_size(size);
         regions_[i].shadow.release();
         memmove(regions_ + i, regions_ + i + 1, (size_t)(--count_ - i) * sizeof(Region));
         munmap((char *)low - gap, padded(size) + 2 * gap);
@@ -58,7 +58,7 @@ class Memory {
 
     Region *find(uintptr_t address) {
         const int i = first_above(address) - 1;
-        return i >= 0 && regions_[i].holds(address) ? &regions_[i] : nullptr;
+        return i >= 0 && regions_[i].contains(address) ? &regions_[i] : nullptr;
     }
     Region *begin() { return regions_; }
     Region *end() { return regions_ + count_; }
@@ -67,10 +67,10 @@ class Memory {
     static constexpr uint64_t page = 64 * 1024;  // a multiple of every page size in use
 
     static uint64_t padded(uint64_t size) { return (size + page) / page * page; }
-    // Where accesses are checked, an index that is off by rows should not land in the next array.
-    static uint64_t gap_beside(uint64_t size) { return checking ? padded(size) + 16 * page : page; }
+    // In check mode, an index that is off by a few rows should not be in the next array.
+    static uint64_t gap_size(uint64_t size) { return checking ? padded(size) + 16 * page : page; }
 
-    // the position of the first region that starts above the address
+    // The position of the first region that starts above the address.
     int first_above(uintptr_t address) const {
         int low = 0, high = count_;
         while (low < high) {

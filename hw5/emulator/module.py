@@ -1,4 +1,4 @@
-"""A compiled .cu file, loaded: its kernels, and how Python's values become their arguments."""
+"""A loaded module, its kernels, and the conversion of Python values to kernel arguments."""
 
 import ctypes
 import struct
@@ -12,7 +12,7 @@ from hw5.emulator.lines import Lines
 from hw5.emulator.memory import Memory
 from hw5.emulator.runtime import ModuleTable
 
-# The parameter types of kernel.h: what a launch must be given, and how to say it
+# By type code of kernel.h: the type that a launch needs, and its description
 _TYPES = {
     "P": (int, "a pointer (an int, the address)"),
     "?": (np.bool_, "a bool (np.bool_)"),
@@ -27,12 +27,12 @@ _TYPES = {
     "f": (np.float32, "a float (np.float32)"),
     "d": (np.float64, "a double (np.float64)"),
 }
-# struct Launch up to the arguments: module, kernel, seed, time limit, order, shared memory, grid, block
+# struct Launch without its arguments: module, kernel, seed, time limit, order, shared memory, grid, block
 _LAUNCH = "=QQQdiI3I3I"
 
 
 class Kernel:
-    """A kernel that can be launched: name, source (the path of its .cu file) and signature (type characters)."""
+    """A kernel with its name, source (the path of the .cu file) and signature (type codes)."""
 
     def __init__(self, module, entry, address):
         self.name = entry.name.decode()
@@ -42,7 +42,7 @@ class Kernel:
         self.lines = module.lines
         self._handles = (module.handle, address)
         self._types = tuple(_TYPES[code][0] for code in self.signature)
-        # one packed record a launch: every argument has a slot of 8 bytes
+        # struct Launch, with 8 bytes for each argument
         record = struct.Struct(_LAUNCH + "".join(_slot(code) for code in self.signature))
         self._record = ctypes.create_string_buffer(record.size + 8)
         self._pack = record.pack_into
@@ -52,7 +52,7 @@ class Kernel:
         return f"<kernel {self.name}({', '.join(_TYPES[code][1] for code in self.signature)}) of {self.source.name}>"
 
     def prepare(self, seed, time_limit, order, shared, grid, block, args):
-        """Fill the launch record; KernelFault if the arguments are not what the kernel takes."""
+        """Fill the launch record; raises KernelFault if the arguments do not match the parameters."""
         if tuple(map(type, args)) != self._types:
             args = self._convert(args)
         try:
@@ -60,28 +60,28 @@ class Kernel:
                 self._record, 0, *self._handles, seed, time_limit, order, shared, *_triple(grid), *_triple(block), *args
             )
         except struct.error:
-            raise self._refusal(
+            raise self._error(
                 f"grid {grid}, block {block} and {shared} bytes of shared memory must be whole numbers from 0 to "
-                "2**32 - 1, and pointers below 2**64"
+                "2**32 - 1, and pointers must be below 2**64"
             ) from None
 
     def _convert(self, args):
-        """The arguments, where they fit in spite of their type: a Memory for a pointer, or an equivalent NumPy type."""
+        """Cast arguments of other types: a Memory or np.uint64 to a pointer, and equivalent NumPy types."""
         if len(args) != len(self.signature):
-            raise self._refusal(f"it takes {len(self.signature)} arguments, and got {len(args)}")
-        return [self._one(position, code, value) for position, (code, value) in enumerate(zip(self.signature, args), 1)]
+            raise self._error(f"it takes {len(self.signature)} arguments, but got {len(args)}")
+        return [self._cast(i, code, value) for i, (code, value) in enumerate(zip(self.signature, args), start=1)]
 
-    def _one(self, position, code, value):
-        wanted, description = _TYPES[code]
+    def _cast(self, position, code, value):
+        expected, description = _TYPES[code]
         if code == "P":
             if isinstance(value, (int, Memory, np.uint64)):
                 return int(value)
-        elif isinstance(value, np.generic) and value.dtype == wanted:
+        elif isinstance(value, np.generic) and value.dtype == expected:
             return value
         got = f"np.{value.dtype}" if isinstance(value, np.generic) else type(value).__name__
-        raise self._refusal(f"argument {position} is {description}, and got {got}")
+        raise self._error(f"argument {position} must be {description}, not {got}")
 
-    def _refusal(self, reason):
+    def _error(self, reason):
         return KernelFault("launch", self.name, f"{self.name} ({self.source.name}) cannot be launched: {reason}")
 
 
@@ -95,14 +95,14 @@ def _triple(size):
 
 
 class Module:
-    """A module library, loaded and made known to the runtime."""
+    """A module library, loaded and registered with the runtime."""
 
     def __init__(self, library, files, runtime):
         self.lines = Lines(library, files)
         try:
             self._library = ctypes.PyDLL(str(library))
         except OSError as error:
-            raise CompileError(f"{self.lines.source} uses what an emulated kernel cannot have: {error}") from error
+            raise CompileError(f"{self.lines.source} uses a symbol that does not exist: {error}") from error
         table = ModuleTable.in_dll(self._library, "hw5_module")
         self.handle = runtime.load(ctypes.addressof(table))
         for variable in variables(library):

@@ -1,10 +1,10 @@
-// The threads of a block that can run, and which of them is next.
+// The threads of a block that are ready to run, and which of them is next.
 #pragma once
 #include "interface.h"
 
 namespace hw5 {
 
-// A small fast generator (xorshift): the same seed gives the same schedule everywhere.
+// Xorshift, so that the same seed gives the same schedule on every machine.
 class Random {
   public:
     void seed(uint64_t seed) { state_ = seed * 0x9E3779B97F4A7C15u + 0x2545F4914F6CDD1Du; }
@@ -21,7 +21,7 @@ class Random {
 
 class Ready {
   public:
-    // All the warps' lanes can run: a new block, or a barrier that opens.
+    // Make all lanes ready, for a new block or an opened barrier.
     void fill(const unsigned *lanes, int warps) {
         for (int w = 0; w < warps; w++) lanes_[w] = lanes[w];
         warps_ = ~0u >> (warp_size - warps);
@@ -40,11 +40,11 @@ class Ready {
         order_ = order;
         random_.seed(seed);
     }
-    // May a thread that need not wait go on, or is another one to be drawn?
-    bool keeps_running() const { return order_ == Order::forward || order_ == Order::reverse; }
+    // Whether a thread that need not wait continues, instead of a random thread.
+    bool has_fixed_order() const { return order_ == Order::forward || order_ == Order::reverse; }
     Random &random() { return random_; }
 
-    // Remove the next thread, given the warp that ran last; -1 when there is none.
+    // Remove and return the next thread, given the warp that ran last; -1 if there is none.
     int take(int last_warp) {
         if (!warps_) return -1;
         const int warp = next_warp(last_warp);
@@ -54,10 +54,10 @@ class Ready {
     }
 
   private:
-    // In order, a warp runs on as long as it can: its lanes soon meet in their warp operations.
+    // In a fixed order, a warp runs as long as it can, so that its lanes soon meet in their warp operations.
     int next_warp(int last) {
         if (order_ == Order::random) return nth_bit(warps_, random_.below(count(warps_)));
-        if (order_ == Order::warps) return favourite(last);
+        if (order_ == Order::warps) return leading_warp(last);
         if (warps_ >> last & 1) return last;
         if (order_ == Order::reverse) return highest(warps_);
         const unsigned after = warps_ & (~0u << last);
@@ -68,8 +68,8 @@ class Ready {
         if (order_ == Order::reverse) return highest(lanes);
         return nth_bit(lanes, random_.below(count(lanes)));
     }
-    // One warp runs far ahead of the others, until now and then another is drawn.
-    int favourite(int last) {
+    // One warp runs ahead of the others, until another one is chosen at random.
+    int leading_warp(int last) {
         const bool stay = warps_ >> last & 1 && random_.below(64);
         return stay ? last : nth_bit(warps_, random_.below(count(warps_)));
     }
@@ -82,7 +82,7 @@ class Ready {
         return lowest(bits);
     }
 
-    unsigned warps_ = 0;  // which have lanes that can run
+    unsigned warps_ = 0;  // with lanes that are ready
     unsigned lanes_[max_block_threads / warp_size];
     Order order_ = Order::forward;
     Random random_;

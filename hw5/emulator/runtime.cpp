@@ -1,6 +1,6 @@
-// The runtime of the emulator: what Python calls, and what modules call. One library a mode, fast or checking.
+// The runtime of the emulator, called by Python and by modules; one library for each mode, fast and check.
 //
-// It keeps one launch at a time: Python holds its global lock while it calls.
+// There is one launch at a time, since Python holds its global interpreter lock during calls.
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -30,7 +30,7 @@ static void check_fence() {}
 static const Runtime runtime = {barrier,        warp_operation, current_lane, check_access,
                                 check_fence,    fail_assertion, memmove,      memset};
 
-__attribute__((format(printf, 1, 2))) static bool refuse(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};
     fault.kind = FaultKind::launch;
     va_list arguments;
@@ -41,21 +41,21 @@ __attribute__((format(printf, 1, 2))) static bool refuse(const char *format, ...
     return false;
 }
 
-// The limits of a GPU
+// Check the limits of a GPU.
 static bool is_launchable(const Launch &launch) {
     const unsigned *grid = launch.grid, *block = launch.block;
     const uint64_t threads = (uint64_t)block[0] * block[1] * block[2];
     const uint64_t blocks = (uint64_t)grid[0] * grid[1] * grid[2];
-    if (blocks == 0) return refuse("its grid of (%u,%u,%u) has no blocks", grid[0], grid[1], grid[2]);
-    if (threads == 0) return refuse("its block of (%u,%u,%u) has no threads", block[0], block[1], block[2]);
+    if (blocks == 0) return reject("the grid (%u,%u,%u) has no blocks", grid[0], grid[1], grid[2]);
+    if (threads == 0) return reject("the block (%u,%u,%u) has no threads", block[0], block[1], block[2]);
     if (block[0] > 1024 || block[1] > 1024 || block[2] > 64 || threads > max_block_threads)
-        return refuse("its block of (%u,%u,%u) is too large: at most 1024 threads, and (1024,1024,64) a dimension",
+        return reject("the block (%u,%u,%u) is too large; the limits are 1024 threads and (1024,1024,64) per dimension",
                       block[0], block[1], block[2]);
     if (grid[0] > 0x7FFFFFFF || grid[1] > 65535 || grid[2] > 65535 || blocks > 0x7FFFFFFF)
-        return refuse("its grid of (%u,%u,%u) is too large: at most (2147483647,65535,65535) blocks", grid[0],
+        return reject("the grid (%u,%u,%u) is too large; the limits are (2147483647,65535,65535) blocks", grid[0],
                       grid[1], grid[2]);
     if (launch.shared > max_dynamic_shared)
-        return refuse("it asks for %u bytes of dynamic shared memory: at most %u", launch.shared, max_dynamic_shared);
+        return reject("%u bytes of dynamic shared memory exceed the limit of %u", launch.shared, max_dynamic_shared);
     return true;
 }
 
@@ -74,9 +74,9 @@ static void set_up(const Launch &launch) {
     machine.module->locate();
     machine.position = &machine.module->module->link->position;
     const dim3 block(launch.block[0], launch.block[1], launch.block[2]);
-    const dim3 &before = machine.position->block_size;
+    const dim3 &previous = machine.position->block_size;
     static LoadedModule *last_module = nullptr;
-    if (last_module != machine.module || block.x != before.x || block.y != before.y || block.z != before.z)
+    if (last_module != machine.module || block.x != previous.x || block.y != previous.y || block.z != previous.z)
         number_threads(launch.block);
     last_module = machine.module;
     machine.position->block_size = block;
@@ -90,9 +90,9 @@ static void set_up(const Launch &launch) {
 using namespace hw5;
 #define HW5_EXPORT extern "C" __attribute__((visibility("default")))
 
-// Make a module known; Python keeps the result and puts it into Launch.
+// Register a module; Python passes the result in Launch.
 HW5_EXPORT LoadedModule *hw5_load(const Module *module) {
-    static const bool installed = (Watch::install(), true);
+    static const bool installed = (Watchdog::install(), true);
     (void)installed;
     auto *loaded = new LoadedModule();
     loaded->module = module;
@@ -102,7 +102,7 @@ HW5_EXPORT LoadedModule *hw5_load(const Module *module) {
     return loaded;
 }
 
-// Tell the checker of an array that a module declares: __shared__ or __device__.
+// Register a __shared__ or __device__ array of a module with the checker.
 HW5_EXPORT void hw5_declare(LoadedModule *module, const char *name, int is_shared, uint64_t offset, uint64_t size) {
     module->declare(name, is_shared ? Space::shared : Space::variable, offset, size);
 }
@@ -110,24 +110,24 @@ HW5_EXPORT void hw5_declare(LoadedModule *module, const char *name, int is_share
 HW5_EXPORT void *hw5_allocate(uint64_t size, const char *name) { return machine.memory.allocate(size, name); }
 HW5_EXPORT void hw5_release(void *memory) { machine.memory.release(memory); }
 
-// Does allocated memory hold all of these bytes?
-HW5_EXPORT int hw5_holds(uintptr_t address, uint64_t size) {
+// Is the range within allocated memory?
+HW5_EXPORT int hw5_contains(uintptr_t address, uint64_t size) {
     const Region *region = machine.memory.find(address);
     return size == 0 || (region && size <= region->low + region->size - address);
 }
 
-// Run a kernel to its end; return what went wrong, or null.
+// Run a kernel to its end; return the fault, or null.
 HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
     static bool clean = false;
-    machine.faulted = machine.suspicious = false;
+    machine.faulted = machine.has_deferred_fault = false;
     if (!is_launchable(*launch)) return &machine.fault;
     if (!clean) machine.stacks.reset();  // the first launch, or threads were abandoned
     set_up(*launch);
-    watch.start(launch->time_limit);
+    watchdog.start(launch->time_limit);
     machine.in_kernel = true;
     run_grid();
     machine.in_kernel = false;
-    watch.stop();
+    watchdog.stop();
     fflush(stdout);
     clean = !machine.faulted;
     return machine.faulted ? &machine.fault : nullptr;

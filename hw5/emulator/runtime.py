@@ -1,4 +1,4 @@
-"""The runtime library and the modules as Python sees them: interface.h, mirrored."""
+"""ctypes declarations of interface.h, and the runtime library."""
 
 import ctypes
 import functools
@@ -61,36 +61,36 @@ class KernelEntry(Structure):
 
 
 class ModuleTable(Structure):
-    """The start of hw5::Module; what follows is between the module and the runtime."""
+    """The beginning of hw5::Module; Python does not use the rest."""
 
     _fields_ = [("kernels", POINTER(KernelEntry)), ("kernel_count", c_int)]
 
 
 class Runtime:
-    """The runtime of one mode. Calls keep Python's global lock: the runtime serves one launch at a time."""
+    """The runtime of a mode. It runs one launch at a time, because calls hold Python's global interpreter lock."""
 
     def __init__(self, library):
         functions = ctypes.PyDLL(str(library))
 
         def function(name, result, *arguments):
-            found = functions[name]
-            found.restype, found.argtypes = result, arguments
-            return found
+            foreign = functions[name]
+            foreign.restype, foreign.argtypes = result, arguments
+            return foreign
 
         self.load = function("hw5_load", c_void_p, c_void_p)
         self.declare = function("hw5_declare", None, c_void_p, c_char_p, c_int, c_uint64, c_uint64)
         self.allocate = function("hw5_allocate", c_void_p, c_uint64, c_char_p)
         self.release = function("hw5_release", None, c_void_p)
-        self.holds = function("hw5_holds", c_int, c_uint64, c_uint64)
+        self.contains = function("hw5_contains", c_int, c_uint64, c_uint64)
         self.launch = function("hw5_launch", POINTER(Fault), c_void_p)
 
 
 @functools.cache
 def load_runtime(library):
-    """The Runtime in a library, loaded once a process."""
+    """The Runtime of a library, loaded once per process."""
     return Runtime(library)
 
 
 def runtime_of(mode):
-    """The Runtime of a mode, compiled if need be."""
+    """The Runtime of a mode, compiled if necessary."""
     return load_runtime(runtime_library(mode))

@@ -1,5 +1,5 @@
-// Running blocks: one after another, each as fibers that give way only where they wait. A thread gets a stack when it
-// first runs and leaves it to the next one, so the threads of a kernel that never waits run as a plain loop.
+// Run blocks one after another, with a fiber for each thread, which yields only where it waits. A thread gets a stack
+// when it first runs, and passes it on when it exits, so the threads of a kernel that never waits run as a plain loop.
 #pragma once
 #include "checker.h"
 #include "machine.h"
@@ -14,7 +14,7 @@ inline void make_current(int thread) {
     machine.position->thread = machine.index[thread];
 }
 
-// Was the thread never run? Then note that it is now.
+// Whether the thread runs for the first time; marks it as started.
 inline bool first_run(int thread) {
     unsigned &unstarted = machine.warp[thread / warp_size].unstarted;
     const unsigned bit = 1u << (thread % warp_size);
@@ -40,9 +40,9 @@ inline void run(Fiber &from, int thread) {
     fail(fault);
 }
 
-// Every thread waits for another. What is reported first is where the fewest wait: that is the branch that not all
-// threads took.
-[[noreturn]] inline void fail_stuck() {
+// All threads wait. If they wait at two barriers, the one with fewer threads is reported first, because it is in a
+// branch that not all threads took.
+[[noreturn]] inline void fail_deadlock() {
     Fault fault = {};
     fault.kind = FaultKind::divergence;
     fault.threads = machine.threads;
@@ -72,24 +72,24 @@ inline void run(Fiber &from, int thread) {
     fail(fault);
 }
 
-// Give way until this thread is made ready again and drawn.
+// Yield until this thread is ready and chosen again.
 inline void wait() {
     if (machine.time_is_up) fail_timeout(party_of(machine.current));
     const int me = machine.current, next = machine.ready.take(me / warp_size);
-    if (next < 0) fail_stuck();
+    if (next < 0) fail_deadlock();
     if (next != me) run(machine.thread[me].fiber, next);
 }
 
-// The thread is ready again. In a fixed order it goes straight on, otherwise another may be drawn before it.
-inline void go_on() {
-    if (machine.ready.keeps_running()) machine.ready.remove(machine.current / warp_size, machine.my_bit());
+// The current thread is ready. In a fixed order it continues, otherwise another may be chosen first.
+inline void proceed() {
+    if (machine.ready.has_fixed_order()) machine.ready.remove(machine.current / warp_size, machine.my_bit());
     else wait();
 }
 
 inline void open_barrier() {
     Barrier &barrier = machine.barrier;
-    barrier.result = barrier.holds;
-    barrier.arrived = barrier.holds = 0;
+    barrier.result = barrier.true_count;
+    barrier.arrived = barrier.true_count = 0;
     barrier.mixed = false;
     unsigned lanes[max_block_threads / warp_size];
     for (int w = 0; w < machine.warps; w++) {
@@ -107,16 +107,16 @@ inline int barrier(bool predicate, Site site) {
     me.site = site;
     me.frame = __builtin_frame_address(0);
     machine.my_warp().at_barrier |= machine.my_bit();
-    barrier.holds += predicate;
+    barrier.true_count += predicate;
     if (barrier.arrived++ == 0) barrier.site = site;
     else if (!same_site(site, barrier.site)) barrier.mixed = true;
     if (barrier.arrived < machine.threads) {
         wait();
     } else if (barrier.mixed) {
-        fail_stuck();
+        fail_deadlock();
     } else {
         open_barrier();
-        go_on();
+        proceed();
     }
     return machine.barrier.result;
 }
@@ -132,7 +132,7 @@ inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int sou
     me.frame = __builtin_frame_address(0);
     if (!(mask & machine.my_bit())) fail_warp(Divergence::not_in_mask, machine.current);
     machine.my_warp().in_operation |= machine.my_bit();
-    if (complete(machine.current / warp_size, mask)) go_on();
+    if (complete(machine.current / warp_size, mask)) proceed();
     else wait();
     return me.value;
 }
@@ -144,7 +144,7 @@ inline void retire(int thread) {
     if (warp.in_operation) complete_without(thread);
 }
 
-// What every fiber runs: one thread, and then on the same stack any others that have not started.
+// The function of every fiber: run a thread, then threads that have not started, on the same stack.
 inline void thread_main() {
     const Kernel &kernel = *machine.launch->kernel;
     const int stack = machine.me().stack;
@@ -158,10 +158,10 @@ inline void thread_main() {
             make_current(next);
             continue;
         }
-        machine.stacks.give_back(stack);
+        machine.stacks.release(stack);
         Fiber finished;
         if (next >= 0) run(finished, next);
-        if (machine.exited < machine.threads) fail_stuck();
+        if (machine.exited < machine.threads) fail_deadlock();
         switch_fiber(finished, machine.host);
     }
 }
@@ -183,8 +183,8 @@ inline void run_block(unsigned number) {
     run(machine.host, machine.ready.take(0));
 }
 
-// Blocks come in no particular order on a GPU. The random one steps through them by a stride that has no common
-// divisor with their number, and so meets each once.
+// The order of blocks, which is undefined on a GPU. The random order steps through them by a stride that is coprime to
+// their number, and so visits each once.
 class BlockOrder {
   public:
     BlockOrder(Order order, unsigned count, Random &random) : order_(order), count_(count) {

@@ -1,4 +1,4 @@
-// What check mode remembers of every four bytes that kernels touched: who wrote and who read them last, and when.
+// The history that check mode keeps for every four bytes: which threads last wrote and read them, and when.
 #pragma once
 #include <stdint.h>
 #include <sys/mman.h>
@@ -11,21 +11,21 @@ constexpr bool checking = true;
 constexpr bool checking = false;
 #endif
 
-// One access of the past. Time is the checker's: it grows from launch to launch, and 0 is before all of them.
+// A past access. Time is the checker's, which never decreases; 0 is before the first launch.
 struct Access {
-    uint32_t who;   // block * 1024 + thread
-    uint32_t when;  // by the thread's clock
-    uint32_t pc;    // of the module's code
+    uint32_t thread;  // block * 1024 + thread
+    uint32_t time;    // on the thread's clock
+    uint32_t pc;      // offset in the module
 };
 
 struct Cell {
     Access write;
-    Access atomics[2], reads[2];  // two suffice: see Checker::remember
-    uint32_t split;               // time at which the four bytes got cells of their own
+    Access atomics[2], reads[2];  // two are enough, see Checker::remember
+    uint32_t split;               // when the four bytes got separate cells
 };
 
-// A cell a word, and once threads touch single bytes of a word, a cell for each of its bytes. All of it is reserved
-// address space, which costs memory only where it is touched.
+// A cell for each word, and for each byte of a word once its bytes are accessed separately. This is reserved address
+// space, which takes memory only where it is used.
 class Shadow {
   public:
     explicit Shadow(uint64_t bytes = 0) : words_count_(bytes / 4 + 2) {}
@@ -38,7 +38,7 @@ class Shadow {
         if (!bytes_) bytes_ = reserve(4 * words_count_);
         return bytes_ + 4 * index;
     }
-    // Forget everything, and give the memory back.
+    // Clear the history, and free its memory.
     void release() {
         if (words_) munmap(words_, words_count_ * sizeof(Cell));
         if (bytes_) munmap(bytes_, 4 * words_count_ * sizeof(Cell));

@@ -1,5 +1,5 @@
-// What can stop a thread between two of its instructions: the time limit, a wild pointer, an integer division by zero,
-// a stack that ran over. Each ends the launch with a report instead of the process.
+// Signals: the time limit, an invalid pointer, an integer division by zero, and a stack overflow. Each ends the launch
+// with a report instead of the process.
 #pragma once
 #include <signal.h>
 #include <sys/syscall.h>
@@ -25,22 +25,22 @@ inline Interrupted interrupted(void *context) {
 #endif
 }
 
-// The interrupted instruction itself, where a call would have left the address behind it
+// trace expects a return address, which is after the instruction, so 1 is added.
 inline Party interrupted_party(Interrupted at) {
-    const bool in_module = machine.module->holds((uintptr_t)at.pc);
+    const bool in_module = machine.module->contains((uintptr_t)at.pc);
     return current_party(in_module ? (const char *)at.pc + 1 : nullptr, at.frame);
 }
 
-// The first tick after the time limit leaves the report to the runtime, which looks at time_is_up whenever the kernel
-// waits or, in check mode, touches memory, and then knows the line. A loop that does neither is stopped by a later tick:
-// only inside the kernel's own code, never inside the C library, which may hold a lock.
+// At the first tick after the time limit, only time_is_up is set: the runtime reads it whenever the kernel waits or, in
+// check mode, accesses memory, and can report the line. A loop that does neither is stopped by a later tick, but only
+// in the kernel's own code, because the C library may hold a lock.
 inline void on_tick(void *context) {
     if (!machine.time_is_up) {
         machine.time_is_up = 1;
         return;
     }
     const Interrupted at = interrupted(context);
-    if (machine.module->holds((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
+    if (machine.module->contains((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
 }
 
 [[noreturn]] inline void on_trap(int signal, const siginfo_t *info, void *context) {
@@ -56,41 +56,41 @@ inline void on_tick(void *context) {
 
 inline int timer_signal() { return SIGRTMIN + 9; }
 
-// Who handled our signals before: perhaps another runtime of ours, perhaps Python
+// The previous handlers of these signals, of the other mode's runtime or of Python.
 static struct Handled {
     int signal;
-    struct sigaction before;
+    struct sigaction previous;
 } handled[] = {{SIGSEGV, {}}, {SIGBUS, {}}, {SIGFPE, {}}, {timer_signal(), {}}};
 
-// Not our business: as if this handler were not there
-inline void pass_on(int signal, siginfo_t *info, void *context) {
+// The signal is not from a kernel: act as if this handler were not installed.
+inline void call_previous_handler(int signal, siginfo_t *info, void *context) {
     for (const Handled &h : handled) {
         if (h.signal != signal) continue;
-        if (h.before.sa_flags & SA_SIGINFO) h.before.sa_sigaction(signal, info, context);
-        else if (signal != timer_signal()) sigaction(signal, &h.before, nullptr);  // and let it strike again
+        if (h.previous.sa_flags & SA_SIGINFO) h.previous.sa_sigaction(signal, info, context);
+        else if (signal != timer_signal()) sigaction(signal, &h.previous, nullptr);  // and let it be raised again
     }
 }
 
 inline void on_signal(int signal, siginfo_t *info, void *context) {
-    if (!machine.in_kernel) pass_on(signal, info, context);
+    if (!machine.in_kernel) call_previous_handler(signal, info, context);
     else if (signal == timer_signal()) on_tick(context);
     else on_trap(signal, info, context);
 }
 
-class Watch {
+class Watchdog {
   public:
-    // Once. The handlers run on a stack of their own, since a fiber's may be the one that ran over. The signal mask
-    // stays as it is, since a handler that ends a launch does not return.
+    // Called once. The handlers have their own stack, because a fiber's may have overflowed. They do not change the
+    // signal mask, because a handler that ends a launch does not return.
     static void install() {
         for (Handled &h : handled) {
             struct sigaction action = {};
             action.sa_sigaction = on_signal;
             action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
-            sigaction(h.signal, &action, &h.before);
+            sigaction(h.signal, &action, &h.previous);
         }
     }
 
-    // For the time of a launch with a limit, the timer of the OS thread that launches
+    // Start the timer of the launching OS thread, if the launch has a time limit.
     void start(double seconds) {
         use_signal_stack();
         if (seconds <= 0) return;
@@ -110,7 +110,7 @@ class Watch {
         if (in_use) return;
         in_use = true;
         stack_t current;
-        if (sigaltstack(nullptr, &current) == 0 && !(current.ss_flags & SS_DISABLE)) return;  // somebody set one up
+        if (sigaltstack(nullptr, &current) == 0 && !(current.ss_flags & SS_DISABLE)) return;  // there is one already
         constexpr size_t size = 64 * 1024;
         stack_t stack = {};
         stack.ss_sp = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -138,6 +138,6 @@ class Watch {
     pid_t thread_ = 0;
     bool running_ = false;
 };
-static Watch watch;
+static Watchdog watchdog;
 
 }  // namespace hw5

@@ -1,7 +1,7 @@
-"""What the emulator must know of a kernel file: its kernels, and its `extern __shared__` arrays.
+"""Find the kernels and the `extern __shared__` arrays of a kernel file.
 
-Both are read from the preprocessed text, where macros are expanded and comments are gone, by splitting it into tokens.
-A declaration is what stands between two of `;`, `{` and `}`, so neither templates nor attributes get in the way.
+The preprocessed text, which has no macros and no comments, is split into tokens. A declaration is the tokens between
+two of `;`, `{` and `}`, so templates and attributes need no special treatment.
 """
 
 import re
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from hw5.errors import InputError
 
-_KERNEL = "__attribute__((used))"  # what cuda.h makes of __global__
-_START = "enum { hw5_dialect_ends };"  # its last line
+_KERNEL = "__attribute__((used))"  # __global__, as cuda.h defines it
+_START = "enum { hw5_dialect_ends };"  # the last line of cuda.h
 _TOKEN = re.compile(
     r'R"(?P<raw>[^(\s]*)\(.*?\)(?P=raw)"'  # a raw string
     r'|"(?:[^"\\\n]|\\.)*"'
@@ -26,18 +26,17 @@ _MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Declarations:
-    """What a file declares: kernels by the name to refer to them by, with the file and line of their body; dynamic
-    shared arrays by their symbol."""
+    """Kernels by qualified name, with the file and line of the body, and the symbols of dynamic shared arrays."""
 
     kernels: dict[str, tuple[str, int]]
     dynamic_arrays: tuple[str, ...]
 
 
 def scan(text):
-    """The Declarations of a preprocessed file; InputError for a kernel that has no plain name to find it by."""
+    """The Declarations of a preprocessed file; raises InputError for a kernel that is not extern "C"."""
     start = text.index(_START)
     kernels, arrays = {}, {}
-    scopes, declaration = [], []  # the braces around, and the tokens since the last of ; { }
+    scopes, declaration = [], []  # the declarations of the open braces, and the tokens since the last of ; { }
     for match in _TOKEN.finditer(text, start):
         token = match.group()
         if token not in ";{}":
@@ -47,7 +46,7 @@ def scan(text):
         if token == "{":
             if _KERNEL in declaration:
                 _check_linkage(declaration, scopes, text, match.start())
-                kernels[_qualified(_function_name(declaration), scopes)] = place(text, match.start())
+                kernels[_qualified(_function_name(declaration), scopes)] = source_location(text, match.start())
             scopes.append(declaration)
         elif token == "}":
             del scopes[-1:]
@@ -58,7 +57,7 @@ def scan(text):
 
 
 def _function_name(declaration):
-    """The identifier ahead of the first parenthesis after __global__ that is not an attribute's."""
+    """The identifier before the first parenthesis after __global__ that does not belong to an attribute."""
     tokens = declaration[declaration.index(_KERNEL) :]
     for token, following in zip(tokens, tokens[1:]):
         if following == "(" and _IDENTIFIER.fullmatch(token) and token != "__attribute__":
@@ -70,10 +69,10 @@ def _check_linkage(declaration, scopes, text, position):
     is_c = any(_opens_c_linkage(tokens) for tokens in [declaration, *scopes])
     if is_c and "template" not in declaration:
         return
-    file, line = place(text, position)
+    file, line = source_location(text, position)
     raise InputError(
-        f'{file}:{line}: the kernel {_function_name(declaration)} is not extern "C", and kernels are found by their '
-        'plain name: write extern "C" __global__ (a kernel template needs an extern "C" kernel that calls its body)'
+        f'{file}:{line}: the kernel {_function_name(declaration)} is not extern "C"; write extern "C" __global__, or '
+        'call a kernel template from an extern "C" kernel'
     )
 
 
@@ -95,13 +94,13 @@ def _qualified(name, scopes):
 
 
 def _symbol(name, scopes):
-    """The symbol of a variable: its name as it is, or mangled when it is in a namespace."""
+    """The symbol of a variable: its name, mangled if it is in a namespace."""
     names = [*_namespaces(scopes), name]
     return name if len(names) == 1 else "_ZN" + "".join(f"{len(n)}{n}" for n in names) + "E"
 
 
-def place(text, position):
-    """The file and line that a position in preprocessed text came from."""
+def source_location(text, position):
+    """The original file and line of a position in preprocessed text."""
     marker = None
     for marker in _MARKER.finditer(text, 0, position):
         pass

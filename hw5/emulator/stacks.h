@@ -1,4 +1,4 @@
-// The stacks of the fibers: reserved together, backed by memory when first touched, each with a guard page below.
+// The stacks of the fibers: one reservation, which takes memory only where it is used, with a guard below each stack.
 #pragma once
 #include <sys/mman.h>
 
@@ -10,17 +10,17 @@ class Stacks {
   public:
     static constexpr size_t size = 256 * 1024;
 
-    // Make every stack free: before the first launch, and after one whose threads were abandoned.
+    // Free every stack, before the first launch and after a launch whose threads were abandoned.
     void reset() {
         if (!memory_) reserve();
         free_count_ = 0;
         for (int i = (int)max_block_threads; i-- > 0;) free_[free_count_++] = (short)i;
     }
     int take() { return free_[--free_count_]; }
-    void give_back(int stack) { free_[free_count_++] = (short)stack; }
+    void release(int stack) { free_[free_count_++] = (short)stack; }
 
     char *low(int stack) const { return memory_ + (size_t)stack * stride + guard; }
-    // Were all the tops at one offset in a page, 1024 threads would fight for the same few lines of the L1 cache.
+    // Tops at the same offset in a page would make 1024 threads compete for a few lines of the L1 cache.
     char *top(int stack) const { return low(stack) + size - (stack % 61) * 192; }
 
     bool in_guard(uintptr_t address) const {

@@ -1,4 +1,4 @@
-// Warp operations: a rendezvous of the lanes that a mask names, then an exchange of values.
+// Warp operations: the lanes of a mask wait for each other, then exchange values.
 #pragma once
 #include "checker.h"
 #include "machine.h"
@@ -32,15 +32,14 @@ template <class Visit> inline void for_each_lane(unsigned lanes, Visit visit) {
     for (; lanes; lanes &= lanes - 1) visit(__builtin_ctz(lanes));
 }
 
-// What a shuffle gives to a lane. A source that is not taking part has no value to give: such a lane reads NaN, as
-// long as it may still ignore what it reads. Reading from a lane that the mask names and that has exited is taken for
-// a divergent shuffle.
+// The result of a shuffle for a lane: NaN, which the lane may ignore, if the source does not take part. If the source
+// is in the mask but has exited, the shuffle is divergent.
 inline uint64_t shuffled(int first, unsigned lanes, int lane, const uint64_t *values) {
     const int source = machine.thread[first + lane].source & (warp_size - 1);
     if (lanes >> source & 1) return values[source];
     const Warp &warp = machine.warp[first / warp_size];
-    const unsigned named = machine.thread[first + lane].mask & warp.exited;
-    if (named >> source & 1) fail_warp(Divergence::source_exited, first + lane, source);
+    const unsigned exited = machine.thread[first + lane].mask & warp.exited;
+    if (exited >> source & 1) fail_warp(Divergence::source_exited, first + lane, source);
     return ~(uint64_t)0;
 }
 
@@ -65,7 +64,7 @@ inline void exchange(int first, unsigned lanes) {
     for_each_lane(lanes, [&](int lane) { threads[lane].value = result; });
 }
 
-// If all the lanes of the mask that have not exited are here, let them have their results and go on.
+// If all lanes of the mask that have not exited have arrived, exchange values and make them ready.
 inline bool complete(int warp_number, unsigned mask) {
     Warp &warp = machine.warp[warp_number];
     const unsigned lanes = mask & warp.members & ~warp.exited;
@@ -82,7 +81,7 @@ inline bool complete(int warp_number, unsigned mask) {
     return true;
 }
 
-// A thread has exited: those who were waiting for it alone need not wait any longer.
+// A thread has exited: complete an operation in which all other lanes have arrived.
 inline void complete_without(int thread) {
     const int warp_number = thread / warp_size;
     for (unsigned waiting = machine.warp[warp_number].in_operation; waiting; waiting &= waiting - 1) {

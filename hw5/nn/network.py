@@ -19,13 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw5.datasets.random_streams import Stream
 from hw5.devices.activations import Activation
 from hw5.devices.base import Array
 from hw5.nn.layers import Dense, Slot, hidden_layer
 from hw5.nn.losses import LOSSES
-
-
-_INITIAL_WEIGHTS = 1  # keeps these random numbers apart from the others of the same seed
 
 
 def initial_parameters(sizes, activation, seed):
@@ -33,7 +31,7 @@ def initial_parameters(sizes, activation, seed):
 
     A hidden layer of maxout has a row of W, and a bias, for each piece of each of its m units.
     """
-    rng = np.random.default_rng((seed, _INITIAL_WEIGHTS))
+    rng = np.random.default_rng((seed, Stream.WEIGHTS))
     theta, top = Activation.of(activation), Activation("linear")
     parameters = []
     for d, m, theta in zip(sizes, sizes[1:], [theta] * (len(sizes) - 2) + [top]):

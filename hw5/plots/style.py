@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from hw5.files import replacing
+from hw5.files import atomic_write
 
 # The colour-blind safe palette of Okabe and Ito (2008), ordered for contrast between neighbours
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#707070"
@@ -27,7 +27,7 @@ def page(path, size, title=""):
     FigureCanvasAgg(figure)
     figure.suptitle(textwrap.fill(title, int(8 * size[0])), fontsize=13, fontweight="bold")  # 8 letters per inch
     yield figure
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         figure.savefig(file, format="png")
 
 

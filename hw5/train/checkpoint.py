@@ -25,9 +25,9 @@ from hw5.datasets.arrays import read_archive
 from hw5.datasets.opening import open_plain
 from hw5.datasets.labels import class_name
 from hw5.errors import InputError
-from hw5.files import replacing
+from hw5.files import atomic_write
 from hw5.nn.losses import LOSSES
-from hw5.datasets.preprocessing import Part, Standardisation, partition
+from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 
@@ -110,7 +110,7 @@ class Checkpoint:
         """Write the checkpoint; a file that was at path is replaced in one go. Raises OSError."""
         arrays, description = self._arrays(), self._description()
         description["checksum"] = _checksum(arrays, description)
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             np.savez(file, description=json.dumps(description), **arrays)
 
     def _arrays(self):
@@ -218,7 +218,7 @@ class Checkpoint:
         InputError where there is no such part.
         """
         if dataset.source != self.data.source:
-            return Part.whole(dataset.test if split == "test" and dataset.test else dataset.train)
+            return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
         part = self._trained_parts(dataset).get(split)
         if part is None:
             raise InputError(
@@ -234,8 +234,8 @@ class Checkpoint:
                 "name other data with --data"
             )
         holdout = self.settings.holdout if self.data.is_held_out else 0
-        parts = partition(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
-        return parts if dataset.test is None else parts | {"test": Part.whole(dataset.test)}
+        parts = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
+        return parts if dataset.test is None else parts | {"test": Subset.whole(dataset.test)}
 
 
 def _named(W, b, pairs):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw5.datasets import Examples
-from hw5.datasets.preprocessing import Standardisation, class_weights, partition
+from hw5.datasets.preprocessing import Standardisation, class_weights, split_dataset
 from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
 from hw5.nn.losses import LOSSES
@@ -20,7 +20,7 @@ class Run:
 
     def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
-        self.parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
+        self.parts = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
         if settings.patience and "validation" not in self.parts:
             raise InputError(
                 f"--patience needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
@@ -31,7 +31,7 @@ class Run:
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
         else:
             self.standardisation = Standardisation.fit(train)
-            self.of_targets = Standardisation.of_targets(train) if settings.task == "regression" else None
+            self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
         self.network = self._new_network(device)
         self.sizes = self.network.sizes
         self.history = list(checkpoint.history) if checkpoint else []
@@ -117,12 +117,12 @@ class Model:
         self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
 
     def evaluate(self, part):
-        """Mean loss, accuracy and predicted classes (n,) of a Part, whose labels are numbered as here."""
+        """Mean loss, accuracy and predicted classes (n,) of a Subset, whose labels are numbered as here."""
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
             return self._stepper(part.examples).evaluate(part.rows)
 
     def regression_figures(self, part):
-        """Mean loss, R^2 and root mean square error (in units of the targets) of a Part."""
+        """Mean loss, R^2 and root mean square error (in units of the targets) of a Subset."""
         return _regression_figures(self._stepper(part.examples), self.checkpoint.of_targets, part)
 
     def predict(self, X):
@@ -131,7 +131,7 @@ class Model:
         A perceptron has no probabilities: it gives 1 to the predicted class. Raises InputError as outputs does.
         """
         outputs, loss = self.outputs(X), self.network.loss
-        return loss.classes(outputs) if loss.classes else self.checkpoint.of_targets.undo(outputs)
+        return loss.classes(outputs) if loss.classes else self.checkpoint.of_targets.inverse_transform(outputs)
 
     def outputs(self, X):
         """The outputs of the loss for the examples X (n, d), as in Stepper.outputs.
@@ -154,12 +154,12 @@ class Model:
 
 def _stepper(network, examples, standardisation, of_targets):
     """The Stepper of a network on examples, which it standardises."""
-    device, y = network.device, examples.y if of_targets is None else of_targets.apply(examples.y)
+    device, y = network.device, examples.y if of_targets is None else of_targets.transform(examples.y)
     return device.stepper(network, device.upload_data(examples.X, y, standardisation.mean, standardisation.scale))
 
 
 def _regression_figures(stepper, of_targets, part):
     with np.errstate(all="ignore"):
         loss, *_ = stepper.evaluate(part.rows)
-        predicted = of_targets.undo(stepper.outputs(part.rows)[:, 0])
+        predicted = of_targets.inverse_transform(stepper.outputs(part.rows)[:, 0])
     return loss, *r2_and_rmse(part.examples.y[part.rows], predicted)

@@ -9,10 +9,10 @@ from time import perf_counter
 
 import numpy as np
 
+from hw5.datasets.random_streams import Stream
 from hw5.devices.base import Tally
 from hw5.errors import InputError, RunError
 
-_ORDER = 4  # keeps these random numbers apart from the others of the same seed
 _SECONDS_BETWEEN_REPORTS = 0.25
 
 
@@ -240,7 +240,7 @@ class _Pace:
 
 def epoch_order(rows, seed, epoch):
     """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch."""
-    return np.random.default_rng((seed, _ORDER, epoch)).permutation(rows)
+    return np.random.default_rng((seed, Stream.ORDER, epoch)).permutation(rows)
 
 
 def _differences(before, after):

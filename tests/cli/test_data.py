@@ -59,7 +59,7 @@ def test_a_failed_download_is_one_sentence(mnist):
     failed = hw5("data", "fetch", "mnist", "--data-dir", data_dir, code=1).stderr
     assert failed.startswith("hw5: train-images") and failed.count("\n") == 1 and "cannot be fetched" in failed
     unknown = hw5("data", "fetch", "digits", "--data-dir", data_dir, code=2).stderr
-    assert unknown.startswith("hw5: there is no data set to fetch 'digits'") and "they are mnist, " in unknown
+    assert unknown.startswith("hw5: there is no data set to fetch 'digits'") and "choose from mnist, " in unknown
     missing = hw5("train", "--data", "mnist", "--data-dir", data_dir, code=2).stderr
     assert "hw5 data fetch mnist" in missing and missing.count("\n") == 1
 

@@ -34,14 +34,14 @@ def test_curves_need_no_data(tmp_path):
     hw5("train", "--data", table, "--epochs", 2, "--out", out)
     table.unlink()
     assert hw5("plot", out, "--what", "curves").stdout == f"saved {tmp_path / 'a.png'}: curves\n"
-    assert "a.csv: there is no such file" in refused("plot", out)
+    assert "a.csv: no such file" in refused("plot", out)
 
 
 def test_an_unsuitable_panel_is_one_sentence(xor, tmp_path):
     assert "--what weights cannot be drawn: the model was not trained on images" in refused(
         "plot", xor, "--what", "weights"
     )
-    assert "there is no panel 'region' (did you mean 'regions'?); they are curves, " in refused(
+    assert "there is no panel 'region' (did you mean 'regions'?); choose from curves, " in refused(
         "plot", xor, "--what", "region"
     )
     assert "is also an input" in refused("plot", xor, "--out", xor)

@@ -173,6 +173,6 @@ def test_the_inversion_can_be_chosen(digits, tmp_path):
 def test_an_invalid_image_is_one_sentence(digits, plants, tmp_path):
     pytest.importorskip("PIL.Image")
     (tmp_path / "a.png").write_bytes(b"hello")
-    assert "a.png: it is not a sound PNG or JPEG picture" in refused("predict", digits, tmp_path / "a.png")
+    assert "a.png: not a valid PNG or JPEG image" in refused("predict", digits, tmp_path / "a.png")
     write_digit(tmp_path / "a.png", np.zeros(64))
     assert "not trained on images" in refused("predict", plants / "model.npz", tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""What the tests of the readers share: writing IDX files, and expecting a refusal."""
+"""Helpers for testing the readers: write IDX files, and expect an InputError."""
 
 import gzip
 import struct
@@ -13,7 +13,7 @@ _TYPES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E
 
 
 def idx_bytes(values: np.ndarray) -> bytes:
-    """`values` as IDX, written here from the description of the format alone."""
+    """`values` as IDX, written from the description of the format."""
     kind = values.dtype.str[1:]
     header = struct.pack(f">BBBB{values.ndim}I", 0, 0, _TYPES[kind], values.ndim, *values.shape)
     return header + values.astype(f">{kind}").tobytes()
@@ -25,8 +25,8 @@ def write_idx(path, values) -> None:
 
 
 @contextmanager
-def refused(*words):
-    """Expect an InputError of one sentence that contains every one of `words`."""
+def input_error(*words):
+    """Expect an InputError of one sentence that contains all of `words`."""
     with pytest.raises(InputError) as caught:
         yield caught
     message = str(caught.value)

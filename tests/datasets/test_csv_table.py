@@ -1,4 +1,4 @@
-"""CSV tables: dialects, header and label rules, and every fault by its row and column."""
+"""CSV tables: dialects, header and label rules, and errors by row and column."""
 
 import csv
 import tracemalloc
@@ -8,12 +8,12 @@ import pytest
 
 from hw5.datasets import Schema, load, load_inputs
 
-from .helpers import refused
+from .helpers import input_error
 
 
 @pytest.fixture
 def table(tmp_path):
-    """Write a table and give its path."""
+    """Write a table, and return its path."""
 
     def write(content, name="a.csv"):
         path = tmp_path / name
@@ -54,9 +54,9 @@ def test_dialects(table, content):
     assert data.name == "a.csv" and data.test is None and data.image_shape is None
 
 
-def test_quoted_cells_may_hold_delimiters_quotes_and_line_breaks(table):
+def test_quoted_cells_with_delimiters_quotes_and_line_breaks(table):
     path = table('"a,b","c\nd",label\n1,2,"x, ""y"""\n3,4,"two\nlines"\n5,oops,z\n')
-    with refused(path, "row 6, column 2", "'c\\nd'", "'oops'"):
+    with input_error(path, "row 6, column 2", "'c\\nd'", "'oops'"):
         load(path)
     data = load(table('"a,b","c\nd",label\n1,2,"x, ""y"""\n3,4,"two\nlines"\n'))
     assert data.feature_names == ("a,b", "c\nd")
@@ -66,12 +66,12 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_breaks(table):
 @pytest.mark.parametrize(
     "content, column, names, classes, first",
     [
-        # A header by text outside the label column; the label by its name, in any case, or the last.
+        # A header, by text outside the label column; the label by name, in any case, or the last column.
         ("a,b,c\n1,2,3\n4,5,6\n", None, ("a", "b"), ("3", "6"), [1, 2]),
         ("a,Class,c\n1,2,3\n4,5,6\n", None, ("a", "c"), ("2", "5"), [1, 3]),
         ("label,a,y\n1,2,3\n4,5,6\n", None, ("a", "y"), ("1", "4"), [2, 3]),
         ("label,1x1,1x2\n0,2,3\n1,5,6\n", None, ("1x1", "1x2"), ("0", "1"), [2, 3]),
-        # A header of numbers, but for a label cell that is text over a number or one of the names.
+        # A header of numbers, whose label cell is text over a number, or one of the names.
         ("0,1,digit\n1,2,3\n4,5,6\n", None, ("0", "1"), ("3", "6"), [1, 2]),
         ("0,1,species\n1,2,a\n4,5,b\n", None, ("0", "1"), ("a", "b"), [1, 2]),
         ("0,1,kind\n1,2,a\n4,5,b\n", "kind", ("0", "1"), ("a", "b"), [1, 2]),
@@ -81,11 +81,11 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_breaks(table):
         ("1,2,y\n4,5,n\n", None, None, ("n", "y"), [1, 2]),
         ("a,1,2\nb,4,5\n", "1", None, ("a", "b"), [1, 2]),
         ("5,0,1\n4,0,2\n", "1", None, ("4", "5"), [0, 1]),
-        # By position, from either end; a whole number is never a name.
+        # By position, from either end; a whole number is a position, not a name.
         ("a,b,c\n1,2,3\n4,5,6\n", "2", ("a", "c"), ("2", "5"), [1, 3]),
         ("a,b,c\n1,2,3\n4,5,6\n", "-3", ("b", "c"), ("1", "4"), [2, 3]),
         ("a,3,b\n1,2,3\n4,5,6\n", "3", ("a", "3"), ("3", "6"), [1, 2]),
-        # Whole numbers are one class however they are written, and sorted as numbers.
+        # Different spellings of a whole number are one class; classes are sorted as numbers.
         ("1,10\n2,9.0\n3,9\n4,1e1\n", None, None, ("9", "10"), [1]),
         ("1,10\n2,b\n3,9\n", None, None, ("10", "9", "b"), [1]),
         ("1,c_1\n2,1_0\n", None, None, ("1_0", "c_1"), [1]),
@@ -103,7 +103,7 @@ def test_header_and_label_column(table, content, column, names, classes, first):
     [
         ("", None, ["empty"]),
         ("\n\n", None, ["no rows"]),
-        ("a,b,label\n", None, ["no rows below its header"]),
+        ("a,b,label\n", None, ["no rows below the header"]),
         ("a\n1\n", None, ["one column"]),
         (IRIS + "1,2\n", None, ["row 5", "2 columns", "3"]),
         (IRIS + "1,2,3,4\n", None, ["row 5", "4 columns", "3"]),
@@ -122,7 +122,7 @@ def test_header_and_label_column(table, content, column, names, classes, first):
         (IRIS + "1,2,nan\n", None, ["row 5, column 3", "'nan'", "neither a whole number nor text"]),
         (IRIS + "1,2,0.5\n", None, ["row 5, column 3", "'0.5'", "neither a whole number nor text"]),
         (IRIS + '1,2,"x\n', None, ["row 5", "quote"]),
-        pytest.param(IRIS + '1,2,"' + "x" * 200_000 + '"\n', None, ["row 5", "sound CSV"], id="huge"),
+        pytest.param(IRIS + '1,2,"' + "x" * 200_000 + '"\n', None, ["row 5", "not valid CSV"], id="huge"),
         ("?,1,a\n1,2,b\n", None, ["row 1, column 1", "missing"]),
         ("setosa,1,2\nother,3,4\n", None, ["row 2, column 1", "'other'", "--label-column"]),
         (IRIS, "colour", ["no column named 'colour'", "'length', 'width', 'species'"]),
@@ -130,20 +130,20 @@ def test_header_and_label_column(table, content, column, names, classes, first):
         (IRIS, "0", ["no column 0"]),
         (IRIS, "Species", ["no column named 'Species'"]),
         ("a,a,label\n1,2,3\n4,5,6\n", None, ["2 columns", "'a'"]),
-        ("a,label\n1,x\n2,x\n", None, ["one class only", "'x'"]),
-        ("a,label\n1,x\n", None, ["one class only", "'x'"]),
+        ("a,label\n1,x\n2,x\n", None, ["at least two classes", "'x'"]),
+        ("a,label\n1,x\n", None, ["at least two classes", "'x'"]),
         (IRIS.replace("setosa", "sétosa").encode("latin-1"), None, ["byte 30", "UTF-8"]),
         (b"\xff\xfe" + IRIS.encode("utf-16-le"), None, ["byte 0", "UTF-8"]),
         (IRIS.encode() + b"1,2,caf\xc3", None, ["byte 78", "UTF-8"]),
     ],
 )
-def test_what_is_refused(table, content, column, words):
+def test_invalid_tables(table, content, column, words):
     path = table(content)
-    with refused(path, *words):
+    with input_error(path, *words):
         load(path, label_column=column)
 
 
-def test_a_fault_far_down_a_large_table_is_found(table):
+def test_an_error_far_down_a_large_table(table):
     rows = [f"{i},{i * 0.37:.3f},{i % 7},k{i % 3}" for i in range(20_000)]
     data = load(table("a,b,c,label\n" + "\n".join(rows)))
     np.testing.assert_array_equal(data.train.X[:, 0], np.arange(20_000))
@@ -151,11 +151,11 @@ def test_a_fault_far_down_a_large_table_is_found(table):
     np.testing.assert_array_equal(data.train.y, np.arange(20_000) % 3)
     rows[17_321] = "1,2,3x,k0"
     path = table("a,b,c,label\n" + "\n".join(rows))
-    with refused(path, "row 17323, column 3 ('c')", "'3x'"):
+    with input_error(path, "row 17323, column 3 ('c')", "'3x'"):
         load(path)
 
 
-def test_memory_is_that_of_the_array(table):
+def test_memory_is_little_more_than_the_array(table):
     pixels = np.random.default_rng(0).integers(0, 256, (1000, 784))
     path = table("\n".join(f"{i % 10}," + ",".join(map(str, row)) for i, row in enumerate(pixels.tolist())))
     tracemalloc.start()
@@ -163,7 +163,7 @@ def test_memory_is_that_of_the_array(table):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_array_equal(data.train.X, pixels)
-    # Half as much again for a list that grows, and the cells of one block at about 60 bytes each.
+    # A growing list takes up to half as much again, and the cells of a block about 60 bytes each.
     assert peak < 1.5 * data.train.X.nbytes + 3e6
 
 
@@ -179,20 +179,20 @@ def test_round_trip_with_the_csv_module(tmp_path):
         assert list(data.class_names) == sorted(data.class_names, key=int)
 
 
-def test_a_separate_test_part(table):
+def test_a_separate_test_set(table):
     train = table(IRIS)
     data = load(train, test=table("length,width,species\n1,2,virginica\n", "b.csv"))
     assert data.test.X.tolist() == [[1, 2]] and data.test.y.tolist() == [2]
     path = table("1,2,setosa\n3,4,virginica\n", "c.csv")  # no header
     assert load(train, test=path).test.y.tolist() == [0, 2]
     path = table("length,width,species\n1,2,setosa\n\n3,4,tulip\n", "d.csv")
-    with refused(path, "row 4", "'tulip'"):
+    with input_error(path, "row 4", "'tulip'"):
         load(train, test=path)
     path = table("width,length,species\n1,2,setosa\n", "e.csv")
-    with refused(path, train, "feature 1", "'width'", "'length'"):
+    with input_error(path, train, "feature 1", "'width'", "'length'"):
         load(train, test=path)
     path = table("length,species\n1,setosa\n", "f.csv")
-    with refused(path, train, "1 features", "2"):
+    with input_error(path, train, "1 features", "2"):
         load(train, test=path)
 
 
@@ -201,9 +201,9 @@ def test_a_separate_test_part(table):
     [
         ("length,width\n1,2\n3,4\n", None),
         ("1,2\n3,4\n", None),
-        ("width,id,length\n2,x,1\n4,y,3\n", None),  # by name, among others
+        ("width,id,length\n2,x,1\n4,y,3\n", None),  # by name, among other columns
         ("length,width,species\n1,2,a\n3,4,b\n", None),
-        ("length,width,kind\n1,2,\n3,4,\n", "kind"),  # the label is not looked at
+        ("length,width,kind\n1,2,\n3,4,\n", "kind"),  # the label is ignored
         ("1,2,a\n3,4,b\n", None),
         ("a,1,2\nb,3,4\n", "1"),
     ],
@@ -218,16 +218,16 @@ def test_inputs(table, content, column):
     [
         ("1\n2\n", ["1 columns", "2 features"]),
         ("1,2,3,4\n", ["4 columns", "2 features"]),
-        ("length,height\n1,2\n", ["no column is named 'width'"]),
+        ("length,height\n1,2\n", ["columns named 'width'"]),
         ("length,width\n1,x\n", ["row 2, column 2 ('width')", "'x'"]),
         ("length,width\n1,\n", ["row 2, column 2", "missing"]),
         ("length,width\n", ["no rows"]),
         ("", ["empty"]),
     ],
 )
-def test_inputs_that_are_refused(table, content, words):
+def test_invalid_inputs(table, content, words):
     path = table(content)
-    with refused(path, *words):
+    with input_error(path, *words):
         load_inputs(path, Schema(2, feature_names=("length", "width")))
 
 
@@ -237,7 +237,7 @@ def test_inputs_without_names(table):
     assert load_inputs(table("a,b,c\n7,8,q\n"), Schema(2)).tolist() == [[7, 8]]
 
 
-def test_a_delimiter_in_a_name_is_told_by_the_second_row(tmp_path):
+def test_the_second_row_decides_between_delimiters(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("size,;class\n1.5;big\n2.5;small\n")
     assert load(str(path)).feature_names == ("size,",)

@@ -1,4 +1,4 @@
-"""Fetching data sets, from a server on this machine that has every fault of the net."""
+"""Downloads from a local server that can fail in every way."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ import pytest
 
 from hw5.datasets import fetch as fetching
 from hw5.datasets import load
-from hw5.datasets.fetch import EMNIST, SOURCES, File, Source, at_hand, fetch
+from hw5.datasets.fetch import EMNIST, SOURCES, File, Source, fetch, find_downloaded
 from hw5.datasets.idx import FILES
 from hw5.errors import InputError, RunError
 
@@ -25,16 +25,16 @@ rng = np.random.default_rng(0)
 
 @dataclass
 class Server:
-    """What is served and how, and the requests so far as (path, Range)."""
+    """What the server has, how it responds, and the requests so far as (path, Range)."""
 
     url: str = ""
     content: dict = field(default_factory=dict)  # bytes by path
-    has_ranges: bool = True
-    tells_length: bool = True
-    breaks_off_after: int | None = None  # bytes of every answer
+    supports_ranges: bool = True
+    sends_length: bool = True
+    closes_after: int | None = None  # bytes of every response
     requests: list = field(default_factory=list)
 
-    def source(self, *prefixes):
+    def mirrors(self, *prefixes):
         return tuple(self.url + prefix for prefix in prefixes or ("/",))
 
 
@@ -55,15 +55,15 @@ def server():
                 self.send_error(404)
                 return
             content = state.content[self.path]
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and state.has_ranges else 0
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and state.supports_ranges else 0
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            if state.tells_length:
+            if state.sends_length:
                 self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            stop = len(content) if state.breaks_off_after is None else start + state.breaks_off_after
-            for position in range(start, min(stop, len(content)), 1000):  # a slow server sends little at a time
+            stop = len(content) if state.closes_after is None else start + state.closes_after
+            for position in range(start, min(stop, len(content)), 1000):  # in small pieces, as a slow server does
                 self.wfile.write(content[position : min(stop, position + 1000)])
                 self.wfile.flush()
 
@@ -86,13 +86,13 @@ def published(name, content):
 
 @pytest.fixture
 def mnist(server, monkeypatch):
-    """The four files of a small set, which the server has, as the source of mnist."""
+    """Four files of a small data set on the server, as the source of mnist."""
     arrays = []
     for n in (40, 10):
         arrays += [rng.integers(0, 256, (n, 5, 6), np.uint8), (np.arange(n) % 10).astype(np.uint8)]
     files = {f"{name}.gz": gzip.compress(idx_bytes(array)) for name, array in zip(FILES, arrays)}
     server.content |= {f"/{name}": content for name, content in files.items()}
-    use(monkeypatch, server.source(), files)
+    use(monkeypatch, server.mirrors(), files)
     return files
 
 
@@ -105,114 +105,114 @@ def images(files):
     return files["train-images-idx3-ubyte.gz"]
 
 
-def fetched(tmp_path):
-    """Fetch everything, and give the bytes of the files by name."""
-    arrivals = list(fetch("mnist", tmp_path))
-    assert all(0 < now.bytes <= now.file.size for now in arrivals)
+def download(tmp_path):
+    """Download mnist, and return the bytes of its files by name."""
+    progress = list(fetch("mnist", tmp_path))
+    assert all(0 < now.bytes <= now.file.size for now in progress)
     return {path.name: path.read_bytes() for path in (tmp_path / "mnist").iterdir()}
 
 
-def test_what_is_fetched_can_be_trained_on_and_is_not_fetched_again(server, mnist, tmp_path):
-    assert at_hand("mnist", tmp_path) is None
-    assert fetched(tmp_path) == mnist
-    assert at_hand("mnist", tmp_path) == tmp_path / "mnist"
+def test_a_downloaded_set_can_be_loaded_and_is_not_downloaded_again(server, mnist, tmp_path):
+    assert find_downloaded("mnist", tmp_path) is None
+    assert download(tmp_path) == mnist
+    assert find_downloaded("mnist", tmp_path) == tmp_path / "mnist"
     data = load("mnist", data_dir=tmp_path)
     assert data.train.X.shape == (40, 30) and data.test.X.shape == (10, 30) and data.image_shape == (5, 6)
     server.requests.clear()
     assert list(fetch("mnist", tmp_path)) == [] and server.requests == []
 
 
-def test_a_file_that_is_there_already_is_left_alone(server, mnist, tmp_path):
+def test_an_existing_file_is_kept(server, mnist, tmp_path):
     (tmp_path / "mnist").mkdir()
     own = tmp_path / "mnist" / "train-images-idx3-ubyte"
     own.write_bytes(b"my own")
-    assert fetched(tmp_path)["train-images-idx3-ubyte"] == b"my own"
+    assert download(tmp_path)["train-images-idx3-ubyte"] == b"my own"
     assert [path for path, _ in server.requests] == [f"/{name}.gz" for name in FILES[1:]]
 
 
-def test_it_goes_on_where_it_broke_off(server, mnist, tmp_path):
-    server.breaks_off_after = 700  # of 1,200 and some: the second answer brings the rest
-    assert fetched(tmp_path) == mnist
-    of_images = [wanted for path, wanted in server.requests if path == "/train-images-idx3-ubyte.gz"]
-    assert of_images == [None, "bytes=700-"]
+def test_a_closed_connection_is_resumed(server, mnist, tmp_path):
+    server.closes_after = 700  # of more than 1,200 bytes: the second response has the rest
+    assert download(tmp_path) == mnist
+    ranges = [wanted for path, wanted in server.requests if path == "/train-images-idx3-ubyte.gz"]
+    assert ranges == [None, "bytes=700-"]
 
 
-@pytest.mark.parametrize("tells_length", [True, False])
-def test_what_has_come_outlives_a_failure(server, mnist, tmp_path, tells_length):
-    server.breaks_off_after, server.tells_length = 100, tells_length
-    with pytest.raises(RunError, match=r"train-images.*broke off after 300 of .* goes on from what has come"):
-        fetched(tmp_path)
-    (part,) = (tmp_path / "mnist").iterdir()
-    assert part.read_bytes() == images(mnist)[:300] and at_hand("mnist", tmp_path) is None
-    server.breaks_off_after, server.requests = None, []
-    assert fetched(tmp_path) == mnist
+@pytest.mark.parametrize("sends_length", [True, False])
+def test_a_failed_download_is_resumed_later(server, mnist, tmp_path, sends_length):
+    server.closes_after, server.sends_length = 100, sends_length
+    with pytest.raises(RunError, match=r"train-images.*closed after 300 of .* to resume the download"):
+        download(tmp_path)
+    (partial,) = (tmp_path / "mnist").iterdir()
+    assert partial.read_bytes() == images(mnist)[:300] and find_downloaded("mnist", tmp_path) is None
+    server.closes_after, server.requests = None, []
+    assert download(tmp_path) == mnist
     assert server.requests[0] == ("/train-images-idx3-ubyte.gz", "bytes=300-")
 
 
-def test_a_fetching_that_is_interrupted_goes_on_later(server, mnist, tmp_path):
-    arrivals = fetch("mnist", tmp_path)
-    assert 0 < next(arrivals).bytes
-    arrivals.close()
-    assert fetched(tmp_path) == mnist
+def test_an_interrupted_download_is_resumed_later(server, mnist, tmp_path):
+    progress = fetch("mnist", tmp_path)
+    assert 0 < next(progress).bytes
+    progress.close()
+    assert download(tmp_path) == mnist
 
 
-def test_a_server_without_ranges_gives_the_whole_again(server, mnist, tmp_path):
+def test_a_server_without_ranges_sends_the_whole_file(server, mnist, tmp_path):
     (tmp_path / "mnist").mkdir()
-    part = tmp_path / "mnist" / "train-images-idx3-ubyte.gz.part"
-    part.write_bytes(images(mnist)[:500])
-    server.has_ranges = False
-    assert fetched(tmp_path) == mnist
+    partial = tmp_path / "mnist" / "train-images-idx3-ubyte.gz.part"
+    partial.write_bytes(images(mnist)[:500])
+    server.supports_ranges = False
+    assert download(tmp_path) == mnist
     assert server.requests[0] == ("/train-images-idx3-ubyte.gz", "bytes=500-")
 
 
 @pytest.mark.parametrize("length", [500, None, 100_000])
-def test_a_part_of_something_else_is_begun_again(server, mnist, tmp_path, length):
-    """Shorter than the file, as long, and longer."""
+def test_a_partial_file_with_wrong_content_is_replaced(server, mnist, tmp_path, length):
+    """Shorter than the published file, as long, and longer."""
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "train-images-idx3-ubyte.gz.part").write_bytes(b"?" * (length or len(images(mnist))))
-    assert fetched(tmp_path) == mnist
+    assert download(tmp_path) == mnist
 
 
-def test_redirections_are_followed_with_their_range(server, mnist, tmp_path, monkeypatch):
-    use(monkeypatch, server.source("/moved/"), mnist)
-    server.breaks_off_after = 700
-    assert fetched(tmp_path) == mnist
+def test_redirects_keep_the_range(server, mnist, tmp_path, monkeypatch):
+    use(monkeypatch, server.mirrors("/moved/"), mnist)
+    server.closes_after = 700
+    assert download(tmp_path) == mnist
     assert ("/train-images-idx3-ubyte.gz", "bytes=700-") in server.requests
 
 
-def test_the_next_mirror_helps(server, mnist, tmp_path, monkeypatch):
-    """The first has no file, the second another one of the same size, the third one of another size."""
+def test_the_next_mirror_is_tried(server, mnist, tmp_path, monkeypatch):
+    """The first has no file, the second a wrong file of the right size, the third a file of the wrong size."""
     server.content |= {f"/wrong/{name}": bytes(len(content)) for name, content in mnist.items()}
     server.content |= {f"/page/{name}": b"<html>please log in</html>" for name in mnist}
-    use(monkeypatch, server.source("/none/", "/wrong/", "/page/", "/"), mnist)
-    assert fetched(tmp_path) == mnist
+    use(monkeypatch, server.mirrors("/none/", "/wrong/", "/page/", "/"), mnist)
+    assert download(tmp_path) == mnist
 
 
-FAULTS = {
+ERRORS = {
     "/none/": "HTTP status 404",
-    "/wrong/": "its SHA-256 is another",
-    "/page/": "its size is another",
+    "/wrong/": "wrong SHA-256",
+    "/page/": "wrong size",
 }
 
 
-@pytest.mark.parametrize("mirror", FAULTS)
-def test_no_mirror_gives_the_file(server, mnist, tmp_path, monkeypatch, mirror):
+@pytest.mark.parametrize("mirror", ERRORS)
+def test_no_mirror_has_the_file(server, mnist, tmp_path, monkeypatch, mirror):
     server.content |= {f"/wrong/{name}": bytes(len(content)) for name, content in mnist.items()}
     server.content |= {f"/page/{name}": b"<html>please log in</html>" for name in mnist}
-    use(monkeypatch, server.source(mirror), mnist)
-    with pytest.raises(RunError, match=f"{mirror}: .*{FAULTS[mirror]}"):
-        fetched(tmp_path)
+    use(monkeypatch, server.mirrors(mirror), mnist)
+    with pytest.raises(RunError, match=f"{mirror}: .*{ERRORS[mirror]}"):
+        download(tmp_path)
     assert list(tmp_path.rglob("*.gz*")) == []
 
 
-def test_a_page_of_unknown_length_does_not_spoil_what_the_next_mirror_gives(server, mnist, tmp_path, monkeypatch):
+def test_a_page_of_unknown_length_does_not_spoil_the_next_mirror(server, mnist, tmp_path, monkeypatch):
     server.content |= {f"/page/{name}": b"<html>please log in</html>" for name in mnist}
-    server.tells_length = False
-    use(monkeypatch, server.source("/page/", "/"), mnist)
-    assert fetched(tmp_path) == mnist
+    server.sends_length = False
+    use(monkeypatch, server.mirrors("/page/", "/"), mnist)
+    assert download(tmp_path) == mnist
 
 
-def test_offline_is_one_sentence(mnist, tmp_path, monkeypatch):
+def test_offline(mnist, tmp_path, monkeypatch):
     nobody = http.server.HTTPServer(("127.0.0.1", 0), None)
     port = nobody.server_port
     nobody.server_close()
@@ -220,54 +220,54 @@ def test_offline_is_one_sentence(mnist, tmp_path, monkeypatch):
     with pytest.raises(
         RunError, match="train-images.*cannot be fetched.*connection refused.*try again later"
     ) as caught:
-        fetched(tmp_path)
+        download(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_silent_server_is_given_up(server, mnist, tmp_path, monkeypatch):
-    service = http.server.HTTPServer(("127.0.0.1", 0), None)  # takes connections, and never answers
-    monkeypatch.setattr(fetching, "_PATIENCE", 0.1)
-    use(monkeypatch, (f"http://127.0.0.1:{service.server_port}/", *server.source()), mnist)
+def test_a_timeout(server, mnist, tmp_path, monkeypatch):
+    service = http.server.HTTPServer(("127.0.0.1", 0), None)  # accepts connections, and never responds
+    monkeypatch.setattr(fetching, "_TIMEOUT", 0.1)
+    use(monkeypatch, (f"http://127.0.0.1:{service.server_port}/", *server.mirrors()), mnist)
     try:
-        assert fetched(tmp_path) == mnist
+        assert download(tmp_path) == mnist
     finally:
         service.server_close()
 
 
-def test_a_folder_that_cannot_be_written_is_not_blamed_on_the_mirror(mnist, tmp_path):
-    (tmp_path / "mnist").write_bytes(b"in the way")
+def test_a_folder_that_cannot_be_written(mnist, tmp_path):
+    (tmp_path / "mnist").write_bytes(b"a file, not a folder")
     with pytest.raises(OSError):
-        fetched(tmp_path)
+        download(tmp_path)
 
 
-def test_other_names_are_refused(tmp_path):
+def test_unknown_names(tmp_path):
     with pytest.raises(InputError, match="'digits'.*mnist, fashion-mnist, kmnist"):
         next(fetch("digits", tmp_path))
 
 
 @pytest.fixture
 def emnist(server, monkeypatch):
-    """A small archive like EMNIST's: letters are numbered from 1, and images stored transposed."""
+    """A small archive like EMNIST's: letters count from 1, and images are stored transposed."""
     upright = rng.integers(0, 256, (52, 4, 5), np.uint8)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in EMNIST:
             classes, first = {"emnist-letters": (26, 1)}.get(name, (10, 0))
-            for part in ("train", "test"):
+            for split in ("train", "test"):
                 y = (first + np.arange(52) % classes).astype(np.uint8)
                 for kind, array in (("images-idx3", upright.transpose(0, 2, 1)), ("labels-idx1", y)):
                     content = gzip.compress(idx_bytes(np.ascontiguousarray(array)))
-                    archive.writestr(f"gzip/{name}-{part}-{kind}-ubyte.gz", content)
+                    archive.writestr(f"gzip/{name}-{split}-{kind}-ubyte.gz", content)
     server.content["/gzip.zip"] = buffer.getvalue()
     real = SOURCES["emnist-letters"]
     files = (published("gzip.zip", buffer.getvalue()),)
-    source = Source(server.source(), files, real.licence, real.unpack, real.folder)
+    source = Source(server.mirrors(), files, real.licence, real.unpack, real.folder)
     for name in EMNIST:
         monkeypatch.setitem(SOURCES, name, source)
     return upright
 
 
-def test_emnist_is_unpacked_upright_with_its_letters(server, emnist, tmp_path):
+def test_emnist_is_transposed_and_has_letters_as_class_names(server, emnist, tmp_path):
     list(fetch("emnist-letters", tmp_path))
     letters = load("emnist-letters", data_dir=tmp_path)
     np.testing.assert_array_equal(letters.train.X, emnist.reshape(52, 20))
@@ -279,14 +279,14 @@ def test_emnist_is_unpacked_upright_with_its_letters(server, emnist, tmp_path):
     assert not (tmp_path / "emnist" / "gzip.zip").exists()
 
 
-def test_an_archive_is_verified_whoever_put_it_there(server, emnist, tmp_path):
+def test_an_existing_archive_is_verified(server, emnist, tmp_path):
     (tmp_path / "emnist").mkdir()
     (tmp_path / "emnist" / "gzip.zip").write_bytes(b"not a zip")
     list(fetch("emnist-letters", tmp_path))
-    assert at_hand("emnist-balanced", tmp_path)
+    assert find_downloaded("emnist-balanced", tmp_path)
 
 
-def test_the_published_files_are_those_of_an_idx_folder():
+def test_sources_are_idx_folders_with_checksums():
     for name, source in SOURCES.items():
         assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in source.files)
         assert all(re.fullmatch(r"https?://[^ ]+/", mirror) for mirror in source.mirrors)

@@ -1,4 +1,4 @@
-"""IDX files and folders, against arrays written by the tests; and the real MNIST where it is."""
+"""IDX files and folders written by the tests, and the real MNIST if it is available."""
 
 import gzip
 import os
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hw5.datasets import Schema, load, load_inputs
-from hw5.datasets.opening import reading
+from hw5.datasets.opening import input_errors
 
-from .helpers import idx_bytes, refused, write_idx
+from .helpers import idx_bytes, input_error, write_idx
 
 MNIST = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
@@ -19,16 +19,16 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (12, 3, 4)).astype("u1")
 LABELS = (np.arange(12) % 3 + 5).astype("u1")
 
 
-def write_part(folder, part="train", images=IMAGES, labels=LABELS, gz="", separator="-"):
-    write_idx(folder / f"{part}-images{separator}idx3-ubyte{gz}", images)
-    write_idx(folder / f"{part}-labels{separator}idx1-ubyte{gz}", labels)
+def write_pair(folder, prefix="train", images=IMAGES, labels=LABELS, gz="", separator="-"):
+    write_idx(folder / f"{prefix}-images{separator}idx3-ubyte{gz}", images)
+    write_idx(folder / f"{prefix}-labels{separator}idx1-ubyte{gz}", labels)
 
 
 @pytest.mark.parametrize("separator", ["-", "."])
 @pytest.mark.parametrize("gz", ["", ".gz"])
-def test_folder_with_both_parts(tmp_path, gz, separator):
-    write_part(tmp_path, gz=gz, separator=separator)
-    write_part(tmp_path, "t10k", IMAGES[:4], LABELS[:4], gz=gz, separator=separator)
+def test_a_folder_with_training_and_test_set(tmp_path, gz, separator):
+    write_pair(tmp_path, gz=gz, separator=separator)
+    write_pair(tmp_path, "t10k", IMAGES[:4], LABELS[:4], gz=gz, separator=separator)
     data = load(str(tmp_path))
     assert data.train.X.dtype == np.uint8 and data.train.X.flags.c_contiguous
     assert data.train.y.dtype == np.int32
@@ -41,24 +41,24 @@ def test_folder_with_both_parts(tmp_path, gz, separator):
     assert (data.name, data.source) == (tmp_path.name, str(tmp_path))
 
 
-def test_the_test_part_is_optional_and_plain_files_win_over_gz(tmp_path):
-    write_part(tmp_path, images=IMAGES // 2, gz=".gz")
-    write_part(tmp_path)
+def test_the_test_set_is_optional_and_plain_files_precede_gz(tmp_path):
+    write_pair(tmp_path, images=IMAGES // 2, gz=".gz")
+    write_pair(tmp_path)
     data = load(str(tmp_path))
     assert data.test is None
     np.testing.assert_array_equal(data.train.X, IMAGES.reshape(12, 12))
 
 
-def test_file_of_images_with_labels_beside_it(tmp_path):
-    write_part(tmp_path, "t10k")
+def test_an_image_file_with_its_label_file(tmp_path):
+    write_pair(tmp_path, "t10k")
     data = load(str(tmp_path / "t10k-images-idx3-ubyte"))
     np.testing.assert_array_equal(data.train.y, LABELS - 5)
     assert data.test is None and data.name == "t10k-images-idx3-ubyte"
 
 
-def test_source_loads_the_same_set_from_elsewhere(tmp_path, monkeypatch):
+def test_source_is_an_absolute_path(tmp_path, monkeypatch):
     (tmp_path / "set").mkdir()
-    write_part(tmp_path / "set")
+    write_pair(tmp_path / "set")
     monkeypatch.chdir(tmp_path)
     source = load("set").source
     monkeypatch.chdir("/")
@@ -67,23 +67,23 @@ def test_source_loads_the_same_set_from_elsewhere(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["i1", "i2", "i4", "f4", "f8"])
 @pytest.mark.parametrize("shape", [(6,), (6, 5), (6, 2, 3, 2)])
-def test_other_types_and_dimensions_become_float32_rows(tmp_path, kind, shape):
+def test_other_types_and_dimensions_become_float32(tmp_path, kind, shape):
     values = np.random.default_rng(1).normal(scale=50, size=shape).astype(kind)
-    write_part(tmp_path, images=values, labels=np.arange(6, dtype="i4") - 2)
+    write_pair(tmp_path, images=values, labels=np.arange(6, dtype="i4") - 2)
     data = load(str(tmp_path))
     assert data.train.X.dtype == np.float32 and data.image_shape is None
     np.testing.assert_array_equal(data.train.X, values.reshape(6, -1).astype(np.float32))
     assert data.class_names == ("-2", "-1", "0", "1", "2", "3")
 
 
-def test_a_separate_test_folder_gives_its_test_part(tmp_path):
+def test_a_separate_test_folder(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
-    write_part(tmp_path / "a")
-    write_part(tmp_path / "b", images=IMAGES // 2)
+    write_pair(tmp_path / "a")
+    write_pair(tmp_path / "b", images=IMAGES // 2)
     data = load(str(tmp_path / "a"), test=str(tmp_path / "b"))
     np.testing.assert_array_equal(data.test.X, IMAGES.reshape(12, 12) // 2)
-    write_part(tmp_path / "b", "t10k", images=IMAGES // 3)
+    write_pair(tmp_path / "b", "t10k", images=IMAGES // 3)
     data = load(str(tmp_path / "a"), test=str(tmp_path / "b"))
     np.testing.assert_array_equal(data.test.X, IMAGES.reshape(12, 12) // 3)
 
@@ -94,81 +94,81 @@ def test_inputs(tmp_path):
     X = load_inputs(str(path), Schema(12, image_shape=(3, 4)))
     np.testing.assert_array_equal(X, IMAGES.reshape(12, 12))
     assert X.dtype == np.uint8
-    with refused(path, "(12, 3, 4)", "4 x 3"):
+    with input_error(path, "(12, 3, 4)", "4 x 3"):
         load_inputs(str(path), Schema(12, image_shape=(4, 3)))
-    with refused(path, "(12, 3, 4)", "13 features"):
+    with input_error(path, "(12, 3, 4)", "13 features"):
         load_inputs(str(path), Schema(13))
-    with refused(tmp_path, "folder"):
+    with input_error(tmp_path, "folder"):
         load_inputs(str(tmp_path), Schema(12))
 
 
-# What is wrong with the file of the images, and what the message says about it.
+# What is wrong with the image file: its content, and words of the message.
 BAD_IMAGES = {
     "empty": (b"", ["empty"]),
     "wrong magic": (b"\1\0\x08\3" + idx_bytes(IMAGES)[4:], ["magic number", "01 00 08 03"]),
     "unknown type": (b"\0\0\x0a\3" + idx_bytes(IMAGES)[4:], ["magic number", "00 00 0a 03"]),
     "no dimensions": (b"\0\0\x08\0\1", ["shape ()"]),
     "too many dimensions": (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"\0", ["shape"]),
-    "ends within the magic": (b"\0\0\x08", ["magic number"]),
-    "ends within the header": (idx_bytes(IMAGES)[:10], ["truncated"]),
-    "fewer images than promised": (idx_bytes(IMAGES)[:-5], ["12 x 3 x 4", "144 bytes", "139"]),
-    "more than promised": (idx_bytes(IMAGES) + b"\0", ["144 bytes", "more"]),
+    "ends in the magic number": (b"\0\0\x08", ["magic number"]),
+    "ends in the header": (idx_bytes(IMAGES)[:10], ["truncated"]),
+    "fewer values than declared": (idx_bytes(IMAGES)[:-5], ["12 x 3 x 4", "144 bytes", "139"]),
+    "more than declared": (idx_bytes(IMAGES) + b"\0", ["144 bytes", "more"]),
     "no images": (idx_bytes(IMAGES[:0]), ["shape (0, 3, 4)"]),
     "no pixels": (idx_bytes(IMAGES[:, :0]), ["shape (12, 0, 4)"]),
 }
 
 
 @pytest.mark.parametrize("gz", ["", ".gz"])
-@pytest.mark.parametrize("fault", BAD_IMAGES)
-def test_bad_images(tmp_path, fault, gz):
-    content, words = BAD_IMAGES[fault]
-    write_part(tmp_path, gz=gz)
+@pytest.mark.parametrize("case", BAD_IMAGES)
+def test_bad_images(tmp_path, case, gz):
+    content, words = BAD_IMAGES[case]
+    write_pair(tmp_path, gz=gz)
     path = tmp_path / f"train-images-idx3-ubyte{gz}"
     path.write_bytes(gzip.compress(content) if gz and content else content)
-    with refused(path, *words):
+    with input_error(path, *words):
         load(str(tmp_path))
 
 
-def test_truncated_damaged_and_false_gzip(tmp_path):
-    write_part(tmp_path, gz=".gz")
+def test_truncated_and_damaged_gzip(tmp_path):
+    write_pair(tmp_path, gz=".gz")
     path = tmp_path / "train-images-idx3-ubyte.gz"
-    sound = path.read_bytes()
-    flipped = bytearray(sound)
-    flipped[-6] ^= 1  # within the checksum
+    valid = path.read_bytes()
+    flipped = bytearray(valid)
+    flipped[-6] ^= 1  # in the checksum
     for content, word in (
-        (sound[:-20], "truncated"),
-        (sound[:5], "truncated"),
-        (bytes(flipped), "not a sound gzip file"),
-        (sound + b"trailing", "not a sound gzip file"),
-        (idx_bytes(IMAGES), "not a sound gzip file"),
-        (sound[:12] + b"\xff\xff\xff" + sound[15:], "damaged"),
+        (valid[:-20], "truncated"),
+        (valid[:5], "truncated"),
+        (bytes(flipped), "not a valid gzip file"),
+        (valid + b"trailing", "not a valid gzip file"),
+        (idx_bytes(IMAGES), "not a valid gzip file"),
+        (valid[:12] + b"\xff\xff\xff" + valid[15:], "damaged"),
     ):
         path.write_bytes(content)
-        with refused(path, word):
+        with input_error(path, word):
             load(str(tmp_path))
 
 
-def test_a_header_that_lies_is_refused_without_allocating(tmp_path):
-    lie = b"\0\0\x08\3" + (10_000).to_bytes(4, "big") * 3  # promises 10^12 bytes
-    write_part(tmp_path)
-    write_part(tmp_path, gz=".gz")
+def test_a_false_size_in_a_header_allocates_nothing(tmp_path):
+    content = b"\0\0\x08\3" + (10_000).to_bytes(4, "big") * 3  # declares 10^12 bytes
+    write_pair(tmp_path)
+    write_pair(tmp_path, gz=".gz")
     plain, packed = (tmp_path / f"train-images-idx3-ubyte{gz}" for gz in ("", ".gz"))
-    plain.write_bytes(lie + bytes(5_000_000))
-    packed.write_bytes(gzip.compress(lie + bytes(1000)))
+    plain.write_bytes(content + bytes(5_000_000))
+    packed.write_bytes(gzip.compress(content + bytes(1000)))
     for path, reason in ((plain, "only 5000000 follow"), (packed, "compressed size")):
         tracemalloc.start()
-        with refused(path, "1000000000000 bytes", reason):
+        with input_error(path, "1000000000000 bytes", reason):
             load(str(path))
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
         tracemalloc.stop()
 
 
-def test_gzip_is_not_inflated_beyond_the_promise(tmp_path):
-    write_part(tmp_path, gz=".gz")
+def test_gzip_is_not_inflated_beyond_the_declared_size(tmp_path):
+    write_pair(tmp_path, gz=".gz")
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(idx_bytes(IMAGES) + bytes(64 << 20), 1))
     tracemalloc.start()
-    with refused(path, "144 bytes", "more"):
+    with input_error(path, "144 bytes", "more"):
         load(str(tmp_path))
     assert tracemalloc.get_traced_memory()[1] < 4 << 20
     tracemalloc.stop()
@@ -178,60 +178,60 @@ def test_gzip_is_not_inflated_beyond_the_promise(tmp_path):
     "labels, words",
     {
         "fewer": (LABELS[:-1], ["12 images", "11 labels"]),
-        "of one class": (LABELS * 0, ["one class only", "'0'"]),
+        "of one class": (LABELS * 0, ["at least two classes", "'0'"]),
         "of two dimensions": (LABELS.reshape(12, 1), ["one dimension"]),
         "fractions": (LABELS + np.float32(0.5), ["row 1", "neither a whole number nor text", "--task regression"]),
     }.values(),
 )
 def test_bad_labels(tmp_path, labels, words):
-    write_part(tmp_path, labels=labels)
-    with refused(tmp_path / "train-labels-idx1-ubyte", *words):
+    write_pair(tmp_path, labels=labels)
+    with input_error(tmp_path / "train-labels-idx1-ubyte", *words):
         load(str(tmp_path))
 
 
-def test_features_that_are_not_finite(tmp_path):
+def test_nonfinite_features(tmp_path):
     values = np.ones((12, 2, 3), "f8")
     for bad, text in ((np.nan, "nan"), (np.inf, "inf"), (1e39, "1e+39")):
         values[3, 1, 1] = bad
-        write_part(tmp_path, images=values)
-        with refused(tmp_path / "train-images-idx3-ubyte", "row 4, column 5", text):
+        write_pair(tmp_path, images=values)
+        with input_error(tmp_path / "train-images-idx3-ubyte", "row 4, column 5", text):
             load(str(tmp_path))
 
 
 def test_missing_files(tmp_path):
-    with refused(tmp_path, "train-images", "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+    with input_error(tmp_path, "train-images", "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         load(str(tmp_path))
-    write_part(tmp_path)
+    write_pair(tmp_path)
     write_idx(tmp_path / "t10k-images-idx3-ubyte", IMAGES)
-    with refused(tmp_path, "no file of t10k-labels"):
+    with input_error(tmp_path, "no t10k-labels file"):
         load(str(tmp_path))
     (tmp_path / "train-labels-idx1-ubyte").unlink()
-    with refused(tmp_path, "no file of train-labels"):
+    with input_error(tmp_path, "no train-labels file"):
         load(str(tmp_path / "train-images-idx3-ubyte"))
     write_idx(tmp_path / "train-labels-idx1-ubyte", LABELS)
-    with refused(tmp_path, "file of the images"):
+    with input_error(tmp_path, "image file"):
         load(str(tmp_path / "train-labels-idx1-ubyte"))
 
 
-def test_the_test_part_must_fit_the_train_part(tmp_path):
-    write_part(tmp_path)
-    write_part(tmp_path, "t10k", labels=LABELS + 1)
-    with refused(tmp_path / "t10k-labels-idx1-ubyte", "row 3", "class '8'"):
+def test_the_test_set_must_match_the_training_set(tmp_path):
+    write_pair(tmp_path)
+    write_pair(tmp_path, "t10k", labels=LABELS + 1)
+    with input_error(tmp_path / "t10k-labels-idx1-ubyte", "row 3", "class '8'"):
         load(str(tmp_path))
-    write_part(tmp_path, "t10k", images=IMAGES[:, 1:])
-    with refused(tmp_path / "t10k-labels-idx1-ubyte", "8 features", "12"):
+    write_pair(tmp_path, "t10k", images=IMAGES[:, 1:])
+    with input_error(tmp_path / "t10k-labels-idx1-ubyte", "8 features", "12"):
         load(str(tmp_path))
 
 
-def test_a_file_that_may_not_be_read(tmp_path):
+def test_a_file_without_read_permission(tmp_path):
     path = tmp_path / "train-images-idx3-ubyte"
-    with refused(path, "permissions"), reading(path):
+    with input_error(path, "permission denied"), input_errors(path):
         raise PermissionError(13, "Permission denied")
-    write_part(tmp_path)
+    write_pair(tmp_path)
     path.chmod(0)
     if os.access(path, os.R_OK):
         pytest.skip("this user may read any file")
-    with refused(path, "permissions"):
+    with input_error(path, "permission denied"):
         load(str(tmp_path))
 
 
@@ -242,7 +242,7 @@ def test_mnist():
     assert data.train.X.dtype == np.uint8 and data.image_shape == (28, 28)
     assert data.class_names == tuple("0123456789")
     assert data.train.y[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    # The counts that are published with the data set.
+    # The published counts.
     assert np.bincount(data.train.y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(data.test.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert abs(data.train.X.mean() / 255 - 0.1307) < 5e-5  # the mean that everyone quotes
+    assert abs(data.train.X.mean() / 255 - 0.1307) < 5e-5  # the usually quoted mean

@@ -1,4 +1,4 @@
-"""What is written in any of the formats is read as it was: for data that Hypothesis thinks of."""
+"""Data that Hypothesis generates are read from every format as they were written."""
 
 import csv
 import tempfile
@@ -36,7 +36,7 @@ def folder():
 
 @st.composite
 def tables(draw):
-    """Feature names or None, rows of (features, label), and how to write them."""
+    """Names of the columns or None, rows of (features, label), and the dialect."""
     d = draw(st.integers(1, 4))
     header = draw(st.none() | st.lists(NAMES, min_size=d + 1, max_size=d + 1, unique_by=str.strip))
     rows = draw(st.lists(st.tuples(st.lists(FLOATS, min_size=d, max_size=d), NAMES), min_size=2, max_size=6))

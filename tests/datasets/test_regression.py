@@ -1,4 +1,4 @@
-"""Targets of a regression, from every kind of file."""
+"""The targets of a regression, from every format."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 
 from hw5.datasets import load
 
-from .helpers import refused, write_idx
+from .helpers import input_error, write_idx
 
 X = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
 T = np.random.default_rng(1).normal(size=9)
@@ -38,7 +38,7 @@ def test_npz(tmp_path, values):
     np.testing.assert_array_equal(data.train.X, X)
 
 
-def test_npz_with_a_test_part_of_other_targets(tmp_path):
+def test_npz_with_a_test_set(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=X, y_train=T, x_test=X[:4], y_test=T[:4] + 1)
     np.testing.assert_array_equal(regression(tmp_path / "a.npz").test.y, (T[:4] + 1).astype(np.float32))
 
@@ -58,7 +58,7 @@ def test_idx(tmp_path, values):
 
 
 @pytest.mark.parametrize("name", ["digits", "xor"])
-def test_classes_that_are_numbers_may_be_targets(name):
+def test_numeric_classes_as_targets(name):
     classes, numbers = load(name), regression(name)
     np.testing.assert_array_equal(numbers.train.y, classes.train.y.astype(np.float32))
     np.testing.assert_array_equal(numbers.train.X, classes.train.X)
@@ -96,9 +96,9 @@ def test_csv(table, content, column, names, features, targets):
         ("a,b,c\n1,x,1\n", ["row 2, column 2", "'x' is not a number"]),
     ],
 )
-def test_csv_that_is_refused(table, content, words):
+def test_invalid_csv(table, content, words):
     path = table(content)
-    with refused(path, *words):
+    with input_error(path, *words):
         regression(path)
 
 
@@ -107,7 +107,7 @@ def test_the_largest_float32_is_the_limit(table):
     beyond = (2 - 2**-24) * 2.0**127  # halfway to the next power of two: rounds up, to infinity
     below = math.nextafter(beyond, 0)
     assert regression(table(f"1,{below!r}\n2,{-below!r}\n")).train.y.tolist() == [largest, -largest]
-    with refused("row 1, column 2", "not a finite float32"):
+    with input_error("row 1, column 2", "not a finite float32"):
         regression(table(f"1,{beyond!r}\n"))
 
 
@@ -119,10 +119,10 @@ def test_the_largest_float32_is_the_limit(table):
         (np.where(np.arange(9) == 5, 1e39, T), ["y, row 6", "1e+39"]),
         (T > 0, ["y, row 1", "is not a number"]),
         (T + 1j, ["y: labels must be numbers", "complex128"]),
-        (np.column_stack([T, T]), ["y has the shape (9, 2)"]),
+        (np.column_stack([T, T]), ["y has shape (9, 2)"]),
     ],
 )
-def test_npz_that_is_refused(tmp_path, values, words):
+def test_invalid_npz(tmp_path, values, words):
     np.savez(tmp_path / "a.npz", X=X, y=values)
-    with refused(tmp_path / "a.npz", *words):
+    with input_error(tmp_path / "a.npz", *words):
         regression(tmp_path / "a.npz")

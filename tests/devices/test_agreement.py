@@ -17,7 +17,7 @@ from hw5.devices.kernels import KernelDevice
 from hw5.devices.stepper import Stepper
 from hw5.devices.streaming import StreamedData
 from hw5.nn.network import Network, initial_parameters
-from hw5.datasets.preprocessing import Standardisation, partition
+from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Training
 
@@ -107,7 +107,7 @@ def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtyp
 
 
 def losses(device, dataset, settings):
-    parts = partition(dataset, settings.validation, settings.holdout, settings.seed)
+    parts = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
     data = device.upload_data(dataset.train.X, dataset.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed))

@@ -1,4 +1,4 @@
-"""What the tests of the emulator share."""
+"""Helpers for the tests of the emulator."""
 
 import contextlib
 from pathlib import Path
@@ -12,38 +12,37 @@ SCHEDULES = [("forward", 0), ("reverse", 0), *((order, seed) for order in ("rand
 
 
 class Arrays:
-    """Host arrays copied to an emulator: pass them to run, read them back from it."""
+    """Launch kernels of an emulator with NumPy arrays as pointers."""
 
     def __init__(self, emulator):
         self.emulator = emulator
 
     def run(self, kernel, grid, block, *arguments, shared=0):
-        """Launch with NumPy arrays for pointers; return the arrays as the kernel left them, in the order given."""
-        placed = []
-        values = []
+        """Copy the arrays among the arguments to the device, launch, and return the arrays, copied back."""
+        copies, values = [], []
         for position, argument in enumerate(arguments):
             if isinstance(argument, np.ndarray):
                 memory = self.emulator.allocate(argument.nbytes, f"argument {position + 1}")
                 self.emulator.write(int(memory), argument)
-                placed.append((memory, np.empty_like(argument)))
+                copies.append((memory, np.empty_like(argument)))
                 values.append(int(memory))
             else:
                 values.append(argument)
         self.emulator.launch(kernel, grid, block, values, shared=shared)
-        for memory, host in placed:
+        for memory, host in copies:
             self.emulator.read(int(memory), host)
-        return [host for _, host in placed]
+        return [host for _, host in copies]
 
 
 def line_of(file, marker):
-    """The number of the line that carries a marker."""
+    """The number of the line with a marker."""
     lines = Path(file).read_text().splitlines()
     (number,) = [n for n, line in enumerate(lines, 1) if line.endswith(f"// {marker}")]
     return number
 
 
 def write_kernel(folder, text, name="k.cu"):
-    """A .cu file with this text in a folder."""
+    """Write a .cu file into a folder, and return its path."""
     file = Path(folder) / name
     file.write_text(text)
     return file
@@ -51,7 +50,7 @@ def write_kernel(folder, text, name="k.cu"):
 
 @contextlib.contextmanager
 def schedule(emulator, order, seed):
-    """Run an emulator in an order, then in its former one."""
+    """Set the order of an emulator during the block."""
     before = emulator.order, emulator.seed
     emulator.order, emulator.seed = order, seed
     try:

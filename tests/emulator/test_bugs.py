@@ -1,4 +1,4 @@
-"""Check mode finds each planted bug, in every order of threads, and names it by kind, file and line."""
+"""Check mode reports each planted bug by kind, file and line, in every order of threads."""
 
 import re
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from hw5.emulator import KernelFault
+
 from .support import HERE, SCHEDULES, Arrays, Emulator, line_of, schedule
 
 BUGS = HERE / "bugs"
 N = 128
 
-# file: the kind of fault, and the number of threads in a block (two blocks each)
+# file: the kind of fault, and the number of threads per block (of two blocks)
 EXPECTED = {
     "missing_barrier": ("race", 128),
     "missing_barrier_in_loop": ("race", 128),
@@ -51,12 +52,12 @@ def provoke(emulator, threads):
 
 
 def build(name):
-    """A short time limit only where a loop never ends: a busy machine must not turn another fault into that one."""
+    """The time limit is short for endless loops only, so that no other fault times out on a busy machine."""
     time_limit = 0.1 if EXPECTED[name][0] == "timeout" else 60
     return Emulator([BUGS / f"{name}.cu"], check=True, time_limit=time_limit)
 
 
-def test_every_planted_bug_is_expected():
+def test_every_file_has_an_expected_fault():
     assert {file.stem for file in BUGS.glob("*.cu")} == set(EXPECTED)
 
 
@@ -73,26 +74,26 @@ def test_planted_bug(name):
 
 
 @pytest.mark.parametrize("name", ["missing_barrier", "plain_and_atomic", "barrier_in_branch"])
-def test_both_sides_are_named(name):
+def test_both_lines_are_reported(name):
     file = BUGS / f"{name}.cu"
     text = str(provoke(build(name), EXPECTED[name][1]))
     assert f"{file.name}:{line_of(file, 'BUG')}" in text
     assert f"{file.name}:{line_of(file, 'WITH')}" in text
 
 
-def test_a_helper_is_named_with_its_caller():
+def test_a_helper_is_reported_with_its_caller():
     header, file = BUGS / "reuse.cuh", BUGS / "reuse.cu"
     text = str(provoke(build("reuse"), 128))
     assert "of __shared__ 'scratch' at reuse.cuh" in text
     assert f"reuse.cuh:{line_of(header, 'WITH')} (called at reuse.cu:{line_of(file, 'CALLER')})" in text
 
 
-def test_an_array_is_named_with_the_distance():
+def test_an_array_is_reported_with_the_distance():
     text = str(provoke(build("read_out_of_bounds"), 160))
     assert "reads 4 bytes, right after the end of array 'argument 1', which has 512 bytes" in text
 
 
-def test_without_addr2line_the_address_is_given(monkeypatch):
+def test_without_addr2line_the_address_is_reported(monkeypatch):
     emulator = build("write_out_of_bounds")
     monkeypatch.setattr("hw5.emulator.lines.shutil.which", lambda name: None)
     fault = provoke(emulator, 128)

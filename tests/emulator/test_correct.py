@@ -1,4 +1,4 @@
-"""Kernels without a bug compute what NumPy computes, in every order, and check mode has nothing to say of them."""
+"""Correct kernels compute the same as NumPy in every order, and check mode reports nothing."""
 
 import numpy as np
 import pytest
@@ -39,11 +39,11 @@ def test_softmax(run, random, columns, threads):
 
 
 @pytest.mark.parametrize("threads", [1, 31, 40, 128])
-def test_block_sizes_that_are_no_multiple_of_a_warp(run, random, threads):
+def test_block_sizes_that_are_not_a_multiple_of_a_warp(run, random, threads):
     x = floats(random, 100)
     blocks = -(-100 // threads)
     _, y = run("reverse", (blocks,), (threads,), x, np.empty_like(x), i32(100), shared=4 * threads)
-    expected = [part[::-1] for part in np.split(x, range(threads, 100, threads))]
+    expected = [chunk[::-1] for chunk in np.split(x, range(threads, 100, threads))]
     np.testing.assert_array_equal(y, np.concatenate(expected))
 
 
@@ -88,14 +88,14 @@ def test_constants_and_device_variables(run, random):
     assert run("weigh", (2,), (32,), *arguments)[2] == launched + 1
 
 
-def test_the_last_block_sees_what_all_have_done(run, random):
+def test_the_last_block_sees_the_results_of_all(run, random):
     x = floats(random, 400)
     for _ in range(2):
         *_, y = run("total_in_one_launch", (7,), (64,), x, np.empty(7, np.float32), np.empty(1, np.float32), i32(400))
         np.testing.assert_allclose(y[0], x.sum(dtype=np.float64), rtol=1e-5, atol=1e-4)
 
 
-def test_the_last_warp_sees_what_all_have_done(run, random):
+def test_the_last_warp_sees_the_results_of_all(run, random):
     x = floats(random, 150)
     *_, y = run("total_by_warps", (5,), (32,), x, np.empty(160, np.float32), np.empty(1, np.float32), i32(150))
     np.testing.assert_allclose(y[0], 2 * x.sum(dtype=np.float64), rtol=1e-5, atol=1e-4)

@@ -1,4 +1,4 @@
-"""What the CUDA dialect offers, against NumPy."""
+"""The functions of the CUDA dialect, against NumPy."""
 
 from math import erf, nan
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hw5.emulator import CompileError, KernelFault
+
 from .support import HERE, Arrays, Emulator, write_kernel
 
 i32, u32, f32 = np.int32, np.uint32, np.float32
@@ -65,7 +66,7 @@ def test_warp_reductions(run, random):
 
 
 @pytest.mark.parametrize("x", [np.ones(50, i32), np.zeros(50, i32), np.arange(50, dtype=i32) % 2])
-def test_barriers_that_vote(run, x):
+def test_voting_barriers(run, x):
     _, y = run("block_votes", (1,), (50,), x, np.empty(3, i32))
     np.testing.assert_array_equal(y, [np.count_nonzero(x), x.all(), x.any()])
 
@@ -131,7 +132,7 @@ def test_vectors(run, random):
     np.testing.assert_array_equal(d, [[6, 16 + 16 + 8]] * 5)
 
 
-def test_dynamic_shared_memory_is_one_buffer_under_any_name(run):
+def test_all_dynamic_shared_arrays_are_one_buffer(run):
     (y,) = run("one_buffer", (1,), (64,), np.empty(64, i32), shared=256)
     np.testing.assert_array_equal(y, np.arange(64) + 1000 * (np.arange(64) + 1))
 
@@ -158,13 +159,13 @@ def test_printf(run, capfd):
     assert capfd.readouterr().out == "thread 0 of 2\nthread 1 of 2\n"
 
 
-def test_a_kernel_can_tell_that_it_is_emulated(run):
+def test_the_macro_of_the_emulator(run):
     assert run("is_emulated", (1,), (1,), np.zeros(1, i32))[0] == 1
 
 
 @pytest.mark.parametrize("check", [False, True])
 def test_standard_headers_may_be_included(tmp_path, check):
-    """C++'s <cmath> and C's <math.h> and <stdlib.h>, in either order, beside the overloads of the dialect."""
+    """C++'s <cmath> and C's <math.h> and <stdlib.h> do not clash with the overloads of the dialect."""
     file = write_kernel(
         tmp_path,
         """
@@ -186,14 +187,14 @@ def test_standard_headers_may_be_included(tmp_path, check):
     np.testing.assert_array_equal(y, [1.5 + 2 + 3 + 4 + 1 + 2, 1, 1])
 
 
-def test_activemask_is_refused(tmp_path):
+def test_activemask_does_not_compile(tmp_path):
     file = write_kernel(tmp_path, 'extern "C" __global__ void k(unsigned *y) { *y = __activemask(); }')
     with pytest.raises(CompileError, match="deleted function"):
         Emulator([file])
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_divergence_is_found_in_both_modes(check):
+def test_divergence_is_reported_in_both_modes(check):
     emulator = Emulator([HERE / "bugs" / "divergent_vote.cu"], check=check)
     with pytest.raises(KernelFault, match="divergent_vote.cu:4"):
         Arrays(emulator).run("vote", (1,), (64,), np.ones(64, f32), np.ones(64, f32), i32(64))

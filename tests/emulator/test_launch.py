@@ -1,4 +1,4 @@
-"""Launching: arguments against the kernel's own signature, the limits of a GPU, memory, modes side by side."""
+"""Launches: arguments against the signature, the limits of a GPU, memory, and several modes in one process."""
 
 import gc
 import platform
@@ -9,6 +9,7 @@ import pytest
 
 from hw5.emulator import Emulator, KernelFault
 from hw5.errors import InputError, RunError
+
 from .support import HERE, Arrays, write_kernel
 
 i32, f32 = np.int32, np.float32
@@ -31,7 +32,7 @@ def memory(emulator):
     return emulator.allocate(40, "x")
 
 
-def refused(emulator, *args, grid=(1,), block=(10,), **more):
+def error_of(emulator, *args, grid=(1,), block=(10,), **more):
     with pytest.raises(KernelFault) as caught:
         emulator.launch("scale", grid, block, args, **more)
     assert caught.value.kind == "launch" and isinstance(caught.value, RunError)
@@ -44,18 +45,18 @@ def test_kernels_and_their_signatures(emulator):
     assert (kernel.name, kernel.source.name, kernel.signature) == ("scale", "scale.cu", "PPfi")
 
 
-def test_mistaken_arguments(emulator, memory):
+def test_invalid_arguments(emulator, memory):
     x = int(memory)
-    assert "takes 4 arguments, and got 3" in refused(emulator, x, x, f32(2))
-    assert "argument 3 is a float (np.float32), and got np.float64" in refused(emulator, x, x, np.float64(2), i32(10))
-    assert "argument 3 is a float (np.float32), and got float" in refused(emulator, x, x, 2.0, i32(10))
-    assert "argument 4 is an int (np.int32), and got np.int64" in refused(emulator, x, x, f32(2), np.int64(10))
-    assert "argument 4 is an int (np.int32), and got int" in refused(emulator, x, x, f32(2), 10)
-    assert "argument 2 is a pointer (an int, the address), and got np.int32" in refused(
+    assert "takes 4 arguments, but got 3" in error_of(emulator, x, x, f32(2))
+    assert "argument 3 must be a float (np.float32), not np.float64" in error_of(emulator, x, x, np.float64(2), i32(10))
+    assert "argument 3 must be a float (np.float32), not float" in error_of(emulator, x, x, 2.0, i32(10))
+    assert "argument 4 must be an int (np.int32), not np.int64" in error_of(emulator, x, x, f32(2), np.int64(10))
+    assert "argument 4 must be an int (np.int32), not int" in error_of(emulator, x, x, f32(2), 10)
+    assert "argument 2 must be a pointer (an int, the address), not np.int32" in error_of(
         emulator, x, i32(3), f32(2), i32(10)
     )
     array = np.zeros(10, f32)
-    assert "argument 1 is a pointer (an int, the address), and got ndarray" in refused(
+    assert "argument 1 must be a pointer (an int, the address), not ndarray" in error_of(
         emulator, array, x, f32(2), i32(10)
     )
 
@@ -70,20 +71,20 @@ def test_pointers_may_be_memory_or_uint64(emulator, memory):
 
 
 def test_an_unknown_kernel(emulator):
-    with pytest.raises(KernelFault, match="there is no kernel shrink; those there are: scale"):
+    with pytest.raises(KernelFault, match="there is no kernel shrink; the kernels are scale"):
         emulator.launch("shrink", (1,), (1,), [])
 
 
 @pytest.mark.parametrize(
     "grid, block, shared, words",
     [
-        ((1,), (1025,), 0, "its block of (1025,1,1) is too large"),
-        ((1,), (32, 33), 0, "its block of (32,33,1) is too large"),
-        ((1,), (1, 1, 65), 0, "its block of (1,1,65) is too large"),
-        ((1,), (0,), 0, "its block of (0,1,1) has no threads"),
-        ((0, 5), (1,), 0, "its grid of (0,5,1) has no blocks"),
-        ((1, 65536), (1,), 0, "its grid of (1,65536,1) is too large"),
-        ((1,), (1,), 49153, "it asks for 49153 bytes of dynamic shared memory: at most 49152"),
+        ((1,), (1025,), 0, "the block (1025,1,1) is too large"),
+        ((1,), (32, 33), 0, "the block (32,33,1) is too large"),
+        ((1,), (1, 1, 65), 0, "the block (1,1,65) is too large"),
+        ((1,), (0,), 0, "the block (0,1,1) has no threads"),
+        ((0, 5), (1,), 0, "the grid (0,5,1) has no blocks"),
+        ((1, 65536), (1,), 0, "the grid (1,65536,1) is too large"),
+        ((1,), (1,), 49153, "49153 bytes of dynamic shared memory exceed the limit of 49152"),
         ((-1,), (1,), 0, "must be whole numbers from 0"),
         ((1, 1, 1, 1), (1,), 0, "must be whole numbers from 0"),
         ((1.5,), (1,), 0, "must be whole numbers from 0"),
@@ -91,7 +92,7 @@ def test_an_unknown_kernel(emulator):
 )
 def test_limits(emulator, memory, grid, block, shared, words):
     x = int(memory)
-    assert words in refused(emulator, x, x, f32(2), i32(1), grid=grid, block=block, shared=shared)
+    assert words in error_of(emulator, x, x, f32(2), i32(1), grid=grid, block=block, shared=shared)
 
 
 def test_the_largest_block(emulator):
@@ -100,7 +101,7 @@ def test_the_largest_block(emulator):
     np.testing.assert_array_equal(y, 3 * x)
 
 
-def test_new_memory_is_aligned_and_not_a_number(emulator):
+def test_new_memory_is_aligned_and_nan(emulator):
     memories = [emulator.allocate(n, "some") for n in (1, 100, 4096, 100_000)]
     for memory in memories:
         host = np.empty(memory.nbytes, np.uint8)
@@ -109,7 +110,7 @@ def test_new_memory_is_aligned_and_not_a_number(emulator):
 
 
 def test_copies_stay_in_bounds(emulator, memory):
-    with pytest.raises(KernelFault, match="not within one array"):
+    with pytest.raises(KernelFault, match="not within an array"):
         emulator.write(int(memory) + 4, np.zeros(10, f32))
     with pytest.raises(ValueError, match="C-contiguous"):
         emulator.write(int(memory), np.zeros((4, 4), f32)[:, :2])
@@ -138,7 +139,7 @@ def test_hundreds_of_megabytes():
     np.testing.assert_array_equal(last, 1)
 
 
-def test_modes_and_emulators_side_by_side(tmp_path):
+def test_several_modes_and_emulators_in_one_process(tmp_path):
     file = write_kernel(tmp_path, SCALE)
     emulators = [Emulator([file], check=check, order=order) for check in (0, 1) for order in ("forward", "random")]
     x = np.arange(100, dtype=f32)
@@ -151,7 +152,7 @@ def test_modes_and_emulators_side_by_side(tmp_path):
                     Arrays(emulator).run("scale", (2,), (64,), x, 0 * x, f32(by), i32(101))
 
 
-def test_several_files_are_modules_of_their_own(tmp_path):
+def test_several_files_are_separate_modules(tmp_path):
     text = '__device__ int answer() {{ return {0}; }}  extern "C" __global__ void k{0}(int *y) {{ *y = answer(); }}'
     emulator = Emulator([write_kernel(tmp_path, text.format(i), f"k{i}.cu") for i in range(3)])
     for i in range(3):
@@ -165,7 +166,7 @@ def test_one_kernel_in_two_files(tmp_path):
 
 
 def test_launches_from_several_os_threads(tmp_path):
-    """__shared__ is another memory in each OS thread: the emulator must look where it is."""
+    """Each OS thread has its own __shared__ memory, which the emulator must locate."""
     emulator = Emulator([HERE / "correct" / "kernels.cu"], check=True, time_limit=5)
     x = np.arange(40, dtype=f32)
 
@@ -185,20 +186,20 @@ def test_order_is_one_of_four(emulator):
 @pytest.mark.parametrize(
     "body, kind, words",
     [
-        ("y[1000000000] = n;", "out-of-bounds", "check mode may tell more"),
+        ("y[1000000000] = n;", "out-of-bounds", "check mode may show more"),
         pytest.param(
             "*y = 7 / n;",
             "arithmetic",
             "divides an integer by zero",
-            marks=pytest.mark.skipif(platform.machine() == "aarch64", reason="it is 0 there, and no trap"),
+            marks=pytest.mark.skipif(platform.machine() == "aarch64", reason="division by zero gives 0 on aarch64"),
         ),
         ("assert(n > 0);", "assertion", "fails: n > 0"),
         ("volatile char a[300000]; a[n] = 1; *y = a[n + 1];", "stack-overflow", "256 KiB"),
-        ("for (;;) y[0] += 1;", "timeout", "the time limit has passed"),
+        ("for (;;) y[0] += 1;", "timeout", "still running after the time limit"),
     ],
 )
 @pytest.mark.parametrize("check", [False, True], ids=["fast", "check"])
-def test_what_would_end_the_process_ends_the_launch(tmp_path, check, body, kind, words):
+def test_a_crash_ends_the_launch_only(tmp_path, check, body, kind, words):
     text = f"""
     extern "C" __global__ void k(int *y, int n) {{ {body} }}
     extern "C" __global__ void fine(int *y) {{ *y = 5; }}

@@ -1,9 +1,8 @@
 """Mutated files for the readers: python -m tests.faults.fuzz READER SEED FIRST LAST
 
-Sound files are made, damaged in a dozen ways, and read. Whatever comes of it must be a sound result or an InputError of
-one sentence, within a bound of memory and of time; the process ends with a traceback otherwise. Input i of a seed is
-always the same, so a failure can be repeated alone. Prints a line of JSON with the counts, the longest time in seconds,
-and the largest memory in bytes.
+Valid files are mutated in a dozen ways and read. The outcome must be a valid result or an InputError of one sentence,
+within bounds of memory and time; otherwise the process ends with a traceback. Input i of a seed is always the same, so
+a failure can be reproduced. Prints a line of JSON: the counts, and the largest time (seconds) and memory (bytes).
 """
 
 import contextlib
@@ -28,94 +27,94 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.datasets import Schema, load, load_inputs
+from hw5.datasets.preprocessing import Standardisation
 from hw5.errors import InputError
 from hw5.nn.network import initial_parameters
-from hw5.datasets.preprocessing import Standardisation
+from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 from tests.datasets.helpers import idx_bytes
 
-_SECONDS = 60  # for one input; the slowest takes some milliseconds
-_ADDRESSES = 4 << 30  # bytes of address space for the process
+_SECONDS = 60  # per input; the slowest takes a few milliseconds
+_ADDRESS_SPACE = 4 << 30  # bytes
 
 
 def memory_bound(size):
-    """What reading a file of `size` bytes may allocate: deflate's 1,032 bytes for one, as float32 and with copies."""
+    """The bytes that reading a file may allocate: deflate's 1,032 bytes per byte, as float32 and with copies."""
     return (4 << 20) + 12 * 1032 * size
 
 
-# Mutations: (rng, content, another sound file) -> content
+# Mutations: (rng, content, another valid file) -> content
 
 
-def _place(rng, content, width=1):
+def _position(rng, content, width=1):
     return int(rng.integers(0, max(1, len(content) - width + 1)))
 
 
-def _piece(rng, content):
-    start = _place(rng, content)
+def _range(rng, content):
+    start = _position(rng, content)
     return start, start + int(rng.integers(1, 1 + min(len(content), 1 << int(rng.integers(1, 9)))))
 
 
 def flip_bit(rng, content, other):
-    at = _place(rng, content)
+    at = _position(rng, content)
     return content[:at] + bytes([content[at] ^ 1 << int(rng.integers(8))]) + content[at + 1 :]
 
 
 def random_byte(rng, content, other):
-    at = _place(rng, content)
+    at = _position(rng, content)
     return content[:at] + rng.bytes(1) + content[at + 1 :]
 
 
 def truncate(rng, content, other):
-    return content[: _place(rng, content)]
+    return content[: _position(rng, content)]
 
 
 def cut_out(rng, content, other):
-    start, stop = _piece(rng, content)
+    start, stop = _range(rng, content)
     return content[:start] + content[stop:]
 
 
 def duplicate(rng, content, other):
-    start, stop = _piece(rng, content)
+    start, stop = _range(rng, content)
     return content[:stop] + content[start:stop] * int(rng.integers(1, 5)) + content[stop:]
 
 
 def repeat_often(rng, content, other):
-    start, stop = _piece(rng, content)
+    start, stop = _range(rng, content)
     return content[:stop] + content[start:stop] * int(rng.integers(1, 1 + 50_000 // (stop - start))) + content[stop:]
 
 
 def swap(rng, content, other):
-    (a, b), (c, d) = sorted((_piece(rng, content), _piece(rng, content)))
+    (a, b), (c, d) = sorted((_range(rng, content), _range(rng, content)))
     return content if b > c else content[:a] + content[c:d] + content[b:c] + content[a:b] + content[d:]
 
 
 def insert_noise(rng, content, other):
-    at = _place(rng, content)
+    at = _position(rng, content)
     return content[:at] + rng.bytes(int(rng.integers(1, 40))) + content[at:]
 
 
 def splice(rng, content, other):
-    return content[: _place(rng, content)] + other[_place(rng, other) :]
+    return content[: _position(rng, content)] + other[_position(rng, other) :]
 
 
 def transplant(rng, content, other):
-    (start, stop), at = _piece(rng, other), _place(rng, content)
+    (start, stop), at = _range(rng, other), _position(rng, content)
     return content[:at] + other[start:stop] + content[at + (stop - start) * int(rng.integers(2)) :]
 
 
 def large_integer(rng, content, other):
-    """Over 1, 2, 4 or 8 bytes: what a size, a count or an offset should never be."""
+    """Overwrite 1, 2, 4 or 8 bytes with an extreme size, count or offset."""
     width = int(rng.choice((1, 2, 4, 8)))
-    at, top = _place(rng, content, width), 1 << 8 * width
+    at, top = _position(rng, content, width), 1 << 8 * width
     value = _choice(rng, (0, 1, top - 1, top - 2, top // 2, top // 2 - 1, 10**6 % top, 10**12 % top))
     return content[:at] + value.to_bytes(width, _choice(rng, ("little", "big"))) + content[at + width :]
 
 
 def large_digits(rng, content, other):
-    """A number that is written in digits becomes another one."""
+    """Replace a number written in digits."""
     numbers = list(re.finditer(rb"\d+", content[:100_000]))
     if not numbers:
         return content
@@ -135,7 +134,7 @@ _WORDS = (
 
 
 def insert_word(rng, content, other):
-    at = _place(rng, content)
+    at = _position(rng, content)
     return content[:at] + _choice(rng, _WORDS) * int(rng.choice((1, 1, 1, 3, 300))) + content[at:]
 
 
@@ -153,14 +152,14 @@ def mutate(rng, content, other):
     return content
 
 
-# Sound files, as the parts that are put together to one: each part may be damaged before, or the whole after
+# Valid files, as dictionaries of members: a member may be damaged before it is packed, and the file afterwards
 
 
 class Reader(NamedTuple):
-    """name is that of the file; sound() gives sound ones, as dictionaries of parts, and pack puts parts together."""
+    """A file name, a function that yields the members of valid files, one that packs members, and one that reads."""
 
     name: str
-    sound: Callable
+    valid: Callable
     pack: Callable
     read: Callable
 
@@ -176,10 +175,10 @@ def _npy(array):
     return buffer.getvalue()
 
 
-def _zip(parts, compression=zipfile.ZIP_DEFLATED):
+def _zip(members, compression=zipfile.ZIP_DEFLATED):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in parts.items():
+        for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content, compression)
     return buffer.getvalue()
 
@@ -216,7 +215,7 @@ def _npy_files():
 
 
 def _checkpoints():
-    """Those of a training that is over, of one that compares with the epoch before, and of one that keeps the best."""
+    """Those of a finished run, of one with a tolerance, and of one with early stopping."""
     of_targets = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
     for sizes, settings, names in (
         ((4, 3, 2), Settings(hidden=(3,)), ("x", "y")),
@@ -247,21 +246,21 @@ def _checkpoints():
         yield arrays | {"description": json.dumps(checkpoint._description()).encode()}
 
 
-def _pack_checkpoint(parts):
-    """With the checksum that the damaged parts should have, where they can be read at all."""
-    parts = dict(parts)
-    description = parts.pop("description")
+def _pack_checkpoint(members):
+    """With the correct checksum of the damaged members, if they can be read at all."""
+    members = dict(members)
+    description = members.pop("description")
     try:
-        arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in parts.items()}
+        arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in members.items()}
         entries = json.loads(description)
         entries.pop("checksum", None)
         description = json.dumps(entries | {"checksum": _checksum(arrays, entries)}).encode()
-    except Exception:  # of any kind: this is what the reader is to be spared
+    except Exception:  # of any type, as damaged members raise
         pass
-    return _zip(parts | {"description": _npy(np.array(description.decode("utf-8", "replace")))}, zipfile.ZIP_STORED)
+    return _zip(members | {"description": _npy(np.array(description.decode("utf-8", "replace")))}, zipfile.ZIP_STORED)
 
 
-# Reading, and what a result must be
+# Reading, and checks of the result
 
 
 _SCHEMA = Schema(4, ("k,0", "k,1", "k,2"), ("a", "b", "c", "d"), label_column="label")
@@ -269,7 +268,7 @@ _DIGITS = Schema(4, ("0", "1", "2"), image_shape=(2, 2), label_column="-1")
 
 
 def _read_data(path, rng):
-    """The data in one of the ways in which the program reads them."""
+    """Read data in one of the ways that hw5 does."""
     way = int(rng.integers(5))
     if way == 0:
         X = load_inputs(path, _choice(rng, (_SCHEMA, _DIGITS)))
@@ -282,14 +281,14 @@ def _read_data(path, rng):
         data = load(path, task="regression")
     else:
         data = load(path)
-    for part in (data.train, data.test):
-        if part is not None:
-            _check_features(part.X)
-            assert part.y.shape == (len(part.X),)
-            if data.class_names:
-                assert part.y.dtype == np.int32 and 0 <= part.y.min() and part.y.max() < len(data.class_names)
-            else:
-                assert part.y.dtype == np.float32 and np.isfinite(part.y).all()
+    for examples in filter(None, (data.train, data.test)):
+        X, y = examples.X, examples.y
+        _check_features(X)
+        assert y.shape == (len(X),)
+        if data.class_names:
+            assert y.dtype == np.int32 and 0 <= y.min() and y.max() < len(data.class_names)
+        else:
+            assert y.dtype == np.float32 and np.isfinite(y).all()
     assert len(set(data.class_names)) == len(data.class_names)
     "".join(data.class_names).encode()
     assert data.feature_names is None or len(data.feature_names) == data.train.X.shape[1]
@@ -304,7 +303,7 @@ def _check_features(X):
 
 def _read_checkpoint(path, rng):
     checkpoint = Checkpoint.load(path)
-    checkpoint.save(path)  # what was read can be written, and read again
+    checkpoint.save(path)  # and read it again
     Checkpoint.load(path)
     for W, b in checkpoint.parameters + checkpoint.state.parameters + checkpoint.state.velocities:
         assert W.dtype == b.dtype == np.float32 and W.shape == (len(b), W.shape[1]) and W.flags.c_contiguous
@@ -314,7 +313,7 @@ _FILE = itemgetter("file")
 READERS = {
     "idx": Reader("train-images-idx3-ubyte", _idx_files, _FILE, _read_data),
     "gzip": Reader(
-        "train-images-idx3-ubyte.gz", _idx_files, lambda parts: gzip.compress(_FILE(parts), mtime=0), _read_data
+        "train-images-idx3-ubyte.gz", _idx_files, lambda members: gzip.compress(_FILE(members), mtime=0), _read_data
     ),
     "csv": Reader("a.csv", _csv_files, _FILE, _read_data),
     "npz": Reader("a.npz", _npz_files, _zip, _read_data),
@@ -323,48 +322,48 @@ READERS = {
 }
 
 
-def damaged(reader, sound, packed, rng):
-    """A file made of sound ones: a part is damaged before it is packed, or what was packed, or both, or neither."""
-    parts, others = dict(_choice(rng, sound)), _choice(rng, sound)
+def damaged(reader, valid, packed, rng):
+    """A valid file with a member damaged before packing, or the packed file damaged, or both, or neither."""
+    members, others = dict(_choice(rng, valid)), _choice(rng, valid)
     kind = _choice(rng, (0, 1, 1, 1, 2, 2, 2, 3))
     if kind & 1:
-        name = _choice(rng, list(parts))
+        name = _choice(rng, list(members))
         if name == "description" and rng.integers(3):  # mostly valid JSON
-            parts[name] = _other_json(rng, parts[name], others[name])
+            members[name] = _mutate_json(rng, members[name], others[name])
         else:
-            parts[name] = mutate(rng, parts[name], others.get(name))
-    content = reader.pack(parts)
+            members[name] = mutate(rng, members[name], others.get(name))
+    content = reader.pack(members)
     return mutate(rng, content, _choice(rng, packed)) if kind & 2 else content
 
 
-def _other_json(rng, content, other):
-    """Entries of a tree of JSON become strange ones, or some of another tree."""
+def _mutate_json(rng, content, other):
+    """Replace entries of a JSON tree by unusual values, or by values of another tree."""
     tree, foreign = json.loads(content), [value for _, _, value in _entries(json.loads(other))]
-    strange = (None, -1, 0, 10**9, 10**30, 1e300, math.nan, "", "x", [], {}, [1], True)
+    unusual = (None, -1, 0, 10**9, 10**30, 1e300, math.nan, "", "x", [], {}, [1], True)
     for _ in range(int(rng.integers(1, 4))):
-        holder, key, _ = _choice(rng, list(_entries(tree)))
-        holder[key] = _choice(rng, (_choice(rng, strange), _choice(rng, foreign)))
+        container, key, _ = _choice(rng, list(_entries(tree)))
+        container[key] = _choice(rng, (_choice(rng, unusual), _choice(rng, foreign)))
     return json.dumps(tree).encode()
 
 
 def _entries(tree):
-    """(holder, key, value) for every entry of a tree of JSON."""
+    """(container, key, value) of every entry of a JSON tree."""
     for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
         yield tree, key, value
         yield from _entries(value)
 
 
 def run(name, seed, first, last):
-    """Read the inputs first .. last - 1 of a seed; the counts and the largest figures as a dictionary."""
-    reader, figures = READERS[name], {"read": 0, "refused": 0, "seconds": 0.0, "bytes": 0, "of a file of": 0}
-    sound = list(reader.sound())
-    packed = [reader.pack(parts) for parts in sound]
+    """Read the inputs first .. last - 1 of a seed; return the counts and maxima as a dictionary."""
+    reader, figures = READERS[name], {"read": 0, "rejected": 0, "seconds": 0.0, "bytes": 0, "file size": 0}
+    valid = list(reader.valid())
+    packed = [reader.pack(members) for members in valid]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, reader.name)
         Path(folder, "train-labels-idx1-ubyte").write_bytes(idx_bytes(_Y.astype("u1")))
         for i in range(first, last):
             rng = np.random.default_rng((seed, i))
-            content = damaged(reader, sound, packed, rng)
+            content = damaged(reader, valid, packed, rng)
             path.write_bytes(content)
             faulthandler.dump_traceback_later(_SECONDS, exit=True)
             tracemalloc.reset_peak()
@@ -374,7 +373,7 @@ def run(name, seed, first, last):
                 figures["read"] += 1
             except InputError as error:
                 assert "\n" not in str(error) and len(str(error)) < 1000 and str(error).isprintable(), str(error)
-                figures["refused"] += 1
+                figures["rejected"] += 1
             except BaseException:
                 print(f"input {i} of seed {seed}:", content[:2000], file=sys.stderr)
                 raise
@@ -382,13 +381,13 @@ def run(name, seed, first, last):
             assert peak <= memory_bound(len(content)), f"input {i} of seed {seed}: {peak} bytes for {len(content)}"
             figures["seconds"] = max(round(seconds, 3), figures["seconds"])
             if peak > figures["bytes"]:
-                figures |= {"bytes": peak, "of a file of": len(content)}
+                figures |= {"bytes": peak, "file size": len(content)}
     return figures
 
 
 if __name__ == "__main__":
     with contextlib.suppress(ValueError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
+        resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     warnings.simplefilter("error")
     tracemalloc.start()
     print(json.dumps(run(sys.argv[1], *map(int, sys.argv[2:]))))

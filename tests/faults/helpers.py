@@ -1,4 +1,4 @@
-"""Files made by hand from the descriptions of their formats, and a bound on the memory that reading one may take."""
+"""Files written by hand from the descriptions of their formats, and a limit on the memory of reading one."""
 
 import tracemalloc
 import zipfile
@@ -12,18 +12,18 @@ Y = np.arange(6) % 3
 
 @contextmanager
 def at_most(size):
-    """The block allocates no more than `size` bytes at any time."""
+    """Assert that the block allocates at most `size` bytes at any time."""
     tracemalloc.start()
     try:
         yield
-    finally:  # however the block ended
+    finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak <= size, f"{peak} bytes were allocated, and {size} are allowed"
+        assert peak <= size, f"{peak} bytes were allocated, but only {size} are allowed"
 
 
 def npy(descr, shape, data=b"", *, fortran_order=False, version=1):
-    """An .npy whose header says what it is told to say; descr and shape are Python expressions."""
+    """An .npy with this header; descr and shape are Python expressions."""
     header = f"{{'descr': {descr}, 'fortran_order': {fortran_order}, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY" + bytes([version, 0]) + len(header).to_bytes(2 * version, "little") + header + data
 

@@ -1,4 +1,4 @@
-"""Checkpoints that were made to harm, with the checksum that they should have."""
+"""Malicious checkpoints with a correct checksum."""
 
 import json
 import math
@@ -7,18 +7,18 @@ import zipfile
 import numpy as np
 import pytest
 
-from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
-from hw5.nn.network import initial_parameters
 from hw5.datasets.preprocessing import Standardisation
+from hw5.nn.network import initial_parameters
+from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
 from hw5.train.settings import Settings
 from hw5.train.training import State
-from tests.datasets.helpers import refused
+from tests.datasets.helpers import input_error
 
 from .helpers import at_most, npy, npz
 
 
 def saved(path, sizes, settings, class_names, of_targets=None):
-    """The arrays and the description of a sound checkpoint of 6 features."""
+    """The arrays and the description of a valid checkpoint with 6 features."""
     parameters = initial_parameters(sizes, settings.activation, seed=0)
     Checkpoint(
         State(parameters, [(W * 0, b * 0) for W, b in parameters], 2, 0, np.zeros((2, 32))),
@@ -37,7 +37,7 @@ def saved(path, sizes, settings, class_names, of_targets=None):
 
 
 @pytest.fixture
-def parts(tmp_path):
+def classification(tmp_path):
     return saved(tmp_path / "a.npz", (6, 3, 2), Settings(hidden=(3,)), ("x", "y"))
 
 
@@ -49,7 +49,7 @@ def regression(tmp_path):
 
 
 def write(path, arrays, description):
-    """As Checkpoint.save does; the description may be text that is no JSON."""
+    """Write a checkpoint as Checkpoint.save does; the description may be text that is not JSON."""
     if isinstance(description, dict):
         description.pop("checksum", None)
         description = json.dumps(description | {"checksum": _checksum(arrays, description)})
@@ -58,7 +58,7 @@ def write(path, arrays, description):
 
 
 def changed(value, path, new):
-    """A copy of a tree of JSON with another value at a path of keys."""
+    """A copy of a JSON tree with a new value at a path of keys."""
     if not path:
         return new
     copy = list(value) if isinstance(value, list) else dict(value)
@@ -67,22 +67,22 @@ def changed(value, path, new):
 
 
 def leaves(value, path=()):
-    """The paths of all values in a tree of JSON."""
+    """The paths of all values in a JSON tree."""
     yield path
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, entry in entries:
         yield from leaves(entry, (*path, key))
 
 
-NASTY = (None, True, -1, 0, 10**9, 10**400, 0.5, math.nan, math.inf, -math.inf, "", "x", "\ud800", [], [[]], {}, [None])
+ODD = (None, True, -1, 0, 10**9, 10**400, 0.5, math.nan, math.inf, -math.inf, "", "x", "\ud800", [], [[]], {}, [None])
 
 
-@pytest.mark.parametrize("kind", ["parts", "regression"])
-def test_every_entry_of_the_description_replaced_by_every_nasty_value(tmp_path, request, kind):
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_every_entry_of_the_description_replaced_by_every_odd_value(tmp_path, request, kind):
     arrays, description = request.getfixturevalue(kind)
-    outcomes = {"read": set(), "refused": 0}
+    outcomes = {"read": set(), "rejected": 0}
     for path in leaves(description):
-        for value in NASTY:
+        for value in ODD:
             new = changed(description, path, value)
             if new == description:
                 continue
@@ -92,11 +92,11 @@ def test_every_entry_of_the_description_replaced_by_every_nasty_value(tmp_path, 
             except Exception as error:
                 assert type(error).__name__ == "InputError", (path, value, repr(error))
                 assert "\n" not in str(error) and len(str(error)) < 300
-                outcomes["refused"] += 1
+                outcomes["rejected"] += 1
             else:
                 outcomes["read"].add(".".join(map(str, path)))
-    # What may be changed and still make sense: numbers of the settings and the history, text, and what may be None.
-    assert outcomes["refused"] > 500
+    # Some changes are valid: numbers in the settings and the history, text, and optional entries.
+    assert outcomes["rejected"] > 500
     assert not outcomes["read"] & {
         "",
         "layers",
@@ -112,15 +112,15 @@ def test_every_entry_of_the_description_replaced_by_every_nasty_value(tmp_path, 
 @pytest.mark.parametrize(
     "word", ["NaN", "Infinity", "-Infinity", "1e999", "-1", "1" + "0" * 5000, "true", '"0.1"', "[0.1]"]
 )
-def test_settings_that_are_no_number(tmp_path, parts, word):
-    arrays, description = parts
+def test_settings_that_are_not_numbers(tmp_path, classification, word):
+    arrays, description = classification
     description["settings"]["lr"] = "LR"
     text = json.dumps(description).replace('"LR"', word)
     try:
         description = json.loads(text)
-    except ValueError:  # Python parses no number of 5,000 digits
+    except ValueError:  # Python does not parse 5,000 digits
         description = text
-    with refused(tmp_path):
+    with input_error(tmp_path):
         Checkpoint.load(write(tmp_path / "a.npz", arrays, description))
 
 
@@ -141,19 +141,19 @@ def test_settings_that_are_no_number(tmp_path, parts, word):
     ],
     ids=lambda text: text[:9],
 )
-def test_descriptions_that_are_none(tmp_path, parts, text):
-    with refused(tmp_path, "not a hw5 checkpoint"):
-        Checkpoint.load(write(tmp_path / "a.npz", parts[0], text))
+def test_invalid_descriptions(tmp_path, classification, text):
+    with input_error(tmp_path, "not a hw5 checkpoint"):
+        Checkpoint.load(write(tmp_path / "a.npz", classification[0], text))
 
 
 @pytest.mark.parametrize("array", [np.zeros(3), np.array(["{}", "{}"]), np.array(b"{}"), np.array(["x"], object)])
-def test_descriptions_of_another_type(tmp_path, parts, array):
-    np.savez(tmp_path / "a.npz", description=array, **parts[0])
-    with refused(tmp_path):
+def test_descriptions_of_another_type(tmp_path, classification, array):
+    np.savez(tmp_path / "a.npz", description=array, **classification[0])
+    with input_error(tmp_path):
         Checkpoint.load(tmp_path / "a.npz")
 
 
-def test_classes_are_those_of_labels_and_a_regression_has_a_scale_instead(tmp_path, parts, regression):
+def test_class_names_and_target_scale(tmp_path, classification, regression):
     (arrays, description), targets = regression, ("target_mean", "target_scale")
     assert Checkpoint.load(write(tmp_path / "a.npz", arrays, description)).of_targets.scale == 1
     without = {name: array for name, array in arrays.items() if name not in targets}
@@ -163,19 +163,19 @@ def test_classes_are_those_of_labels_and_a_regression_has_a_scale_instead(tmp_pa
         (arrays | {"target_scale": np.zeros(1, np.float32)}, description),
         (arrays | {"target_scale": np.ones(2, np.float32)}, description),
         (arrays, description | {"class_names": ["x"]}),
-        (parts[0] | of_targets, parts[1]),
-        (parts[0], parts[1] | {"class_names": []}),
-        (parts[0], parts[1] | {"class_names": ["x", "x"]}),
-        (parts[0], parts[1] | {"class_names": ["x", " y"]}),
-        (parts[0], parts[1] | {"class_names": ["x", "\x1b[2J"]}),
-        (parts[0], parts[1] | {"class_names": ["x", "0.5"]}),
+        (classification[0] | of_targets, classification[1]),
+        (classification[0], classification[1] | {"class_names": []}),
+        (classification[0], classification[1] | {"class_names": ["x", "x"]}),
+        (classification[0], classification[1] | {"class_names": ["x", " y"]}),
+        (classification[0], classification[1] | {"class_names": ["x", "\x1b[2J"]}),
+        (classification[0], classification[1] | {"class_names": ["x", "0.5"]}),
     ):
-        with refused(tmp_path, "damaged"):
+        with input_error(tmp_path, "damaged"):
             Checkpoint.load(write(tmp_path / "a.npz", bad_arrays, bad_description))
 
 
-def test_a_state_has_all_that_its_settings_go_on_with(tmp_path, parts):
-    arrays, description = parts
+def test_a_state_has_everything_that_its_settings_need(tmp_path, classification):
+    arrays, description = classification
     tolerant = description | {"settings": description["settings"] | {"tolerance": 0.1}}
     before = {f"before_{name}": arrays[name] for name in ("W1", "b1", "W2", "b2")}
     assert Checkpoint.load(write(tmp_path / "a.npz", arrays | before, tolerant)).state.previous_parameters
@@ -188,7 +188,7 @@ def test_a_state_has_all_that_its_settings_go_on_with(tmp_path, parts):
         (arrays, description | {"history": [row, {}]}),
         (arrays, description | {"history": [row | {"more": 1}]}),
     ):
-        with refused(tmp_path, "damaged"):
+        with input_error(tmp_path, "damaged"):
             Checkpoint.load(write(tmp_path / "a.npz", bad_arrays, bad_description))
 
 
@@ -206,50 +206,50 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays(tmp_path, parts, name):
-    arrays, description = parts
-    with refused(tmp_path, "damaged"):
+def test_arrays(tmp_path, classification, name):
+    arrays, description = classification
+    with input_error(tmp_path, "damaged"):
         Checkpoint.load(write(tmp_path / "a.npz", arrays | ARRAYS[name], description))
 
 
-def test_an_array_of_objects(tmp_path, parts):
-    np.savez(tmp_path / "a.npz", description="{}", **parts[0] | {"W1": np.full((3, 6), None)})
-    with refused(tmp_path, "damaged"):
+def test_an_array_of_objects(tmp_path, classification):
+    np.savez(tmp_path / "a.npz", description="{}", **classification[0] | {"W1": np.full((3, 6), None)})
+    with input_error(tmp_path, "damaged"):
         Checkpoint.load(tmp_path / "a.npz")
 
 
-def test_columns_first_are_brought_into_order(tmp_path, parts):
-    arrays, description = parts
+def test_fortran_order_becomes_c_order(tmp_path, classification):
+    arrays, description = classification
     write(tmp_path / "a.npz", arrays | {"W1": np.asfortranarray(arrays["W1"])}, description)
     W1 = Checkpoint.load(tmp_path / "a.npz").parameters[0][0]
     assert W1.flags.c_contiguous and (W1 == arrays["W1"]).all()
 
 
 @pytest.mark.parametrize("layers", [10**9, 10**30, -5, 0, 3])
-def test_layers_that_are_not_there(tmp_path, parts, layers):
-    arrays, description = parts
+def test_a_false_number_of_layers(tmp_path, classification, layers):
+    arrays, description = classification
     description["layers"] = layers
-    with at_most(1 << 20), refused(tmp_path):
+    with at_most(1 << 20), input_error(tmp_path):
         Checkpoint.load(write(tmp_path / "a.npz", arrays, description))
 
 
-def test_a_bomb_in_an_array_that_nobody_needs(tmp_path, parts):
-    """All arrays are read for the checksum, so their sum must be bounded."""
-    path = write(tmp_path / "a.npz", *parts)
+def test_a_bomb_in_an_unused_array(tmp_path, classification):
+    """All arrays are read for the checksum, so their total size must be bounded."""
+    path = write(tmp_path / "a.npz", *classification)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("more.npy", "w", force_zip64=True) as file:
             file.write(npy("'|u1'", (1 << 30,)))
             for _ in range(1 << 6):
                 file.write(bytes(1 << 24))
-    with at_most(1 << 20), refused(path, "damaged"):
+    with at_most(1 << 20), input_error(path, "damaged"):
         Checkpoint.load(path)
 
 
-def test_other_files_in_the_archive(tmp_path, parts):
-    path = write(tmp_path / "a.npz", *parts)
+def test_other_files_in_the_archive(tmp_path, classification):
+    path = write(tmp_path / "a.npz", *classification)
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("../../README", "not an array, and nowhere written to")
+        archive.writestr("../../README", "not an array, and never extracted")
     assert Checkpoint.load(path).class_names == ("x", "y")
     npz(path, [("description", b"{}")])
-    with refused(path, "not a hw5 checkpoint"):
+    with input_error(path, "not a hw5 checkpoint"):
         Checkpoint.load(path)

@@ -1,4 +1,4 @@
-"""CSV files that nobody writes by accident."""
+"""Malicious CSV files."""
 
 import sys
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from hw5.datasets import Schema, load, load_inputs
-from tests.datasets.helpers import refused
+from tests.datasets.helpers import input_error
 
 from .helpers import at_most
 
-_PER_BYTE = 80  # of a cell and its comma: the str (50 bytes and more), its places in two lists, its value
+_PER_BYTE = 80  # memory for a cell and its comma: a str of 50 bytes or more, two list entries, and a value
 
 
 @pytest.fixture
@@ -23,17 +23,20 @@ def table(tmp_path):
     return write
 
 
-REFUSED = {
+INVALID = {
     "nothing but NUL": (b"\0" * 1000, []),
-    "NUL in a number": (b"a,b,label\n1,2\0,x\n3,4,y\n", ["row 2"]),  # Python 3.10 reads no NUL, and knows no column
+    "NUL in a number": (
+        b"a,b,label\n1,2\0,x\n3,4,y\n",
+        ["row 2"],
+    ),  # Python 3.10 reads no NUL: no column
     "UTF-16": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16"), ["byte 0", "UTF-8"]),
-    "UTF-16 without a mark": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16-le"), []),
+    "UTF-16 without a byte-order mark": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16-le"), []),
     "Latin-1": ("a,b,label\n1,2,caf\xe9\n3,4,y\n".encode("latin-1"), ["byte 17", "UTF-8"]),
     "Latin-1 far down": (b"a,label\n" + b"1,x\n2,y\n" * 5000 + b"3,\xe9\n", ["byte 40010", "UTF-8"]),
     "a surrogate": (b"a,label\n1,\xed\xa0\x80\n2,y\n", ["byte 10", "UTF-8"]),
     "overlong UTF-8": (b"a,label\n1,\xc0\xaf\n2,y\n", ["byte 10", "UTF-8"]),
-    "a quote that is not closed": ("a,label\n" + '1,"x\n' + "2,y\n" * 10_000, ["row 2", "quote"]),
-    "a quote that is not closed and a long text": ("a,label\n" + '1,"x\n' + "2,y\n" * 100_000, ["row 2", "quote"]),
+    "an unclosed quote": ("a,label\n" + '1,"x\n' + "2,y\n" * 10_000, ["row 2", "quote"]),
+    "an unclosed quote and a long text": ("a,label\n" + '1,"x\n' + "2,y\n" * 100_000, ["row 2", "quote"]),
     "text after a quote": ('a,label\n1,"x"y\n', ["row 2", "quote"]),
     "nothing but quotes": ('"' * 99_999, ["quote"]),
     "nothing but commas": ("," * 100_000, ["row 1, column 1", "missing"]),
@@ -49,12 +52,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", INVALID)
 @pytest.mark.parametrize("task", ["classification", "regression"])
-def test_refused(table, name, task):
-    content, words = REFUSED[name]
+def test_invalid_files(table, name, task):
+    content, words = INVALID[name]
     path = table(content)
-    with at_most((1 << 22) + _PER_BYTE * len(content)), refused(path, *words) as caught:
+    with at_most((1 << 22) + _PER_BYTE * len(content)), input_error(path, *words) as caught:
         load(path, task=task)
     assert len(str(caught.value)) < 600
 
@@ -70,13 +73,13 @@ def test_refused(table, name, task):
         "a, b, label\n1,\t2,x\n\u20033,4\xa0,y\n",  # float() skips the spaces of Unicode
     ],
 )
-def test_read_all_the_same(table, content):
+def test_unusual_but_valid_files(table, content):
     data = load(table(content))
     assert data.train.X.tolist() == [[1, 2], [3, 4]] and data.class_names == ("x", "y")
     assert data.feature_names == ("a", "b")
 
 
-def test_text_of_any_language_names_a_class(table):
+def test_class_names_in_any_language(table):
     names = (
         "na\u00efve",
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
@@ -89,7 +92,7 @@ def test_text_of_any_language_names_a_class(table):
 def test_quoted_line_breaks_count_as_lines(table):
     data = load(table('"a\r\nb",label\n1,"x\ny"\n2,"\n\n"\n'.replace('"\n\n"', '"z\n\n"')))
     assert data.feature_names == ("a\r\nb",) and data.class_names == ("x\ny", "z")
-    with refused("row 5, column 1"):
+    with input_error("row 5, column 1"):
         load(table('"a\r\nb",label\n1,"x\ny"\noops,z\n'))
 
 
@@ -104,7 +107,7 @@ def test_many_columns(table, columns, cell):
 
 
 def test_a_hundred_thousand_names(table):
-    """They are found, and found missing, in time proportional to their number."""
+    """Finding names, or missing ones, takes time proportional to their number."""
     names = [f"n{i}" for i in range(100_000)]
     schema = Schema(len(names), ("x", "y"), tuple(names))
     row = ",".join(map(str, range(len(names))))
@@ -112,11 +115,11 @@ def test_a_hundred_thousand_names(table):
     for X in (load(path, schema=schema).train.X, load_inputs(path, schema)):
         np.testing.assert_array_equal(X[0], np.arange(len(names))[::-1])
     path = table(",".join("m" + name for name in names) + ",label\n" + row + ",x\n")
-    with refused(path, "no column is named 'n0', 'n1'") as caught:
+    with input_error(path, "columns named 'n0', 'n1'") as caught:
         load(path, schema=schema)
     assert len(str(caught.value)) < 600
     path = table(",".join(names[:-1] + names[:1]) + ",label\n" + row + ",x\n")
-    with refused(path, "2 columns are named 'n0'"):
+    with input_error(path, "2 columns are named 'n0'"):
         load(path)
 
 

@@ -1,4 +1,4 @@
-"""What is no file to read, IDX and gzip: each is refused in one sentence, and nothing waits for a pipe."""
+"""Pipes, folders, IDX and gzip files: each gives an error of one sentence, and nothing waits for a pipe."""
 
 import gzip
 import os
@@ -8,9 +8,9 @@ import zlib
 import numpy as np
 import pytest
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.datasets import Schema, load, load_inputs
-from tests.datasets.helpers import idx_bytes, refused, write_idx
+from hw5.train.checkpoint import Checkpoint
+from tests.datasets.helpers import idx_bytes, input_error, write_idx
 
 from .helpers import at_most
 
@@ -19,7 +19,7 @@ NAMES = ("a.csv", "a.npy", "a.npz", "train-images-idx3-ubyte", "train-images-idx
 
 
 def readers(path):
-    """Every way in which the program reads a file of that name."""
+    """Every way in which hw5 reads a file with this name."""
     yield lambda: load(str(path))
     yield lambda: load_inputs(str(path), Schema(12))
     yield lambda: Checkpoint.load(path)
@@ -40,30 +40,30 @@ def test_pipes_devices_and_links(tmp_path, name, labels):
     ):
         make(path)
         for read in readers(path):
-            with refused(path, "not a regular file"):
+            with input_error(path, "not a regular file"):
                 read()
         path.unlink()
     os.symlink(path.name, path)  # to itself
     for read in readers(path):
-        with refused(path, "no such file"):
+        with input_error(path, "no such file"):
             read()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_folders_in_the_place_of_files(tmp_path, name, labels):
+def test_folders_instead_of_files(tmp_path, name, labels):
     (tmp_path / name).mkdir()
     for read in readers(tmp_path / name):
-        with refused(tmp_path / name):
+        with input_error(tmp_path / name):
             read()
     if name.startswith("train"):
-        with refused(tmp_path / name, "not a regular file"):
+        with input_error(tmp_path / name, "not a regular file"):
             load(str(tmp_path))
 
 
 @pytest.mark.parametrize("path", ["a\0b.csv", "x" * 5000 + ".csv", "\udcff.csv", ""])
-def test_paths_that_cannot_be(path):
+def test_impossible_paths(path):
     for read in readers(path):
-        with refused():
+        with input_error():
             read()
 
 
@@ -71,16 +71,16 @@ def test_paths_that_cannot_be(path):
     "sizes", [(10**6, 10**6), (2**32 - 1,) * 3, (2**32 - 1,) * 32, (1,) * 33, (1,) * 255, (0, 2**32 - 1)]
 )
 @pytest.mark.parametrize("gz", ["", ".gz"])
-def test_idx_of_absurd_sizes(tmp_path, sizes, gz, labels):
+def test_idx_with_absurd_sizes(tmp_path, sizes, gz, labels):
     content = b"\0\0\x0e" + struct.pack(f">B{len(sizes)}I", len(sizes), *sizes) + bytes(100_000)
     path = tmp_path / f"train-images-idx3-ubyte{gz}"
     path.write_bytes(gzip.compress(content) if gz else content)
-    with refused(path), at_most(1 << 20):
+    with input_error(path), at_most(1 << 20):
         load(str(path))
 
 
 def test_a_gzip_bomb_is_not_inflated(tmp_path, labels):
-    """4 GiB of zeros in 4 MB, told by the header as they are: a limit stops them before they are read."""
+    """4 GiB of zeros in 4 MB, correctly declared by the header, are rejected before they are read."""
     path = tmp_path / "train-images-idx3-ubyte.gz"
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     path.write_bytes(packer.compress(struct.pack(">4B3I", 0, 0, 8, 3, 4, 1 << 15, 1 << 15)) + packer.flush())
@@ -89,12 +89,12 @@ def test_a_gzip_bomb_is_not_inflated(tmp_path, labels):
         for _ in range(16):
             file.write(member)
     assert path.stat().st_size < 1 << 23
-    with refused(path, "4294967296 bytes", "decompress it"), at_most(1 << 20):
+    with input_error(path, "4294967296 bytes", "decompress it"), at_most(1 << 20):
         load(str(path))
 
 
 def test_a_thousandfold_compression_within_the_limit_is_read(tmp_path, labels):
-    """A sound file of nothing but zeros is no attack: 64 MiB fit into the limit of any file."""
+    """64 MiB of zeros are within the limit of any file."""
     path = tmp_path / "train-images-idx3-ubyte.gz"
     images = np.zeros((4, 4096, 4096), np.uint8)
     path.write_bytes(gzip.compress(idx_bytes(images)))

@@ -1,7 +1,7 @@
-"""A training that was stopped or killed and goes on ends in the same bits as one that was not.
+"""A stopped or killed run that is resumed ends with the same bits as an uninterrupted one.
 
-The real program runs in processes of its own. Final checkpoints are compared as files, byte for byte: weights,
-velocities, history, settings. HW5_KILLS sets how many kills a device takes (make soak).
+The command line runs in its own processes. Final checkpoints are compared as files, byte for byte: weights, velocities,
+history, settings. HW5_KILLS sets the number of kills per device (make soak).
 """
 
 import os
@@ -19,7 +19,7 @@ from hw5.train.checkpoint import Checkpoint
 
 KILLS = int(os.environ.get("HW5_KILLS", 4))
 EPOCHS = 12
-# an epoch of 41 steps; with all that a checkpoint may hold: velocities, best and former parameters
+# 41 steps an epoch, with everything that a checkpoint may have: velocities, best and previous parameters
 TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
 
 
@@ -45,19 +45,19 @@ def device(request):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(device, tmp_path_factory):
-    """The final checkpoint of the undisturbed training, and how long that took."""
-    path = tmp_path_factory.mktemp(device) / "undisturbed.npz"
+def uninterrupted(device, tmp_path_factory):
+    """The final checkpoint of an uninterrupted run, and its seconds."""
+    path = tmp_path_factory.mktemp(device) / "uninterrupted.npz"
     began = time.monotonic()
     run(*TRAIN, "--device", device, "--epochs", EPOCHS, "--out", path)
     return path.read_bytes(), time.monotonic() - began
 
 
-def test_killed_at_random_moments(device, undisturbed, tmp_path):
-    """SIGKILL while it trains, saves, starts or ends; then on with what the last checkpoint holds."""
-    wanted, seconds = undisturbed
+def test_killed_at_random_moments(device, uninterrupted, tmp_path):
+    """SIGKILL during training, saving, start or end; then resume from the last checkpoint."""
+    wanted, seconds = uninterrupted
     rng, out, kills = random.Random(0), tmp_path / "model.npz", 0
-    saving = ("--checkpoint-every", "3steps", "--keep", 2)  # so often that many kills come while it saves
+    saving = ("--checkpoint-every", "3steps", "--keep", 2)  # so often that many kills happen during saving
     while kills < KILLS:
         begin = ("--resume", out) if out.exists() else (*TRAIN[1:], "--out", out)
         process = start("train", *begin, *saving, "--device", device, "--epochs", EPOCHS)
@@ -72,7 +72,7 @@ def test_killed_at_random_moments(device, undisturbed, tmp_path):
             assert out.read_bytes() == wanted
             out.unlink()
         if out.exists():
-            Checkpoint.load(out)  # whenever the kill came, there is a whole checkpoint
+            Checkpoint.load(out)  # there is always a whole checkpoint
     if out.exists():
         run("train", "--resume", out, *saving, "--device", device, "--epochs", EPOCHS)
         assert out.read_bytes() == wanted
@@ -80,22 +80,22 @@ def test_killed_at_random_moments(device, undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_says_how_to_go_on(device, undisturbed, signum, code, tmp_path):
+def test_a_signal_saves_and_says_how_to_resume(device, uninterrupted, signum, code, tmp_path):
     out = tmp_path / "a model.npz"
     process = start(*TRAIN, "--device", device, "--epochs", EPOCHS * 1000, "--out", out)
     process.stdout.readline(), process.stdout.readline(), process.stdout.readline()  # until the first epoch's line
     process.send_signal(signum)
-    out_text, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert f"to resume: hw5 train --resume '{out}'" in err
     assert Checkpoint.load(out).history
     run("train", "--resume", out, "--epochs", EPOCHS, "--device", device)
     if Checkpoint.load(out).state.epoch == EPOCHS + 1:
-        assert out.read_bytes() == undisturbed[0]
+        assert out.read_bytes() == uninterrupted[0]
 
 
-def test_the_second_signal_leaves_at_once(tmp_path):
-    """In the middle of a minibatch of all examples, that takes minutes."""
+def test_the_second_signal_quits_immediately(tmp_path):
+    """In a minibatch of all examples, which takes minutes."""
     out = tmp_path / "model.npz"
     process = start("train", "--hidden", "4000,4000", "--batch-size", "all", "--epochs", 100_000, "--out", out)
     process.stdout.readline()
@@ -107,13 +107,13 @@ def test_the_second_signal_leaves_at_once(tmp_path):
     assert process.returncode in (-signal.SIGTERM, 143)
 
 
-def test_every_checkpoint_of_a_run_leads_to_the_same_end(device, undisturbed, tmp_path):
-    """Mid-epoch, at the end of an epoch, and the last."""
+def test_every_checkpoint_of_a_run_leads_to_the_same_result(device, uninterrupted, tmp_path):
+    """In an epoch, at the end of an epoch, and at the end of the run."""
     out = tmp_path / "model.npz"
     run(*TRAIN, "--device", device, "--epochs", 2, "--out", out, "--checkpoint-every", "17steps", "--keep", 9)
     copies = sorted(tmp_path.glob("model.step*.npz"))
-    # and one at the end of the first epoch, the best so far
+    # 41 is the end of the first epoch, the best so far
     assert [path.name for path in copies] == [f"model.step{n}.npz" for n in (17, 34, 41, 51, 68, 82)]
     for copy in copies[::2]:
         run("train", "--resume", copy, "--device", device, "--epochs", EPOCHS, "--out", tmp_path / "end.npz")
-        assert (tmp_path / "end.npz").read_bytes() == undisturbed[0]
+        assert (tmp_path / "end.npz").read_bytes() == uninterrupted[0]

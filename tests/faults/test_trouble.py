@@ -1,4 +1,4 @@
-"""Disks that are full, folders that are gone or closed, and two programs with one target: a training goes on."""
+"""Full disks, missing or read-only folders, and two processes with the same target: training continues."""
 
 import json
 import os
@@ -9,12 +9,11 @@ import sys
 
 import pytest
 
-from hw5.train.checkpoint import Checkpoint
-from hw5.train.checkpoint import DataSource
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
-from hw5.files import replacing, sole_writer
+from hw5.files import atomic_write, write_lock
+from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.log import Log
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
@@ -37,7 +36,7 @@ def progress_of(run, saver, log=Log(None)):
 
 
 def test_a_folder_that_vanishes_and_comes_back(tmp_path):
-    """The training goes on, says so at every turn, and the next turn after the return saves."""
+    """Training continues and warns at every save; the first save after the folder is back succeeds."""
     folder, words = tmp_path / "runs", []
     folder.mkdir()
     run = start()
@@ -54,7 +53,7 @@ def test_a_folder_that_vanishes_and_comes_back(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_is_closed(tmp_path):
+def test_a_read_only_folder(tmp_path):
     run, words = start(), []
     saver = Saver(run, tmp_path / "model.npz", Interval(1, "epochs"), warn=words.append)
     for progress in progress_of(run, saver):
@@ -72,13 +71,13 @@ main(sys.argv[2:])
 
 
 def limited(nbytes, *arguments):
-    """The program where no file may grow beyond so many bytes, as on a full disk."""
+    """Run hw5 with a limit on the size of files, as on a full disk."""
     command = [sys.executable, "-c", LIMITED, str(nbytes), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_a_full_disk(tmp_path):
-    """The checkpoint before it stays, nothing is left half written, and the exit code tells."""
+    """The previous checkpoint is kept, no partial file is left, and the exit code is 1."""
     out, log = tmp_path / "model.npz", tmp_path / "log.jsonl"
     common = ("train", "--data", "xor", "--hidden", 8, "--log", log)
     done = limited(1 << 20, *common, "--epochs", 2, "--out", out)
@@ -95,7 +94,7 @@ def test_a_full_disk(tmp_path):
     assert all(json.loads(line) for line in log.read_text().splitlines())
 
 
-def test_a_log_that_cannot_be_written_waits_for_the_next_epoch(tmp_path):
+def test_a_log_that_cannot_be_written_is_retried_at_the_next_epoch(tmp_path):
     path, words = tmp_path / "log.jsonl", []
     run, log = start(), Log(path, words.append)
     for progress in progress_of(run, Saver(run, tmp_path / "model.npz"), log):
@@ -110,7 +109,7 @@ def test_a_log_that_cannot_be_written_waits_for_the_next_epoch(tmp_path):
     assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_torn_line_of_the_log_stays_apart(tmp_path):
+def test_an_incomplete_line_of_the_log_stays_separate(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"epoch": 1}\n{"epo')
     run = start()
@@ -120,29 +119,29 @@ def test_a_torn_line_of_the_log_stays_apart(tmp_path):
 
 
 def test_a_file_has_one_writer(tmp_path):
-    with sole_writer(tmp_path / "model.npz", "--out"):
-        with pytest.raises(InputError, match="another hw5 is writing this file"):
-            with sole_writer(tmp_path / "model.npz", "--out"):
+    with write_lock(tmp_path / "model.npz", "--out"):
+        with pytest.raises(InputError, match="another hw5 process is writing this file"):
+            with write_lock(tmp_path / "model.npz", "--out"):
                 pass
-        with sole_writer(tmp_path / "other.npz", "--out"):
+        with write_lock(tmp_path / "other.npz", "--out"):
             pass
-    with sole_writer(tmp_path / "model.npz", "--out"):
+    with write_lock(tmp_path / "model.npz", "--out"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+def test_temporary_files_of_a_killed_process_are_removed(tmp_path):
     (tmp_path / ".model.npz.hw5-abc").write_bytes(b"half a checkpoint")
     (tmp_path / ".model.npz.hw5-def").mkdir()
     (tmp_path / ".other.npz.hw5-abc").write_bytes(b"of another run")
     (tmp_path / ".model.npz.lock").touch()
-    with sole_writer(tmp_path / "model.npz", "--out"):
+    with write_lock(tmp_path / "model.npz", "--out"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == [".other.npz.hw5-abc"]
 
 
-def test_rotation_keeps_the_last_ones_and_the_best(tmp_path):
-    run = start(Settings(hidden=(4,), epochs=9, lr=10.0))  # so restless that the best is not the last
+def test_rotation_keeps_the_last_checkpoints_and_the_best(tmp_path):
+    run = start(Settings(hidden=(4,), epochs=9, lr=10.0))  # so unstable that the best is not the last
     for _ in progress_of(run, Saver(run, tmp_path / "model.npz", Interval(1, "epochs"), keep=3)):
         steps = sorted(int(path.name.split(".")[1][4:]) for path in tmp_path.glob("model.step*.npz"))
         assert steps[-1] == run.training.steps and len(steps) <= 3
@@ -154,10 +153,10 @@ def test_rotation_keeps_the_last_ones_and_the_best(tmp_path):
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_rotation_goes_on_with_the_copies_of_the_run_before(tmp_path):
+def test_rotation_continues_when_resuming(tmp_path):
     run = start()
     list(progress_of(run, Saver(run, tmp_path / "model.npz", Interval(1, "epochs"), keep=2)))
-    (tmp_path / "model.step999999.npz").write_bytes(b"of a run that came further")
+    (tmp_path / "model.step999999.npz").write_bytes(b"of a longer run")
     checkpoint = Checkpoint.load(tmp_path / "model.npz")
     run = start(Settings(hidden=(4,), epochs=7), checkpoint)
     list(progress_of(run, Saver(run, tmp_path / "model.npz", Interval(1, "epochs"), keep=2)))
@@ -173,7 +172,7 @@ def test_without_hard_links_copies_are_copies(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "five", "5 minutes", "1e3", "9" * 13, "5epochs5", "٣"])
-def test_intervals_that_are_none(text):
+def test_invalid_intervals(text):
     with pytest.raises(InputError, match="is no interval; write 500steps, 5epochs or 60s"):
         Interval.of(text)
 
@@ -187,13 +186,13 @@ def test_intervals():
     ]
 
 
-def test_replacing_leaves_what_was_there_and_nothing_else(tmp_path):
+def test_a_failed_atomic_write_keeps_the_old_file_only(tmp_path):
     (tmp_path / "a").write_text("before")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(OSError):
-            with replacing(tmp_path / "a") as file:
+            with atomic_write(tmp_path / "a") as file:
                 file.write(b"x" * 5000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -201,7 +200,7 @@ def test_replacing_leaves_what_was_there_and_nothing_else(tmp_path):
 
 
 def in_a_mount(folder, size, script):
-    """Run a shell script whose $DISK is a file system of its own; skipped where one may not be mounted."""
+    """Run a shell script with a new file system at $DISK; skips the test if it cannot be mounted."""
     (folder / "disk").mkdir()
     environment = os.environ | {"DISK": str(folder / "disk"), "HW5": f"{sys.executable} -m hw5.cli"}
     mount = f'mount -t tmpfs -o size={size} tmpfs "$DISK" || exit 77\n'
@@ -209,15 +208,15 @@ def in_a_mount(folder, size, script):
         command = ["unshare", "--mount", "sh", "-c", mount + script]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     except FileNotFoundError:
-        pytest.skip("there is no unshare")
+        pytest.skip("unshare is not installed")
     if done.returncode == 77 or "unshare: " in done.stderr:
-        pytest.skip("a file system may not be mounted here")
+        pytest.skip("mounting is not permitted")
     assert "Traceback" not in done.stderr
     return done
 
 
-def test_a_file_system_that_is_full(tmp_path):
-    """It holds one checkpoint, but not the next one beside it."""
+def test_a_full_file_system(tmp_path):
+    """It has room for one checkpoint, but not for a second."""
     script = (
         '$HW5 train --epochs 4 --checkpoint-every 1 --out "$DISK/m.npz"; code=$?; $HW5 show "$DISK/m.npz"; exit $code'
     )

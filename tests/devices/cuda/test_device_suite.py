@@ -12,7 +12,7 @@ from hw5.devices.stepper import Stepper
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
 from hw5.nn.network import Network, initial_parameters
-from hw5.datasets.preprocessing import Standardisation, partition
+from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Training
 from tests.devices.test_agreement import RATES, one_epoch
@@ -63,7 +63,7 @@ def test_two_steps_agree(device, sizes, theta, rates):
 def trained(device, settings):
     """Losses of every epoch and the parameters after a training on the digits."""
     digits = load("digits")
-    parts = partition(digits, settings.validation, settings.holdout, settings.seed)
+    parts = split_dataset(digits, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
     data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     parameters = initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed)
@@ -129,7 +129,7 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
     monkeypatch.setattr(pycuda.driver.Stream, "synchronize", lambda stream: waits.append(1) or synchronize(stream))
     monkeypatch.setattr("hw5.train.training._SECONDS_BETWEEN_REPORTS", 60.0)
     digits, settings = load("digits"), Settings(hidden=(16,), epochs=4)
-    part = partition(digits, 0, 0, 0)["train"]
+    part = split_dataset(digits, 0, 0, 0)["train"]
     standardisation = Standardisation.fit(part)
     data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))

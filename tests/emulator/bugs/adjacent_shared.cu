@@ -1,4 +1,4 @@
-// One past the end of an array that fills its memory to the last byte, where the next array might begin.
+// One element past the end of an array, where the next array might begin.
 extern "C" __global__ void adjacent_shared(const float *x, float *y, int n) {
     __shared__ float a[128];
     __shared__ float b[128];

@@ -1,4 +1,4 @@
-// Threads beyond the data leave before the barrier.
+// Threads past the end of the data return before the barrier.
 extern "C" __global__ void shift(const float *x, float *y, int n) {
     __shared__ float tile[128];
     const int i = threadIdx.x;

@@ -1,4 +1,4 @@
-// Lanes beyond the data skip a shuffle whose mask names them.
+// Lanes past the end of the data skip a shuffle whose mask includes them.
 extern "C" __global__ void total(const float *x, float *y, int n) {
     float sum = 0;
     if (threadIdx.x < 20) {

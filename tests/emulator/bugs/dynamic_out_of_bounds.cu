@@ -1,4 +1,4 @@
-// A padded tile that the launch did not leave room for.
+// The launch does not allocate the padding of the tile.
 extern "C" __global__ void pad(const float *x, float *y, int n) {
     extern __shared__ float tile[];
     const int i = threadIdx.x;

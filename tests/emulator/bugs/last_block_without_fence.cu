@@ -1,4 +1,4 @@
-// The last block adds up what the others left, but nobody made sure that it sees it.
+// The last block adds up the results of the others without a fence.
 __device__ unsigned finished;
 
 extern "C" __global__ void total(const float *x, float *y, int n) {

@@ -1,4 +1,4 @@
-// Four floats at a time, from the second one on.
+// Loads four floats at a time, beginning at the second.
 extern "C" __global__ void copy(const float *x, float *y, int n) {
     if (threadIdx.x >= 16 || blockIdx.x > 0) return;
     const float4 *from = reinterpret_cast<const float4 *>(x + 1);

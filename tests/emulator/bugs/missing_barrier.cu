@@ -1,4 +1,4 @@
-// Threads read what their neighbours wrote, and nothing makes them wait.
+// Threads read what others write, without a barrier.
 extern "C" __global__ void shift(const float *x, float *y, int n) {
     __shared__ float tile[128];
     const int i = threadIdx.x;

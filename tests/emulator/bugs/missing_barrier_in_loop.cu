@@ -1,4 +1,4 @@
-// A tree reduction whose loop forgets the barrier between its rounds.
+// A tree reduction without a barrier between its steps.
 extern "C" __global__ void total(const float *x, float *y, int n) {
     extern __shared__ float partial[];
     const int i = threadIdx.x;

@@ -1,4 +1,4 @@
-// Warp-synchronous code of the time when a warp ran in lockstep.
+// Warp-synchronous code that assumes that a warp runs in lockstep.
 extern "C" __global__ void total(const float *x, float *y, int n) {
     __shared__ float partial[64];
     const int lane = threadIdx.x;

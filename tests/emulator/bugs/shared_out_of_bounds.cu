@@ -1,4 +1,4 @@
-// One slot a warp, and room for half of the warps.
+// One element per warp, but the array is long enough for half of the warps only.
 extern "C" __global__ void total(const float *x, float *y, int n) {
     __shared__ float partial[2];
     __shared__ float other[2];

@@ -1,4 +1,4 @@
-// Waits for what another thread writes later: on a GPU as here, it may never come.
+// Waits for a write of another thread, which may never run, also on a GPU.
 extern "C" __global__ void spin(const float *x, float *y, int n) {
     volatile float *flag = y + 1;
     if (threadIdx.x < 32) {

@@ -1,4 +1,4 @@
-// The last element of the tile is read, but nobody writes it.
+// The last element of the tile is read, but never written.
 extern "C" __global__ void differences(const float *x, float *y, int n) {
     __shared__ float tile[129];
     const int i = threadIdx.x;

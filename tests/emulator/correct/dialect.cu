@@ -1,4 +1,4 @@
-// One thread, one lane or one block for each thing that the CUDA dialect has: tests compare with NumPy.
+// Kernels for every function of the CUDA dialect, compared with NumPy by the tests.
 #include <cuda_runtime.h>
 #include <math_constants.h>
 
@@ -63,7 +63,7 @@ extern "C" __global__ void block_votes(const int *x, int *y) {
         while ((seen = atomicCAS(y + 3, expected, expected + v)) != expected); \
         if (v == x[7]) atomicExch(y + 4, v);                            \
     }
-// the plain read of y[3] would be a race: fast mode only runs this
+// for fast mode only, since the plain read of y[3] is a race
 ATOMICS(int, int)
 ATOMICS(uint, unsigned)
 ATOMICS(ulonglong, unsigned long long)
@@ -124,7 +124,7 @@ extern "C" __global__ void __launch_bounds__(64) one_buffer(int *y) {
     y[threadIdx.x] = halves[2 * threadIdx.x] + 1000 * halves[2 * threadIdx.x + 1];
 }
 
-// Where a thread is
+// The indices of a thread
 extern "C" __global__ void indices(int *y) {
     const int block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
     const int thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);

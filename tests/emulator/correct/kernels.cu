@@ -1,11 +1,11 @@
-// Kernels without a bug: check mode must have nothing to say of them, in any order of threads and blocks.
+// Correct kernels: check mode must report nothing, in any order of threads and blocks.
 #include <cfloat>
 
 #include "reductions.cuh"
 
 #define FULL_BLOCK __launch_bounds__(1024)
 
-// A block a row: two reductions through the same scratch array.
+// One block per row; two reductions use the same scratch array.
 extern "C" __global__ FULL_BLOCK void softmax(const float *__restrict__ x, float *__restrict__ y, int columns) {
     x += (size_t)blockIdx.x * columns;
     y += (size_t)blockIdx.x * columns;
@@ -17,7 +17,7 @@ extern "C" __global__ FULL_BLOCK void softmax(const float *__restrict__ x, float
     for (int c = threadIdx.x; c < columns; c += blockDim.x) y[c] = __fdividef(y[c], sum);
 }
 
-// Any block size, a multiple of 32 or not: reverses each block's part through dynamic shared memory.
+// Reverse the elements of each block through dynamic shared memory, for any block size.
 extern "C" __global__ void reverse(const float *x, float *y, int n) {
     extern __shared__ float part[];
     const int first = blockIdx.x * blockDim.x, i = first + threadIdx.x, count = min(n - first, (int)blockDim.x);
@@ -36,7 +36,7 @@ extern "C" __global__ void transpose(const float *x, float *y, int rows, int col
     if (r < rows && c < columns) y[c * rows + r] = tile[threadIdx.x][threadIdx.y];
 }
 
-// Warp-synchronous through shared memory, each step fenced by __syncwarp. A warp a row; some warps have no row.
+// Warp-synchronous through shared memory, with __syncwarp after each step. One warp per row; some have no row.
 extern "C" __global__ void warp_total(const float *x, float *y, int rows, int columns) {
     __shared__ float partial[4][32];
     const int lane = threadIdx.x, row = blockIdx.x * blockDim.y + threadIdx.y;
@@ -55,7 +55,7 @@ extern "C" __global__ void warp_total(const float *x, float *y, int rows, int co
     if (lane == 0) y[row] = mine[0];
 }
 
-// Many blocks, one counter; and a histogram, first within a block, then over all.
+// A counter for all blocks, and a histogram of each block, added up over all blocks.
 extern "C" __global__ void histogram(const unsigned char *x, int *counts, int *total, int n) {
     __shared__ int mine[16];
     if (threadIdx.x < 16) mine[threadIdx.x] = 0;
@@ -68,7 +68,7 @@ extern "C" __global__ void histogram(const unsigned char *x, int *counts, int *t
     if (threadIdx.x < 16) atomicAdd(&counts[threadIdx.x], mine[threadIdx.x]);
 }
 
-// Bytes next to each other belong to different threads; four of them are then read at once.
+// Adjacent bytes are written by different threads, and then read four at a time.
 extern "C" __global__ void threshold(const float *x, unsigned char *bits, int *packed, int n) {
     __shared__ unsigned char over[256];
     over[threadIdx.x] = threadIdx.x < n && x[threadIdx.x] > 0;
@@ -80,7 +80,7 @@ extern "C" __global__ void threshold(const float *x, unsigned char *bits, int *p
     }
 }
 
-// Local arrays and pointers to them are nobody else's business.
+// Local arrays are not checked.
 __device__ void sort3(float *v) {
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 2 - i; j++)
@@ -98,7 +98,7 @@ extern "C" __global__ void median3(const float *x, float *y, int n) {
     y[i] = v[1];
 }
 
-// Tables and device variables
+// Constants and device variables
 __constant__ float weights[4] = {1, 2, 3, 4};
 __device__ unsigned launches;
 extern "C" __global__ void weigh(const float4 *x, float *y, unsigned *launched, int n) {
@@ -109,7 +109,7 @@ extern "C" __global__ void weigh(const float4 *x, float *y, unsigned *launched, 
     if (blockIdx.x == 0 && threadIdx.x == 0) *launched = atomicInc(&launches, 1000) + 1;
 }
 
-// The last block to finish adds up the parts of all: __threadfence orders them before the counter.
+// The last block to finish adds up the results of all blocks, which __threadfence orders before the counter.
 __device__ unsigned finished;
 extern "C" __global__ void total_in_one_launch(const float *x, float *parts, float *y, int n) {
     __shared__ bool last;
@@ -126,7 +126,7 @@ extern "C" __global__ void total_in_one_launch(const float *x, float *parts, flo
     if (threadIdx.x == 0) *y = sum;
 }
 
-// The same by warps: a lane makes known what the lanes of its warp wrote before __syncwarp.
+// The same for warps: the fence of a lane covers what its warp wrote before __syncwarp.
 __device__ unsigned warps_finished;
 extern "C" __global__ void total_by_warps(const float *x, float *parts, float *y, int n) {
     const int i = blockIdx.x * 32 + threadIdx.x;

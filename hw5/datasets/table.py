@@ -1,0 +1,136 @@
+"""Table, which every reader returns: numeric features, and labels as they are in the file (labels.py decodes them)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw5.errors import InputError
+
+MISSING = {"", "?", "NA", "N/A", "NULL"}
+_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
+
+
+@dataclass(frozen=True)
+class Table:
+    """N examples of one file: d finite features and a label each."""
+
+    where: str  # the file, for messages
+    X: np.ndarray  # (N, d), uint8 or float32
+    codes: np.ndarray  # (N,), indices into labels
+    labels: list  # the distinct labels, numbers or text
+    feature_names: tuple[str, ...] | None = None
+    image_shape: tuple[int, ...] | None = None
+    lines: np.ndarray | None = None  # (N,), the line on which each row of a CSV begins
+    label_suffix: str = ""  # ", column 3", for messages
+
+    def label_location(self, row: int) -> str:
+        """File, row and column of a label, for messages; rows count from 0."""
+        line = row + 1 if self.lines is None else self.lines[row]
+        return f"{self.where}, row {line}{self.label_suffix}"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The data that a trained model expects."""
+
+    features: int
+    class_names: tuple[str, ...] = ()  # empty in a regression
+    feature_names: tuple[str, ...] | None = None
+    image_shape: tuple[int, ...] | None = None
+    label_column: str | None = None  # if one was chosen for training; new data may have it elsewhere
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes, cut to 40 characters."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first ten of `names`, quoted."""
+    return ", ".join(map(quoted, names[:10])) + (", ..." if len(names) > 10 else "")
+
+
+_NOT_A_NUMBER = {
+    "feature": "encode the column as numbers, or select it with --label-column if it holds the classes",
+    "target": "remove --task regression, or select a column of numbers with --label-column",
+}
+
+
+def number(text: str, role: str = "feature") -> float:
+    """The finite float32 that `text` spells, as a "feature" or a "target"; ValueError with the reason otherwise."""
+    if text.strip() in MISSING:
+        name = "value" if role == "feature" else role
+        raise ValueError(f"the {name} is missing ({quoted(text)}); fill it in or remove the row")
+    try:
+        value = float(text)
+    except ValueError:
+        value = None
+    if value is None or "_" in text:  # float() accepts "1_000"
+        raise ValueError(f"{quoted(text)} is not a number; {_NOT_A_NUMBER[role]}")
+    if not abs(value) < _BEYOND_FLOAT32:
+        raise ValueError(f"{quoted(text)} is not a finite float32; correct it or remove the row")
+    return value
+
+
+def column_index(position: str, width: int, where: str) -> int:
+    """The index of the column at `position`, which counts from 1, or from -1 backwards; InputError if there is none."""
+    try:
+        index = int(position)
+    except ValueError:
+        raise InputError(
+            f"{where}: the columns have no names, and {quoted(position)} is not a position; "
+            f"give a position from 1 to {width}"
+        ) from None
+    if not 1 <= abs(index) <= width:
+        raise InputError(f"{where}: there is no column {index}; give a position from 1 to {width}, or -1 to -{width}")
+    return index - 1 if index > 0 else width + index
+
+
+def training_label_column(schema: Schema | None, width: int) -> str | None:
+    """The position of the labels in training, if a table of `width` columns has that position."""
+    if schema is None or schema.label_column is None:
+        return None
+    try:
+        column_index(schema.label_column, width, "")
+    except InputError:
+        return None
+    return schema.label_column
+
+
+def as_features(values: np.ndarray, where: str, label: int | None = None) -> np.ndarray:
+    """Reshape `values` (N, ...) to features (N, d), uint8 if they are uint8 and finite float32 otherwise.
+
+    `label` is the column of the labels in a table, which is dropped.
+    """
+    if values.dtype.kind not in "buif":
+        raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
+    values = values.reshape(len(values), -1)
+    if label is not None:
+        values = np.delete(values, label, axis=1)
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        X = values.astype(np.float32, order="C")
+    finite = np.isfinite(X)
+    if not finite.all():
+        row, column = divmod(int(finite.argmin()), X.shape[1])
+        position = column + 1 if label is None or column < label else column + 2
+        raise InputError(
+            f"{where}, row {row + 1}, column {position}: {values[row, column]} is not a finite float32; "
+            "correct it or remove the row"
+        )
+    return X
+
+
+def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, label_suffix: str = "") -> Table:
+    """The Table of features X (N, d) and `labels` (N,), which are numbers or text."""
+    if labels.dtype.kind not in "buifU":
+        raise InputError(f"{where}: labels must be numbers or text, not {labels.dtype}; save them as int, float or str")
+    distinct, codes = np.unique(labels, return_inverse=True)
+    return Table(where, X, codes, distinct.tolist(), image_shape=image_shape, label_suffix=label_suffix)
+
+
+def image_shape_of(values: np.ndarray) -> tuple[int, ...] | None:
+    """(height, width) if `values` (N, height, width) are grey images."""
+    return values.shape[1:] if values.ndim == 3 else None
