@@ -28,11 +28,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.datasets import Schema, load, load_inputs
+from hw5.datasets.preprocessing import Standardisation
 from hw5.errors import InputError
 from hw5.nn.network import initial_parameters
-from hw5.datasets.preprocessing import Standardisation
+from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 from tests.datasets.helpers import idx_bytes

@@ -8,8 +8,8 @@ import zlib
 import numpy as np
 import pytest
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.datasets import Schema, load, load_inputs
+from hw5.train.checkpoint import Checkpoint
 from tests.datasets.helpers import idx_bytes, refused, write_idx
 
 from .helpers import at_most
