@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/digits
 CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install train test test-tools soak gpu-check clean
+.PHONY: help install train test test-fast test-tools soak gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -19,8 +20,11 @@ train: install ## train 64-128-10 on the bundled digits, evaluate it, and draw t
 	$(BIN)/hw5 train --model mlp --hidden 128 --out $(RUN)/model.npz --plot $(RUN)/curve.png
 	$(BIN)/hw5 eval $(RUN)/model.npz
 
-test: test-tools ## install what the tests need and run them all
-	$(BIN)/python -m pytest
+test: test-tools ## install what the tests need and run them all, on all cores
+	$(PYTEST)
+
+test-fast: test-tools ## run the tests that take less than a second or two each
+	$(PYTEST) -m 'not slow'
 
 test-tools: install $(VENV)/installed-dev
 

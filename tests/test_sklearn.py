@@ -28,6 +28,7 @@ KINDS = (LinearClassifier, MLPClassifier, MLPRegressor, Perceptron)
 SMALL = dict(epochs=3, device="cpu", random_state=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks([kind(device="cpu") for kind in KINDS[:3]] + [Perceptron(device="cpu", epochs=10)])
 def test_scikit_learns_own_checks(estimator, check):
@@ -64,6 +65,7 @@ def test_pipeline_and_grid_search():
     assert search.best_score_ >= 0.93 and set(search.predict(X)) == set(y)
 
 
+@pytest.mark.slow
 def test_joblib_workers_give_the_same_scores():
     X, y = iris()
     alone, together = (cross_val_score(LinearClassifier(**SMALL), X, y, cv=3, n_jobs=n) for n in (1, 2))

@@ -10,6 +10,7 @@ from hw5.compiler import find_compiler
 from hw5.devices.kernels import kernel_sources
 from hw5.errors import InputError
 from hw5.verify.contracts import CONTRACTS
+from hw5.verify.grading import Report
 from tests.cli.helpers import hw5, refused
 
 
@@ -39,6 +40,7 @@ def by_kernel(reports):
 SHAPES = {"advance": 3} | dict.fromkeys(("sigmoid_cross_entropy", "squared_error", "perceptron_unit", "threshold"), 5)
 
 
+@pytest.mark.slow
 def test_our_kernels_are_right_in_every_order_of_threads(compiler):
     found = by_kernel(graded(code=0))
     assert list(found) == [contract.kernel for contract in CONTRACTS]
@@ -60,14 +62,20 @@ def solution(tmp_path_factory, compiler):
     return folder
 
 
+@pytest.fixture(scope="module")
+def reports(solution):
+    return graded("--kernels", solution, code=1)
+
+
 def change(path, old, new):
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
 
 
-def test_a_solution_is_graded_kernel_by_kernel(solution):
-    found = by_kernel(graded("--kernels", solution, code=1))
+@pytest.mark.slow
+def test_a_solution_is_graded_kernel_by_kernel(reports):
+    found = by_kernel(reports)
     verdicts = {kernel: report["verdict"] for kernel, report in found.items() if report["verdict"] != "right"}
     assert verdicts == {
         "argmax": "wrong",
@@ -86,10 +94,14 @@ def test_a_solution_is_graded_kernel_by_kernel(solution):
     ).replace("’", "'")
 
 
-def test_the_table_says_the_same(solution):
+@pytest.mark.slow
+def test_the_table_says_the_same(solution, reports, monkeypatch):
+    monkeypatch.setattr("hw5.cli.check.check_kernels", lambda folder: [Report(**report) for report in reports])
     output = hw5("check", "kernels", "--kernels", solution, code=1).stdout
     for words in ("worst error", "softmax_cross_entropy", "of 4", "right", "gradient_mean: fault: "):
         assert words in output
+    for report in reports:
+        assert report["kernel"] in output and report["verdict"] in output and report["reason"] in output
 
 
 def test_files_of_any_name_are_graded_and_their_errors_shown(compiler, tmp_path):

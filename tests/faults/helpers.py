@@ -1,7 +1,9 @@
 """Files written by hand from the descriptions of their formats, and a limit on the memory of reading one."""
 
+import struct
 import tracemalloc
 import zipfile
+import zlib
 from contextlib import contextmanager
 
 import numpy as np
@@ -34,6 +36,28 @@ def npz(path, members, compression=zipfile.ZIP_DEFLATED):
         for name, content in members:
             archive.writestr(name, content)
     return path
+
+
+def add_zeros(path, name, head, n):
+    """Add a deflated member to a zip archive: head, and n zeros, a multiple of 1 MiB.
+
+    One MiB is deflated, and its bytes are repeated. What they inflate to is written where an archive says it: in the
+    directory, which is made of the ZipInfo, and before the member.
+    """
+    packer, block = zlib.compressobj(9, zlib.DEFLATED, -15), bytes(1 << 20)
+    begin, zeros = (packer.compress(part) + packer.flush(zlib.Z_FULL_FLUSH) for part in (head, block))
+    checksum = zlib.crc32(head)
+    for _ in range(n >> 20):
+        checksum = zlib.crc32(block, checksum)
+    with zipfile.ZipFile(path, "a") as archive:
+        info = zipfile.ZipInfo(name)
+        archive.writestr(info, begin + zeros * (n >> 20) + packer.flush())
+        info.compress_type, info.file_size, info.CRC = zipfile.ZIP_DEFLATED, len(head) + n, checksum
+    with open(path, "r+b") as file:
+        file.seek(info.header_offset + 8)
+        file.write(struct.pack("<H", info.compress_type))
+        file.seek(info.header_offset + 14)
+        file.write(struct.pack("<3L", info.CRC, info.compress_size, info.file_size))
 
 
 def patched(path, signature, offset, value):

@@ -16,6 +16,7 @@ COUNT = int(os.environ.get("HW5_FUZZ", _FEW))
 SEED = 0 if COUNT == _FEW else secrets.randbits(32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_a_mutated_file_is_read_or_rejected(reader):
     arguments = [reader, SEED, 0, COUNT]

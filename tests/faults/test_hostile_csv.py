@@ -96,6 +96,7 @@ def test_quoted_line_breaks_count_as_lines(table):
         load(table('"a\r\nb",label\n1,"x\ny"\noops,z\n'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns, cell", [(1_000_000, "1"), (100_000, "0.25")])
 def test_many_columns(table, columns, cell):
     row = ",".join([cell] * (columns - 1))
@@ -123,6 +124,7 @@ def test_a_hundred_thousand_names(table):
         load(path)
 
 
+@pytest.mark.slow
 def test_as_many_classes_as_rows(table):
     content = "".join(f"{i},c{i}\n" for i in range(20_000))
     with at_most((1 << 22) + _PER_BYTE * len(content)):

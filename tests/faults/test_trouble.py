@@ -202,7 +202,11 @@ def test_a_failed_atomic_write_keeps_the_old_file_only(tmp_path):
 def in_a_mount(folder, size, script):
     """Run a shell script with a new file system at $DISK; skips the test if it cannot be mounted."""
     (folder / "disk").mkdir()
-    environment = os.environ | {"DISK": str(folder / "disk"), "HW5": f"{sys.executable} -m hw5.cli"}
+    environment = os.environ | {
+        "DISK": str(folder / "disk"),
+        "HW5": f"{sys.executable} -m hw5.cli",
+        "ERRORS": str(folder / "errors"),
+    }
     mount = f'mount -t tmpfs -o size={size} tmpfs "$DISK" || exit 77\n'
     try:
         command = ["unshare", "--mount", "sh", "-c", mount + script]
@@ -227,14 +231,16 @@ def test_a_full_file_system(tmp_path):
     assert "# trained 1 of at most 4 epochs" in done.stdout  # the first one is whole
 
 
+@pytest.mark.slow
 def test_a_file_system_that_becomes_read_only(tmp_path):
     script = """
-        $HW5 train --epochs 100000 --checkpoint-every 1s --out "$DISK/m.npz" >/dev/null & training=$!
+        $HW5 train --epochs 100000 --checkpoint-every 1s --out "$DISK/m.npz" >/dev/null 2>"$ERRORS" & training=$!
         until [ -e "$DISK/m.npz" ]; do sleep 0.1; done
         until mount -o remount,ro "$DISK"; do sleep 0.01; done 2>/dev/null
-        sleep 2; kill -INT $training; wait $training; echo "code $?"
+        until grep -q 'could not be saved' "$ERRORS"; do sleep 0.1; done
+        kill -INT $training; wait $training; echo "code $?"
         $HW5 train --resume "$DISK/m.npz"; echo "code $?"
-        $HW5 eval "$DISK/m.npz" --json
+        $HW5 eval "$DISK/m.npz" --json; cat "$ERRORS" >&2
     """
     done = in_a_mount(tmp_path, "16m", script)
     assert "could not be saved: read-only file system; the training goes on" in done.stderr

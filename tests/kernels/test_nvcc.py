@@ -17,6 +17,7 @@ def known_architectures():
     return [a for a in ARCHITECTURES if f"compute_{a}" in listing.split()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NVCC is None, reason="nvcc is not installed")
 def test_nvcc_compiles_without_warnings_and_without_local_memory(tmp_path):
     sources = sorted(path for path in KERNELS.iterdir() if path.name.endswith(".cu"))

@@ -1,16 +1,14 @@
 """The plots show the right data: it is read back from the axes and compared with its source."""
 
-import io
-
 import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from hw5.train.checkpoint import DataSource  # noqa: E402
 from hw5.datasets import Dataset, Examples, load  # noqa: E402
 from hw5.devices import open_device  # noqa: E402
 from hw5.errors import InputError  # noqa: E402
@@ -20,6 +18,7 @@ from hw5.plots.panels import PANELS  # noqa: E402
 from hw5.plots.samples import draw_samples, sheet_size  # noqa: E402
 from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles  # noqa: E402
 from hw5.plots.view import View  # noqa: E402
+from hw5.train.checkpoint import DataSource  # noqa: E402
 from hw5.train.run import Model, Run  # noqa: E402
 from hw5.train.settings import Settings  # noqa: E402
 
@@ -73,10 +72,11 @@ def drawn(panel, view):
     figure = Figure(layout="constrained")
     assert PANELS[panel].misfit(view) is None
     PANELS[panel].draw(figure, view)
-    figure.savefig(io.BytesIO(), format="png")
+    FigureCanvasAgg(figure).draw()
     return [axes for axes in figure.axes if axes.axison and axes.get_visible()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FITTING)
 def test_all_panels_that_apply_are_drawn_by_default(views, name, tmp_path):
     view = views[name]
@@ -261,7 +261,7 @@ def test_no_two_classes_look_the_same():
 def samples(dataset):
     figure = Figure(sheet_size(dataset), layout="constrained")
     draw_samples(figure, dataset)
-    figure.savefig(io.BytesIO(), format="png")
+    FigureCanvasAgg(figure).draw()
     return [axes for axes in figure.axes if axes.get_visible()]
 
 

@@ -406,6 +406,7 @@ raise KeyboardInterrupt
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_in_order(simulated, tmp_path):
     environment = dict(os.environ, HW5_CACHE=str(tmp_path / "cache"))
     command = [sys.executable, "-c", INTERRUPTED]
