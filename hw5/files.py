@@ -1,8 +1,10 @@
 """Write files without losing what was there: write a temporary file next to the target, then rename it."""
 
 import glob
+import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,18 +21,18 @@ except ImportError:  # Windows has no such locks
 def atomic_write(path):
     """Open a binary file that replaces path when the block ends; after an exception path is unchanged.
 
-    The new content is on disk when the block has ended, so a power loss cannot destroy it. Missing folders are created.
-    Raises OSError if the folder cannot be written.
+    The new content is on disk when the block has ended, so a power loss cannot destroy it. Missing folders are created,
+    links are followed, and the permissions of an existing file are kept. Raises OSError if the folder cannot be written.
     """
     path = Path(os.path.realpath(path))  # replaces the target of a link, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_temporary_prefix(path))
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp gives permissions to the owner alone
+        os.chmod(temporary, _permissions(path))  # mkstemp gives permissions to the owner alone
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -39,8 +41,23 @@ def atomic_write(path):
     _sync_folder(path.parent)
 
 
-def _temporary_prefix(path):
-    return f".{path.name}.hw5-"
+def temporary_prefix(path):
+    """The start of the names of path's temporary files."""
+    return f".{_short_name(path)}.hw5-"
+
+
+def _short_name(path):
+    """The name of path, or a digest of a name that leaves no room for a suffix (most file systems allow 255 bytes)."""
+    name = os.fsencode(path.name)
+    return path.name if len(name) <= 200 else hashlib.blake2b(name, digest_size=16).hexdigest()
+
+
+def _permissions(path):
+    """Those of the file at path, or of a new file."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode) & 0o777
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
 
 
 def _sync_folder(folder):
@@ -67,13 +84,13 @@ def write_lock(path, option):
     another process has the lock.
     """
     path = Path(os.path.realpath(path))
-    lock = path.with_name(f".{path.name}.lock")
+    lock = path.with_name(f".{_short_name(path)}.lock")
     with _locked(lock) as is_locked:
         if not is_locked:
             raise InputError(
                 f"{option} {path}: another hw5 process is writing this file; choose another file, or wait until it ends"
             )
-        for leftover in glob.glob(glob.escape(os.path.join(path.parent, _temporary_prefix(path))) + "*"):
+        for leftover in glob.glob(glob.escape(os.path.join(path.parent, temporary_prefix(path))) + "*"):
             with suppress(OSError):
                 shutil.rmtree(leftover) if os.path.isdir(leftover) else os.unlink(leftover)
         yield
@@ -87,7 +104,7 @@ def _locked(lock):
         return
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = open(os.open(lock, os.O_CREAT | os.O_RDONLY, 0o666))
+        file = open(os.open(lock, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -115,17 +132,21 @@ def _is_still_at(path, file):
 
 
 def require_writable(path, option):
-    """Check before a long run that path can be written; raises InputError, naming the option."""
-    path = Path(path)
-    existed = path.exists()
+    """Check before a long run that path can be written; raises InputError, naming the option.
+
+    Nothing is created at path, where another process may write meanwhile.
+    """
+    path = Path(os.path.realpath(path))
     try:
-        if existed and not path.is_file():
-            raise OSError(0, "it is a folder" if path.is_dir() else "it is not a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent), open(path, "ab"):
-            pass  # atomic_write needs the first, and a log the second
-        if not existed:
-            path.unlink()
+        with tempfile.TemporaryFile(dir=path.parent):  # as atomic_write needs
+            pass
+        with suppress(FileNotFoundError):  # raised for a new file, but not for a name that is too long
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+            is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            os.close(descriptor)
+            if not is_regular:
+                raise OSError(0, "it is not a regular file")
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error)
         raise InputError(f"{option} {path} cannot be written: {reason}; choose a file in a writable folder") from error
