@@ -44,7 +44,7 @@ def initial_parameters(sizes, activation, seed):
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a step over k examples keeps: the input X (k, d), the labels or targets y (k,), and a slot for each layer."""
+    """The arrays of a step over k examples: the input X (k, d), the labels or targets y (k,), and a slot per layer."""
 
     X: Array
     y: Array
@@ -61,7 +61,7 @@ class Workspace:
 
 
 class Network:
-    """A network of one or more layers, living on a device."""
+    """A network of one or more layers on a device."""
 
     def __init__(self, device, parameters, activation="relu", loss="cross-entropy", class_weights=None):
         """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities start at 0.
@@ -89,7 +89,7 @@ class Network:
         return [(self.device.download(layer.V), self.device.download(layer.Vb)) for layer in self.layers]
 
     def assign(self, parameters, velocities=None):
-        """Take other parameters and, if given, velocities: host arrays as the methods above return them."""
+        """Set the parameters and, if given, the velocities, as the methods above return them."""
         for layer, (W, b) in zip(self.layers, parameters):
             self.device.assign(layer.W, W)
             self.device.assign(layer.b, b)
@@ -98,7 +98,7 @@ class Network:
             self.device.assign(layer.Vb, Vb)
 
     def workspace(self, k, y_dtype):
-        """Room for a step over k examples with labels or targets of a type."""
+        """The Workspace of a step over k examples, with labels or targets of a dtype."""
         X = self.device.empty((k, self.sizes[0]))
         slots = []
         for layer in self.layers:
