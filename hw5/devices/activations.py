@@ -28,12 +28,12 @@ class Parameter:
 
     @property
     def range(self):
-        """The numbers that it may be, in words."""
+        """The range in words."""
         kind = "a whole number" if self.whole else "a number"
         return f"{kind} from {self.least:g}" + ("" if math.isinf(self.most) else f" to {self.most:g}")
 
     def read(self, text):
-        """The number in text. Raises ValueError if it is none, or out of range."""
+        """Parse the number in text. Raises ValueError if it is invalid or out of range."""
         alpha = (int if self.whole else float)(text)
         if not self.least <= alpha <= self.most or math.isinf(alpha):
             raise ValueError

@@ -16,7 +16,7 @@ Array = Any  # a device's own array: it has .shape and .dtype, and a[i:j] is a v
 
 @dataclass(frozen=True)
 class Rates:
-    """How far a step goes: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
+    """The parameters of an update: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
 
     With nesterov the step looks ahead along the momentum (Sutskever et al. 2013, in the form of PyTorch's SGD).
     """
@@ -30,7 +30,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class DeviceData:
-    """Examples on a device as they are on disk: X (N, d) uint8 or float, standardised when they are read.
+    """Examples on a device, as loaded: X (N, d) uint8 or float, standardised when a minibatch is assembled.
 
     A feature x is used as (x - mean) * scale, with mean and scale of the shape (d,). y (N,) are labels, of the
     device's index_dtype, or targets of a regression, of its dtype.
@@ -63,7 +63,7 @@ class Tally:
         return self.device.download(self._sums)
 
     def restore(self, sums):
-        """Continue from sums that were read before."""
+        """Set the sums, as sums() returned them."""
         self.device.assign(self._sums, sums)
 
     def read(self):
@@ -73,7 +73,7 @@ class Tally:
 
 
 class Device(ABC):
-    """What trains networks. Arrays of one device are of no use to another."""
+    """Trains networks. Each device has its own type of arrays."""
 
     name: str
     dtype: np.dtype  # of weights and activations
@@ -109,7 +109,7 @@ class Device(ABC):
         """Wait until all work has been done."""
 
     def record(self, work):
-        """Record what work() asks of the device without doing it; return a function that does it, or None."""
+        """Record the operations of work() without running them; return a function that runs them, or None."""
 
     def upload_data(self, X, y, mean, scale) -> DeviceData:
         """Upload a data set: X (N, d) uint8 or float32, y (N,) integers or float32; mean, scale (d,)."""
@@ -205,7 +205,7 @@ class Device(ABC):
 
     @abstractmethod
     def sgd_update(self, W, V, G, rates):
-        """A step along the gradient G, with all that a gemm cannot hold; W, V and G of one shape.
+        """Update W along the gradient G, with momentum and penalties; W, V and G of one shape.
 
         g = G + l2 W + l1 sign(W), V = mu V + g, and W -= eta V, or with nesterov W -= eta (g + mu V). G may change.
         """

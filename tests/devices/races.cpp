@@ -1,5 +1,5 @@
-// The compiled step on four threads, for ThreadSanitizer: networks with every kind of phase, in minibatches smaller and
-// larger than a chunk.
+// The compiled step on four threads, for ThreadSanitizer: networks with all kinds of phases, and minibatches smaller
+// and larger than a chunk.
 #include <cstdio>
 #include <stdexcept>
 
