@@ -122,7 +122,7 @@ def data(default, help):
 def load_split(model, data, test, label_column, data_dir, split):
     """The data set that the options select, and its split. Without --data, it is the one the model was trained on."""
     if data is None:
-        model.data.require_at_hand()
+        model.data.require_loadable()
         data, test = model.data.source, test or model.data.test
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     return dataset, model.part(dataset, split)

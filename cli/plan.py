@@ -65,7 +65,7 @@ def resumed_plan(checkpoint, path, given):
     Raises InputError if one differs from the checkpoint and cannot be changed.
     """
     settings, data = checkpoint.settings, checkpoint.data
-    data.require_at_hand()
+    data.require_loadable()
     ours = asdict(settings) | {"model": settings.model, "task": settings.task, "data": data.source, "test": data.test}
     ours |= {"label_column": data.label_column}
     for name, value in given.items():

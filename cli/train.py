@@ -140,10 +140,10 @@ def _train(run, saver, log, board, plot):
     progress = None
     with _stoppable() as signals:
         for progress in show_progress(run.train(), run.settings.epochs):
-            log.see(progress)
-            board.see(progress)
+            log.update(progress)
+            board.update(progress)
             if saver:
-                saver.see(progress)
+                saver.update(progress)
             if signals:
                 break
     if signals and progress:
@@ -156,9 +156,9 @@ def _train(run, saver, log, board, plot):
     if "test" in run.parts:
         say(_test_figures(run))
     _write(run, saver, plot)
-    trouble = saver and saver.trouble or log.trouble
-    if trouble:
-        raise RunError(f"training finished, but {trouble}")
+    error = saver and saver.error or log.error
+    if error:
+        raise RunError(f"training finished, but {error}")
 
 
 def _stop(saver, progress, signum):
@@ -167,8 +167,8 @@ def _stop(saver, progress, signum):
     if saver is None:
         raise Interrupted(f"{where}; not saved, because there is no --out", signum)
     saver.save()
-    if saver.trouble:
-        raise Interrupted(f"{where}; {saver.trouble}", signum)
+    if saver.error:
+        raise Interrupted(f"{where}; {saver.error}", signum)
     raise Interrupted(f"{where}; to resume: hw5 train --resume {shlex.quote(str(saver.path))}", signum)
 
 
@@ -245,7 +245,7 @@ def _stoppable():
 def _write(run, saver, plot):
     if saver:
         saver.save()
-        if not saver.trouble:
+        if not saver.error:
             say(f"saved {saver.path}")
     if plot and run.history:
         plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")

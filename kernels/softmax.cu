@@ -8,8 +8,8 @@
 //
 //     softmax                 Z becomes P
 //     softmax_cross_entropy   Z becomes Delta = w (P - Y); loss[row] += -w ln p_y, as w (ln(sum) - (z_y - max)) since
-//                             p_y may underflow; hits[row] += 1 if argmax is y. y (k,) has labels below m, and w is
-//                             weights[y]. loss and hits are (k,): each row has its own, so no two threads add to one.
+//                             p_y may underflow; correct[row] += 1 if argmax is y. y (k,) has labels below m, and w is
+//                             weights[y]. loss and correct are (k,): no two threads add to the same element.
 //
 // Launch: block (lanes, rows) as in reduce.cuh, lanes * rows a multiple of 32; grid.x * rows >= k.
 // Moves 8 k m bytes: each element is read once from memory (then twice from cache) and written once.
@@ -61,7 +61,7 @@ __device__ void softmax(Row row) {
 }
 
 template <int N>
-__device__ void softmax_cross_entropy(Row row, int y, float weight, double *loss, double *hits) {
+__device__ void softmax_cross_entropy(Row row, int y, float weight, double *loss, double *correct) {
     const Best best = largest<N>(row);
     const float sum = sum_of_exponentials<N>(row, best.value);
     for (int c = N * threadIdx.x; c < row.m; c += N * blockDim.x) {
@@ -73,7 +73,7 @@ __device__ void softmax_cross_entropy(Row row, int y, float weight, double *loss
             if (c + j == y) {  // one thread per row
                 z[j] -= 1.0f;
                 *loss += weight * (logf(sum) - shifted);
-                *hits += best.index == y;
+                *correct += best.index == y;
             }
             z[j] *= weight;
         }
@@ -95,11 +95,12 @@ extern "C" __global__ void softmax(float *__restrict__ Z, const float *__restric
 
 extern "C" __global__ void softmax_cross_entropy(float *__restrict__ Z, const float *__restrict__ b,
                                                  const int *__restrict__ y, const float *__restrict__ weights,
-                                                 double *__restrict__ loss, double *__restrict__ hits, int k, int m) {
+                                                 double *__restrict__ loss, double *__restrict__ correct, int k,
+                                                 int m) {
     const auto row = softmax_rows::my_row(Z, b, k, m);
     const int i = blockIdx.x * blockDim.y + threadIdx.y, label = i < k ? y[i] : 0;
     if (softmax_rows::packs_of_four(Z, b, m))
-        softmax_rows::softmax_cross_entropy<4>(row, label, weights[label], loss + i, hits + i);
+        softmax_rows::softmax_cross_entropy<4>(row, label, weights[label], loss + i, correct + i);
     else
-        softmax_rows::softmax_cross_entropy<1>(row, label, weights[label], loss + i, hits + i);
+        softmax_rows::softmax_cross_entropy<1>(row, label, weights[label], loss + i, correct + i);
 }

@@ -78,7 +78,7 @@ def test_the_tests_of_the_copy_test_the_new_activation(tree):
     assert passed >= {
         ("devices/test_activations.py", "test_the_formulas_are_those_of_the_graph"),
         ("nn/test_autodiff.py", "test_the_gradient_of_the_network"),
-        ("verify/test_gradient_check.py", "test_a_wrong_derivative_is_seen_in_the_layers_below_it"),
+        ("verify/test_gradient_check.py", "test_a_wrong_derivative_is_detected_in_the_layers_below_it"),
         ("train/test_training.py", "test_a_step_allocates_nothing"),
         ("devices/test_operations.py", "test_operation_agrees_with_float64"),
     }

@@ -1,4 +1,4 @@
-"""Where a network is trained: open_device returns the Device of a name.
+"""The devices on which networks are trained; open_device opens one by name.
 
 cpu trains by compiled C++, or by NumPy if there is no compiler; numpy is NumPy alone. cuda runs the CUDA kernels of
 hw5/kernels on a GPU; emulator runs the same kernels on the CPU.
@@ -40,10 +40,10 @@ PRECISIONS = ("fp32", "tf32")
 
 
 def open_device(name="auto", precision="fp32", threads=None):
-    """The Device of a name; "auto" is cuda if nothing that it requires is missing, else cpu.
+    """Open the Device of this name; "auto" is cuda if nothing that it requires is missing, else cpu.
 
     precision: "fp32", or for cuda "tf32": faster matrix products whose factors are rounded to 11 significant bits.
-    threads: the most that cpu uses, by default one for each core of this process.
+    threads: maximum number of threads of cpu; by default, the number of cores that this process may use.
     Raises InputError if the device cannot be used.
     """
     if name == "auto":

@@ -28,12 +28,12 @@ class Parameter:
 
     @property
     def range(self):
-        """The numbers that it may be, in words."""
+        """The range in words."""
         kind = "a whole number" if self.whole else "a number"
         return f"{kind} from {self.least:g}" + ("" if math.isinf(self.most) else f" to {self.most:g}")
 
     def read(self, text):
-        """The number in text. Raises ValueError if it is none, or out of range."""
+        """Parse the number in text. Raises ValueError if it is invalid or out of range."""
         alpha = (int if self.whole else float)(text)
         if not self.least <= alpha <= self.most or math.isinf(alpha):
             raise ValueError
@@ -47,9 +47,9 @@ class Formula:
     scratch and out have Z's shape. text is the formula for the documentation. onnx(add, z, alpha) adds theta to an ONNX
     graph: add(operator, *inputs, **attributes), with names, numbers or arrays as inputs, returns the output's name.
 
-    The initial weights of a layer with d inputs have the standard deviation gain(alpha) / sqrt(d), which keeps the scale
-    of the signal from layer to layer (He et al. 2015 for ReLU and its variants, LeCun et al. 1998 for the others).
-    Maxout is not a function of one element: devices have operations of its own.
+    The initial weights of a layer with d inputs have the standard deviation gain(alpha) / sqrt(d), which preserves the
+    scale of the signal (He et al. 2015 for ReLU and its variants, LeCun et al. 1998 for the others). Maxout is not
+    elementwise: devices have separate operations for it.
     """
 
     text: str

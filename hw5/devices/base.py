@@ -1,7 +1,7 @@
 """The Device protocol: the operations that a network needs.
 
-Matrices are the lecture's: X is d x k with one example a column, W is d x m, and each is stored column by column.
-Seen from NumPy the same bytes are a C-ordered array with one example a row: X has the shape (k, d), W has (m, d).
+Matrices are the lecture's: X is d x k with one example per column, W is d x m, and both are column-major. In NumPy, the
+same bytes are C-ordered arrays with one example per row: X has the shape (k, d), W has (m, d).
 The operations below are named in the lecture's orientation; the shapes in their docstrings are NumPy's.
 """
 
@@ -16,7 +16,7 @@ Array = Any  # a device's own array: it has .shape and .dtype, and a[i:j] is a v
 
 @dataclass(frozen=True)
 class Rates:
-    """How far a step goes: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
+    """The hyperparameters of an update: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
 
     With nesterov the step looks ahead along the momentum (Sutskever et al. 2013, in the form of PyTorch's SGD).
     """
@@ -30,10 +30,10 @@ class Rates:
 
 @dataclass(frozen=True)
 class DeviceData:
-    """Examples on a device as they are on disk: X (N, d) uint8 or float, standardised when they are read.
+    """Examples on a device, as loaded: X (N, d) uint8 or float, standardised when a minibatch is assembled.
 
-    A feature x is used as (x - mean) * scale, with mean and scale of the shape (d,). y (N,) are labels, of the
-    device's index_dtype, or targets of a regression, of its dtype.
+    A feature x is used as (x - mean) * scale, with mean and scale (d,). y (N,) are labels of the device's
+    index_dtype, or targets of its dtype.
     """
 
     X: Array
@@ -45,8 +45,8 @@ class DeviceData:
 class Tally:
     """Sums of the losses and of the correct predictions over many minibatches of up to k examples.
 
-    Row i of every minibatch adds to slot i: no two examples of a step share a slot, so no device needs an atomic
-    addition, and the sums are the same bits however the steps were scheduled.
+    Row i of every minibatch adds to slot i: no two examples of a step share a slot, so no device needs atomic
+    additions, and the bits of the sums do not depend on scheduling.
     """
 
     def __init__(self, device, k):
@@ -59,11 +59,11 @@ class Tally:
         self.device.assign(self._sums, np.zeros(self._sums.shape))
 
     def sums(self):
-        """Wait for the device; the sums of losses and of correct predictions by row of the minibatch, (2, k) float64."""
+        """Wait for the device; return the losses and correct predictions by row of the minibatch, (2, k) float64."""
         return self.device.download(self._sums)
 
     def restore(self, sums):
-        """Continue from sums that were read before."""
+        """Set the sums, as sums() returned them."""
         self.device.assign(self._sums, sums)
 
     def read(self):
@@ -73,7 +73,7 @@ class Tally:
 
 
 class Device(ABC):
-    """What trains networks. Arrays of one device are of no use to another."""
+    """Trains networks. Each device has its own type of arrays."""
 
     name: str
     dtype: np.dtype  # of weights and activations
@@ -109,7 +109,7 @@ class Device(ABC):
         """Wait until all work has been done."""
 
     def record(self, work):
-        """Record what work() asks of the device without doing it; return a function that does it, or None."""
+        """Record the operations of work() without running them; return a function that runs them, or None."""
 
     def upload_data(self, X, y, mean, scale) -> DeviceData:
         """Upload a data set: X (N, d) uint8 or float32, y (N,) integers or float32; mean, scale (d,)."""
@@ -136,7 +136,7 @@ class Device(ABC):
 
     @abstractmethod
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
-        """out = alpha op(A) op(B) + beta out, in the lecture's orientation; op transposes where asked."""
+        """out = alpha op(A) op(B) + beta out, in the lecture's orientation; op transposes if requested."""
 
     @abstractmethod
     def activate(self, theta, Z, b):
@@ -146,8 +146,7 @@ class Device(ABC):
     def maxout(self, Z, b, X):
         """X = the largest of every p neighbours in Z + b; Z (k, m p), b (m p,), X (k, m).
 
-        Z becomes the derivative: 1 at the largest (the first, if several are), 0 elsewhere.
-        A NaN counts as larger than any number.
+        Z becomes the derivative: 1 at the largest, 0 elsewhere. Ties go to the first; NaN is larger than any number.
         """
 
     @abstractmethod
@@ -182,14 +181,14 @@ class Device(ABC):
 
     @abstractmethod
     def argmax(self, Z, b, out):
-        """The index of each example's largest z + b, the lowest where several are largest; Z (k, m), b (m,), out (k,).
+        """The index of each example's largest z + b; ties go to the lowest. Z (k, m), b (m,), out (k,).
 
-        A NaN counts as larger than any number, as in NumPy.
+        NaN is larger than any number, as in NumPy.
         """
 
     @abstractmethod
     def threshold(self, Z, b, out):
-        """1 where z + b > 0 or is a NaN, else 0; Z (k, 1), b (1,), out (k,): argmax of the logits (0, z + b)."""
+        """1 where z + b > 0 or is NaN, else 0; Z (k, 1), b (1,), out (k,): argmax of the logits (0, z + b)."""
 
     @abstractmethod
     def activation_gradient(self, theta, A, X):
@@ -205,7 +204,7 @@ class Device(ABC):
 
     @abstractmethod
     def sgd_update(self, W, V, G, rates):
-        """A step along the gradient G, with all that a gemm cannot hold; W, V and G of one shape.
+        """Update W along the gradient G, with momentum and penalties; W, V and G of one shape.
 
         g = G + l2 W + l1 sign(W), V = mu V + g, and W -= eta V, or with nesterov W -= eta (g + mu V). G may change.
         """

@@ -1,7 +1,7 @@
-"""The NumPy device: the reference for every other device, and what the compiled one is where there is no compiler.
+"""The NumPy device: the reference for all other devices, and the fallback of cpu if there is no compiler.
 
-Nothing as large as a layer is allocated in a training step: results go to arrays made beforehand, and what a formula
-needs on the way goes to scratch buffers that are made once.
+A training step allocates no large arrays: results go to existing arrays, and intermediate results to scratch buffers
+that are allocated once.
 """
 
 import math
@@ -16,7 +16,7 @@ _SIGMOID = FORMULAS["sigmoid"]
 
 
 class CpuDevice(Device):
-    """Operations on NumPy arrays, in float32 unless told otherwise (float64 serves numerical differentiation)."""
+    """Operations on NumPy arrays, in float32 by default (numerical differentiation uses float64)."""
 
     name = "numpy"
     index_dtype = np.dtype(np.intp)
@@ -26,7 +26,7 @@ class CpuDevice(Device):
         self._buffers = {}
 
     def _scratch(self, use, shape, dtype=None):
-        """A buffer for one use, with undefined content: the same memory at every call."""
+        """A buffer for one use, with undefined content; every call returns the same memory."""
         size, dtype = math.prod(shape), np.dtype(dtype or self.dtype)
         buffer = self._buffers.get((use, dtype))
         if buffer is None or buffer.size < size:
@@ -46,7 +46,7 @@ class CpuDevice(Device):
         array[...] = source
 
     def synchronize(self):
-        """Nothing to wait for: an operation is done when it returns."""
+        """Do nothing: operations are complete when they return."""
 
     def stepper(self, network, data):
         return Stepper(network, data)
@@ -57,7 +57,7 @@ class CpuDevice(Device):
 
     def minibatch(self, data, order, start, X, y):
         rows = order[start : start + len(y)]
-        # mode="clip" writes straight to out; the default mode would go through a copy
+        # mode="clip" writes directly to out; the default mode makes a copy
         np.take(data.y, rows, out=y, mode="clip")
         raw = X if data.X.dtype == X.dtype else self._scratch("raw", X.shape, data.X.dtype)
         np.take(data.X, rows, axis=0, out=raw, mode="clip")
@@ -67,7 +67,7 @@ class CpuDevice(Device):
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
         # NumPy sees every matrix transposed, and (A B)^T = B^T A^T
         product = out if beta == 0 else self._scratch("product", out.shape)
-        self._multiply(B.T if transpose_b else B, A.T if transpose_a else A, product)
+        self._matmul(B.T if transpose_b else B, A.T if transpose_a else A, product)
         if alpha != 1:
             product *= alpha
         if beta != 0:
@@ -75,13 +75,13 @@ class CpuDevice(Device):
                 out *= beta
             out += product
 
-    def _multiply(self, left, right, out):
-        """out = left right. OpenBLAS takes up to 1.5 times longer for few rows than for as few columns: turn them."""
+    def _matmul(self, left, right, out):
+        """out = left right, transposed if there are few rows: OpenBLAS is up to 1.5 times faster for few columns."""
         rows, columns = out.shape
         if 2 * rows > columns or not right.flags.f_contiguous:
             np.matmul(left, right, out=out)
         else:
-            out[...] = np.matmul(right.T, left.T, out=self._scratch("turned", (columns, rows))).T
+            out[...] = np.matmul(right.T, left.T, out=self._scratch("transposed", (columns, rows))).T
 
     def activate(self, theta, Z, b):
         Z += b
@@ -95,7 +95,7 @@ class CpuDevice(Device):
 
     def maxout(self, Z, b, X):
         Z += b
-        pieces = Z.reshape(X.size, -1)  # those of a unit of an example in a row
+        pieces = Z.reshape(X.size, -1)  # one row per unit and example
         largest = np.argmax(pieces, axis=1, out=self._scratch("largest", (X.size,), np.intp))
         largest += self._row_starts(*pieces.shape)
         np.take(Z, largest, out=X.reshape(-1), mode="clip")
@@ -106,12 +106,12 @@ class CpuDevice(Device):
         pieces = Delta.reshape(*A.shape, -1)
         pieces *= A[..., np.newaxis]
 
-    def _shifted(self, Z, b):
-        """Z becomes z + b less the row's largest, so that exp cannot overflow."""
+    def _add_bias_and_shift(self, Z, b):
+        """Z becomes z + b minus the row's maximum, so that exp cannot overflow."""
         Z += b
         Z -= np.max(Z, axis=1, keepdims=True, out=self._scratch("row", (len(Z), 1)))
 
-    def _normalised_exponentials(self, Z):
+    def _exp_and_normalise(self, Z):
         """Z becomes exp(z) / sum of exp(z); return the sums, (k, 1)."""
         np.exp(Z, out=Z)
         sums = np.sum(Z, axis=1, keepdims=True, out=self._scratch("row", (len(Z), 1)))
@@ -119,35 +119,35 @@ class CpuDevice(Device):
         return sums
 
     def softmax(self, Z, b):
-        self._shifted(Z, b)
-        self._normalised_exponentials(Z)
+        self._add_bias_and_shift(Z, b)
+        self._exp_and_normalise(Z)
 
     def softmax_cross_entropy(self, Z, b, y, weights, tally):
         k, m = Z.shape
-        self._shifted(Z, b)
+        self._add_bias_and_shift(Z, b)
         self._count_correct(np.argmax(Z, axis=1, out=self._scratch("predicted", (k,), np.intp)), y, tally)
         at_label = np.add(self._row_starts(k, m), y, out=self._scratch("at label", (k,), np.intp))
         label = np.take(Z, at_label, out=self._scratch("label", (k,)), mode="clip")
-        sums = self._normalised_exponentials(Z)
+        sums = self._exp_and_normalise(Z)
         loss = np.log(sums[:, 0], out=self._scratch("loss", (k,)))
         loss -= label  # -ln p[y] = ln(sum of exp(z)) - z[y]
         np.take(Z, at_label, out=label, mode="clip")
         label -= 1
         np.put(Z, at_label, label, mode="clip")  # P - Y
-        self._weigh(Z, loss, y, weights, tally)
+        self._apply_weights(Z, loss, y, weights, tally)
 
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
         Z += b
         z = Z[:, 0]
         self._count_correct(_threshold(z), y, tally)
-        loss = np.logaddexp(0, np.where(y, -z, z))  # -y ln p - (1 - y) ln(1 - p), without its cancellation
+        loss = np.logaddexp(0, np.where(y, -z, z))  # -y ln p - (1 - y) ln(1 - p), without cancellation
         with np.errstate(over="ignore"):
             _SIGMOID.theta(z, 0, None)  # in place
         z -= y.astype(self.dtype)  # p - y
-        self._weigh(Z, loss, y, weights, tally)
+        self._apply_weights(Z, loss, y, weights, tally)
 
-    def _weigh(self, Delta, loss, y, weights, tally):
-        """Multiply every example's row of Delta and its loss by the weight of its class, and add up the losses."""
+    def _apply_weights(self, Delta, loss, y, weights, tally):
+        """Multiply each example's row of Delta and its loss by its class weight, and add the losses to the tally."""
         weight = np.take(weights, y, out=self._scratch("weight", (len(y),)), mode="clip")
         Delta *= weight[:, np.newaxis]
         loss *= weight
@@ -179,7 +179,7 @@ class CpuDevice(Device):
         tally.correct[: len(y)] += np.equal(predicted, y, out=self._scratch("correct", (len(y),), bool))
 
     def _row_starts(self, k, m):
-        """0, m, 2m, ...: where the rows of a (k, m) array start in its ravelled form; made once a shape."""
+        """0, m, 2m, ...: the index of each row of a (k, m) array in its flattened form; made once per shape."""
         starts = self._buffers.get(("row starts", k, m))
         if starts is None:
             starts = self._buffers["row starts", k, m] = np.arange(0, k * m, m)
@@ -214,5 +214,5 @@ class CpuDevice(Device):
 
 
 def _threshold(z):
-    """argmax of the logits (0, z): true where z > 0 or is a NaN."""
+    """argmax of the logits (0, z): true where z > 0 or is NaN."""
     return ~(z <= 0)

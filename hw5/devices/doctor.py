@@ -1,4 +1,4 @@
-"""What each device requires and whether it is installed, so that a report shows what to repair."""
+"""What each device requires, and whether it is installed."""
 
 import importlib.metadata
 import platform
@@ -32,7 +32,7 @@ def _numpy():
 def _compiler():
     from hw5.compiler import find_compiler
 
-    return _said(find_compiler().path)[0]
+    return _version_lines(find_compiler().path)[0]
 
 
 def _step():
@@ -66,7 +66,7 @@ def _driver():
 def _nvcc():
     from hw5.devices.cuda.runtime import find_nvcc
 
-    return _said(find_nvcc().path)[-1]
+    return _version_lines(find_nvcc().path)[-1]
 
 
 def _version(package):
@@ -125,18 +125,18 @@ REQUIREMENTS: dict[str, list[tuple[str, Callable[[], str]]]] = {
 
 def examine(device):
     """Yield a Finding for each requirement of a device."""
-    for requirement, look in REQUIREMENTS[device]:
+    for requirement, check in REQUIREMENTS[device]:
         try:
-            yield Finding(device, requirement, True, look())
+            yield Finding(device, requirement, True, check())
         except InputError as error:
             yield Finding(device, requirement, False, str(error))
 
 
 def first_failure(device):
-    """The Finding of the first requirement that is not met, or None; it looks no further than that."""
+    """The Finding of the first requirement that is not met, or None; later ones are not checked."""
     return next((finding for finding in examine(device) if not finding.ok), None)
 
 
-def _said(program):
+def _version_lines(program):
     """The lines that a program prints for --version."""
     return subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip().splitlines() or ["?"]

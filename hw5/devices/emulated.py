@@ -1,4 +1,4 @@
-"""The emulator as a Runtime: with the matrix product that cuBLAS computes on a GPU, by NumPy here."""
+"""The Runtime on a CPU: the emulator for the kernels, and NumPy for the matrix products."""
 
 import ctypes
 import functools
@@ -10,11 +10,11 @@ from hw5.emulator import Emulator
 
 
 class EmulatorRuntime(Emulator):
-    """What hw5.devices.kernels drives on a machine without a GPU."""
+    """The emulator with the methods of hw5.devices.kernels.Runtime."""
 
     _cpu = CpuDevice()
     cannot_record = None
-    _recording = None  # the calls recorded so far, in a recording
+    _recording = None  # the calls recorded so far, while recording
 
     def copy(self, address, source, nbytes):
         """Copy within the device's memory."""
@@ -32,7 +32,7 @@ class EmulatorRuntime(Emulator):
         self._recording.append((self._gemm, arguments))
 
     def record(self, work):
-        """Keep the calls that work() makes; return a function that makes them again."""
+        """Record the calls that work() makes; return a function that makes them."""
         self._recording = recording = []
         try:
             work()
@@ -51,8 +51,8 @@ class EmulatorRuntime(Emulator):
         self._cpu.gemm(a, b, _matrix(C, ldc, m, n), transpose_a, transpose_b, alpha, beta)
 
 
-@functools.lru_cache(maxsize=256)  # a training step comes back to the same few
+@functools.lru_cache(maxsize=256)  # a training step uses the same few matrices
 def _matrix(address, leading_dimension, rows, columns):
-    """The rows x columns matrix stored by columns at an address, as NumPy's array of its transpose."""
+    """The column-major rows x columns matrix at an address, as a NumPy array of its transpose."""
     numbers = (ctypes.c_float * (leading_dimension * columns)).from_address(address)
     return np.ctypeslib.as_array(numbers).reshape(columns, leading_dimension)[:, :rows]

@@ -1,7 +1,6 @@
-"""The Device that launches our kernels. Every grid, block and shared memory size is chosen here, and only here.
+"""The Device that launches the CUDA kernels. All grids, blocks and shared memory sizes are chosen here.
 
-It drives a Runtime, of which there is one a machine: PyCUDA on a GPU, the emulator on a CPU. The contract of each
-kernel is at the head of its .cu file.
+It uses a Runtime: PyCUDA on a GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
 """
 
 import math
@@ -16,26 +15,26 @@ from hw5.devices.base import Device
 from hw5.devices.recorded import RecordedStepper
 from hw5.devices.streaming import StreamedData, StreamedStepper
 
-THREADS = 256  # in a block: enough to hide latency, few enough for several blocks a multiprocessor
-WIDEST_WARP_ROW = 256  # packs in a row, above which a whole block works on it
+THREADS = 256  # per block: enough to hide latency, few enough for several blocks per multiprocessor
+WIDEST_WARP_ROW = 256  # packs; a whole block reduces a longer row
 
 
 def kernel_sources(folder=None):
-    """The .cu files in a folder: by default those of hw5."""
+    """The .cu files in a folder (default: hw5's own)."""
     return sorted(Path(folder or str(files("hw5.kernels"))).glob("*.cu"))
 
 
 class Runtime(Protocol):
-    """What kernels.py asks of a machine. Addresses are integers in its memory; matrices are stored by columns."""
+    """Memory and computation on one machine. Addresses are integers; matrices are column-major."""
 
     def allocate(self, nbytes: int, name: str = "") -> Any:
-        """Memory that lives as long as the object returned, whose int() is its address."""
+        """Allocate memory for as long as the returned object lives; its int() is the address."""
 
     def write(self, address: int, host: np.ndarray) -> None:
         """Copy a C-contiguous host array to the device."""
 
     def read(self, address: int, host: np.ndarray) -> None:
-        """Wait for the work before it, and copy from the device into a C-contiguous host array."""
+        """Wait for all earlier work, and copy from the device into a C-contiguous host array."""
 
     def copy(self, address: int, source: int, nbytes: int) -> None:
         """Copy within the device's memory."""
@@ -44,15 +43,15 @@ class Runtime(Protocol):
         """Wait for all work."""
 
     def launch(self, kernel: str, grid, block, args, shared=0) -> None:
-        """Start a kernel; args are NumPy scalars of the kernel's types, and addresses as int."""
+        """Start a kernel; args are NumPy scalars of the kernel's types, or addresses as int."""
 
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) -> None:
         """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
 
-    cannot_record: str | None  # why record() returns None, or None if it does record
+    cannot_record: str | None  # why record() returns None, or None if it can record
 
     def record(self, work: Callable[[], None]) -> Callable[[], None] | None:
-        """Record what work() launches and multiplies, without running it; return what replays it, or None."""
+        """Record the launches and products of work() without running them; return a function that does, or None."""
 
 
 class DeviceArray:
@@ -61,7 +60,7 @@ class DeviceArray:
     __slots__ = ("memory", "address", "shape", "dtype")
 
     def __init__(self, memory, address, shape, dtype):
-        self.memory, self.address = memory, address  # the memory is kept alive by its views
+        self.memory, self.address = memory, address  # views keep the memory alive
         self.shape, self.dtype = tuple(shape), np.dtype(dtype)
 
     def __len__(self):
@@ -74,11 +73,11 @@ class DeviceArray:
         return DeviceArray(self.memory, self.address + start * row_bytes, shape, self.dtype)
 
     def reshape(self, shape):
-        """The same memory as an array of another shape with as many elements."""
+        """A view with another shape of the same size."""
         return DeviceArray(self.memory, self.address, shape, self.dtype)
 
     def from_start(self, n):
-        """The first n elements of the memory that this array is a view of."""
+        """The first n elements of the memory that this array views."""
         return DeviceArray(self.memory, int(self.memory), (n,), self.dtype)
 
     @property
@@ -96,21 +95,21 @@ class DeviceArray:
 
 
 class KernelDevice(Device):
-    """A device made of a Runtime and the kernels in hw5/kernels. Weights and activations are float32."""
+    """A Device that runs hw5/kernels on a Runtime. Weights and activations are float32."""
 
-    most_blocks = 4096  # in a grid whose threads loop: more than any GPU runs at once
-    tallest_slab = 1024  # rows of a gradient that one block sums; a taller one takes two launches
+    most_blocks = 4096  # of a grid whose threads loop: more than any GPU runs at once
+    tallest_slab = 1024  # rows of Delta that one block sums; more rows take two launches
     dtype = np.dtype(np.float32)
     index_dtype = np.dtype(np.int32)
 
     def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf):
         self.name, self.runtime, self.most_resident_bytes = name, runtime, most_resident_bytes
         self._partial_sums = None
-        self.first = self.upload(np.zeros(1, np.int32))  # where in the order the minibatches begin
+        self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 
     @property
     def how(self):
-        """How it trains, in a few words."""
+        """A short description of how it trains."""
         reason = self.runtime.cannot_record
         return f"step by step: {reason}" if reason else "recorded steps"
 
@@ -145,7 +144,7 @@ class KernelDevice(Device):
         return (StreamedStepper if isinstance(data, StreamedData) else RecordedStepper)(network, data)
 
     def upload_data(self, X, y, mean, scale):
-        """To the device if there is room for X, else StreamedData, which is copied over in pieces."""
+        """Upload the data or, if X is too large, return StreamedData, which uploads it in pieces."""
         if X.nbytes > self.most_resident_bytes:
             return StreamedData(self, X, y, mean, scale, self.most_resident_bytes // 4)
         return super().upload_data(X, y, mean, scale)
@@ -158,7 +157,7 @@ class KernelDevice(Device):
         self._launch(f"minibatch_{data.X.dtype}", (_blocks(k, rows),), (columns, rows), *arrays, k, d)
 
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
-        # A NumPy shape is that of the transposed matrix, so that its second number is the leading dimension
+        # The second number of a NumPy shape is the leading dimension of the matrix
         n, m = out.shape
         k = A.shape[1] if transpose_a else A.shape[0]
         factors = (A.address, A.shape[1], B.address, B.shape[1])
@@ -225,7 +224,7 @@ class KernelDevice(Device):
         self._launch("gradient_mean", grid, block, Delta, out, k, m, slab, scale, beta, shared=shared)
 
     def _sums(self, slabs, m):
-        """Room for the sums of a gradient's slabs, made once for the largest gradient."""
+        """A buffer for the sums of the slabs, allocated once for the largest."""
         if self._partial_sums is None or self._partial_sums.size < slabs * m:
             self._partial_sums = self.empty((slabs * m,))
         return self._partial_sums.reshape((slabs, m))
@@ -235,47 +234,44 @@ class KernelDevice(Device):
         self._launch("sgd_update", self._grid_of(W), (THREADS,), W, V, G, *numbers)
 
     def _grid_of(self, array):
-        """A one-dimensional grid for a kernel that loops over an array's elements, most often in packs of four."""
+        """The one-dimensional grid of a kernel that loops over an array's elements, usually in packs of four."""
         return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
 
     def advance(self, first, by):
-        """Add to the one number in an array: where in the order the next minibatch begins."""
+        """first[0] += by, on the device."""
         self._launch("advance", (1,), (1,), first, by)
 
     def _launch(self, kernel, grid, block, *args, shared=0):
-        """Launch with arrays as their addresses, int as int32 and float as float32."""
-        self.runtime.launch(kernel, grid, block, [_ARGUMENT.get(type(a), _itself)(a) for a in args], shared)
-
-
-def _itself(argument):
-    return argument
+        """Launch a kernel; arrays are passed as addresses, int as int32 and float as float32."""
+        args = [_ARGUMENT[type(arg)](arg) if type(arg) in _ARGUMENT else arg for arg in args]
+        self.runtime.launch(kernel, grid, block, args, shared)
 
 
 _ARGUMENT = {DeviceArray: lambda array: array.address, int: np.int32, float: np.float32}
 
 
-def _blocks(items, in_a_block):
-    """How many blocks it takes: items / in_a_block, rounded up."""
-    return -(-items // in_a_block)
+def _blocks(items, per_block):
+    """The number of blocks: items / per_block, rounded up."""
+    return -(-items // per_block)
 
 
 def _power_of_two(items, most):
-    """The smallest power of two that is not less than items, or most."""
+    """The smallest power of two that is at least items, but no more than most."""
     return min(1 << (items - 1).bit_length(), most)
 
 
 def _packs(columns):
-    """The loads that a row takes, where alignment allows loads of four (kernels/pack.cuh)."""
+    """The number of loads for an aligned row (kernels/pack.cuh)."""
     return columns // 4 if columns % 4 == 0 else columns
 
 
 def _by_example(Z):
-    """Grid and block of a kernel that gives every example a thread."""
+    """Grid and block of a kernel with one thread per example."""
     return (_blocks(len(Z), THREADS),), (THREADS,)
 
 
 def _by_rows(Z):
-    """Grid and block of a kernel that reduces every row (kernels/reduce.cuh): (lanes, rows) threads a block."""
+    """Grid and block (lanes, rows) of a kernel that reduces every row (kernels/reduce.cuh)."""
     packs = _packs(Z.shape[1])
     lanes = _power_of_two(packs, most=32) if packs <= WIDEST_WARP_ROW else THREADS
     rows = THREADS // lanes

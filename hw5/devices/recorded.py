@@ -1,4 +1,4 @@
-"""Training by steps that are recorded once and replayed: a CUDA graph on a GPU, a list of calls in the emulator."""
+"""Training by recorded steps: a CUDA graph on a GPU, a list of calls in the emulator."""
 
 from hw5.devices.stepper import Stepper
 
@@ -6,16 +6,16 @@ STEPS_IN_A_RECORDING = 16
 
 
 class RecordedStepper(Stepper):
-    """Replays recorded steps down the order, if the runtime can record; the others run one by one."""
+    """Replays recorded steps if the runtime can record; the rest run step by step."""
 
     def __init__(self, network, data):
         super().__init__(network, data, network.device.how)
-        self._replay, self._recorded = None, None  # the recording, and what it was made for
+        self._replay, self._recorded = None, None  # the recording, and the arguments that it is valid for
 
     def train(self, order, batch_size, rates, tally):
         device, arguments = self.device, (order.memory, batch_size, rates, tally)
         if len(order) >= batch_size and self._recorded != (arguments, self.space(batch_size)):
-            # The first step runs as it is: it makes all buffers and loads all kernels, which a recording cannot do
+            # The first step is not recorded: it allocates buffers and loads kernels, which a recording cannot do
             super().train(order[:batch_size], batch_size, rates, tally)
             device.advance(device.first, 0)
             order = order[batch_size:]
@@ -31,7 +31,7 @@ class RecordedStepper(Stepper):
         super().train(order, batch_size, rates, tally)
 
     def _recorded_steps(self, order, batch_size, rates, tally):
-        """Steps down the memory of the order, from *first on; they end with *first where the next ones start."""
+        """Train on the examples from first[0] in the order's memory, and advance first[0] beyond them."""
         n = STEPS_IN_A_RECORDING * batch_size
         super().train(order.from_start(n), batch_size, rates, tally)
         self.device.advance(self.device.first, n)

@@ -1,6 +1,6 @@
-"""A network at work on a data set: training step by step, evaluation in chunks.
+"""Training of a network on a data set step by step, and evaluation in chunks.
 
-Device.stepper chooses the way once. This is the plain one; native/ compiles whole epochs, recorded.py replays steps.
+Device.stepper chooses among this Stepper, the compiled one (native/) and the recorded ones (recorded.py, streaming.py).
 """
 
 import numpy as np
@@ -9,10 +9,7 @@ from hw5.devices.base import Tally
 
 
 class Stepper:
-    """Trains a network on a data set of its device, and evaluates it there.
-
-    how: in a few words, the way in which this is done.
-    """
+    """Trains and evaluates a network on a data set of its device. how: a short description of how it trains."""
 
     def __init__(self, network, data, how="step by step"):
         """network: a Network; data: what network.device.upload_data returned."""
@@ -20,7 +17,7 @@ class Stepper:
         self._largest, self._spaces = 0, {}
 
     def space(self, k):
-        """The workspace for k examples: views of one allocation, which grows for a larger minibatch."""
+        """The workspace for k examples: a view of the largest one so far."""
         if k > self._largest:
             self._largest = k
             self._spaces = {k: self.network.workspace(k, self.device.dtype_of(self.data.y))}
@@ -36,14 +33,14 @@ class Stepper:
             self.network.step(space, rates, tally)
 
     def forward(self, order, start, space):
-        """Z^(L) of the examples data[order[start : start + k]], without its bias, in a workspace for k; also its y."""
+        """Compute Z^(L), without its bias, and y of the k examples data[order[start : start + k]] in a workspace."""
         self.device.minibatch(self.data, order, start, space.X, space.y)
         self.network.forward(space)
 
     def evaluate(self, rows, chunk=1024):
         """Mean loss, accuracy and predicted classes (n,) of the examples data[rows]; rows on the host.
 
-        For a regression only the mean loss has a meaning.
+        For a regression, only the mean loss is meaningful.
         """
         network, tally = self.network, Tally(self.device, chunk)
         classes = self.device.empty((len(rows),), self.device.index_dtype)
@@ -55,9 +52,9 @@ class Stepper:
         return loss / len(rows), correct / len(rows), self.device.download(classes)
 
     def outputs(self, rows, chunk=1024):
-        """The loss's output for the examples data[rows], (n, m); their labels are not used.
+        """The loss's output for the examples data[rows]; their labels are not used.
 
-        Softmax's probabilities (n, m), the sigmoid's of class 1 (n, 1), or the numbers z themselves.
+        The softmax's probabilities (n, m), the sigmoid's probability of class 1 (n, 1), or z itself (n, m).
         """
         P = np.empty((len(rows), self.network.sizes[-1]), self.device.dtype)
         for chunk_of_rows, space in self._forward_in_chunks(rows, chunk):
@@ -66,7 +63,7 @@ class Stepper:
         return P
 
     def _forward_in_chunks(self, rows, chunk):
-        """For each chunk of rows: its slice of rows, and the workspace after the forward pass."""
+        """Yield (its slice of rows, workspace after the forward pass) for each chunk."""
         order = self.device.upload(rows, self.device.index_dtype)
         for start in range(0, len(rows), chunk):
             stop = min(start + chunk, len(rows))

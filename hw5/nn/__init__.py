@@ -1,1 +1,1 @@
-"""The mathematics of a network: layers, losses and gradients, in the lecture's letters."""
+"""The mathematics of networks: layers, losses and gradients, in the lecture's letters."""

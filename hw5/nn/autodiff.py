@@ -1,12 +1,11 @@
-"""Reverse-mode automatic differentiation over a computation graph, small enough to read in one sitting.
+"""Reverse-mode automatic differentiation, as a check of the network's gradients, which are written out by hand.
 
-The network has the lecture's gradients written out by hand. Here is a second way to the same numbers: compute with
-Variables instead of arrays, and each result remembers what it came from. From the loss L back to every input,
+Operations on Variables build a computation graph: each result refers to its inputs. From the loss L back to them,
 
     dL/d(input) = dL/d(output) * d(output)/d(input),     upstream gradient times local gradient,
 
 as in "Gradient Descent and Neural Networks", sections "Backward Pass Computations" and "Computing the Gradients of
-Loss"; a node that feeds several others receives the sum of what comes back from them.
+Loss". The gradient of a node with several uses is the sum over them.
 
     >>> x, y, z = Variable(-2), Variable(5), Variable(-4)
     >>> f = (x + y) * z
@@ -14,20 +13,20 @@ Loss"; a node that feeds several others receives the sum of what comes back from
     >>> f, x.gradient, y.gradient, z.gradient
     (Variable(-12.0), array(-4.), array(-4.), array(3.))
 
-Values are NumPy arrays of float64 and broadcast as NumPy's do. Nothing here is made for speed.
+Values are float64 arrays and broadcast as in NumPy.
 """
 
 import numpy as np
 
 
 class Variable:
-    """A node of the graph: a value, and after backward() the gradient of the loss with respect to it, of its shape."""
+    """A node of the graph: a value and, after backward(), the gradient with respect to it, of the same shape."""
 
-    __array_ufunc__ = None  # array + variable asks the variable, not NumPy
+    __array_ufunc__ = None  # so that array + variable calls Variable.__radd__
 
     def __init__(self, value, *edges):
-        """edges: for each input of the operation (node, pull), where pull(G) is G times the local gradient."""
-        self.value = np.array(value, np.float64)  # a copy: nobody else's change reaches the graph
+        """edges: (node, pull) for each input of the operation; pull(G) is G times the local gradient."""
+        self.value = np.array(value, np.float64)  # a copy, which no one else changes
         self.gradient = np.zeros_like(self.value)
         self.edges = edges
 
@@ -35,12 +34,11 @@ class Variable:
         return f"Variable({self.value})"
 
     def backward(self):
-        """Give every node below this one its gradient: the derivative of this node with respect to it.
+        """Compute the gradient of this node with respect to every node that it depends on.
 
-        Where this node has several elements it is their sum that is differentiated. Gradients of an earlier call
-        are replaced, not added to.
+        If this node has several elements, their sum is differentiated. Gradients are replaced, not accumulated.
         """
-        order = self._inputs_first()
+        order = self._topological_order()
         for node in order:
             node.gradient = np.zeros_like(node.value)
         self.gradient = np.ones_like(self.value)  # dL/dL
@@ -48,10 +46,10 @@ class Variable:
             for source, pull in node.edges:
                 source.gradient += _sum_to(pull(node.gradient), source.value.shape)
 
-    def _inputs_first(self):
-        """The nodes of the graph in topological order (section "Directed Acyclic Graphs"), each of them once.
+    def _topological_order(self):
+        """The nodes of the graph, each after its inputs (section "Directed Acyclic Graphs").
 
-        A depth-first walk with a stack of its own, so that a long chain does not meet Python's recursion limit.
+        The depth-first search is not recursive, so a long chain does not exceed Python's recursion limit.
         """
         order, seen, stack = [], set(), [(self, False)]
         while stack:
@@ -85,8 +83,8 @@ class Variable:
         other = _variable(other)
         H = self.value @ other.value
         A = np.atleast_2d(self.value)  # a vector on the left is a row,
-        B = np.atleast_2d(other.value.T).T  # and on the right a column
-        matrix = len(A), B.shape[1]  # the shape of H, had it kept both axes
+        B = np.atleast_2d(other.value.T).T  # on the right a column
+        matrix = len(A), B.shape[1]  # the shape of H as a matrix
         return Variable(
             H,
             (self, lambda G: (G.reshape(matrix) @ B.T).reshape(self.value.shape)),
@@ -102,13 +100,13 @@ class Variable:
     def __truediv__(self, other):
         return self * _variable(other) ** -1
 
-    # and with the variable on the right of something else: number - variable, array @ variable, ...
+    # the same with the Variable on the right: number - variable, array @ variable, ...
     __radd__, __rmul__ = __add__, __mul__
     __rsub__ = lambda self, other: _variable(other) - self
     __rtruediv__ = lambda self, other: _variable(other) / self
     __rmatmul__ = lambda self, other: _variable(other) @ self
 
-    # -- functions of each element
+    # -- elementwise functions
 
     def exp(self):
         y = np.exp(self.value)
@@ -129,7 +127,7 @@ class Variable:
         return Variable(y, (self, lambda G: G * (1 - y**2)))
 
     def sigmoid(self):
-        """s = 1 / (1 + e^-z), by way of ln(1 + e^-z), which does not overflow; the local gradient is s (1 - s)."""
+        """s = 1 / (1 + e^-z), computed from ln(1 + e^-z), which does not overflow. The local gradient is s (1 - s)."""
         s = np.exp(-np.logaddexp(0, -self.value))
         return Variable(s, (self, lambda G: G * s * (1 - s)))
 
@@ -140,7 +138,7 @@ class Variable:
         return Variable(self.value.T, (self, lambda G: G.T))
 
     def sum(self, axis=None, keepdims=False):
-        """Each summand receives the upstream gradient of its sum."""
+        """The gradient of each term is the upstream gradient."""
         shape, kept = self.value.shape, self.value.sum(axis, keepdims=True).shape
         total = self.value.sum(axis, keepdims=keepdims)
         return Variable(total, (self, lambda G: np.broadcast_to(G.reshape(kept), shape)))
@@ -153,28 +151,27 @@ class Variable:
 def log_softmax(Z):
     """ln p_k = z_k - ln(sum over j of exp(z_j)) along the last axis of a Variable.
 
-    The row's largest z is subtracted first, lest exp overflow. As p is the same whatever constant is subtracted,
-    no gradient flows through it.
+    The row's maximum is subtracted first, so that exp does not overflow; p does not depend on it.
     """
     Z = Z - Z.value.max(axis=-1, keepdims=True)
     return Z - Z.exp().sum(axis=-1, keepdims=True).log()
 
 
 def softmax_cross_entropy(Z, y):
-    """J = -sum over k of y_k ln p_k (Lecture 14, "Linear classifier J & gradient"), its mean over the minibatch.
+    """The mean over the minibatch of J = -sum over k of y_k ln p_k (Lecture 14, "Linear classifier J & gradient").
 
-    Z is a Variable (k, m) with one example a row, and y (k,) are the labels.
+    Z is a Variable (k, m) with one example per row, and y (k,) are the labels.
     """
     Y = np.eye(Z.value.shape[1])[y]
     return -(Y * log_softmax(Z)).sum() / len(Y)
 
 
 def _variable(x):
-    """x as a node: a constant becomes a leaf, whose gradient nobody reads."""
+    """x as a Variable; a constant becomes a leaf of the graph."""
     return x if isinstance(x, Variable) else Variable(x)
 
 
 def _sum_to(G, shape):
-    """The gradient of an input that was broadcast from shape to G's: the sum over its copies."""
+    """The gradient of an input that was broadcast from shape: the sum of G over the copies."""
     G = G.sum(axis=tuple(range(G.ndim - len(shape))))
     return G.sum(axis=tuple(axis for axis, n in enumerate(shape) if n == 1), keepdims=True)

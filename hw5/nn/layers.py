@@ -1,7 +1,7 @@
-"""The layers of a network: what each computes for k examples going forward, and going back.
+"""The layers of a network: what each computes for k examples in the forward and the backward pass.
 
-Layer l turns X^(l-1) into X^(l) and, on the way back, dJ/dX^(l) into Delta^(l) = dJ/dZ^(l) and then dJ/dX^(l-1), the
-lecture's A^(l) = W^(l) Delta^(l) (lecture 14, "Using minibatches"). What a step keeps is in a Slot, allocated once.
+Layer l turns X^(l-1) into X^(l) and, going back, dJ/dX^(l) into Delta^(l) = dJ/dZ^(l) and then dJ/dX^(l-1), the
+lecture's A^(l) = W^(l) Delta^(l) (lecture 14, "Using minibatches"). A Slot has the arrays of a step, allocated once.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -13,7 +13,7 @@ from hw5.devices.base import Array
 
 @dataclass(frozen=True)
 class Slot:
-    """What layer l keeps in a step over k examples: X_in = X^(l-1) (k, d), Z, X, A = dJ/dX and Delta = dJ/dZ.
+    """The arrays of layer l in a step over k examples: X_in = X^(l-1) (k, d), Z, X, A = dJ/dX and Delta = dJ/dZ.
 
     X and A are (k, units); Z and Delta have a column for each row of W. Arrays may share memory.
     """
@@ -30,7 +30,7 @@ class Slot:
 
 
 class Dense:
-    """X = theta(W^T X_in + b), with W (m, d) and b (m,), their velocities V and Vb, and room for gradients G and Gb.
+    """X = theta(W^T X_in + b), with W (m, d) and b (m,), their velocities V and Vb, and their gradients G and Gb.
 
     The top layer has no theta: it computes Z = W^T X_in, and the loss adds b.
     """
@@ -49,7 +49,7 @@ class Dense:
         return self.W.shape[0] // self.pieces
 
     def slot(self, X_in):
-        """Room for a step; Z becomes X in place, and A becomes Delta."""
+        """The arrays of a step; Z becomes X in place, and A becomes Delta."""
         Z = self.device.empty((len(X_in), self.units))
         A = self.device.empty(Z.shape) if self.theta else Z
         return Slot(X_in, Z, Z, A, A)
@@ -95,7 +95,7 @@ class Maxout(Dense):
         super().__init__(device, W, b, theta)
 
     def slot(self, X_in):
-        """Room for a step; Z becomes 1 at each unit's largest piece and 0 elsewhere, then Delta."""
+        """The arrays of a step; Z becomes 1 at each unit's largest piece and 0 elsewhere, then Delta."""
         X, A = (self.device.empty((len(X_in), self.units)) for _ in range(2))
         Z = self.device.empty((len(X_in), self.pieces * self.units))
         return Slot(X_in, Z, X, A, Z)

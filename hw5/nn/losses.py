@@ -1,4 +1,4 @@
-"""The losses J, one row each: what the top layer's numbers z mean, and what they cost.
+"""The losses J of the top layer's outputs z.
 
     cross-entropy           p = softmax(z),  J = -ln p_y                        lecture 14, "Linear classifier gradient"
     binary-cross-entropy    p = sigmoid(z),  J = -y ln p - (1 - y) ln(1 - p)    "Binary cross-entropy loss"
@@ -20,12 +20,12 @@ from hw5.devices.activations import Activation
 
 @dataclass(frozen=True)
 class Loss:
-    """What the numbers z of the top layer mean; b (m,) is its bias, which Z (k, m) does not contain yet.
+    """A loss of the outputs z of the top layer; b (m,) is its bias, which Z (k, m) does not contain yet.
 
     task: "classification" or "regression"; units(classes): of the top layer; y_type: of labels or targets on the host.
-    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ and adds J and correct predictions to the tally.
-    output(device, Z, b) turns Z into probabilities or numbers; of these, classes(outputs) makes a column for each class
-    on the host: probabilities if gives_probabilities, else 1 at the predicted class. A regression has no classes.
+    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ, and adds J and correct predictions to tally.
+    output(device, Z, b) turns Z into probabilities or numbers. On the host, classes(outputs) has a column per class:
+    probabilities if gives_probabilities, else 1 at the predicted class. A regression has no classes.
     """
 
     name: str

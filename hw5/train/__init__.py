@@ -1,1 +1,1 @@
-"""A training run and its life: settings, epochs, checkpoints and logs."""
+"""Training runs: settings, the training loop, checkpoints and logs."""

@@ -1,11 +1,14 @@
-"""Checkpoints: one .npz that holds a trained network and all that is needed to use it.
+"""Checkpoints: an .npz file with a trained network, and everything needed to use it or to resume its training.
 
-Readable by hand: numpy.load(path) gives W1, b1, W2, b2 and so on up the layers, mean and scale of the standardisation
-(of a regression also target_mean and target_scale), and description, a JSON text with everything else and a checksum of
-all of it. For the training to go on: V1, Vb1, ... are the velocities, and sums the losses and hits of the epoch so far;
-where --patience keeps the best parameters as W1, ..., the last ones are last_W1, ...; and for --tolerance, before_W1,
-... are those of the end of the epoch before.
-Nothing in it is a pickle, and the time of writing is not in it: equal runs write equal bytes.
+    W1, b1, W2, b2, ...         parameters, from the bottom layer up
+    mean, scale                 standardisation of the features; target_mean, target_scale: of a regression's targets
+    V1, Vb1, ...                velocities
+    sums                        losses and correct predictions of the current epoch
+    last_W1, last_b1, ...       with --patience: the last parameters (W1, ... are the best)
+    before_W1, before_b1, ...   with --tolerance: the parameters at the end of the previous epoch
+    description                 JSON text: everything else, and a checksum
+
+The file has no pickles and no timestamps: equal runs write equal bytes.
 """
 
 import hashlib
@@ -33,18 +36,16 @@ from hw5.train.training import Best, State
 
 FORMAT = 1
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # as they follow each other
-
-
-IN_MEMORY = "data in memory"  # the source of what was no file, but arrays in Python
+_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
+IN_MEMORY = "data in memory"  # the DataSource.source of arrays
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """How to get the training data again, by the arguments of hw5.datasets.load, and how to know them.
+    """The arguments of hw5.datasets.load that give the training data, and properties of the data.
 
-    is_held_out says that the test part was taken from the training data; digest is that of their bytes. Of images,
-    darkest and brightest are the lowest and the highest pixel.
+    is_held_out: whether the test set was held out from the training data. digest: hash of the training data. darkest
+    and brightest: the lowest and highest pixel of images.
     """
 
     source: str
@@ -55,14 +56,14 @@ class DataSource:
     darkest: float | None = None
     brightest: float | None = None
 
-    def require_at_hand(self):
-        """Raise InputError where the data were arrays in Python, which cannot be read again."""
+    def require_loadable(self):
+        """Raise InputError if the data were arrays, which cannot be loaded again."""
         if self.source == IN_MEMORY:
-            raise InputError("the model was trained in Python on data in memory, which are gone; name data with --data")
+            raise InputError("this model was trained on in-memory arrays; pass the data with --data")
 
     @classmethod
     def of(cls, dataset, test, label_column):
-        """Of a data set that was loaded with these arguments."""
+        """The source of a data set that was loaded with these arguments."""
         if test is not None and test not in BUILT_IN:
             test = os.path.abspath(os.path.expanduser(test))
         X = dataset.train.X
@@ -78,7 +79,7 @@ def _digest(examples):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training as it stands, with the network that it has made so far, and what it was trained on and how."""
+    """The state of a training, with everything needed to use its network or to resume it."""
 
     state: State
     standardisation: Standardisation
@@ -87,8 +88,8 @@ class Checkpoint:
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
     image_shape: tuple[int, ...] | None
-    history: list[dict[str, int | float | None]]  # one row an epoch, with the columns HISTORY
-    of_targets: Standardisation | None = None  # in a regression
+    history: list[dict[str, int | float | None]]  # one row per epoch, with the columns HISTORY
+    of_targets: Standardisation | None = None  # for a regression
 
     @property
     def parameters(self):
@@ -102,12 +103,12 @@ class Checkpoint:
 
     @property
     def schema(self):
-        """What the network takes, for hw5.datasets to read other data for it."""
+        """The Schema with which hw5.datasets reads other data for the network."""
         features = self.parameters[0][0].shape[1]
         return Schema(features, self.class_names, self.feature_names, self.image_shape, self.data.label_column)
 
     def save(self, path):
-        """Write the checkpoint; a file that was at path is replaced in one go. Raises OSError."""
+        """Write the checkpoint, atomically replacing any file at path. Raises OSError."""
         arrays, description = self._arrays(), self._description()
         description["checksum"] = _checksum(arrays, description)
         with atomic_write(path) as file:
@@ -146,19 +147,19 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path):
-        """Read a checkpoint. Raises InputError where path holds none, or a damaged one."""
+        """Read a checkpoint. Raises InputError if path has none, or a damaged one."""
         path = Path(path)
         if not os.path.exists(path):
-            raise InputError(f"{path}: no such file; hw5 train --out {path} writes a checkpoint there")
+            raise InputError(f"{path}: no such file; hw5 train --out {path} creates it")
         with open_plain(path) as (file, _):
             start = file.read(2)
         if start != b"PK":
             what = "is a pickle, which hw5 never loads" if start[:1] == b"\x80" else "is not a hw5 checkpoint"
-            raise InputError(f"{path} {what}; name a file that hw5 train --out wrote")
+            raise InputError(f"{path} {what}; pass a file written by hw5 train --out")
         try:
             arrays = read_archive(path)
         except InputError as error:
-            raise InputError(f"{path} is truncated or damaged; go back to an earlier copy") from error
+            raise InputError(f"{path} is truncated or damaged; use an earlier checkpoint") from error
         return cls._from_arrays(arrays, path)
 
     @classmethod
@@ -166,11 +167,9 @@ class Checkpoint:
         try:
             description = json.loads(str(arrays.pop("description")))
             if decode(int, description["format"]) > FORMAT:
-                raise InputError(f"{path} was written by a newer hw5 than this one; upgrade hw5 to read it")
+                raise InputError(f"{path} was written by a newer version of hw5; upgrade hw5 to read it")
             if description.pop("checksum") != _checksum(arrays, description):
-                raise InputError(
-                    f"{path} is damaged: its checksum is not that of its content; go back to an earlier copy"
-                )
+                raise InputError(f"{path} is damaged: its checksum does not match; use an earlier checkpoint")
             kinds = get_type_hints(cls)
             checkpoint = cls(
                 _state(arrays, decode(int, description["layers"]), description["training"]),
@@ -179,13 +178,13 @@ class Checkpoint:
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
-            raise InputError(f"{path} is not a hw5 checkpoint; name a file that hw5 train --out wrote") from error
+            raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
         if not checkpoint._is_consistent():
-            raise InputError(f"{path} is damaged: its arrays do not fit each other; go back to an earlier copy")
+            raise InputError(f"{path} is damaged: its arrays are inconsistent; use an earlier checkpoint")
         return checkpoint
 
     def _is_consistent(self):
-        """Whether all parts fit each other, every array being finite float32 of the shape that its place demands."""
+        """Whether the arrays are finite float32 of the right shapes, and the description agrees with them."""
         settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
         if bool(self.of_targets) != (settings.task == "regression"):
             return False
@@ -198,7 +197,7 @@ class Checkpoint:
                 arrays += [array for pair in pairs for array in pair]
                 shapes += _shapes([d, *settings.hidden, self.loss.units(m)], settings.activation)
         return (
-            _is_sound(state)
+            _is_valid(state)
             and (not settings.tolerance or state.previous_parameters is not None)
             and all(set(row) == set(HISTORY) for row in self.history)
             and [array.shape for array in arrays] == shapes
@@ -211,27 +210,27 @@ class Checkpoint:
         )
 
     def part(self, dataset: Dataset, split):
-        """The "test" or "train" part of a data set that was loaded for this schema.
+        """The "test" or "train" subset of a data set that was loaded for this schema.
 
-        Of the set that the checkpoint was trained on, these are the parts that the training made, or the test part
-        that it is given now; of another set, its own parts, or all of it where it has no test part. Raises
-        InputError where there is no such part.
+        For the data set that the checkpoint was trained on, these are the subsets of the training, or the test set
+        that was loaded now. For another one, they are its own subsets, or all of it if it has no test set. Raises
+        InputError if there is no such subset.
         """
         if dataset.source != self.data.source:
             return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
         part = self._trained_parts(dataset).get(split)
         if part is None:
             raise InputError(
-                f"nothing of {dataset.name} was held out for a test: name test data with --test, or see how well "
-                "the training data were learned with --split train"
+                f"{dataset.name} has no test set, and nothing was held out for testing; pass test data with --test, or "
+                "use the training set with --split train"
             )
         return part
 
     def _trained_parts(self, dataset):
         if _digest(dataset.train) != self.data.digest:
             raise InputError(
-                f"{dataset.name} has changed since the training, so the examples held out cannot be told apart; "
-                "name other data with --data"
+                f"{dataset.name} has changed since training, so the held-out examples are unknown; restore it, or pass "
+                "other data with --data"
             )
         holdout = self.settings.holdout if self.data.is_held_out else 0
         parts = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
@@ -249,7 +248,7 @@ def _pairs(W, b, arrays, layers):
 
 @dataclass(frozen=True)
 class _Training:
-    """What the description tells of a State."""
+    """The entries of the description for a State."""
 
     epoch: int
     done: int
@@ -258,7 +257,7 @@ class _Training:
 
 
 def _state(arrays, layers, description):
-    """The State in these arrays and this part of the description. Raises KeyError, ValueError or TypeError."""
+    """The State in the arrays and this entry of the description. Raises KeyError, ValueError or TypeError."""
     training, parameters, best = decode(_Training, description), _pairs("W", "b", arrays, layers), None
     if training.best is not None:
         best = Best(**training.best, parameters=parameters)
@@ -269,7 +268,7 @@ def _state(arrays, layers, description):
     return State(parameters, velocities, *position, best, previous, training.ending)
 
 
-def _is_sound(state):
+def _is_valid(state):
     sums = state.sums
     return (
         sums.dtype == np.float64
@@ -282,7 +281,7 @@ def _is_sound(state):
 
 
 def _are_class_names(names):
-    """Whether labels of that text would be classes of these names, all different."""
+    """Whether the names are distinct, and each is what class_name makes of a label with this text."""
     try:
         return len(set(names)) == len(names) and all(class_name(name) == name for name in names)
     except ValueError:
@@ -297,7 +296,7 @@ def _shapes(sizes, activation):
 
 
 def _checksum(arrays, description):
-    """Of the names, types, shapes and values of the arrays, and of the description without its checksum."""
+    """Hash of the names, types, shapes and values of the arrays, and of the description without its checksum."""
     checksum = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=16)
     for name in sorted(arrays):
         checksum.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())

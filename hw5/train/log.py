@@ -1,4 +1,4 @@
-"""The training log: a file to which every epoch appends a line of JSON."""
+"""The training log: one line of JSON per epoch."""
 
 import errno
 import json
@@ -7,31 +7,31 @@ from dataclasses import asdict
 
 
 class Log:
-    """Appends to the file path; None writes nothing.
+    """Appends a line to the file path at the end of every epoch; None writes nothing.
 
-    A training goes on when a line cannot be written: the next one tries again with all that wait. trouble tells why
-    some still do, if so.
+    Training continues if a line cannot be written: it is kept, and written with the next one. error: why lines are
+    still waiting, or None.
     """
 
     def __init__(self, path, warn=print):
         self.path, self.warn = path, warn
-        self.trouble, self._waiting = None, []
+        self.error, self._waiting = None, []
 
-    def see(self, progress):
-        """Write a line if an epoch ends here."""
+    def update(self, progress):
+        """Write a line if this is the end of an epoch."""
         if self.path is None or not progress.epoch_ends:
             return
         fields = asdict(progress) | {"examples_per_second": progress.examples_per_second}
         self._waiting.append(json.dumps(fields) + "\n")
         try:
             self._append("".join(self._waiting))
-            self.trouble, self._waiting = None, []
+            self.error, self._waiting = None, []
         except OSError as error:
-            self.trouble = f"{self.path} could not be written: {(error.strerror or str(error)).lower()}"
-            self.warn(f"{self.trouble}; the training goes on, and the next epoch tries again")
+            self.error = f"{self.path} could not be written: {(error.strerror or str(error)).lower()}"
+            self.warn(f"{self.error}; training continues, and the next epoch tries again")
 
     def _append(self, text):
-        """All of the text, or nothing where the disk is full; a line torn by a crash before this run stays apart."""
+        """Append all of the text, or nothing if the disk is full; first end a line that an earlier crash cut off."""
         with open(self.path, "ab", buffering=0) as file:
             size = file.tell()
             data = _newline_after(self.path, size) + text.encode()

@@ -1,4 +1,4 @@
-"""A training run from data set to checkpoint, and a checkpoint put to use."""
+"""Training runs, from data set to checkpoint, and models, from checkpoint to predictions."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""Checkpoints on the way: when they are due, which are kept, and what happens when one cannot be written.
+"""Checkpoints during training: when they are saved, and which are kept.
 
-A training goes on when a checkpoint cannot be written, be the disk full or the folder gone: the next turn tries again.
+Training continues if a checkpoint cannot be saved, for example because the disk is full; the next one tries again.
 """
 
 import os
@@ -18,34 +18,34 @@ _UNITS = {"step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epoch
 
 @dataclass(frozen=True)
 class Interval:
-    """So many "steps", "epochs" or seconds, "s"."""
+    """n "steps", "epochs" or seconds ("s")."""
 
     n: int
     unit: str
 
     @classmethod
     def of(cls, text):
-        """The Interval that text names: 500steps, 5epochs or 5, 60s. Raises InputError."""
-        found = re.fullmatch(r"0*([1-9][0-9]{0,11}) *([a-z]*)", text)
-        if not found or found[2] not in _UNITS:
-            raise InputError(f"{text!r} is no interval; write 500steps, 5epochs or 60s")
-        return cls(int(found[1]), _UNITS[found[2]])
+        """The Interval written in text, such as 500steps, 5epochs or 5, or 60s. Raises InputError."""
+        match = re.fullmatch(r"0*([1-9][0-9]{0,11}) *([a-z]*)", text)
+        if not match or match[2] not in _UNITS:
+            raise InputError(f"{text!r} is not an interval such as 500steps, 5epochs or 60s")
+        return cls(int(match[1]), _UNITS[match[2]])
 
 
 class Saver:
-    """Writes the checkpoints of a run to a file, and keeps copies of some beside it.
+    """Saves the checkpoints of a run to the file path.
 
-    path always is the latest one. keep: so many of the last ones stay as NAME.stepS.npz, where S counts the steps, and
-    the best by its validation loss as NAME.best.npz. trouble tells why the last one could not be written, if so.
+    With keep, the last `keep` checkpoints are also kept as NAME.stepS.npz, where S is the number of steps, and the one
+    with the lowest validation loss as NAME.best.npz. error: why the last checkpoint could not be saved, or None.
     """
 
     def __init__(self, run, path, every=None, keep=0, warn=print):
         self.run, self.path, self.every, self.keep, self.warn = run, Path(path), every, keep, warn
-        self.trouble, self._saved_at, self._time = None, run.training.steps, monotonic()
+        self.error, self._saved_at, self._time = None, run.training.steps, monotonic()
         self._copies = sorted(step for step in self._steps_of_copies() if step <= self._saved_at) if keep else []
 
-    def see(self, progress):
-        """Save if a checkpoint is due at this point of the training, which has just been reported."""
+    def update(self, progress):
+        """Save if a checkpoint is due."""
         if self._is_due(progress) or self._is_best(progress):
             self.save(self._is_best(progress))
 
@@ -64,16 +64,16 @@ class Saver:
         return progress.validation_loss <= min(row["validation_loss"] for row in self.run.history)
 
     def save(self, is_best=False):
-        """Write the latest checkpoint and its copies; what goes wrong is told, and stands in trouble."""
+        """Save a checkpoint and its copies; if that fails, warn and set error."""
         self._saved_at, self._time = self.run.training.steps, monotonic()
         try:
             self.run.checkpoint().save(self.path)
             if self.keep:
                 self._keep_copies(is_best)
-            self.trouble = None
+            self.error = None
         except OSError as error:
-            self.trouble = f"{self.path} could not be saved: {(error.strerror or str(error)).lower()}"
-            self.warn(f"{self.trouble}; the training goes on, and the next checkpoint tries again")
+            self.error = f"{self.path} could not be saved: {(error.strerror or str(error)).lower()}"
+            self.warn(f"{self.error}; training continues, and the next checkpoint tries again")
 
     def _keep_copies(self, is_best):
         if is_best:
@@ -89,11 +89,11 @@ class Saver:
     def _steps_of_copies(self):
         pattern = re.compile(re.escape(self._copy("step0").name).replace("step0", "step([0-9]+)"))
         names = os.listdir(self.path.parent) if self.path.parent.is_dir() else ()
-        return [int(found[1]) for found in map(pattern.fullmatch, names) if found]
+        return [int(match[1]) for match in map(pattern.fullmatch, names) if match]
 
 
 def _link(path, copy):
-    """Make copy a second name of the file path, in one go: what is written to path later takes a file of its own."""
+    """Atomically link copy to the file path. The copy keeps its content when a new file replaces path."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.hw5-") as folder:
         temporary = os.path.join(folder, "copy")
         try:

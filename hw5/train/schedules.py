@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the factor on eta in an epoch, one row a name."""
+"""Learning-rate schedules: the factor of eta in each epoch."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from hw5.errors import InputError
 
 
 class Schedule(NamedTuple):
-    """factor(t, T, decay, step), when t of T epochs have passed; needs: the settings that it uses."""
+    """factor(t, T, decay, step) after t of T epochs; needs: the settings that it uses."""
 
     factor: Callable[[int, int, float, int], float]
     needs: tuple[str, ...] = ()

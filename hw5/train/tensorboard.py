@@ -4,27 +4,27 @@ from hw5.errors import InputError
 
 
 class TensorBoard:
-    """Writes the figures of every epoch into a folder of event files; None writes nothing.
+    """Writes the metrics of every epoch to event files in a folder; None writes nothing.
 
-    Raises InputError where tensorboardX is not installed, or the folder cannot be made.
+    Raises InputError if tensorboardX is not installed, or the folder cannot be created.
     """
 
     def __init__(self, folder):
         self._writer = folder and _open(folder)
 
-    def see(self, progress):
-        """Write the figures if an epoch ends here."""
+    def update(self, progress):
+        """Write the metrics if this is the end of an epoch."""
         if not (self._writer and progress.epoch_ends):
             return
         for name in ("loss", "accuracy"):
-            for prefix, part in (("", "train"), ("validation_", "validation")):
-                figure = getattr(progress, prefix + name)
-                if figure is not None:
-                    self._writer.add_scalar(f"{name}/{part}", figure, progress.epoch)
+            for prefix, split in (("", "train"), ("validation_", "validation")):
+                value = getattr(progress, prefix + name)
+                if value is not None:
+                    self._writer.add_scalar(f"{name}/{split}", value, progress.epoch)
         self._writer.add_scalar("examples per second", progress.examples_per_second, progress.epoch)
 
     def close(self):
-        """Write what still waits; the writer has a thread of its own."""
+        """Flush the writer, which has its own thread."""
         if self._writer:
             self._writer.close()
 
@@ -38,4 +38,4 @@ def _open(folder):
         return SummaryWriter(folder)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"--tensorboard {folder}: no files can be written there: {reason}; name a folder") from error
+        raise InputError(f"--tensorboard {folder} cannot be written: {reason}; choose another directory") from error

@@ -18,11 +18,10 @@ _SECONDS_BETWEEN_REPORTS = 0.25
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the training is: `examples` of an epoch of `of`, with the means over them.
+    """Progress of training: `examples` of the `of` in an epoch are done, with the means over them.
 
-    seconds is the time spent training in this epoch. accuracy is None for a regression. The validation figures come at
-    the end of an epoch, if there is a validation set. ending says why the training ends here, if before its last
-    epoch, or how the perceptron did in that.
+    seconds: time spent training in this epoch. accuracy: None for a regression. The validation metrics are set at the
+    end of an epoch if there is a validation set. ending: why training stops early, or a remark after the last epoch.
     """
 
     epoch: int
@@ -55,7 +54,7 @@ class Best:
 
 @dataclass(frozen=True)
 class State:
-    """A training at one moment, on the host: with its settings and data, all that decides how it continues.
+    """The state of a training, on the host: with its settings and data, it determines how training continues.
 
     The initial weights and the order of every epoch are functions of the settings' seed; nothing else is random.
     Parameters and velocities are [(W, b), ...] and [(V, Vb), ...] as in Network.
@@ -72,7 +71,7 @@ class State:
 
     @property
     def kept(self):
-        """The parameters to use: the best if settings.patience asks for them, else the last."""
+        """The parameters to use: the best with settings.patience, else the last."""
         return self.best.parameters if self.best else self.parameters
 
 
@@ -107,7 +106,7 @@ class Training:
             self.network.assign(self.best.parameters)
 
     def _begin_epoch(self):
-        """Start the next epoch if one is done; return whether there is one left."""
+        """Start the next epoch if the current one is done; return whether there is one left."""
         if self.done == len(self.rows):
             self.epoch, self.done = self.epoch + 1, 0
             self.tally.reset()
@@ -128,7 +127,7 @@ class Training:
             if not math.isfinite(loss):
                 raise RunError(_diverged(self.epoch, rates))
             accuracy = correct / stop if self.network.loss.classes else None
-            whole = seconds * stop / (stop - resumed_at)  # of a resumed epoch: extrapolated from what was run
+            whole = seconds * stop / (stop - resumed_at)  # extrapolated for a resumed epoch
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
             yield self._end_epoch(progress, stop - correct) if progress.epoch_ends else progress
 
@@ -178,7 +177,7 @@ class Training:
         return replace(progress, ending=self.ending or self._remark(progress.epoch, mistakes))
 
     def _remark(self, epoch, mistakes):
-        """What to say after the last epoch. It is no ending: the training may be resumed with more epochs."""
+        """A remark after the last epoch. It is no ending: training may be resumed with more epochs."""
         if epoch < self.settings.epochs:
             return None
         if self.settings.loss == "perceptron":

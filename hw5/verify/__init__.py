@@ -1,1 +1,1 @@
-"""Proof that kernels and gradients are right, and how fast the kernels are."""
+"""Checks of kernels and gradients, and benchmarks of kernels."""

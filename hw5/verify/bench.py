@@ -1,7 +1,7 @@
-"""How fast a device's kernels are, measured against what its memory can do at best.
+"""Benchmark a device's kernels against its memory bandwidth.
 
-A kernel here does little arithmetic, so it is as fast as it moves its data: the figure to watch is the number of bytes
-that it must move (stated at the head of its .cu file) over its time, as a share of what a plain copy reaches.
+The kernels do little arithmetic, so memory bandwidth limits them: the bytes that a kernel must move (see the head of
+its .cu file), divided by its time, are compared with the bandwidth of a plain copy.
 """
 
 import statistics
@@ -15,14 +15,14 @@ from hw5.devices.activations import Activation
 from hw5.devices.base import Rates, DeviceData, Tally
 
 SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
-SECONDS = 0.05  # of back-to-back work in one measurement
+SECONDS = 0.05  # of back-to-back calls per measurement
 REPEATS = 7
 COPY_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call, one for each of several measurements, and the bytes that a call must move."""
+    """Seconds per call in each measurement, and the bytes that a call must move."""
 
     kernel: str
     shape: tuple[int, int]
@@ -74,7 +74,7 @@ _OPERATIONS: dict[str, tuple[Callable, Callable]] = {
 
 
 class _Arrays:
-    """What the operations work on, at one shape."""
+    """The arrays of the operations, for one shape."""
 
     def __init__(self, device, k, m):
         rng = np.random.default_rng(0)
@@ -83,7 +83,7 @@ class _Arrays:
         self.b, self.weights = device.upload(np.zeros(m, np.float32)), device.upload(np.ones(m, np.float32))
         self.pairs, self.largest = self.X.reshape((k // 2, 2 * m)), self.G[: k // 2]  # maxout of two pieces
         self.b_of_pairs = device.upload(np.zeros(2 * m, np.float32))
-        self.z, self.target = self.Z.reshape((k * m, 1))[:k], self.X.reshape((k * m,))[:k]  # of one unit
+        self.z, self.target = self.Z.reshape((k * m, 1))[:k], self.X.reshape((k * m,))[:k]  # one output unit
         labels = rng.integers(0, m, k)
         self.y, self.y_out = (device.upload(labels, device.index_dtype) for _ in range(2))
         self.y_binary = device.upload(labels % 2, device.index_dtype)
@@ -95,13 +95,13 @@ class _Arrays:
 
 
 def copy_ceiling(device):
-    """Bytes a second, read and written, that a copy within the device's memory moves at best."""
+    """Bandwidth of the fastest copy within the device's memory: bytes read and written per second."""
     source, target = (device.upload(np.zeros(COPY_BYTES // 8, np.float32)) for _ in range(2))
     return COPY_BYTES / min(_seconds(device, lambda: device.copy(target, source)))
 
 
 def bench_kernels(device, shapes=None):
-    """Yield a Timing of every kernel at every shape, by default those of SHAPES."""
+    """Yield a Timing of every kernel at every shape (default: SHAPES)."""
     for k, m in shapes or SHAPES:
         arrays = _Arrays(device, k, m)
         for kernel, (nbytes, call) in _OPERATIONS.items():
@@ -109,7 +109,7 @@ def bench_kernels(device, shapes=None):
 
 
 def _seconds(device, call):
-    """Seconds a call: the mean over calls back to back, measured several times."""
+    """Seconds per call, averaged over back-to-back calls, in each of REPEATS measurements."""
     call()
     calls = 1
     while (elapsed := _elapsed(device, repeated := _repeated(device, call, calls))) < SECONDS:
@@ -118,7 +118,7 @@ def _seconds(device, call):
 
 
 def _repeated(device, call, calls):
-    """A function that makes so many calls, from a recording where the device can, to leave Python's time out."""
+    """A function that repeats the call, from a recording if possible, so that Python's overhead does not count."""
 
     def work():
         for _ in range(calls):

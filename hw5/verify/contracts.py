@@ -1,11 +1,10 @@
-"""What every operation must do: its formula in float64, and the shapes and values on which it is tried.
+"""The formula of every operation in float64, and the shapes and values on which it is tested.
 
-hw5 check kernels grades kernels by it, and the tests every device.
+hw5 check kernels tests kernels this way, and the test suite every device.
 
-An operation is tried on awkward shapes and values. What it gives is compared with the formula in float64, and the
-error is counted in units of float32's eps (1.2e-7) times a scale: the size of the numbers that went into the result,
-times the square root of the number of additions where there is a reduction. Each formula below states its scale;
-the tolerance is the same for all.
+The error of a result is measured in units of float32's eps (1.2e-7) times a scale: the size of the operands, times the
+square root of the number of terms for a reduction. Each formula below states its scale; the tolerance is the same for
+all.
 """
 
 from collections.abc import Callable
@@ -18,26 +17,26 @@ import numpy as np
 from hw5.devices.activations import ELEMENTWISE, Activation
 from hw5.devices.base import Rates, DeviceData
 
-TOLERANCE = 4.0  # eps times the scale: expf and tanhf may err by 2, and a formula rounds a few times more
+TOLERANCE = 4.0  # in eps times the scale: expf and tanhf may be off by 2 eps, and a formula rounds a few more times
 EPS = float(np.finfo(np.float32).eps)
-SMALLEST = float(np.finfo(np.float32).tiny)  # below the smallest normal number only the absolute error counts
+SMALLEST = float(np.finfo(np.float32).tiny)  # below the smallest normal number, the absolute error counts
 
 
 class Error(float):
-    """The largest of some errors, in eps times the scale; as text, which element has it."""
+    """The largest of some errors, in eps times the scale; its text shows the element."""
 
     def __new__(cls, errors, got, want):
         at = np.unravel_index(np.argmax(errors), errors.shape)
         self = super().__new__(cls, errors[at])
-        self.element = f"[{', '.join(map(str, at))}] is {got[at]:.10g} and should be {want[at]:.10g}"
+        self.element = f"[{', '.join(map(str, at))}] is {got[at]:.10g}, expected {want[at]:.10g}"
         return self
 
     def __str__(self):
-        return self.element if np.isinf(self) else f"{self.element}, off by {float(self):.3g} eps of the numbers' scale"
+        return self.element if np.isinf(self) else f"{self.element} (error {float(self):.3g} eps times the scale)"
 
 
 def error(got, want, scale):
-    """The Error of an array: infinite where got has other NaNs or infinities than want."""
+    """The Error of an array, infinite if its NaNs or infinities differ from the expected ones."""
     got, want, scale = np.broadcast_arrays(np.asarray(got, np.float64), want, scale)
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     with np.errstate(invalid="ignore"):
@@ -47,19 +46,19 @@ def error(got, want, scale):
 
 
 def error_of_integers(got, want):
-    """An Error that is 0 where they are equal, and else infinite."""
+    """An Error that is 0 if all elements are equal, else infinite."""
     got, want = np.broadcast_arrays(got, want)
     return Error(np.where(got == want, 0.0, np.inf), got, want)
 
 
 class Workbench:
-    """A device to try operations on, which puts arrays where their alignment is awkward if asked."""
+    """Puts the arrays of an operation on a device; with an offset, they are not aligned."""
 
     def __init__(self, device, rng, offset=0):
         self.device, self.rng, self.offset = device, rng, offset
 
     def put(self, host, dtype=np.float32):
-        """A device array with the values of host, offset elements past an aligned address."""
+        """A device array with the values of host, offset elements after an aligned address."""
         host = np.asarray(host, dtype)
         padding = np.zeros(self.offset, dtype)
         return self.device.upload(np.concatenate([padding, host.ravel()]))[self.offset :].reshape(host.shape)
@@ -68,7 +67,7 @@ class Workbench:
         return self.device.download(array)
 
 
-# -- values: what the numbers of an array are like
+# -- test values
 
 FINITE_VALUES = {
     "normal": lambda rng, shape: rng.normal(size=shape),
@@ -81,7 +80,7 @@ FINITE_VALUES = {
 }
 
 
-def _sprinkled(*specials):
+def _with_specials(*specials):
     def values(rng, shape):
         return np.where(rng.random(shape) < 0.2, rng.choice(specials, shape), rng.normal(size=shape))
 
@@ -89,23 +88,23 @@ def _sprinkled(*specials):
 
 
 VALUES = FINITE_VALUES | {
-    "minus infinity": _sprinkled(-np.inf),
-    "infinity": _sprinkled(np.inf, -np.inf),
-    "NaN": _sprinkled(np.nan),
-    "NaN and infinity": _sprinkled(np.nan, np.inf, -np.inf),
+    "minus infinity": _with_specials(-np.inf),
+    "infinity": _with_specials(np.inf, -np.inf),
+    "NaN": _with_specials(np.nan),
+    "NaN and infinity": _with_specials(np.nan, np.inf, -np.inf),
 }
 
 
-# -- the operations: each runs on the device and yields the name and the error of each array that it writes
+# -- the operations: each runs on the device and yields (name, error) for each array that it writes
 
 
 def _logits(bench, k, m, values):
     Z, b = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
-    return Z, b, (Z + b).astype(np.float64)  # the sum as float32 has it: its rounding is no fault of the softmax
+    return Z, b, (Z + b).astype(np.float64)  # rounded to float32 first: this error is not the softmax's
 
 
 def _softmax64(S):
-    """P, its scale, and ln of the sum of exponentials; S - max is rounded before exp makes that error relative."""
+    """P, its scale, S - max, and ln of the sum of exponentials. exp makes the rounding of S - max a relative error."""
     shifted = S - S.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     sums = exponentials.sum(axis=1, keepdims=True)
@@ -123,7 +122,7 @@ def softmax(bench, k, m, values):
 
 
 def _tally(bench, k):
-    """A tally that already holds something, on the device and on the host."""
+    """A tally with nonzero sums, on the device and on the host."""
     loss, correct = bench.rng.normal(size=k), bench.rng.integers(0, 9, k)
     return SimpleNamespace(loss=bench.put(loss, np.float64), correct=bench.put(correct, np.float64)), loss, correct
 
@@ -146,7 +145,7 @@ def softmax_cross_entropy(bench, k, m, values):
 
 
 def _unit(bench, k, values):
-    """z + b of one unit, as float32 has it; and a tally."""
+    """z and b of one unit on the device, z + b rounded to float32, and a tally."""
     Z, b, S = _logits(bench, k, 1, values)
     return bench.put(Z), bench.put(b), S[:, 0], *_tally(bench, k)
 
@@ -175,25 +174,25 @@ def squared_error(bench, k, _, values):
 
 def perceptron_unit(bench, k, _, values):
     z, b, s, tally, loss_before, correct_before = _unit(bench, k, values)
-    y, found = bench.rng.integers(0, 2, k), ~(s <= 0)
+    y, predicted = bench.rng.integers(0, 2, k), ~(s <= 0)
     bench.device.perceptron(z, b, bench.put(y, bench.device.index_dtype), tally)
-    mistake = found.astype(int) - y
+    mistake = predicted.astype(int) - y
     yield "Z", error_of_integers(bench.get(z)[:, 0], mistake)
     yield "loss", error(bench.get(tally.loss), loss_before + s * mistake, abs(loss_before) + abs(s))
-    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (found == y))
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (predicted == y))
 
 
 def perceptron(bench, k, m, values):
     Z, b, S = _logits(bench, k, m, values)
-    y, found = bench.rng.integers(0, m, k), S.argmax(axis=1)
+    y, predicted = bench.rng.integers(0, m, k), S.argmax(axis=1)
     tally, loss_before, correct_before = _tally(bench, k)
     z = bench.put(Z)
     bench.device.perceptron(z, bench.put(b), bench.put(y, bench.device.index_dtype), tally)
     classes, row = np.eye(m, dtype=int), np.arange(k)
-    yield "Z", error_of_integers(bench.get(z), classes[found] - classes[y])
-    loss_scale = abs(loss_before) + abs(S[row, found]) + abs(S[row, y])
-    yield "loss", error(bench.get(tally.loss), loss_before + S[row, found] - S[row, y], loss_scale)
-    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (found == y))
+    yield "Z", error_of_integers(bench.get(z), classes[predicted] - classes[y])
+    loss_scale = abs(loss_before) + abs(S[row, predicted]) + abs(S[row, y])
+    yield "loss", error(bench.get(tally.loss), loss_before + S[row, predicted] - S[row, y], loss_scale)
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (predicted == y))
 
 
 def threshold(bench, k, _, values):
@@ -210,11 +209,11 @@ def argmax(bench, k, m, values):
     yield "out", error_of_integers(bench.get(out), S.argmax(axis=1))
 
 
-_OTHER_ALPHA = float(np.float32(0.3))  # no default, so that a kernel which ignores its parameter is found out
+_OTHER_ALPHA = float(np.float32(0.3))  # not a default: a kernel that ignores its parameter fails
 
 
 def _activations(name):
-    """The activation with its default parameter, and where it has one with another."""
+    """The activation with its default parameter and, if it has one, with another value."""
     theta = Activation.of(name)
     return (theta, Activation(name, _OTHER_ALPHA)) if theta.formula.parameter else (theta,)
 
@@ -315,26 +314,26 @@ def sgd_update(bench, k, m, values):
         yield "W", error(bench.get(w), W - rates.eta * step, abs(W.astype(np.float64)) + 2 * rates.eta * scale)
 
 
-# -- the kernels that a folder must hold, and the cases that each must pass
+# -- the kernels and their test cases
 
 
 @dataclass(frozen=True)
 class Case:
-    """The shape (k, m) of an operation's matrix, what its numbers are like, and how awkward its memory is."""
+    """A test case: the shape (k, m) of an operation's matrix, its kind of values, and whether memory is awkward."""
 
     k: int
     m: int
     values: str = "normal"
-    awkward: bool = False  # arrays 4 bytes off alignment, and grids and slabs so small that every loop must turn
+    awkward: bool = False  # arrays one element off alignment, and grids and slabs so small that loops repeat
 
     def __str__(self):
-        place = ", unaligned and with few blocks" if self.awkward else ""
-        return f"shape ({self.k}, {self.m}), values: {self.values}{place}"
+        awkward = ", unaligned and with few blocks" if self.awkward else ""
+        return f"shape ({self.k}, {self.m}), values: {self.values}{awkward}"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """A kernel, the file that it lies in, the operation that launches it, and what it is tried on."""
+    """A kernel, its file, the operation that launches it, and its test shapes and values."""
 
     kernel: str
     file: str
@@ -343,7 +342,7 @@ class Contract:
     values: tuple
 
     def cases(self):
-        """Every shape with ordinary values, in comfort and not; then every kind of values on a few shapes."""
+        """Every shape with normal values, awkward or not; then a few shapes with all kinds of values."""
         for k, m in self.shapes:
             yield Case(k, m)
             yield Case(k, m, awkward=True)
@@ -356,7 +355,7 @@ class Contract:
         return max(error for _, error in self.errors(device, case))
 
     def errors(self, device, case):
-        """(array, error) for each array that the kernel writes, by the name that kernels/README.md gives it."""
+        """(name, error) for each array that the kernel writes; the head of its .cu file has the names."""
         rng = np.random.default_rng((case.k, case.m, case.awkward))
         device.most_blocks, device.tallest_slab = (2, 8) if case.awkward else (4096, 1024)
         with np.errstate(all="ignore"):

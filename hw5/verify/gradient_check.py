@@ -1,7 +1,7 @@
-"""A network's gradients against numerical differentiation in float64: what `hw5 check gradients` runs.
+"""Compare a network's gradients with numerical differentiation in float64, for `hw5 check gradients`.
 
-dJ/dw is about (J(w + h) - J(w - h)) / 2h. The formula errs by h^2 times a third derivative, and rounding by eps / h,
-so with h = 1e-5 the difference is known to within about 1e-10 times J, far better than the tolerances ask for.
+dJ/dw is about (J(w + h) - J(w - h)) / 2h. The truncation error is of order h^2 and the rounding error of order eps / h,
+so with h = 1e-5 the result is accurate to about 1e-10 times J, far better than the tolerances.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from hw5.devices.cpu import CpuDevice
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
-TOLERANCES = {np.dtype("float64"): 1e-6, np.dtype("float32"): 2e-3}  # of the relative error, by the device's type
+TOLERANCES = {np.dtype("float64"): 1e-6, np.dtype("float32"): 2e-3}  # of the relative error, by the device's dtype
 STEP = 1e-5
 EXAMPLES = 8
-SAMPLE = 200  # parameters of a layer that are tried, where it has more
-NETWORKS = ((5, 3), (6, 7, 4), (5, 6, 4, 3), (784, 128, 10))  # layers; the top one has as many units as the loss asks
+SAMPLE = 200  # maximum number of elements of an array to test
+NETWORKS = ((5, 3), (6, 7, 4), (5, 6, 4, 3), (784, 128, 10))  # (features, ..., classes)
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """The largest relative error of a layer's gradient, over the parameters that were tried."""
+    """The largest relative error of a layer's gradient, over the parameters tried."""
 
     sizes: tuple[int, ...]
     activation: str
@@ -41,7 +41,7 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class _Problem:
-    """A network's parameters, in float64 but each a float32 number, and examples for it."""
+    """A network's parameters, in float64 but exact in float32, and examples for it."""
 
     parameters: list
     activation: str
@@ -62,7 +62,7 @@ class _Problem:
         return cls(parameters, activation, loss, normal(EXAMPLES, sizes[0]), y)
 
     def on(self, device):
-        """The stepper of the network and its data on a device."""
+        """The stepper of the network and the data on a device."""
         d = self.X.shape[1]
         data = device.upload_data(self.X, self.y, np.zeros(d), np.ones(d))
         return device.stepper(Network(device, self.parameters, self.activation, self.loss), data)
@@ -75,10 +75,10 @@ class _Problem:
 
 
 def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, losses=tuple(LOSSES)):
-    """Yield a LayerReport for every layer of every network, activation and loss, on a device (NumPy in float64).
+    """Yield a LayerReport for every layer of every network, activation and loss, on a device (default: NumPy, float64).
 
-    A network without hidden layers has no activation to vary, and a perceptron no hidden layers; the last network is
-    tried with the first activation only.
+    A network without hidden layers has no activation, and a perceptron no hidden layers. The last network is tested
+    with the first activation only.
     """
     device = device or CpuDevice(np.float64)
     for loss in losses:
@@ -107,7 +107,7 @@ def _check_network(device, sizes, activation, loss, classes):
 
 
 def _relative_error(array, gradient, rng, loss):
-    """The largest |numerical - gradient| of a sample, relative to the largest gradient in the array."""
+    """The largest |numerical - gradient| over a sample, relative to the array's largest gradient."""
     sample = rng.permutation(array.size)[:SAMPLE]
     entries, worst = array.reshape(-1), 0.0
     for i in sample:

@@ -1,4 +1,4 @@
-"""Grading a folder of CUDA kernels by their contracts, without a GPU: what `hw5 check kernels` does."""
+"""Grade a directory of CUDA kernels by their contracts, without a GPU, for `hw5 check kernels`."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from hw5.errors import InputError
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a kernel: its verdict, and for any but "right" the first offending case and the reason."""
+    """The verdict on a kernel and, unless it is "right", the first failing case and the reason."""
 
     kernel: str
     file: str
@@ -25,10 +25,10 @@ class Report:
 
 
 def check_kernels(folder=None):
-    """Yield a Report on every kernel that hw5 needs, from the .cu files in a folder (by default hw5's own).
+    """Yield a Report on every kernel that hw5 needs, from the .cu files in a folder (default: hw5's own).
 
-    Every case runs in the emulator's check mode, in every order of threads. Raises InputError where the folder holds
-    no .cu file, or where there is no compiler.
+    Every case runs in the emulator's check mode, in every order of threads. Raises InputError if the folder has no .cu
+    files, or if there is no compiler.
     """
     emulator, broken = _compiled(kernel_sources(folder), folder)
     for file in sorted(broken.keys() - {contract.file for contract in CONTRACTS}):
@@ -40,23 +40,23 @@ def check_kernels(folder=None):
         elif contract.file in broken:
             yield Report(contract.kernel, contract.file, "does not compile", reason=broken[contract.file])
         else:
-            reason = f'no file has an extern "C" __global__ function of this name; {contract.file} is its place'
+            reason = f'no extern "C" __global__ function has this name; add it, for example in {contract.file}'
             yield Report(contract.kernel, contract.file, "missing", reason=reason)
 
 
 def _compiled(sources, folder):
-    """An emulator of the files that compile, and the compiler's words on the others by file name."""
+    """An emulator of the files that compile, and the compiler's messages for the others by file name."""
     if not sources:
-        raise InputError(f"{folder}: there is no .cu file; name the folder that holds softmax.cu and the others")
-    find_compiler()  # where there is none, no file is to blame
+        raise InputError(f"{folder} has no .cu files; pass the directory of softmax.cu and the other kernels")
+    find_compiler()  # raises if there is none: no file is to blame
     try:
-        return EmulatorRuntime(sources, check=True), {}  # all at once is quicker than one by one
+        return EmulatorRuntime(sources, check=True), {}  # faster than one by one
     except InputError:
         broken = {}
     for source in sources:
         try:
             EmulatorRuntime([source], check=True)
-        except InputError as error:  # it does not compile, or holds a kernel that cannot be found by name
+        except InputError as error:  # it does not compile, or a kernel is not extern "C"
             broken[source.name] = str(error)
     return EmulatorRuntime([source for source in sources if source.name not in broken], check=True), broken
 

@@ -1,4 +1,4 @@
-"""Every device of this machine, for one test body."""
+"""Fixtures of the devices of this machine."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-// The compiled step on four threads, for ThreadSanitizer: networks with every kind of phase, in minibatches smaller and
-// larger than a chunk.
+// The compiled step on four threads, for ThreadSanitizer: networks with all kinds of phases, and minibatches smaller
+// and larger than a chunk.
 #include <cstdio>
 #include <stdexcept>
 
@@ -25,10 +25,10 @@ static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_s
         int64_t of_layer = l + 1 < depth ? pieces : 1, of_b = sizes[l + 1] * of_layer, of_W = sizes[l] * of_b;
         layers.push_back({sizes[l], of_b, of_layer, array(of_W, 0.1f), array(of_b, 0), array(of_W, 0), array(of_b, 0)});
     }
-    std::vector<double> losses(batch_size), hits(batch_size);
+    std::vector<double> losses(batch_size), correct(batch_size);
     std::vector<float> Z(EXAMPLES * m);
     Job job{layers.data(), depth, 0, 0, 0, class_weights.data(), X.data(), 1, y.data(), mean.data(),
-            scale.data(), order.data(), EXAMPLES, batch_size, 0.01, momentum, 0, 0, 0, losses.data(), hits.data(),
+            scale.data(), order.data(), EXAMPLES, batch_size, 0.01, momentum, 0, 0, 0, losses.data(), correct.data(),
             nullptr, 4};
     if (hw5_train(&job) != 0) throw std::runtime_error("out of memory");
     job.Z = Z.data();

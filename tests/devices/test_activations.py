@@ -1,7 +1,7 @@
-"""The table of activations against graphs of automatic differentiation, and how a name is read.
+"""The activations against automatic differentiation, and the parsing of their names.
 
-THETA has each activation once more, as a graph whose gradient nobody wrote down. That a kernel computes what the table
-says is for tests/devices and hw5 check kernels.
+THETA has each activation as a graph, with an automatic gradient. test_operations.py and hw5 check kernels compare the
+kernels with the formulas.
 """
 
 from functools import reduce
@@ -22,7 +22,7 @@ THETA = {  # theta(z) as a graph, z a Variable (k, m) and a the parameter
     "tanh": lambda z, a: z.tanh(),
     "sigmoid": lambda z, a: z.sigmoid(),
     "linear": lambda z, a: z,
-    "heaviside": lambda z, a: Variable(z.value > 0),  # a constant, but for its step
+    "heaviside": lambda z, a: Variable(z.value > 0),  # constant except for its step
     "maxout": lambda z, a: reduce(_larger, (z @ np.eye(z.value.shape[1])[:, q::a] for q in range(a))),
 }
 _ALPHA = {name: (None,) if theta.parameter is None else (None, "0.25") for name, theta in FORMULAS.items()}
@@ -39,12 +39,12 @@ def graph(theta):
 
 
 def test_every_activation_has_its_graph():
-    assert THETA.keys() == FORMULAS.keys(), "a new activation needs a row in THETA, so that it is compared"
+    assert THETA.keys() == FORMULAS.keys(), "a new activation needs a row in THETA"
 
 
 @pytest.mark.parametrize(("name", "alpha"), [(name, alpha) for name in THETA for alpha in _ALPHA[name]])
 def test_the_formulas_are_those_of_the_graph(name, alpha):
-    """Value and derivative in float64, to the few eps (2.2e-16) by which two ways to round may differ."""
+    """Values and derivatives in float64, to a few eps (2.2e-16) of rounding error."""
     theta, device = Activation.of(f"{name}:{alpha}" if alpha else name), CpuDevice(np.float64)
     rng = np.random.default_rng(0)
     Z, b, G = rng.normal(size=(40, 12)) * 3, rng.normal(size=12), rng.normal(size=(40, 12 // theta.pieces))
@@ -105,7 +105,7 @@ def test_maxout_takes_the_first_of_equal_pieces():
         ("maxout:5", Activation("maxout", 5)),
     ],
 )
-def test_a_name_is_read_with_its_parameter(text, theta):
+def test_a_name_is_parsed_with_its_parameter(text, theta):
     assert Activation.of(text) == theta
     assert Activation.of(str(theta)) == theta
     assert theta.pieces == (theta.alpha if theta.name == "maxout" else 1)
@@ -134,14 +134,14 @@ def test_a_name_is_read_with_its_parameter(text, theta):
         ("elu:inf", "a number from 0"),
     ],
 )
-def test_what_is_no_activation_is_refused(text, words):
+def test_invalid_activations_are_rejected(text, words):
     with pytest.raises(InputError) as refusal:
         Activation.of(text)
     assert words in str(refusal.value)
 
 
-def test_no_gradient_is_sent_through_a_step():
+def test_gradients_cannot_train_through_a_step():
     assert set(FORMULAS) - set(ACTIVATIONS) == {"heaviside"}
     with pytest.raises(InputError, match="cannot train through heaviside, .* --model perceptron"):
         Settings(activation="heaviside")
-    assert Settings(hidden=(), activation="heaviside")  # nothing is activated
+    assert Settings(hidden=(), activation="heaviside")  # no hidden layer uses it

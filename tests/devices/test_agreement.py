@@ -1,11 +1,10 @@
-"""A training step, and a short training, on every device against the NumPy reference in float64.
+"""Training steps and a short training on every device, against the NumPy reference in float64.
 
-Steps are compared, not trajectories: rounding errors of 1e-7 grow from step to step, and two correct float32 runs are
-1e-2 apart in their weights after an epoch of MNIST.
+Steps are compared, not trajectories: rounding errors of 1e-7 grow from step to step, and the weights of two correct
+float32 runs differ by 1e-2 after an epoch of MNIST.
 """
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ RATES = [Rates(0.1), Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2), Rates(0.1
 
 
 def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
-    """Parameters, velocities and the tally after a full and a short minibatch."""
+    """([parameters and velocities], tally) after a full and a short minibatch."""
     rng = np.random.default_rng(len(sizes))
     X = rng.integers(0, 256, (n, sizes[0])).astype(dtype)
     y = rng.integers(0, sizes[-1], n)
@@ -44,15 +43,15 @@ def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_two_steps_agree(device, reference, sizes, theta, rates, dtype):
     """Within 1e-5 of the largest number in the array: float32 rounds each of a few hundred terms by 6e-8."""
-    found, (loss, hits) = one_epoch(device, sizes, theta, rates, dtype)
-    wanted, (wanted_loss, wanted_hits) = one_epoch(reference, sizes, theta, rates, dtype)
-    for got, want in zip(found, wanted):
-        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * (abs(want).max() or 1))
-    assert loss == pytest.approx(wanted_loss, rel=1e-5) and hits == wanted_hits
+    arrays, (loss, correct) = one_epoch(device, sizes, theta, rates, dtype)
+    expected, (expected_loss, expected_correct) = one_epoch(reference, sizes, theta, rates, dtype)
+    for actual, want in zip(arrays, expected):
+        np.testing.assert_allclose(actual, want, rtol=0, atol=1e-5 * (abs(want).max() or 1))
+    assert loss == pytest.approx(expected_loss, rel=1e-5) and correct == expected_correct
 
 
-def test_recorded_steps_are_the_same_to_the_bit(launching):
-    """However an epoch is cut into stretches, and whether its steps are replayed from a recording or not."""
+def test_recorded_steps_give_the_same_bits(launching):
+    """For any division of an epoch into stretches, and also step by step."""
     n, k = 500, 4
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20), dtype=np.uint8), rng.integers(0, 3, n)
@@ -71,7 +70,7 @@ def test_recorded_steps_are_the_same_to_the_bit(launching):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
-    """With room for so little that an epoch takes many pieces; training and evaluation."""
+    """Training and evaluation, with so little memory that an epoch takes many pieces."""
     n, k = 230, 8
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.integers(0, 3, n)
@@ -90,7 +89,7 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtype):
-    """Of a regression, whose targets are no whole numbers."""
+    """For a regression, whose targets are not integers."""
     n, k = 60, 8
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.normal(size=n).astype(np.float32)

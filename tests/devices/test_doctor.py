@@ -1,4 +1,4 @@
-"""The doctor: each link of a chain is named, the first broken one explains the device, and auto follows it."""
+"""The doctor: it lists all requirements, the first failure explains why a device is unusable, and auto uses it."""
 
 import pytest
 
@@ -7,47 +7,49 @@ from hw5.devices.doctor import REQUIREMENTS, first_failure, examine
 from hw5.errors import InputError
 
 
-def whole():
+def met():
     return "1.0"
 
 
-def broken():
-    raise InputError("it is not there: fetch it")
+def missing():
+    raise InputError("not installed: install it")
 
 
-def must_not_be_asked():
+def must_not_be_checked():
     raise AssertionError
 
 
 @pytest.fixture
-def chains(monkeypatch):
-    def use(**replacements):
-        for device, chain in replacements.items():
-            monkeypatch.setitem(REQUIREMENTS, device, chain)
+def require(monkeypatch):
+    """require(cuda=[...]) replaces the requirements of a device."""
 
-    return use
+    def replace(**requirements):
+        for device, its_requirements in requirements.items():
+            monkeypatch.setitem(REQUIREMENTS, device, its_requirements)
+
+    return replace
 
 
-def test_every_link_is_examined_but_no_more_than_needed_to_find_a_broken_one(chains):
-    chains(cuda=[("a", whole), ("b", broken), ("c", whole)])
+def test_all_requirements_are_examined_but_first_failure_stops_at_the_first(require):
+    require(cuda=[("a", met), ("b", missing), ("c", met)])
     assert [(finding.requirement, finding.ok) for finding in examine("cuda")] == [("a", True), ("b", False), ("c", True)]
-    chains(cuda=[("a", whole), ("b", broken), ("c", must_not_be_asked)])
-    assert first_failure("cuda").text == "it is not there: fetch it"
+    require(cuda=[("a", met), ("b", missing), ("c", must_not_be_checked)])
+    assert first_failure("cuda").text == "not installed: install it"
     assert first_failure("cpu") is None
 
 
-def test_auto_is_the_cpu_where_cuda_is_not_whole(chains):
-    chains(cuda=[("nvcc", broken)])
+def test_auto_is_the_cpu_if_a_requirement_of_cuda_is_missing(require):
+    require(cuda=[("nvcc", missing)])
     assert open_device("auto").name == "cpu"
 
 
-def test_a_missing_compiler_breaks_the_emulator_alone(monkeypatch):
+def test_a_missing_compiler_only_affects_the_emulator(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     assert "apt install g++" in first_failure("emulator").text and first_failure("cpu") is None
 
 
-def test_missing_packages_are_named_with_what_mends_them(monkeypatch):
+def test_missing_packages_are_reported_with_the_command_to_install_them(monkeypatch):
     monkeypatch.setattr(
         doctor.importlib.metadata,
         "version",
@@ -58,8 +60,8 @@ def test_missing_packages_are_named_with_what_mends_them(monkeypatch):
     assert "one by one" in texts["CUDA graphs"]
 
 
-def test_tf32_is_refused_elsewhere_than_on_cuda(chains):
-    chains(cuda=[("nvcc", broken)])
+def test_tf32_needs_cuda(require):
+    require(cuda=[("nvcc", missing)])
     for name in ("auto", "cpu", "emulator"):
         with pytest.raises(InputError, match="--precision tf32 needs --device cuda"):
             open_device(name, "tf32")

@@ -1,4 +1,4 @@
-"""The compiled step against the NumPy device, and how it is chosen."""
+"""The compiled step against the NumPy device, its threads, and the fallback without it."""
 
 import math
 import os
@@ -31,7 +31,7 @@ RATES = {
 
 @pytest.fixture(scope="module", params=[1, 2, 3], ids="threads {}".format)
 def compiled(request):
-    """The compiled device with so many threads, even where one would do."""
+    """The compiled device with this number of threads, also for small minibatches."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "_FLOPS_PER_THREAD", 1)
         try:
@@ -41,7 +41,7 @@ def compiled(request):
 
 
 class Problem:
-    """Random examples and a network to train on them, the same on every device."""
+    """Random examples and a network, the same on every device."""
 
     def __init__(self, sizes, theta="relu", loss="cross-entropy", dtype=np.float32, examples=50):
         self.sizes, self.theta, self.loss = sizes, theta, loss
@@ -60,7 +60,7 @@ class Problem:
         return device.stepper(Network(device, parameters, self.theta, self.loss, self.class_weights), data)
 
     def trained(self, device, rates, k, stretches=()):
-        """The network after an epoch that is cut at some places, and the tally."""
+        """The network and the tally after an epoch, divided into stretches."""
         stepper, tally = self.on(device), Tally(device, min(k, len(self.y)))
         for order in np.split(self.order, stretches):
             stepper.train(order, k, rates, tally)
@@ -72,15 +72,15 @@ def assert_same_step(device, reference, problem, rates, k):
 
     float32 rounds each of a few hundred terms by 6e-8, and the error of one step grows in the next.
     """
-    (found, tally), (wanted, wanted_tally) = (problem.trained(device, rates, k) for device in (device, reference))
-    for got, want in (
-        *zip(found.parameters(), wanted.parameters()),
-        *zip(found.velocities(), wanted.velocities()),
+    (network, tally), (other, (loss, correct)) = (problem.trained(each, rates, k) for each in (device, reference))
+    for pair, expected in (
+        *zip(network.parameters(), other.parameters()),
+        *zip(network.velocities(), other.velocities()),
     ):
-        largest = max(abs(array).max() for array in want) or 1
-        for got_array, want_array in zip(got, want):
-            np.testing.assert_allclose(got_array, want_array, rtol=0, atol=2e-5 * largest)
-    assert tally == (pytest.approx(wanted_tally[0], rel=2e-5), wanted_tally[1])
+        largest = max(abs(array).max() for array in expected) or 1
+        for array, expected_array in zip(pair, expected):
+            np.testing.assert_allclose(array, expected_array, rtol=0, atol=2e-5 * largest)
+    assert tally == (pytest.approx(loss, rel=2e-5), correct)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -100,7 +100,7 @@ SHAPES = {
     "one unit": (7, 1, 2),
     "one class": (4, 5, 1),
     "smaller than a vector": (5, 7, 3),
-    "a line and one more": (17, 17, 17),
+    "a cache line and one more": (17, 17, 17),
     "one hidden layer": (64, 128, 10),
     "many classes": (10, 30, 300),
     "more features than a block": (2100, 20, 4),
@@ -112,7 +112,7 @@ SHAPES = {
 @pytest.mark.parametrize("k", [1, 7, 32, 300, 400], ids="minibatch {}".format)
 @pytest.mark.parametrize("sizes", SHAPES.values(), ids=SHAPES)
 def test_steps_agree_at_every_size(compiled, reference, sizes, k):
-    """Up to minibatches of several chunks, and larger than the data; of single examples, no more than a few steps."""
+    """Minibatches of one example (a few steps only) to several chunks, and larger than the data."""
     problem = Problem(sizes, "tanh", dtype=np.uint8, examples=3 if k == 1 else 20 if k == 7 else 350)
     assert_same_step(compiled, reference, problem, Rates(0.02, 0.5), k)
     assert_same_step(compiled, reference, problem, Rates(0.02), k)
@@ -121,16 +121,16 @@ def test_steps_agree_at_every_size(compiled, reference, sizes, k):
 @pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "squared"])
 @pytest.mark.parametrize("sizes", [(20,), (33, 17), (40, 30, 20)], ids=str)
 def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss):
-    """Outputs within 1e-5 of the largest, for rows in any order and number."""
+    """Outputs within 1e-5 of the largest, for rows in any order."""
     problem = Problem((*sizes, 3 if loss == "cross-entropy" else 1), loss=loss, examples=300)
     rows = problem.order[:270]
-    found, wanted = problem.on(compiled), problem.on(reference)
-    want = wanted.outputs(rows)
-    np.testing.assert_allclose(found.outputs(rows), want, rtol=0, atol=1e-5 * abs(want).max())
-    loss, accuracy, classes = found.evaluate(rows, chunk=200)
-    wanted_loss, wanted_accuracy, wanted_classes = wanted.evaluate(rows)
-    assert loss == pytest.approx(wanted_loss, rel=1e-5) and accuracy == wanted_accuracy
-    assert classes.tolist() == wanted_classes.tolist()
+    stepper, other = problem.on(compiled), problem.on(reference)
+    expected = other.outputs(rows)
+    np.testing.assert_allclose(stepper.outputs(rows), expected, rtol=0, atol=1e-5 * abs(expected).max())
+    loss, accuracy, classes = stepper.evaluate(rows, chunk=200)
+    expected_loss, expected_accuracy, expected_classes = other.evaluate(rows)
+    assert loss == pytest.approx(expected_loss, rel=1e-5) and accuracy == expected_accuracy
+    assert classes.tolist() == expected_classes.tolist()
 
 
 def bits(network, tally):
@@ -138,8 +138,8 @@ def bits(network, tally):
 
 
 @pytest.mark.parametrize("sizes", [(20, 3), (33, 50, 3), (33, 50, 40, 3), (33, 50, 40)], ids=str)
-def test_the_same_bits_however_an_epoch_is_cut(compiled, sizes):
-    """And however the threads were scheduled: several times each."""
+def test_the_same_bits_for_any_stretches(compiled, sizes):
+    """Several times each, because the scheduling of the threads varies."""
     problem = Problem(sizes, examples=3000)
     results = {bits(*problem.trained(compiled, RATES["nesterov"], 160, cuts)) for cuts in 3 * [(), (160, 2400)]}
     assert len(results) == 1
@@ -148,7 +148,7 @@ def test_the_same_bits_however_an_epoch_is_cut(compiled, sizes):
 @pytest.mark.parametrize("rates", ["plain", "momentum and penalties"])
 @pytest.mark.parametrize("sizes", [(800, 3), (33, 200, 3), (33, 100, 80, 40), (33, 300)], ids=str)
 def test_the_same_bits_for_any_number_of_threads(monkeypatch, compiled, sizes, rates):
-    """Also for more threads than there are cores, or slices of a layer."""
+    """Also for more threads than cores, or than slices of a layer."""
     problem = Problem(sizes, examples=1000)
     results = set()
     for threads in (1, 2, 3, 16, 64):
@@ -158,7 +158,7 @@ def test_the_same_bits_for_any_number_of_threads(monkeypatch, compiled, sizes, r
 
 
 def test_threads_do_not_race(tmp_path):
-    """As far as ThreadSanitizer sees, where compiler and kernel have it."""
+    """Checked by ThreadSanitizer, if the compiler and the kernel support it."""
     compiler, program = find_compiler(), tmp_path / "races"
     includes = [f"-I{folder}" for folder in (Path(native.__file__).parent, files("hw5.kernels"))]
     options = ["-std=c++17", "-O1", "-g", "-march=native", "-pthread", "-fsanitize=thread", *includes, "-o", str(program)]
@@ -174,7 +174,7 @@ def test_threads_do_not_race(tmp_path):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "done\n", "")
 
 
-def test_nothing_to_train_on_changes_nothing(compiled):
+def test_training_on_no_examples_changes_nothing(compiled):
     problem = Problem((20, 6, 3))
     problem.order = problem.order[:0]
     network, tally = problem.trained(compiled, RATES["momentum and penalties"], 16)
@@ -182,8 +182,8 @@ def test_nothing_to_train_on_changes_nothing(compiled):
     assert network.parameters()[0][0].tobytes() == problem.on(compiled).network.parameters()[0][0].tobytes()
 
 
-def test_ties_and_nans_are_found_as_by_argmax(compiled):
-    """Logits are the biases, all weights being 0: the lowest of the largest is found, and a NaN is larger than any."""
+def test_ties_and_nans_are_handled_as_by_argmax(compiled):
+    """The weights are 0, so the logits are the biases. Ties go to the lowest class; NaN is larger than any number."""
     nan, inf = np.nan, np.inf
     for b in ([0, 0, 0], [1, 2, 2], [0, nan, nan], [nan, inf, 0], [inf, 1, inf], [-inf, -inf, -1e30]):
         problem = Problem((4, 3), examples=30)
@@ -195,8 +195,8 @@ def test_ties_and_nans_are_found_as_by_argmax(compiled):
 
 @pytest.mark.parametrize("theta", ["relu", "elu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_bad_number_shows_in_the_loss(compiled, theta, bad):
-    """An infinite feature can be rightly lost in a sigmoid or be cut off by ReLU; a NaN never is."""
+def test_the_loss_shows_nan_and_infinity(compiled, theta, bad):
+    """NaN always reaches the loss; infinity may not, because sigmoid and ReLU map it to finite values."""
     problem = Problem((6, 20, 3), theta)
     problem.X[7] = bad
     if np.isinf(bad):
@@ -208,15 +208,15 @@ def test_a_bad_number_shows_in_the_loss(compiled, theta, bad):
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared"])
 def test_a_diverged_training_has_no_finite_loss(compiled, loss):
     problem = Problem((20, 30, 3 if loss == "cross-entropy" else 1), "linear", loss, examples=500)
-    _, (found, _) = problem.trained(compiled, Rates(1e6), 10)
-    assert not np.isfinite(found)
+    _, (sum_of_losses, _) = problem.trained(compiled, Rates(1e6), 10)
+    assert not np.isfinite(sum_of_losses)
 
 
 @pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
 @pytest.mark.parametrize("k", [1, 7])
 @pytest.mark.parametrize("sizes", [(33, 1), (33, 5), (784, 10)], ids=str)
 def test_the_perceptron_agrees_with_numpy(compiled, reference, sizes, k, rates):
-    """From weights of zero, where the first prediction is a tie; a few steps, lest a rounding error flips a prediction."""
+    """Only a few steps, because a rounding error might change a prediction."""
     problem = Problem(sizes, loss="perceptron", dtype=np.uint8, examples=14)
     assert_same_step(compiled, reference, problem, rates, k)
 
@@ -230,7 +230,7 @@ def test_maxout_agrees_with_numpy_at_every_size(compiled, reference, theta, size
 
 
 def test_maxout_takes_the_first_of_equal_pieces_and_a_nan_before_any_number(compiled):
-    """A step along the gradient moves the bias of the chosen piece alone: all weights below are 0."""
+    """A step changes only the bias of the chosen piece; all weights below are 0."""
     nan = np.nan
     for pieces, chosen in (([1, 1, 0], 0), ([0, 2, 2], 1), ([nan, 5, nan], 0), ([3, nan, nan], 1)):
         problem = Problem((4, 1, 2), "maxout:3", examples=16)
@@ -239,13 +239,13 @@ def test_maxout_takes_the_first_of_equal_pieces_and_a_nan_before_any_number(comp
         stepper.network.assign([(np.zeros((3, 4), np.float32), np.array(pieces, np.float32)), top])
         stepper.train(problem.order, 16, Rates(0.1), Tally(compiled, 16))
         after = stepper.network.parameters()[0][1]
-        moved = ~((after == pieces) | (np.isnan(after) & np.isnan(pieces)))
-        assert moved[chosen] or np.isnan(pieces[chosen])
-        assert not np.delete(moved, chosen).any()
+        changed = ~((after == pieces) | (np.isnan(after) & np.isnan(pieces)))
+        assert changed[chosen] or np.isnan(pieces[chosen])
+        assert not np.delete(changed, chosen).any()
 
 
-def test_what_is_not_compiled_is_done_by_numpy_and_said(compiled):
-    """float64 data, which no reader gives."""
+def test_numpy_does_what_is_not_compiled(compiled):
+    """float64 data, which no reader returns."""
     problem = Problem((20, 6, 3), dtype=np.float64)
     stepper = problem.on(compiled)
     assert stepper.how == "NumPy: the compiled step needs uint8 or float32 in C order"
@@ -254,14 +254,14 @@ def test_what_is_not_compiled_is_done_by_numpy_and_said(compiled):
     assert results[0][0].parameters()[0][0].tobytes() == results[1][0].parameters()[0][0].tobytes()
 
 
-def test_threads_are_no_more_than_useful(monkeypatch):
+def test_the_number_of_threads_depends_on_the_work(monkeypatch):
     monkeypatch.setattr(native, "_FLOPS_PER_THREAD", 1_000_000)
-    assert native._useful_threads(64, (4, 3), 32) == 1  # nothing to do
+    assert native._useful_threads(64, (4, 3), 32) == 1  # little work
     assert native._useful_threads(2, (784, 128, 10), 32) == 2
     assert native._useful_threads(64, (784, 128, 10), 32) == 13
 
 
-def test_cores_are_those_that_the_process_may_use(monkeypatch):
+def test_only_cores_available_to_the_process_are_used(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert native.usable_cores() == 1
     assert open_device("cpu").how == "compiled step, 1 thread"
@@ -278,7 +278,7 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch):
         ({"a/other/cpu.max": "50000 100000"}, math.inf),
     ],
 )
-def test_a_container_may_have_a_share_of_the_cores(tmp_path, limits, quota):
+def test_the_cpu_quota_of_a_container(tmp_path, limits, quota):
     (tmp_path / "membership").write_text("1:cpu:/elsewhere\n0::/a/b\n")
     for name, text in limits.items():
         file = tmp_path / "groups" / name
@@ -287,7 +287,7 @@ def test_a_container_may_have_a_share_of_the_cores(tmp_path, limits, quota):
     assert native._quota(tmp_path / "membership", tmp_path / "groups") == quota
 
 
-def test_half_a_processor_is_one_thread(monkeypatch):
+def test_a_quota_of_half_a_core_is_one_thread(monkeypatch):
     monkeypatch.setattr(native, "_quota", lambda: 0.5)
     assert native.usable_cores() == 1
 
@@ -316,7 +316,7 @@ def on_another_system(monkeypatch, tmp_path):
         (on_another_system, "needs Linux"),
     ],
 )
-def test_without_the_compiled_step_numpy_takes_its_place_and_says_why(monkeypatch, tmp_path, obstacle, reason):
+def test_numpy_replaces_the_compiled_step_and_says_why(monkeypatch, tmp_path, obstacle, reason):
     obstacle(monkeypatch, tmp_path)
     device = open_device("cpu")
     assert device.name == "cpu"

@@ -1,4 +1,4 @@
-"""Every operation of every device against float64, with one body."""
+"""Every operation of every device against float64."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_operation_agrees_with_float64(device, contract):
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (3, 5, 2), (33, 7, 65), (10, 128, 784)])
 def test_gemm_agrees_with_float64(device, m, n, k, transpose_a, transpose_b):
-    """m x n = m x k times k x n in the lecture's orientation; NumPy's arrays are the transposed matrices."""
+    """(m, n) = (m, k) (k, n) in the lecture's orientation; NumPy's arrays are the transposed matrices."""
     rng = np.random.default_rng(m + n + k)
     A = rng.normal(size=(m, k) if transpose_a else (k, m)).astype(np.float32)
     B = rng.normal(size=(k, n) if transpose_b else (n, k)).astype(np.float32)
@@ -26,7 +26,7 @@ def test_gemm_agrees_with_float64(device, m, n, k, transpose_a, transpose_b):
     op_A, op_B = (A.T if transpose_a else A), (B.T if transpose_b else B)
     for alpha, beta in ((1.0, 0.0), (-0.5, 0.75), (2.0, 1.0)):
         bench = Workbench(device, rng)
-        out = bench.put(C if beta else np.full_like(C, np.nan))  # with beta 0, what was there must not matter
+        out = bench.put(C if beta else np.full_like(C, np.nan))  # not read if beta is 0
         device.gemm(bench.put(A), bench.put(B), out, transpose_a, transpose_b, alpha, beta)
         want = alpha * (op_B.astype(np.float64) @ op_A) + (beta * C if beta else 0)
         scale = abs(alpha) * (abs(op_B).astype(np.float64) @ abs(op_A)) + abs(beta * C)

@@ -29,8 +29,8 @@ def start(settings=SMALL, checkpoint=None):
 
 def progress_of(run, saver, log=Log(None)):
     for progress in run.train():
-        log.see(progress)
-        saver.see(progress)
+        log.update(progress)
+        saver.update(progress)
         if progress.epoch_ends:
             yield progress
 
@@ -46,9 +46,9 @@ def test_a_folder_that_vanishes_and_comes_back(tmp_path):
             shutil.rmtree(folder)
             folder.write_text("a file in its place")
         elif progress.epoch == 4:
-            assert saver.trouble and len(words) == 2 and "could not be saved" in words[0]
+            assert saver.error and len(words) == 2 and "could not be saved" in words[0]
             folder.unlink()
-    assert saver.trouble is None and len(words) == 2
+    assert saver.error is None and len(words) == 2
     assert Checkpoint.load(folder / "model.npz").history[-1]["epoch"] == 6
 
 
@@ -86,7 +86,7 @@ def test_a_full_disk(tmp_path):
     lines = log.read_text().splitlines()
     done = limited(len(before) // 2, "train", "--resume", out, "--epochs", 9, "--log", log, "--checkpoint-every", 2)
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr and "the training goes on" in done.stderr
+    assert "Traceback" not in done.stderr and "training continues" in done.stderr
     assert "epoch 9" in done.stdout and "test accuracy" in done.stdout
     assert out.read_bytes() == before and Checkpoint.load(out)
     assert sorted(os.listdir(tmp_path)) == ["log.jsonl", "model.npz"]
@@ -102,10 +102,10 @@ def test_a_log_that_cannot_be_written_is_retried_at_the_next_epoch(tmp_path):
             path.rename(tmp_path / "kept")
             path.mkdir()
         elif progress.epoch == 4:
-            assert log.trouble and len(words) == 2
+            assert log.error and len(words) == 2
             path.rmdir()
             (tmp_path / "kept").rename(path)
-    assert log.trouble is None
+    assert log.error is None
     assert [json.loads(line)["epoch"] for line in path.read_text().splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
@@ -173,7 +173,7 @@ def test_without_hard_links_copies_are_copies(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "five", "5 minutes", "1e3", "9" * 13, "5epochs5", "٣"])
 def test_invalid_intervals(text):
-    with pytest.raises(InputError, match="is no interval; write 500steps, 5epochs or 60s"):
+    with pytest.raises(InputError, match="is not an interval such as 500steps, 5epochs or 60s"):
         Interval.of(text)
 
 
@@ -226,7 +226,7 @@ def test_a_full_file_system(tmp_path):
     )
     done = in_a_mount(tmp_path, "128k", script)
     assert done.returncode == 1 and "test accuracy" in done.stdout
-    assert done.stderr.count("m.npz could not be saved: no space left on device; the training goes on") == 4
+    assert done.stderr.count("m.npz could not be saved: no space left on device; training continues") == 4
     assert "hw5: training finished, but " in done.stderr
     assert "# trained 1 of at most 4 epochs" in done.stdout  # the first one is whole
 
@@ -243,7 +243,7 @@ def test_a_file_system_that_becomes_read_only(tmp_path):
         $HW5 eval "$DISK/m.npz" --json; cat "$ERRORS" >&2
     """
     done = in_a_mount(tmp_path, "16m", script)
-    assert "could not be saved: read-only file system; the training goes on" in done.stderr
+    assert "could not be saved: read-only file system; training continues" in done.stderr
     assert "--out" in done.stderr and "cannot be written: read-only file system" in done.stderr
     stopped, refused, figures = done.stdout.splitlines()
     assert (stopped, refused) == ("code 130", "code 2") and json.loads(figures)["accuracy"] > 0.5

@@ -1,4 +1,4 @@
-"""The slides that print numbers are run on every device of this machine."""
+"""Fixtures: the devices of this machine, for the slides that print numbers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""From the lectures' letters to hw5's network and back.
+"""Conversions between the lectures' letters and hw5's network.
 
 Examples are rows here: X (k, d) and labels y (k,); parameters are [(W, b), ...] with W (m, d) and b (m,).
 """
@@ -14,8 +14,8 @@ from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
 FLOAT64 = CpuDevice("float64")
-FLOAT32 = {"rtol": 2e-6, "atol": 1e-6}  # some ten times float32's eps, 1.2e-7, for sums of numbers of order 1
-SAME_SUMS = {"rtol": 1e-12, "atol": 1e-13}  # the same float64 numbers added in another order, some hundred times
+FLOAT32 = {"rtol": 2e-6, "atol": 1e-6}  # about ten times float32's eps (1.2e-7), for sums of order 1
+SAME_SUMS = {"rtol": 1e-12, "atol": 1e-13}  # sums of hundreds of float64 numbers in another order
 
 
 def draw(sizes, k, seed=179):
@@ -43,7 +43,7 @@ def evaluate(device, parameters, X, y, theta="relu", loss="cross-entropy"):
 
 
 def outputs(parameters, X, theta="relu", device=FLOAT64, loss="cross-entropy"):
-    """What the network says of the examples, (k, m): with the cross-entropy P."""
+    """The outputs of the network for the examples, (k, m): P with the cross-entropy."""
     labels = np.zeros(len(X), float if LOSSES[loss].task == "regression" else int)
     return stepper(device, parameters, X, labels, theta, loss).outputs(np.arange(len(X)))
 
@@ -60,7 +60,7 @@ def trained(parameters, X, y, eta, k, epochs=1, theta="relu", loss="cross-entrop
 def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0, loss="cross-entropy", device=FLOAT64):
     """The network after one step over all examples, with its gradient as .velocities().
 
-    From velocities of zero, V <- mu V + gradient leaves just the gradient.
+    The initial velocities are 0, so V <- mu V + gradient is the gradient.
     """
     trainer, k = stepper(device, parameters, X, y, theta, loss), len(y)
     order = device.upload(np.arange(k), device.index_dtype)
@@ -69,7 +69,7 @@ def stepped(parameters, X, y, theta="relu", l1=0.0, l2=0.0, loss="cross-entropy"
 
 
 def activated(device, theta, Z, b=0.0):
-    """theta(Z + b) and theta'(Z + b), as the device computes them."""
+    """theta(Z + b) and theta'(Z + b), computed by the device."""
     theta = Activation.of(theta)
     X = device.upload(Z, device.dtype)
     device.activate(theta, X, device.upload(np.full(Z.shape[1], b), device.dtype))
@@ -83,9 +83,8 @@ def lecture_matrices(parameters):
     return {l: np.vstack([b, W.T]) for l, (W, b) in enumerate(parameters, start=1)}
 
 
-def assert_same_parameters(found, want):
-    """Compare lists of (W, b) to the last few bits."""
-    assert len(found) == len(want)
-    for pair, want_pair in zip(found, want):
-        for array, want_array in zip(pair, want_pair):
-            np.testing.assert_allclose(array, want_array, **SAME_SUMS)
+def assert_same_parameters(actual, expected):
+    """Compare lists of (W, b), except for the last few bits."""
+    for pair, expected_pair in zip(actual, expected, strict=True):
+        for array, expected_array in zip(pair, expected_pair):
+            np.testing.assert_allclose(array, expected_array, **SAME_SUMS)

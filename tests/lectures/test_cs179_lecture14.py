@@ -1,14 +1,12 @@
-"""CS 179, Lecture 14, "Neural Networks and Backpropagation": one test a slide, in its order and in its letters.
+"""CS 179, Lecture 14, "Neural Networks and Backpropagation": one test per slide, in its order and letters.
 
-The lecture's matrices hold one example a column: X is d x k. Here they are called by its letters, and hw5's network
-gets the transposed arrays.
+The lecture's matrices have one example per column: X is d x k. hw5's network gets the transposed arrays.
 """
 
 import numpy as np
 import pytest
 
 from hw5.nn.autodiff import Variable, softmax_cross_entropy
-from hw5.devices.base import Tally
 from hw5.devices.base import Rates, Tally
 from hw5.nn.network import Network
 from hw5.train.settings import Settings
@@ -57,7 +55,7 @@ THETA = {
 
 
 def test_refresher_on_the_task(device):
-    """Refresher on the task: z = W^T x', and x is of the class i whose z_i is the largest."""
+    """Refresher on the task: z = W^T x', and the class of x is the i with the largest z_i."""
     parameters, X, y = draw((5, 4), k=40)
     z = lecture_matrices(parameters)[1].T @ prime(X.T)
     _, accuracy, classes = evaluate(device, parameters, X, y)
@@ -77,7 +75,7 @@ def test_linear_classifier_j_and_gradient():
 
 
 def test_linear_classifier_gradient_of_the_softmax(device):
-    """Linear classifier gradient: dp_j/dz_i is p_i (1 - p_j) where i = j, else -p_i p_j; hence dJ/dz_i = p_i - y_i."""
+    """Linear classifier gradient: dp_j/dz_i is p_i (1 - p_j) if i = j, else -p_i p_j; hence dJ/dz_i = p_i - y_i."""
     values, label, m = np.array([0.3, -1.2, 2.0, 0.7]), 2, 4
     y = np.eye(m)[label]
     Jacobian = np.empty((m, m))
@@ -93,8 +91,8 @@ def test_linear_classifier_gradient_of_the_softmax(device):
 
     Delta, b = device.upload(values[None], device.dtype), device.upload(np.zeros(m), device.dtype)
     labels = device.upload([label], device.index_dtype)
-    even = device.upload(np.ones(m), device.dtype)
-    device.softmax_cross_entropy(Delta, b, labels, even, Tally(device, 1))
+    weights = device.upload(np.ones(m), device.dtype)
+    device.softmax_cross_entropy(Delta, b, labels, weights, Tally(device, 1))
     np.testing.assert_allclose(device.download(Delta), [p - y], **FLOAT32)
 
 
@@ -121,7 +119,7 @@ def test_gradient_descent():
 
 
 def test_gradient_descent_while_w_is_still_changing():
-    """Gradient descent: "While w is still changing (hasn't converged)": the training ends when it no longer does."""
+    """Gradient descent: "While w is still changing (hasn't converged)": training stops when it no longer is."""
     parameters, X, y = draw((5, 3), k=20)
     network, data, everything = Network(FLOAT64, parameters), place(FLOAT64, X, y), np.arange(20)
     settings = Settings(hidden=(), batch_size="all", lr=1.0, l2=0.1, epochs=1000, tolerance=1e-9)
@@ -129,7 +127,7 @@ def test_gradient_descent_while_w_is_still_changing():
     assert last.epoch < 1000 and last.ending.endswith("of their norm")
     W, b = (Variable(array) for array in network.parameters()[0])
     (softmax_cross_entropy(X @ W.T + b, y) + 0.1 / 2 * (W**2).sum()).backward()
-    np.testing.assert_allclose(W.gradient, 0, atol=1e-8)  # at the minimum: the tolerance times the size of w, and a few
+    np.testing.assert_allclose(W.gradient, 0, atol=1e-8)  # at the minimum, up to a few tolerances times |w|
 
 
 @pytest.mark.parametrize(("batch_size", "k", "updates"), [("all", 20, 1), (1, 1, 20), (8, 8, 3)])
@@ -140,18 +138,18 @@ def test_stochastic_gradient_descent(batch_size, k, updates):
     settings = Settings(hidden=(), batch_size=batch_size, epochs=1)
     assert settings.minibatch(20) == k
     list(Training(FLOAT64.stepper(network, place(FLOAT64, X, y)), rows, settings))
-    order, steps, found = epoch_order(rows, settings.seed, 1), 0, lecture_matrices(parameters)[1]
+    order, steps, W = epoch_order(rows, settings.seed, 1), 0, lecture_matrices(parameters)[1]
     for start in range(0, 20, k):
         x, Y = X[order[start : start + k]].T, grandmother_cells(y[order[start : start + k]], 3)
-        p = softmax(found.T @ prime(x))
-        found = found - settings.lr / Y.shape[1] * prime(x) @ (p - Y).T
+        p = softmax(W.T @ prime(x))
+        W = W - settings.lr / Y.shape[1] * prime(x) @ (p - Y).T
         steps += 1
     assert steps == updates
-    np.testing.assert_allclose(lecture_matrices(network.parameters())[1], found, **SAME_SUMS)
+    np.testing.assert_allclose(lecture_matrices(network.parameters())[1], W, **SAME_SUMS)
 
 
 def test_stochastic_gradient_descent_for_W():
-    """Stochastic gradient descent, for W: one data point after the other, W <- W - eta x' (p - y)^T."""
+    """Stochastic gradient descent, for W: one data point at a time, W <- W - eta x' (p - y)^T."""
     parameters, X, y = draw((5, 3), k=12)
     W, eta = lecture_matrices(parameters)[1], 0.1
     for _ in range(2):
@@ -168,7 +166,7 @@ def test_stochastic_gradient_descent_for_W():
 def test_limitations_of_linear_models(device, theta):
     """Limitations of linear models: "Combine two OR gates with an AND gate to get a XOR gate".
 
-    The gates are linear classifiers: class 1 where z > 0. One OR takes x, the other takes NOT x.
+    The gates are linear classifiers: class 1 if z > 0. The input of one OR is x, that of the other NOT x.
     """
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     x1, x2 = corners.T
@@ -198,14 +196,14 @@ def test_neural_networks_why_the_nonlinearity():
     np.testing.assert_allclose(outputs(two_layers, X, "linear"), one_layer, **SAME_SUMS)
 
     def z(X, theta):
-        """ln p, whose differences between classes are those of z."""
+        """ln p - ln p_1, which is z - z_1."""
         ln_p = np.log(outputs(two_layers, X, theta))
         return ln_p - ln_p[:, :1]
 
     middle = (X[:10] + X[10:]) / 2
     for theta, bend in (("linear", 0), ("relu", 0.1), ("tanh", 0.1), ("sigmoid", 0.01)):
         bent = abs(z(middle, theta) - (z(X[:10], theta) + z(X[10:], theta)) / 2).max()
-        assert bent < 1e-12 if theta == "linear" else bent > bend  # an affine function is its own chord
+        assert bent < 1e-12 if theta == "linear" else bent > bend  # an affine function equals its chords
 
 
 Z = np.array([[-3, -1, -0.25, 0.25], [0.5, 1, 2, 3]])
@@ -248,21 +246,21 @@ def test_more_activation_functions_maxout(device, pieces):
     rng = np.random.default_rng(0)
     W, b, x = rng.normal(size=(pieces, 4)), rng.normal(size=pieces), rng.normal(size=(6, 4))
     want = [max(W[q] @ x_i + b[q] for q in range(pieces)) for x_i in x]
-    unit = [(W, b), (np.ones((1, 1)), np.zeros(1))]  # its output as it is
+    unit = [(W, b), (np.ones((1, 1)), np.zeros(1))]  # outputs it unchanged
     theta = f"maxout:{pieces}"
     np.testing.assert_allclose(outputs(unit, x, theta, device, "squared")[:, 0], want, **FLOAT32)
 
     largest = [int(np.argmax(W @ x_i + b)) for x_i in x]
     assert len({*largest}) > 1
-    for x_i, q in zip(x, largest):  # dx/dw of the largest piece is x_i, of the others 0
-        target = np.array([want[0] - 0.5])  # any: the gradient is upstream times that
+    for x_i, q in zip(x, largest):  # dx/dw is x_i for the largest piece, 0 for the others
+        target = np.array([want[0] - 0.5])  # any target
         network = stepped(unit, x_i[None], target, theta, loss="squared", device=device)
         upstream = 2 * (max(W @ x_i + b) - target[0])
         np.testing.assert_allclose(network.velocities()[0][0], upstream * np.outer(np.eye(pieces)[q], x_i), **FLOAT32)
 
 
 def test_other_activation_functions_for_nns(device):
-    """Other activation functions: with v'b = z and the bias a, a + z, max(0, a + z), 1 where a + z > 0, logistic."""
+    """Other activation functions: with v'b = z and the bias a, a + z, max(0, a + z), 1 if a + z > 0, logistic."""
     a = 0.75
     np.testing.assert_allclose(activated(device, "linear", Z, a)[0], a + Z, **FLOAT32)
     np.testing.assert_allclose(activated(device, "relu", Z, a)[0], np.maximum(0, a + Z), **FLOAT32)
@@ -276,7 +274,7 @@ def graph_of_one_example(parameters, x, y, theta):
     X, Z = {0: Variable(x)}, {}
     for l, (W, b) in enumerate(parameters, start=1):
         Z[l] = X[l - 1] @ W.T + b
-        X[l] = getattr(Z[l], theta)()  # that of the last layer leads nowhere
+        X[l] = getattr(Z[l], theta)()  # not used in the last layer
     softmax_cross_entropy(Z[len(parameters)], y).backward()
     return X, Z
 
@@ -286,9 +284,9 @@ def test_back_propagation_gradient(theta):
     """Back propagation gradient: with delta^(l) = dJ/dz^(l), that of W^(l) is x^(l-1)' delta^(l)T."""
     parameters, x, y = draw((5, 6, 4, 3), k=1)
     X, Z = graph_of_one_example(parameters, x, y, theta)
-    found = lecture_matrices(stepped(parameters, x, y, theta).velocities())
+    gradients = lecture_matrices(stepped(parameters, x, y, theta).velocities())
     for l in (1, 2, 3):
-        np.testing.assert_allclose(found[l], prime(X[l - 1].value.T) @ Z[l].gradient, **SAME_SUMS)
+        np.testing.assert_allclose(gradients[l], prime(X[l - 1].value.T) @ Z[l].gradient, **SAME_SUMS)
 
 
 @pytest.mark.parametrize("theta", THETA)
@@ -302,7 +300,7 @@ def test_back_propagation_term(theta):
     Delta = {l: slot.Delta for l, slot in enumerate(trainer.space(1).slots, start=1)}
     for l in (3, 2):
         delta = {l: Z[l].gradient.T, l - 1: Z[l - 1].gradient.T}  # columns
-        want = slope(Z[l - 1].value.T) * (W[l] @ delta[l])[1:]  # i = 1, 2, ...: row 0 belongs to the constant 1
+        want = slope(Z[l - 1].value.T) * (W[l] @ delta[l])[1:]  # i = 1, 2, ...: row 0 is that of the constant 1
         np.testing.assert_allclose(delta[l - 1], want, **SAME_SUMS)
         np.testing.assert_allclose(Delta[l - 1].T, want, **SAME_SUMS)
 
@@ -322,12 +320,12 @@ def test_back_propagation_algorithm(theta):
         delta = {L: x[L] - y}
         for l in range(L, 0, -1):
             alpha = W[l] @ delta[l]
-            if l > 1:  # the data have no z
+            if l > 1:  # the data has no z
                 delta[l - 1] = alpha[1:] * slope(z[l - 1])
             W[l] = W[l] - eta * (prime(x[l - 1]) @ delta[l].T)
-    found = lecture_matrices(trained(parameters, data, labels, eta, k=1, theta=theta).parameters())
+    ours = lecture_matrices(trained(parameters, data, labels, eta, k=1, theta=theta).parameters())
     for l in W:
-        np.testing.assert_allclose(found[l], W[l], **SAME_SUMS)
+        np.testing.assert_allclose(ours[l], W[l], **SAME_SUMS)
 
 
 def test_parallelization():
@@ -355,9 +353,9 @@ def test_using_minibatches(sizes, theta):
         Delta = {L: X[L] - Y}
         for l in range(L, 0, -1):
             A = W[l] @ Delta[l]
-            if l > 1:  # the data have no Z
-                Delta[l - 1] = A[1:] * slope(Z[l - 1])  # i = 1, ..., d: row 0 belongs to the constant 1
+            if l > 1:  # the data has no Z
+                Delta[l - 1] = A[1:] * slope(Z[l - 1])  # i = 1, ..., d: row 0 is that of the constant 1
             W[l] = W[l] - 1 / k * eta * (prime(X[l - 1]) @ Delta[l].T)
-    found = lecture_matrices(trained(parameters, data, labels, eta, k=8, epochs=2, theta=theta).parameters())
+    ours = lecture_matrices(trained(parameters, data, labels, eta, k=8, epochs=2, theta=theta).parameters())
     for l in W:
-        np.testing.assert_allclose(found[l], W[l], **SAME_SUMS)
+        np.testing.assert_allclose(ours[l], W[l], **SAME_SUMS)

@@ -1,4 +1,4 @@
-"""The lecture "Gradient Descent and Neural Networks": one test a slide, in its order and in its letters."""
+"""The lecture "Gradient Descent and Neural Networks": one test per slide, in its order and letters."""
 
 import numpy as np
 import pytest
@@ -14,20 +14,20 @@ def test_softmax_classifier(device):
     cat, car, frog = Variable(logits).exp().value
     assert (f"{cat:.1f}", f"{car:.1f}", f"{frog:.2f}") == ("24.5", "164.0", "0.18")
 
-    scores = [(np.eye(3), np.array(logits))]  # a linear classifier that gives x + b
-    found = outputs(scores, np.zeros((1, 3)), device=device)[0]
-    assert [f"{p:.2f}" for p in found] == ["0.13", "0.87", "0.00"]
+    scores = [(np.eye(3), np.array(logits))]  # a linear classifier with z = x + b
+    P = outputs(scores, np.zeros((1, 3)), device=device)[0]
+    assert [f"{p:.2f}" for p in P] == ["0.13", "0.87", "0.00"]
     assert [f"{p:.2f}" for p in log_softmax(Variable(logits)).exp().value] == ["0.13", "0.87", "0.00"]
 
 
 def test_regularization():
-    """Regularization: L1 and L2 on weights add the gradients of l1 sum |w| and l2 / 2 sum w^2; biases stay free."""
+    """Regularization: L1 and L2 on weights add the gradients of l1 sum |w| and l2 / 2 sum w^2; biases are exempt."""
     parameters, X, y = draw((5, 3), k=8)
     W, b = (Variable(array) for array in parameters[0])
     size = W.relu() + (-W).relu()  # |w|
     (softmax_cross_entropy(X @ W.T + b, y) + 0.2 * size.sum() + 0.3 / 2 * (W**2).sum()).backward()
-    found = stepped(parameters, X, y, l1=0.2, l2=0.3).velocities()
-    assert_same_parameters(found, [(W.gradient, b.gradient)])
+    gradients = stepped(parameters, X, y, l1=0.2, l2=0.3).velocities()
+    assert_same_parameters(gradients, [(W.gradient, b.gradient)])
 
 
 @pytest.mark.parametrize("theta", ["relu", "tanh", "sigmoid"])
@@ -40,7 +40,7 @@ def test_computing_gradients(theta):
     softmax_cross_entropy(getattr(X @ W1.T + b1, theta)() @ W2.T + b2, y).backward()
     assert_same_parameters(manual, [(W.gradient, b.gradient) for W, b in layers])
 
-    h = 1e-5  # (J(w + h) - J(w - h)) / 2h errs by about h^2 + eps / h = 1e-10
+    h = 1e-5  # the error of (J(w + h) - J(w - h)) / 2h is about h^2 + eps / h = 1e-10
     for pair, gradients in zip(parameters, manual):
         for w, gradient in zip(pair, gradients):
             for i in np.ndindex(w.shape):
@@ -78,8 +78,8 @@ def test_manual_differentiation_by_the_network(device):
     update = w + 2 * alpha * delta @ x
     for where, tolerance in ((FLOAT64, SAME_SUMS), (device, FLOAT32)):
         network = trained([(w[None], np.zeros(1))], x, y, eta=7 * alpha, k=7, loss="squared", device=where)
-        ((found, _),) = network.parameters()
-        np.testing.assert_allclose(found, [update], **tolerance)
+        ((updated, _),) = network.parameters()
+        np.testing.assert_allclose(updated, [update], **tolerance)
 
 
 def test_adding_a_non_linear_function():
@@ -106,7 +106,7 @@ def test_adding_a_non_linear_function():
 def test_adding_a_non_linear_function_by_the_network(device):
     """Adding a non-linear function: "The sigmoid perception update rule" by hw5's network.
 
-    One hidden sigmoid unit, handed on as it is to the output of a regression.
+    One hidden sigmoid unit, which a regression outputs unchanged.
     """
     x, y, w, alpha = regression()
     sigma = 1 / (1 + np.exp(-x @ w))
@@ -114,8 +114,8 @@ def test_adding_a_non_linear_function_by_the_network(device):
     unit = [(w[None], np.zeros(1)), (np.ones((1, 1)), np.zeros(1))]
     for where, tolerance in ((FLOAT64, SAME_SUMS), (device, FLOAT32)):
         network = trained(unit, x, y, eta=7 * alpha, k=7, theta="sigmoid", loss="squared", device=where)
-        (found, _), _ = network.parameters()
-        np.testing.assert_allclose(found, [update], **tolerance)
+        (updated, _), _ = network.parameters()
+        np.testing.assert_allclose(updated, [update], **tolerance)
 
 
 def test_computing_the_local_gradients():
@@ -134,7 +134,7 @@ def test_computing_the_gradients_of_loss():
     (W, _), *_ = draw((4, 3), k=1)[0]
     weights, below = Variable(W), Variable([0.5, -1, 2, 3])
     h = weights @ below
-    L = (h.tanh() ** 2).sum()  # anything above h: all that comes down from it is the upstream gradient
+    L = (h.tanh() ** 2).sum()  # any function of h; its gradient is the upstream gradient
     L.backward()
     upstream = 2 * np.tanh(h.value) * (1 - np.tanh(h.value) ** 2)
     np.testing.assert_allclose(h.gradient, upstream, **SAME_SUMS)
@@ -152,8 +152,8 @@ def test_neural_network_training():
         h2 = (h1 @ W2.T + b2).relu()
         softmax_cross_entropy(h2 @ W3.T + b3, y[rows]).backward()
         layers = [tuple(Variable(w.value - eta * w.gradient) for w in pair) for pair in layers]
-    found = trained(parameters, X, y, eta, k=8).parameters()
-    assert_same_parameters(found, [(W.value, b.value) for W, b in layers])
+    updated = trained(parameters, X, y, eta, k=8).parameters()
+    assert_same_parameters(updated, [(W.value, b.value) for W, b in layers])
 
 
 def test_backpropagation_a_simple_example():

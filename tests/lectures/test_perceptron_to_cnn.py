@@ -1,7 +1,7 @@
-"""The lecture from the perceptron to convolutional networks: one test a slide, in its order and in its letters.
+"""The lecture from the perceptron to convolutional networks: one test per slide, in its order and letters.
 
-Its log is the natural logarithm. Its data points and weights for the perceptron are small whole numbers, which float32
-adds without rounding: each weight comes out exactly, on every device.
+log is the natural logarithm. The data points and weights of the perceptron are small integers, which float32 adds
+without rounding, so the weights are exact on every device.
 """
 
 import numpy as np
@@ -52,13 +52,13 @@ def test_perceptron(device):
 
 
 def extended(network):
-    """The extended vectors (w, b) of a linear network, one a row."""
+    """The extended vectors (w, b) of a linear network, one per row."""
     ((W, b),) = network.parameters()
     return np.column_stack([W, b]).tolist()
 
 
 def pass_over(device, network, X, y):
-    """An epoch in the order of the rows: after each point whether its prediction was right, and the vectors (w, b)."""
+    """An epoch in the order of the rows: for each point, whether it was predicted correctly, and then (w, b)."""
     data, order = place(device, X, y), device.upload(np.arange(len(y)), device.index_dtype)
     for i in range(len(y)):
         tally = Tally(device, 1)
@@ -72,26 +72,26 @@ def test_training_the_perceptron(device):
     X, y = rng.integers(-3, 4, (40, 3)), rng.integers(0, 2, 40)
     network, w, mistakes = Network(device, neuron((0, 0, 0), 0), loss="perceptron"), np.zeros(4), 0
     for _ in range(2):
-        for x, y_i, (right, found) in zip(np.column_stack([X, np.ones(40)]), y, pass_over(device, network, X, y)):
+        for x, y_i, (right, vectors) in zip(np.column_stack([X, np.ones(40)]), y, pass_over(device, network, X, y)):
             o = 1 if w @ x > 0 else 0
             if o != y_i:
                 w = w + x if y_i == 1 else w - x
                 mistakes += 1
-            assert right == (o == y_i) and found == [w.tolist()]
+            assert right == (o == y_i) and vectors == [w.tolist()]
     assert mistakes > 20
 
 
 def test_training_the_perceptron_for_several_classes(device):
-    """Training the Perceptron, (w, b) a class: that of y_i was too small, that of the class found too large.
+    """Training the Perceptron, with (w, b) for each class: y_i's gains x_i, and that of the predicted class loses it.
 
-    By hand, from 0; of equal outputs the first class is found. The second epoch makes no mistake.
+    The numbers are computed by hand, from 0. Ties go to the first class. The second epoch makes no mistake.
     """
     X, y = np.array([[1, 0], [0, 1], [-1, -1]]), np.array([1, 2, 0])
     network = Network(device, [(np.zeros((3, 2)), np.zeros(3))], loss="perceptron")
     end = [[-1, 0, -1], [1, -1, 0], [0, 1, 1]]
     assert list(pass_over(device, network, X, y)) == [
-        (False, [[-1, 0, -1], [1, 0, 1], [0, 0, 0]]),  # (0, 0, 0): found 0 for 1
-        (False, end),  # (-1, 1, 0): found 1 for 2
+        (False, [[-1, 0, -1], [1, 0, 1], [0, 0, 0]]),  # (0, 0, 0): predicted 0 for 1
+        (False, end),  # (-1, 1, 0): predicted 1 for 2
         (True, end),  # (0, 0, -1)
     ]
     assert list(pass_over(device, network, X, y)) == [(True, end)] * 3
@@ -106,7 +106,7 @@ def perceptron_of(X, y, epochs):
 
 
 def test_training_the_perceptron_stops():
-    """Training the Perceptron: "If in an epoch we make no mistakes [...] The method just stop." Else it goes on."""
+    """Training the Perceptron: "If in an epoch we make no mistakes [...] The method just stop." Else it continues."""
     line = np.arange(-5, 6)[:, None]
     last = perceptron_of(line, (line[:, 0] > 1).astype(int), epochs=1000)
     assert (
@@ -144,7 +144,7 @@ def learn(X, y, sizes, seed, theta="tanh", eta=0.5, epochs=2000):
 def test_limitation_xor_problem_for_one_linear_classifier(seed):
     """Limitation: XOR problem. Neurons can only generate linear separators: three of the four corners at most.
 
-    The loss is convex, and by the symmetry of the four corners it is least where every p = 1/2: it ends at ln 2.
+    The loss is convex, and by the symmetry of the four corners its minimum is ln 2, where every p = 1/2.
     """
     loss, accuracy, P = learn(CORNERS, XOR, (2, 2), seed)
     assert accuracy <= 3 / 4
@@ -160,7 +160,7 @@ def test_limitation_xor_problem_for_one_perceptron():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_limitation_xor_problem_with_two_layers(seed):
-    """Limitation: XOR problem, and what lifts it: a hidden layer learns the same four corners."""
+    """Limitation: XOR problem. A network with a hidden layer learns the four corners."""
     loss, accuracy, _ = learn(CORNERS, XOR, (2, 8, 2), seed)
     assert accuracy == 1
     assert loss < 0.01
@@ -180,7 +180,7 @@ def test_limitation_xor_problem_and_or_not(inputs, outputs):
 
 
 def test_limitation_xor_problem_by_composition(device):
-    """Limitation: XOR problem. Perceptrons represent AND, OR and NOT, "and their composition" XOR: by steps alone."""
+    """Limitation: XOR problem. Perceptrons represent AND, OR and NOT, "and their composition" XOR, with steps."""
     OR, NAND, AND = ((2, 2), -1), ((-2, -2), 3), ((2, 2), -3)
     hidden = np.array([OR[0], NAND[0]], float), np.array([OR[1], NAND[1]], float)
     network = [hidden, *neuron(*AND)]
@@ -233,7 +233,7 @@ def test_deep_neural_networks(theta, sigma):
 
 
 def loss_of_probabilities(device, p, y):
-    """The cross-entropy of a network whose output is p, whatever it is shown, and the label y."""
+    """The cross-entropy for the label y of a network whose output is always p."""
     always_p = [(np.zeros((len(p), 1)), np.log(p))]
     return evaluate(device, always_p, np.zeros((1, 1)), [y])[0]
 
@@ -262,8 +262,8 @@ def test_binary_cross_entropy_loss(device, p, y):
 def test_quiz_cross_entropy_loss(device):
     """Quiz on the cross-entropy loss: -log(0.05), -log(0.01), -log(3) or -log(0.90) for a label of class 3?
 
-    It is -log of the probability that class 3 has in the figure. The three probabilities among the answers are tried
-    in that place. -log(3) takes the log of the label: it is negative, and no loss of a probability is.
+    It is -log of the probability of class 3 in the figure. The test tries the three probabilities among the answers.
+    -log(3) is the log of the label: it is negative, but the loss of a probability never is.
     """
     others = {0.05: [0.9, 0.01, 0.02, 0.02], 0.01: [0.9, 0.05, 0.02, 0.02], 0.9: [0.05, 0.01, 0.02, 0.02]}
     for p3, (p1, p2, p4, p5) in others.items():
@@ -282,7 +282,7 @@ def test_minibatch_stochastic_gradient_descent():
             W, b = map(Variable, w)
             softmax_cross_entropy(X[i : i + 1] @ W.T + b, y[i : i + 1]).backward()
             gradients.append((W.gradient, b.gradient))
-        w = [part - alpha / len(B) * sum(slopes) for part, slopes in zip(w, zip(*gradients))]
+        w = [array - alpha / len(B) * sum(slopes) for array, slopes in zip(w, zip(*gradients))]
     assert_same_parameters(trained(parameters, X, y, alpha, k=4).parameters(), [w])
 
 
@@ -352,7 +352,7 @@ def test_quiz_relu_and_square_loss():
 
 
 def test_quiz_relu_and_square_loss_by_the_network(device):
-    """Quiz on ReLU activation and square loss, by hw5's network: one hidden unit, handed on as it is to the output."""
+    """Quiz on ReLU activation and square loss, by hw5's network: one hidden unit, which is output unchanged."""
     unit, x, y = [*neuron((1, -2), 0), *neuron([1], 0)], np.array([[1, -1]]), np.array([1.0])
     assert outputs(unit, x, "relu", device, "squared").tolist() == [[3]]
     assert evaluate(device, unit, x, y, "relu", "squared")[0] == 4

@@ -1,4 +1,4 @@
-"""docs/lectures.md leads to functions and tests that exist, and leaves no test of a slide out."""
+"""The links of docs/lectures.md are valid, and its tables list all tests of slides."""
 
 import re
 from pathlib import Path

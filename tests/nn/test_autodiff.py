@@ -21,7 +21,7 @@ TOLERANCE = {"rtol": 1e-7, "atol": 1e-8}
 
 
 def numerical_gradient(f, inputs, position):
-    """df / d(inputs[position]) by central differences; f takes arrays and gives a number."""
+    """df / d(inputs[position]) by central differences; f maps arrays to a number."""
     inputs = [np.array(x, np.float64) for x in inputs]
     x = inputs[position]
     gradient = np.empty_like(x)
@@ -37,7 +37,7 @@ def numerical_gradient(f, inputs, position):
 
 
 def check(f, *inputs):
-    """Every gradient of f, a function of Variables; its elements are weighted, so that no two of them count alike."""
+    """Check all gradients of f, a function of Variables. Its elements have different weights in the loss."""
 
     def loss(*arrays):
         variables = [Variable(x) for x in arrays]
@@ -54,7 +54,7 @@ def check(f, *inputs):
 
 
 def draw(*shape, seed=0):
-    """Numbers in (0.5, 2) of either sign: away from the kink of ReLU and from the pole of 1 / x."""
+    """Numbers of both signs with magnitudes in (0.5, 2), away from the kink of ReLU and the pole of 1 / x."""
     rng = np.random.default_rng((seed, *shape))
     return rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape)
 
@@ -127,7 +127,7 @@ def test_products_of_matrices_and_vectors(shapes):
         np.testing.assert_array_equal((left @ right).value, A @ B)
 
 
-def test_an_array_on_the_left_leaves_the_operation_to_the_variable():
+def test_an_array_on_the_left_uses_the_operator_of_the_variable():
     a, x = draw(3), Variable(draw(3, seed=1))
     for result, want in ((a + x, a + x.value), (a - x, a - x.value), (a * x, a * x.value), (a / x, a / x.value)):
         assert isinstance(result, Variable)
@@ -154,7 +154,7 @@ def test_large_numbers_do_not_overflow():
     assert J.value == 2e4 and Z.gradient.tolist() == [[-1, 1]]
 
 
-def test_sigmoid_keeps_its_digits_far_below_zero():
+def test_sigmoid_is_accurate_far_below_zero():
     assert Variable(-40).sigmoid().value == pytest.approx(np.exp(-40), rel=1e-14)
 
 
@@ -175,8 +175,8 @@ def test_each_path_through_a_diamond_counts_once():
     assert a.gradient == 2 * a.value and b.gradient == -2 * b.value
 
 
-def test_a_ladder_of_reused_nodes_is_walked_once_a_node():
-    """Doubling by y + y 200 times makes 2^200 paths, all of which count and none of which is walked."""
+def test_reused_nodes_are_visited_once():
+    """Doubling y + y 200 times gives 2^200 paths."""
     x = y = Variable(1)
     for _ in range(200):
         y = y + y
@@ -200,7 +200,7 @@ def test_a_variable_the_result_does_not_depend_on_has_no_gradient():
     assert y.gradient == 0 and x.gradient.tolist() == [1, 1]
 
 
-def test_a_long_chain_meets_no_recursion_limit():
+def test_a_long_chain_does_not_exceed_the_recursion_limit():
     x = y = Variable(2)
     for _ in range(100_000):
         y = y + 1
@@ -231,7 +231,7 @@ def test_the_example_in_the_module():
 def test_the_gradient_of_the_network(sizes, theta):
     """The formulas of hw5.nn.network and the graph multiply and add the same float64 numbers in different orders.
 
-    Each error is a few eps (2.2e-16) times the numbers in a sum; 1e-13 leaves room for sums of some hundred terms.
+    Each error is a few eps (2.2e-16) times the terms of a sum; 1e-13 allows for sums of several hundred terms.
     """
     rng, k = np.random.default_rng(sizes), 9
     rows = [m * Activation.of(theta).pieces for m in sizes[1:-1]] + [sizes[-1]]

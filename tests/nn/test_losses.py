@@ -1,4 +1,4 @@
-"""The table of losses: the sigmoid is the softmax of two, weights count examples, and what the outputs mean."""
+"""Losses: the sigmoid is the softmax of two classes, class weights count examples, and the outputs."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,9 @@ FLOAT64 = CpuDevice(np.float64)
 SAME_SUMS = {"rtol": 1e-12, "atol": 1e-14}  # the same float64 numbers added in another order
 
 
-def place(X, y):
-    return FLOAT64.upload_data(X, y, np.zeros(X.shape[1]), np.ones(X.shape[1]))
-
-
 def stepper(network, X, y):
-    return FLOAT64.stepper(network, place(X, y))
+    data = FLOAT64.upload_data(X, y, np.zeros(X.shape[1]), np.ones(X.shape[1]))
+    return FLOAT64.stepper(network, data)
 
 
 def train(network, X, y, rates, k, epochs=1):
@@ -50,7 +47,7 @@ def test_units_of_the_top_layer():
 
 @pytest.mark.parametrize("weights", [None, np.array([0.5, 3.0])])
 def test_one_sigmoid_unit_has_the_gradients_of_the_softmax_of_two(weights):
-    """Loss, hits and probabilities too, through a hidden layer; the softmax's first row has the opposite gradient."""
+    """Also loss, accuracy and probabilities, with a hidden layer. The softmax's first row has the opposite gradient."""
     (X, y), rng = draw(20), np.random.default_rng(1)
     below = rng.normal(size=(5, 4)), rng.normal(size=5)
     sigmoid, softmax = top_layers(rng.normal(size=5), 0.25)
@@ -59,17 +56,17 @@ def test_one_sigmoid_unit_has_the_gradients_of_the_softmax_of_two(weights):
     p, P = (stepper(network, X, y).outputs(np.arange(20)) for network in (one, two))
     np.testing.assert_allclose(P, np.hstack([1 - p, p]), **SAME_SUMS)
 
-    (loss, hits), (loss_of_two, hits_of_two) = (train(n, X, y, Rates(0.1, 0.5), 20) for n in (one, two))
-    assert loss == pytest.approx(loss_of_two, rel=1e-13) and hits == hits_of_two
-    for found, want in zip(one.velocities()[0], two.velocities()[0]):
-        np.testing.assert_allclose(found, want, **SAME_SUMS)
-    for found, want in zip(one.velocities()[1], two.velocities()[1]):
-        np.testing.assert_allclose(found, want[1:], **SAME_SUMS)
-        np.testing.assert_allclose(found, -want[:1], **SAME_SUMS)
+    (loss, correct), (loss_of_two, correct_of_two) = (train(n, X, y, Rates(0.1, 0.5), 20) for n in (one, two))
+    assert loss == pytest.approx(loss_of_two, rel=1e-13) and correct == correct_of_two
+    for ours, theirs in zip(one.velocities()[0], two.velocities()[0]):
+        np.testing.assert_allclose(ours, theirs, **SAME_SUMS)
+    for ours, theirs in zip(one.velocities()[1], two.velocities()[1]):
+        np.testing.assert_allclose(ours, theirs[1:], **SAME_SUMS)
+        np.testing.assert_allclose(ours, -theirs[:1], **SAME_SUMS)
 
 
 def test_one_sigmoid_unit_learns_as_the_softmax_of_two_at_half_the_rate():
-    """Of the softmax both rows move, so z_1 - z_0 moves twice as far: 200 steps end in the same probabilities."""
+    """Both rows of the softmax change, so z_1 - z_0 changes twice as fast. 200 steps give the same probabilities."""
     X, y = draw(40)
     sigmoid, softmax = top_layers(np.array([0.5, -1, 0.25, 2]), 0.1)
     one = Network(FLOAT64, [sigmoid], loss="binary-cross-entropy")
@@ -85,7 +82,7 @@ def test_one_sigmoid_unit_learns_as_the_softmax_of_two_at_half_the_rate():
 
 @pytest.mark.parametrize(("loss", "classes"), [("cross-entropy", 3), ("binary-cross-entropy", 2)])
 def test_a_class_of_weight_w_counts_like_w_copies_of_its_examples(loss, classes):
-    """As the mean is over k examples and not over their weights, eta grows with the number of copies."""
+    """The mean is over k examples, not over their weights, so eta is scaled with the number of copies."""
     X, y = draw(12, classes=classes)
     weights = np.array([1.0, 3.0, 2.0])[:classes]
     rng, m = np.random.default_rng(1), LOSSES[loss].units(classes)
@@ -97,29 +94,29 @@ def test_a_class_of_weight_w_counts_like_w_copies_of_its_examples(loss, classes)
     )
     total, _ = train(weighted, X, y, Rates(0.1), 12)
     assert total == pytest.approx(train(repeated, X[copies], y[copies], Rates(0.1 * len(copies) / 12), len(copies))[0])
-    for found, want in zip(weighted.parameters()[0], repeated.parameters()[0]):
-        np.testing.assert_allclose(found, want, **SAME_SUMS)
+    for actual, expected in zip(weighted.parameters()[0], repeated.parameters()[0]):
+        np.testing.assert_allclose(actual, expected, **SAME_SUMS)
 
 
-def test_evaluation_weighs_every_example_the_same():
+def test_evaluation_ignores_class_weights():
     X, y = draw(30)
     parameters, rows = [(np.ones((2, 4)) * [[0.5], [-0.5]], np.zeros(2))], np.arange(30)
-    figures = [
+    results = [
         stepper(Network(FLOAT64, parameters, class_weights=weights), X, y).evaluate(rows)[:2]
         for weights in (None, np.array([9.0, 0.1]))
     ]
-    assert figures[0] == figures[1]
+    assert results[0] == results[1]
 
 
-def test_the_binary_loss_keeps_its_digits_far_from_zero():
-    """-ln sigmoid(z) is ln(1 + exp(-z)): about exp(-z) far above 0, where p rounds to 1, and -z far below it."""
+def test_the_binary_loss_is_accurate_far_from_zero():
+    """-ln sigmoid(z) = ln(1 + exp(-z)) is about exp(-z) for large z, where p rounds to 1, and -z far below 0."""
     for z, y, loss in ((60, 1, np.exp(-60)), (-800, 1, 800), (800, 0, 800), (-60, 0, np.exp(-60))):
         network = Network(FLOAT64, [(np.array([[1.0]]), np.zeros(1))], loss="binary-cross-entropy")
-        found, accuracy, _ = stepper(network, np.array([[float(z)]]), np.array([y])).evaluate(np.arange(1))
-        assert found == pytest.approx(loss, rel=1e-14) and accuracy == ((z > 0) == y)
+        actual, accuracy, _ = stepper(network, np.array([[float(z)]]), np.array([y])).evaluate(np.arange(1))
+        assert actual == pytest.approx(loss, rel=1e-14) and accuracy == ((z > 0) == y)
 
 
-def test_one_unit_finds_class_1_above_0_alone():
+def test_one_unit_predicts_class_1_only_above_0():
     network = Network(FLOAT64, [(np.array([[1.0]]), np.zeros(1))], loss="binary-cross-entropy")
     z = np.array([[-1.0], [0.0], [1e-300], [2.0]])
     assert stepper(network, z, np.zeros(4, int)).evaluate(np.arange(4))[2].tolist() == [0, 0, 1, 1]

@@ -1,4 +1,4 @@
-"""The network's equations against the formulas in float64 (its gradients: test_gradients.py)."""
+"""The network against the formulas in float64 (its gradients: test_autodiff.py)."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def problem(sizes, k, seed=0):
     return parameters, rng.normal(size=(k, sizes[0])), rng.integers(0, sizes[-1], k)
 
 
-def resident(device, X, y):
+def upload(device, X, y):
     d = X.shape[1]
     return device.upload_data(X, y, np.zeros(d), np.ones(d))
 
@@ -51,16 +51,16 @@ def test_linear_step_by_the_formula(rates):
     device = CpuDevice(np.float64)
     network = Network(device, parameters)
     order = device.upload(np.arange(7), device.index_dtype)
-    device.stepper(network, resident(device, X, y)).train(order, 4, rates, Tally(device, 4))
-    (found_W, found_b), *_ = network.parameters()
-    np.testing.assert_allclose(found_W, W, rtol=1e-13, atol=1e-15)  # the same sums in another order
-    np.testing.assert_allclose(found_b, b, rtol=1e-13, atol=1e-15)
+    device.stepper(network, upload(device, X, y)).train(order, 4, rates, Tally(device, 4))
+    (actual_W, actual_b), *_ = network.parameters()
+    np.testing.assert_allclose(actual_W, W, rtol=1e-13, atol=1e-15)  # the same sums in another order
+    np.testing.assert_allclose(actual_b, b, rtol=1e-13, atol=1e-15)
 
 
-def test_nesterov_takes_the_gradient_ahead_along_the_momentum():
+def test_nesterov_computes_the_gradient_ahead_along_the_momentum():
     """Sutskever et al. (2013): v <- mu v - eta gradient(theta + mu v), theta <- theta + v.
 
-    hw5's W is where that gradient is taken, theta + mu v; the form of the update is another, the numbers are the same.
+    hw5's W is the point of that gradient, theta + mu v. The update has another form but the same values.
     """
     parameters, X, y = problem((5, 3), k=40)
     mu, eta, l2, Y = 0.9, 0.1, 0.05, np.eye(3)
@@ -75,45 +75,46 @@ def test_nesterov_takes_the_gradient_ahead_along_the_momentum():
         v = mu * v - eta * (Delta.T @ X[rows] / 5 + l2 * ahead)
         v_b = mu * v_b - eta * Delta.mean(axis=0)
         theta, theta_b = theta + v, theta_b + v_b
-        device.stepper(network, resident(device, X, y)).train(rows, 5, Rates(eta, mu, l2=l2, nesterov=True), Tally(device, 5))
+        rates = Rates(eta, mu, l2=l2, nesterov=True)
+        device.stepper(network, upload(device, X, y)).train(rows, 5, rates, Tally(device, 5))
         W, b = network.parameters()[0]
         np.testing.assert_allclose(W, theta + mu * v, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(b, theta_b + mu * v_b, rtol=1e-12, atol=1e-14)
 
 
-def test_tally_counts_losses_and_hits_of_all_minibatches():
+def test_tally_sums_losses_and_correct_predictions_of_all_minibatches():
     parameters, X, y = problem((5, 3), k=10)
     P = np.exp(X @ parameters[0][0].T + parameters[0][1])
     P /= P.sum(axis=1, keepdims=True)
     device = CpuDevice(np.float64)
-    tally, standing_still = Tally(device, 4), Rates(eta=1e-300)
+    tally, tiny_step = Tally(device, 4), Rates(eta=1e-300)
     order = device.upload(np.arange(10), device.index_dtype)
-    stepper = device.stepper(Network(device, parameters), resident(device, X, y))
-    stepper.train(order, 4, standing_still, tally)
-    loss, hits = tally.read()
+    stepper = device.stepper(Network(device, parameters), upload(device, X, y))
+    stepper.train(order, 4, tiny_step, tally)
+    loss, correct = tally.read()
     assert loss == pytest.approx(-np.log(P[np.arange(10), y]).sum(), rel=1e-12)
-    assert hits == (P.argmax(axis=1) == y).sum()
+    assert correct == (P.argmax(axis=1) == y).sum()
 
 
-def test_evaluate_and_probabilities_take_the_rows_asked_for_in_chunks():
+def test_evaluate_and_outputs_use_the_given_rows_in_chunks():
     parameters, X, y = problem((6, 7, 4), k=50)
     device = CpuDevice(np.float64)
-    network, data, rows = Network(device, parameters, "tanh"), resident(device, X, y), np.arange(48, 2, -3)
+    network, data, rows = Network(device, parameters, "tanh"), upload(device, X, y), np.arange(48, 2, -3)
     P = device.stepper(network, data).outputs(rows, chunk=5)
     H = np.tanh(X[rows] @ parameters[0][0].T + parameters[0][1])
-    want = np.exp(H @ parameters[1][0].T + parameters[1][1])
-    want /= want.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(P, want, rtol=1e-12)
+    expected = np.exp(H @ parameters[1][0].T + parameters[1][1])
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(P, expected, rtol=1e-12)
     loss, accuracy, classes = device.stepper(network, data).evaluate(rows, chunk=7)
-    assert loss == pytest.approx(-np.log(want[np.arange(len(rows)), y[rows]]).mean(), rel=1e-12)
-    assert accuracy == (want.argmax(axis=1) == y[rows]).mean()
-    assert (classes == want.argmax(axis=1)).all()
+    assert loss == pytest.approx(-np.log(expected[np.arange(len(rows)), y[rows]]).mean(), rel=1e-12)
+    assert accuracy == (expected.argmax(axis=1) == y[rows]).mean()
+    assert (classes == expected.argmax(axis=1)).all()
 
 
 def test_workspaces_share_one_allocation():
     device = CpuDevice()
     network = Network(device, initial_parameters((3, 4, 2), "relu", 0))
-    stepper = device.stepper(network, resident(device, np.zeros((9, 3), np.float32), np.zeros(9, int)))
+    stepper = device.stepper(network, upload(device, np.zeros((9, 3), np.float32), np.zeros(9, int)))
     full, short = stepper.space(8), stepper.space(5)
     assert short is stepper.space(5)
     assert np.shares_memory(full.X, short.X)
@@ -128,7 +129,7 @@ def test_initial_weights_keep_the_scale_of_the_signal(theta):
     (W1, b1), (W2, _) = initial_parameters((1000, 500, 500), theta, seed=3)
     gain = {"relu": 2**0.5, "elu": 2**0.5, "leaky_relu": (2 / 1.01) ** 0.5}.get(theta, 1.0)
     assert W1.shape == (1000 if theta == "maxout" else 500, 1000) and W1.dtype == np.float32 and not b1.any()
-    # the standard deviation of n samples is known to within 1 / sqrt(2n); five of those
+    # the standard deviation of n samples has the relative error 1 / sqrt(2n); allow five times that
     assert W1.std() == pytest.approx(gain / 1000**0.5, rel=5 / (2 * W1.size) ** 0.5)
     assert W2.std() == pytest.approx(1 / 500**0.5, rel=5 / (2 * W2.size) ** 0.5)
     assert (W1 == initial_parameters((1000, 500, 500), theta, seed=3)[0][0]).all()

@@ -1,4 +1,4 @@
-"""Every device of this machine takes the same steps as the peers."""
+"""Fixtures: the devices of this machine, which are compared with the peers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Problems, and hw5's steps on them, in the arrays that its peers take: X (k, d), y (k,), [(W (m, d), b (m,)), ...]."""
+"""Problems, and hw5's steps on them, as arrays for the peers: X (k, d), y (k,), [(W (m, d), b (m,)), ...]."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
 FLOAT64 = CpuDevice(np.float64)
-# The same numbers added in another order differ by some eps (2.2e-16) of their size, step after step
+# Sums in another order differ by a few eps (2.2e-16) of their size in each step
 SAME_SUMS = {"rtol": 1e-13, "atol": 2e-14}
-# A float32 step errs by some eps (1.2e-7) of the numbers in its sums, which are of order 1; the steps' errors add up
+# The error of a float32 step is a few eps (1.2e-7) of sums of order 1; the errors of the steps accumulate
 FLOAT32 = {"rtol": 2e-6, "atol": 1e-6}
 
 
@@ -20,7 +20,7 @@ def tolerance(device):
 
 
 def problem(loss, sizes, theta, k, seed=0):
-    """Parameters and k examples, each number a float32; sizes end with the classes."""
+    """Parameters and k examples, exact in float32; sizes end with the number of classes."""
     rng = np.random.default_rng(seed)
     *lower, classes = sizes
     sizes = (*lower, LOSSES[loss].units(classes))
@@ -37,20 +37,20 @@ def _float32(array):
 
 
 class Steps:
-    """hw5's network on a device, taking the steps that it is told."""
+    """hw5's network on a device, trained step by step."""
 
     def __init__(self, device, parameters, theta, loss, class_weights=None):
         self.network = Network(device, parameters, theta, loss, class_weights)
 
     def step(self, X, y, rates):
-        """One step over the examples; the mean of their losses before it."""
+        """Take one step over the examples; return their mean loss before it."""
         device, (k, d) = self.network.device, X.shape
         data = device.upload_data(X.astype(device.dtype), y, np.zeros(d), np.ones(d))
         order, tally = device.upload(np.arange(k), device.index_dtype), Tally(device, k)
         device.stepper(self.network, data).train(order, k, rates, tally)
         return tally.read()[0] / k
 
-    def assert_parameters(self, want):
-        for (W, b), (want_W, want_b) in zip(self.network.parameters(), want, strict=True):
-            np.testing.assert_allclose(W, want_W, **tolerance(self.network.device))
-            np.testing.assert_allclose(b, want_b, **tolerance(self.network.device))
+    def assert_parameters(self, expected):
+        for (W, b), (expected_W, expected_b) in zip(self.network.parameters(), expected, strict=True):
+            np.testing.assert_allclose(W, expected_W, **tolerance(self.network.device))
+            np.testing.assert_allclose(b, expected_b, **tolerance(self.network.device))

@@ -15,7 +15,7 @@ from .helpers import FLOAT64, Steps, problem, tolerance
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
-THETA = GRAPHS | {  # PyTorch's own functions; a graph without one is computed as it stands, on PyTorch's tensors
+THETA = GRAPHS | {  # PyTorch's own functions; other graphs run on PyTorch's tensors as they are
     "relu": lambda z, a: F.relu(z),
     "leaky_relu": lambda z, a: F.leaky_relu(z, a),
     "elu": lambda z, a: F.elu(z, a),
@@ -40,7 +40,7 @@ def _perceptron(Z, y):
 
 
 class Peer:
-    """The same network as a graph of PyTorch's, in float64."""
+    """The same network in PyTorch, in float64."""
 
     def __init__(self, parameters, theta, loss, class_weights=None):
         self.layers = [tuple(torch.tensor(array, requires_grad=True) for array in pair) for pair in parameters]
@@ -63,11 +63,11 @@ def assert_same_gradient(device, loss, sizes, theta, class_weights=None):
     peer, ours = Peer(parameters, theta, loss, class_weights), Steps(device, parameters, theta, loss, class_weights)
     J = peer.mean_loss(X, y)
     J.backward()
-    # after one step from velocities of 0, they are the gradient
+    # the initial velocities are 0, so after one step they are the gradient
     assert ours.step(X, y, Rates(eta=0.1, momentum=0.5)) == pytest.approx(J.item(), rel=tolerance(device)["rtol"])
     for pair, gradients in zip(ours.network.velocities(), peer.arrays(lambda tensor: tensor.grad)):
-        for found, want in zip(pair, gradients):
-            np.testing.assert_allclose(found, want, **tolerance(device))
+        for actual, expected in zip(pair, gradients):
+            np.testing.assert_allclose(actual, expected, **tolerance(device))
 
 
 def test_every_loss_has_its_peer():
@@ -117,7 +117,7 @@ RATES = {
 
 
 def assert_same_steps(device, rates, theta, loss, steps):
-    """Each of some steps by torch.optim.SGD, whose weight decay is set to spare the biases."""
+    """Compare every step with torch.optim.SGD, without weight decay of the biases."""
     parameters, X, y = problem(loss, (6, 9, 3), theta, k=steps * 8)
     peer, ours = Peer(parameters, theta, loss), Steps(device, parameters, theta, loss)
     weights, biases = (list(kind) for kind in zip(*peer.layers))
@@ -156,7 +156,7 @@ SCHEDULES = {
 @pytest.mark.parametrize("warmup", [0, 3])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_learning_rates_are_those_of_its_schedulers(name, warmup):
-    """After a LinearLR for the warm-up; its own recurrences round otherwise than our formulas."""
+    """With LinearLR for the warm-up. Its recurrences round differently from hw5's formulas."""
     parameters, scheduler = SCHEDULES[name]
     settings = Settings(lr=0.2, lr_schedule=name, warmup=warmup, epochs=20 + warmup, **parameters)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.2)

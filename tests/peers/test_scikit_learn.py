@@ -1,8 +1,8 @@
-"""hw5 against scikit-learn's MLPClassifier and MLPRegressor, step for step, with solver="sgd".
+"""hw5 against scikit-learn's MLPClassifier and MLPRegressor, step by step, with solver="sgd".
 
-Their L2 term alpha/2 sum w^2 is divided by the size of the minibatch, and hw5's is not: l2 = alpha / k. Their squared
-loss has a factor 1/2, and the lecture's has none: with half the learning rate and twice the l2, hw5's velocity is twice
-theirs and its weights are the same.
+Their L2 term alpha/2 sum w^2 is divided by the size of the minibatch, hw5's is not: l2 = alpha / k. Their squared loss
+has a factor 1/2, the lecture's does not: with half the learning rate and twice the l2, hw5's velocity is twice theirs,
+and its weights are the same.
 """
 
 import warnings
@@ -22,7 +22,7 @@ MOMENTUM = {
     "momentum": {"momentum": 0.9, "nesterovs_momentum": False},
     "nesterov": {"momentum": 0.9, "nesterovs_momentum": True},
 }
-KINDS = {  # scikit-learn's class, the number of classes, and the factors of the loss, on eta and l2
+KINDS = {  # scikit-learn's class, the number of classes, and the factors of eta and l2
     "cross-entropy": (neural_network.MLPClassifier, 3, 1, 1),
     "binary-cross-entropy": (neural_network.MLPClassifier, 2, 1, 1),
     "squared": (neural_network.MLPRegressor, 0, 0.5, 2),
@@ -30,14 +30,14 @@ KINDS = {  # scikit-learn's class, the number of classes, and the factors of the
 
 
 class Peer:
-    """An MLP of scikit-learn's that is given one minibatch after the other."""
+    """scikit-learn's MLP, trained on one minibatch at a time."""
 
     def __init__(self, loss, dtype, **settings):
         self.kind, self.classes, *_ = KINDS[loss]
         self.dtype, self.settings = dtype, settings
 
     def start(self, X, y):
-        """Its initial weights: those that a step with a rate of almost nothing leaves, to the last bit, as they are."""
+        """Its initial weights, which a step with a tiny learning rate does not change."""
         return _parameters(self._steps(X, y, self._new(learning_rate_init=1e-300)))
 
     def steps(self, minibatches):
@@ -52,7 +52,7 @@ class Peer:
     def _steps(self, X, y, model):
         classes = {"classes": range(self.classes)} if self.classes else {}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a minibatch that is shorter than batch_size
+            warnings.simplefilter("ignore", UserWarning)  # about a minibatch shorter than batch_size
             return model.partial_fit(X.astype(self.dtype), y, **(classes if not hasattr(model, "coefs_") else {}))
 
 
@@ -61,7 +61,7 @@ def _parameters(model):
 
 
 def minibatches(loss, steps):
-    """Some minibatches of K examples, the last one shorter."""
+    """Minibatches of K examples; the last one is shorter."""
     rng = np.random.default_rng(0)
     classes = KINDS[loss][1]
     for k in [K] * (steps - 1) + [K // 2 + 1]:
@@ -76,10 +76,10 @@ def assert_same_steps(device, loss, activation, momentum, alpha, steps, hidden=(
     theta = {"logistic": "sigmoid", "identity": "linear"}.get(activation, activation)
     ours = Steps(device, peer.start(*batches[0]), theta, loss)
     on_eta, on_l2 = KINDS[loss][2:]
-    for (X, y), want in zip(batches, peer.steps(batches), strict=True):
+    for (X, y), expected in zip(batches, peer.steps(batches), strict=True):
         l2 = on_l2 * alpha / len(y)
         ours.step(X, y, Rates(on_eta * eta, momentum["momentum"], l2=l2, nesterov=momentum["nesterovs_momentum"]))
-        ours.assert_parameters(want)
+        ours.assert_parameters(expected)
 
 
 @pytest.mark.parametrize("alpha", [0, 0.3])
@@ -99,7 +99,7 @@ def test_every_step_of_every_device_is_the_same(device, loss, activation, moment
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_epoch_of_shuffled_minibatches_ends_in_the_same_weights(loss):
-    """A hundred steps in float64, through its own loop over an order that it is given, and through a Stepper."""
+    """A hundred steps in float64, by its own loop and by a Stepper, in the same order."""
     rng, n = np.random.default_rng(2), 100 * K
     X, order = rng.normal(size=(n, 6)), rng.permutation(n)
     classes = KINDS[loss][1]

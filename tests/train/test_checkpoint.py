@@ -1,4 +1,4 @@
-"""Checkpoints: what goes in comes out, and what is no checkpoint is told so."""
+"""Checkpoints: round trips, and damaged or foreign files are rejected."""
 
 import json
 import pickle
@@ -37,7 +37,7 @@ def made_up(class_names=("a", "b", "ç"), feature_names=None, d=4, source="made 
 
 
 def assert_same(mine, theirs):
-    """Equal to the bit: dataclasses, lists, arrays and scalars."""
+    """Equal bit for bit: dataclasses, lists, arrays and scalars."""
     assert type(mine) is type(theirs)
     if is_dataclass(mine):
         mine, theirs = ([getattr(each, field.name) for field in fields(each)] for each in (mine, theirs))
@@ -78,7 +78,7 @@ def test_numpy_reads_it_by_hand(checkpoint, tmp_path):
 
 
 def rewrite(path, **changes):
-    """Change arrays of a checkpoint, or entries of its description, and its checksum too; None takes one away."""
+    """Change arrays of a checkpoint or entries of its description (None removes one), and update the checksum."""
     with np.load(path) as file:
         arrays = dict(file)
     description = json.loads(str(arrays.pop("description")))
@@ -93,18 +93,18 @@ def rewrite(path, **changes):
 
 
 BAD_CHANGES = {
-    "newer": (dict(format=99), "newer hw5"),
+    "newer": (dict(format=99), "newer version of hw5"),
     "an array is missing": (dict(W2=None), "not a hw5 checkpoint"),
     "an entry is missing": (dict(class_names=None), "not a hw5 checkpoint"),
-    "shapes do not fit": (dict(W1=np.zeros((5, 7), np.float32)), "do not fit each other"),
-    "another type": (dict(W1=np.zeros((5, 4))), "do not fit each other"),
-    "not finite": (dict(b1=np.full(5, np.nan, np.float32)), "do not fit each other"),
-    "another number of classes": (dict(class_names=["a"]), "do not fit each other"),
+    "shapes do not fit": (dict(W1=np.zeros((5, 7), np.float32)), "are inconsistent"),
+    "another type": (dict(W1=np.zeros((5, 4))), "are inconsistent"),
+    "not finite": (dict(b1=np.full(5, np.nan, np.float32)), "are inconsistent"),
+    "another number of classes": (dict(class_names=["a"]), "are inconsistent"),
 }
 
 
 @pytest.mark.parametrize("change", BAD_CHANGES)
-def test_tampered_files_are_refused(checkpoint, tmp_path, change):
+def test_invalid_content_is_rejected(checkpoint, tmp_path, change):
     path = tmp_path / "model.npz"
     checkpoint.save(path)
     changes, message = BAD_CHANGES[change]
@@ -126,12 +126,12 @@ CHANGES = {
     "the history": lambda description: dict(history=[]),
     "a new entry": lambda description: dict(more=1),
     "the checksum": lambda description: dict(checksum="0" * 32),
-    "the kind of the checksum": lambda description: dict(checksum=[None]),
+    "the type of the checksum": lambda description: dict(checksum=[None]),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_any_change_shows_in_the_checksum(checkpoint, tmp_path, change):
+def test_any_change_is_detected_by_the_checksum(checkpoint, tmp_path, change):
     path = tmp_path / "model.npz"
     checkpoint.save(path)
     with np.load(path) as file:
@@ -140,7 +140,7 @@ def test_any_change_shows_in_the_checksum(checkpoint, tmp_path, change):
     array_changes = {name: value for name, value in changed.items() if isinstance(value, np.ndarray)}
     text = json.dumps(description | {name: value for name, value in changed.items() if name not in array_changes})
     np.savez(path, **arrays | array_changes | {"description": text})
-    with pytest.raises(InputError, match="model.npz is damaged: its checksum"):
+    with pytest.raises(InputError, match="model.npz is damaged: its checksum does not match"):
         Checkpoint.load(path)
 
 
@@ -152,7 +152,7 @@ def truncated(checkpoint, path):
 def flipped(checkpoint, path):
     checkpoint.save(path)
     content = bytearray(path.read_bytes())
-    content[300] ^= 1  # within an array: the zip's own checksum tells
+    content[300] ^= 1  # within an array: the zip's own checksum detects it
     path.write_bytes(content)
 
 
@@ -170,7 +170,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_foreign_and_damaged_files_are_refused(checkpoint, tmp_path, kind):
+def test_foreign_and_damaged_files_are_rejected(checkpoint, tmp_path, kind):
     path = tmp_path / "model.npz"
     make, message = FOREIGN[kind]
     make(checkpoint, path)
@@ -178,14 +178,14 @@ def test_foreign_and_damaged_files_are_refused(checkpoint, tmp_path, kind):
         Checkpoint.load(path)
 
 
-def test_parts_of_the_training_data_are_those_of_the_training(checkpoint):
+def test_subsets_of_the_training_data_are_those_of_the_training(checkpoint):
     train, test = (checkpoint.part(made_up(), split) for split in ("train", "test"))
     assert not set(train.rows) & set(test.rows) and len(test.rows) > 0
-    with pytest.raises(InputError, match="has changed since the training"):
+    with pytest.raises(InputError, match="has changed since training"):
         checkpoint.part(made_up(n=11), "test")
 
 
-def test_other_data_are_used_whole_or_by_their_own_parts(checkpoint):
+def test_other_data_is_used_whole_or_by_its_own_subsets(checkpoint):
     other = made_up(source="other", n=7)
     assert len(checkpoint.part(other, "test").rows) == 7
     with_test = replace(other, test=made_up(n=3).train)

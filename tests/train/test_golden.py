@@ -1,4 +1,4 @@
-"""Checkpoints of the past (tests/train/golden): they are read, they predict what they did, and their trainings go on."""
+"""Old checkpoints (tests/train/golden) load, give the same predictions, and can be resumed."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from hw5.devices.cpu import CpuDevice
 from hw5.train.run import Model, Run
 
 GOLDEN = Path(__file__).parent / "golden"
-PREDICTIONS = {  # of some inputs, as they were when the file was written
+PREDICTIONS = {  # (inputs, predictions when the file was written)
     "classifier-format-1": (
         [[1, 1], [1, -1], [-1, 0.5]],
         [[0.8587932, 0.14120682], [0.12630676, 0.87369323], [0.11735649, 0.88264352]],
@@ -25,15 +25,15 @@ def test_every_file_is_tested():
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
-def test_a_checkpoint_of_the_past_predicts_what_it_did(name):
-    """To 1e-6: another NumPy may round exp and tanh otherwise."""
-    X, wanted = PREDICTIONS[name]
+def test_an_old_checkpoint_gives_the_same_predictions(name):
+    """To 1e-6: another NumPy may round exp and tanh differently."""
+    X, expected = PREDICTIONS[name]
     model = Model(CpuDevice(), Checkpoint.load(GOLDEN / f"{name}.npz"))
-    np.testing.assert_allclose(model.predict(np.array(X, np.float32)), wanted, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(model.predict(np.array(X, np.float32)), expected, rtol=0, atol=1e-6)
 
 
-def test_a_training_of_the_past_goes_on():
-    """From step 34 to 36, with momentum and the best parameters; the loss of the epoch was 0.1389 in the end."""
+def test_an_old_checkpoint_can_be_resumed():
+    """From step 34 to 36, with momentum and patience; the loss of the epoch was 0.1389."""
     checkpoint = Checkpoint.load(GOLDEN / "classifier-format-1.npz")
     assert (checkpoint.state.epoch, checkpoint.state.done, checkpoint.state.best.epoch) == (3, 320, 2)
     run = Run(CpuDevice(), load("xor"), checkpoint.settings, checkpoint.data, checkpoint)

@@ -1,4 +1,4 @@
-"""A run as a whole: what is evaluated is what is saved."""
+"""Runs as a whole: the evaluated network is the saved one."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from hw5.train.settings import Settings
 
 
 def test_a_run_with_patience_saves_its_best_weights():
-    """Also where it is left off; the network has them when the training has ended."""
+    """Also if it is stopped before the end; after the end, the network has them."""
     digits = load("digits")
     settings = Settings(hidden=(16,), lr=0.5, momentum=0.8, patience=50, epochs=50)
     run = Run(CpuDevice(), digits, settings, DataSource.of(digits, None, None))
@@ -32,8 +32,8 @@ def assert_equal(parameters, others):
             np.testing.assert_array_equal(array, of_other)
 
 
-def test_early_stopping_goes_on_where_the_epochs_ended(tmp_path):
-    """Though the best epoch lies behind: to the same bytes as without the end between."""
+def test_early_stopping_is_resumed_after_the_best_epoch(tmp_path):
+    """The file is the same, byte for byte, as without an interruption."""
     digits = load("digits")
 
     def run(epochs, checkpoint=None):
@@ -44,6 +44,6 @@ def test_early_stopping_goes_on_where_the_epochs_ended(tmp_path):
         run.checkpoint().save(tmp_path / "model.npz")
         return (tmp_path / "model.npz").read_bytes()
 
-    undisturbed = run(14)
+    uninterrupted = run(14)
     run(8)
-    assert run(14, Checkpoint.load(tmp_path / "model.npz")) == undisturbed
+    assert run(14, Checkpoint.load(tmp_path / "model.npz")) == uninterrupted

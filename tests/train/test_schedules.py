@@ -1,4 +1,4 @@
-"""Each schedule by its formula, the warm-up before it, and what is refused."""
+"""Each schedule against its formula, the warm-up before it, and invalid settings."""
 
 import math
 
@@ -25,15 +25,15 @@ RATES = {  # eta in the epochs 1 .. T
 }
 
 
-def test_all_schedules_are_tried():
+def test_all_schedules_are_tested():
     assert PARAMETERS.keys() == RATES.keys() == SCHEDULES.keys()
 
 
 def rates(epochs, **settings):
     settings = Settings(lr=ETA, epochs=epochs, momentum=0.9, l1=1e-3, l2=1e-4, **settings)
-    of_epochs = [settings.rates(epoch) for epoch in range(1, epochs + 1)]
-    assert {(rates.momentum, rates.l1, rates.l2) for rates in of_epochs} == {(0.9, 1e-3, 1e-4)}
-    return [rates.eta for rates in of_epochs]
+    by_epoch = [settings.rates(epoch) for epoch in range(1, epochs + 1)]
+    assert {(rates.momentum, rates.l1, rates.l2) for rates in by_epoch} == {(0.9, 1e-3, 1e-4)}
+    return [rates.eta for rates in by_epoch]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -43,15 +43,15 @@ def test_the_learning_rate_of_every_epoch(name):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_warm_up_rises_in_equal_steps_and_the_schedule_starts_after_it(name):
-    found = rates(T + 3, lr_schedule=name, warmup=3, **PARAMETERS[name])
-    assert found == pytest.approx([0.05, 0.1, 0.15, *RATES[name]], rel=1e-14)
+    with_warmup = rates(T + 3, lr_schedule=name, warmup=3, **PARAMETERS[name])
+    assert with_warmup == pytest.approx([0.05, 0.1, 0.15, *RATES[name]], rel=1e-14)
 
 
 @pytest.mark.parametrize(
     ("parameters", "name"),
     [({}, "constant"), ({"lr_decay": 0.9}, "exponential"), ({"lr_decay": 0.5, "lr_step": 3}, "step")],
 )
-def test_the_parameters_alone_say_which_schedule_is_meant(parameters, name):
+def test_the_parameters_determine_the_default_schedule(parameters, name):
     assert rates(T, **parameters) == pytest.approx(RATES[name], rel=1e-14)
 
 
@@ -73,7 +73,7 @@ def test_the_parameters_alone_say_which_schedule_is_meant(parameters, name):
         ({"epochs": 5, "warmup": 5}, "--warmup 5 leaves no epoch"),
     ],
 )
-def test_a_schedule_that_does_not_fit_is_refused(settings, words):
+def test_invalid_schedules_are_rejected(settings, words):
     with pytest.raises(InputError) as refusal:
         Settings(**settings)
     assert words in str(refusal.value)

@@ -1,4 +1,4 @@
-"""The training loop: what an epoch covers, what it reports, and what a step must not do."""
+"""The training loop: epochs, reports, early endings, and memory."""
 
 import tracemalloc
 from dataclasses import replace
@@ -16,7 +16,7 @@ from hw5.train.training import Training, epoch_order
 
 
 def two_classes(n=100, d=6, seed=0):
-    """n examples of d uint8 features, whose class is whether the first is above its middle."""
+    """n examples of d uint8 features; the class is whether the first one is at least 128."""
     X = np.random.default_rng(seed).integers(0, 256, (n, d), dtype=np.uint8)
     return X, (X[:, 0] >= 128).astype(np.int32)
 
@@ -47,7 +47,7 @@ def test_every_epoch_takes_every_example_once(batch_size):
     ends = [now for now in progress if now.epoch_ends]
     assert [now.epoch for now in ends] == [1, 2]
     assert all(now.examples == now.of == 100 for now in ends)
-    # at a learning rate of almost nothing the mean over an epoch is the same whatever the minibatches
+    # with a tiny learning rate, the mean over an epoch does not depend on the minibatches
     assert ends[0].loss == pytest.approx(ends[1].loss, abs=1e-3)
 
 
@@ -68,7 +68,7 @@ def test_equal_seeds_give_equal_bits():
         assert W.tobytes() != W3.tobytes()
 
 
-def test_validation_figures_come_at_the_end_of_an_epoch():
+def test_validation_metrics_are_reported_at_the_end_of_an_epoch():
     network, data = start(settings := Settings(hidden=(), epochs=2))
     calls = []
 
@@ -81,7 +81,7 @@ def test_validation_figures_come_at_the_end_of_an_epoch():
     assert len(calls) == 2
 
 
-def test_divergence_stops_at_once_and_says_what_to_try():
+def test_divergence_raises_an_error_with_advice():
     settings = Settings(hidden=(8,), lr=1e30, momentum=0.5)
     with pytest.raises(RunError, match=r"epoch 1: .* --lr \(it was 1e\+30\) or --momentum \(it was 0.5\)"):
         run(settings)
@@ -95,18 +95,18 @@ def test_learning_rate_decays_by_epoch():
 
 @pytest.mark.parametrize("batch_size", ["all", 100])
 def test_all_examples_may_be_one_minibatch(batch_size):
-    """Batch gradient descent: the epoch is one step along the mean gradient, whatever the order."""
+    """Batch gradient descent: an epoch is one step along the mean gradient, in any order."""
     network, progress = run(Settings(hidden=(), epochs=1, batch_size=batch_size, lr=0.5))
     other, data = start(Settings(hidden=()))
     order = np.arange(100)[::-1].copy()
     other.device.stepper(other, data).train(order, 100, Rates(0.5), Tally(other.device, 100))
     assert [now.examples for now in progress] == [100]
-    for found, want in zip(network.parameters()[0], other.parameters()[0]):
-        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)  # float32 sums in another order
+    for actual, expected in zip(network.parameters()[0], other.parameters()[0]):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)  # float32 sums in another order
 
 
 def watched(settings, validation_losses):
-    """(training, [Progress of every epoch], [parameters after it]) with these losses on the validation part."""
+    """(training, [Progress of every epoch], [parameters after it]) with these validation losses."""
     network, data = start(settings)
     losses = iter(validation_losses)
     training = Training(network.device.stepper(network, data), np.arange(100), settings, lambda: (next(losses), 0.5))
@@ -123,7 +123,7 @@ def same(first, second):
 
 
 def test_early_stopping_keeps_the_best_weights():
-    """Losses fall to 0.4 in epoch 2; an equal one is not better, and three epochs later the patience is at its end."""
+    """The loss falls to 0.4 in epoch 2. An equal one is no improvement, so training stops three epochs later."""
     training, ends, parameters = watched(Settings(patience=3), [0.5, 0.4, 0.45, 0.4, 0.41, 0.1])
     assert len(ends) == 5 and [now.ending is None for now in ends] == [True] * 4 + [False]
     assert "the validation loss has not improved since epoch 2, whose weights are kept" in ends[-1].ending
@@ -131,13 +131,13 @@ def test_early_stopping_keeps_the_best_weights():
     assert same(training.state().kept, parameters[1]) and not same(training.state().kept, parameters[4])
 
 
-def test_patience_begins_again_with_every_better_loss():
+def test_patience_restarts_with_every_improvement():
     training, ends, parameters = watched(Settings(patience=2, epochs=7), [5, 6, 4, 6, 3, 2, 6])
     assert len(ends) == 7 and same(training.state().kept, parameters[5])
     assert ends[-1].ending == "the validation loss was lowest in epoch 6; its weights are kept"
 
 
-def test_nothing_is_said_where_the_last_epoch_is_the_best():
+def test_there_is_no_remark_if_the_last_epoch_is_the_best():
     training, ends, parameters = watched(Settings(patience=2, epochs=3), [3, 2, 1])
     assert ends[-1].ending is None and same(training.state().kept, parameters[2])
 
@@ -152,7 +152,7 @@ def size(parameters):
 
 
 def test_convergence_is_an_epoch_that_hardly_changes_the_weights():
-    """The tolerance lies between the shares by which the third and the fourth epoch change the weights."""
+    """The tolerance is between the relative changes of the weights in the third and the fourth epoch."""
     settings = Settings(lr=0.5, lr_decay=0.1, epochs=8, seed=3)
     *_, parameters = watched(settings, [1] * 8)
     parameters.insert(0, initial_parameters((6, 128, 2), "relu", 3))
@@ -167,31 +167,31 @@ def test_convergence_is_an_epoch_that_hardly_changes_the_weights():
     assert len(watched(replace(settings, tolerance=shares[7] / 2), [1] * 8)[1]) == 8
 
 
-def test_small_steps_of_the_warm_up_are_no_convergence():
+def test_small_steps_of_the_warm_up_are_not_convergence():
     settings = Settings(lr=1e-3, warmup=3, epochs=10, tolerance=0.5)
     _, ends, _ = watched(settings, [1] * 10)
     assert len(ends) == 4 and ends[-1].ending.startswith("converged: epoch 4 changed the weights by ")
 
 
-NO_COMBINATIONS = {
+INVALID_COMBINATIONS = {
     "a step in the hidden layers": ({"activation": "heaviside"}, "cannot train through heaviside"),
     "no activation": ({"activation": "relux"}, "did you mean 'relu'"),
     "one piece": ({"activation": "maxout:1"}, "from 2 to 1024"),
-    "nothing to look ahead along": ({"nesterov": True}, "--nesterov needs momentum"),
-    "weights of classes that are not there": ({"loss": "squared", "class_weight": "balanced"}, "no effect on a regression"),
+    "nesterov without momentum": ({"nesterov": True}, "--nesterov needs momentum"),
+    "a regression with class weights": ({"loss": "squared", "class_weight": "balanced"}, "no effect on a regression"),
     "a perceptron with class weights": ({"loss": "perceptron", "class_weight": "balanced"}, "no effect on a perceptron"),
     "a perceptron with hidden layers": ({"loss": "perceptron"}, "--hidden has no effect on a perceptron"),
     "a perceptron with minibatches": ({"loss": "perceptron", "hidden": ()}, "--batch-size has no effect"),
-    "a perceptron that looks ahead": (
+    "a perceptron with nesterov": (
         {"loss": "perceptron", "hidden": (), "batch_size": 1, "nesterov": True},
         "--nesterov has no effect",
     ),
 }
 
 
-@pytest.mark.parametrize("case", NO_COMBINATIONS)
-def test_settings_that_cannot_go_together_are_refused(case):
-    settings, words = NO_COMBINATIONS[case]
+@pytest.mark.parametrize("case", INVALID_COMBINATIONS)
+def test_invalid_combinations_of_settings_are_rejected(case):
+    settings, words = INVALID_COMBINATIONS[case]
     with pytest.raises(InputError) as refusal:
         Settings(**settings)
     assert words in str(refusal.value)
@@ -200,9 +200,9 @@ def test_settings_that_cannot_go_together_are_refused(case):
 @pytest.mark.parametrize("rates", [Rates(0.01), Rates(0.01, 0.9, 1e-4, 1e-4)], ids=["gemm", "velocity"])
 @pytest.mark.parametrize("theta", ACTIVATIONS)
 def test_a_step_allocates_nothing(theta, rates):
-    """50 steps, full and short minibatches: memory stays flat, and no temporary is as large as the smallest array.
+    """50 steps, full and short minibatches: memory does not grow, and no temporary is as large as the smallest array.
 
-    NumPy's conversion of uint8 to float32 goes through a fixed buffer of its own, whatever the size of the arrays.
+    NumPy's conversion of uint8 to float32 uses a buffer of fixed size.
     """
     network, data = start(Settings(hidden=(256,), activation=theta), n=400, d=784)
     device, k = network.device, 256

@@ -1,4 +1,4 @@
-"""The benchmark of kernels: what it measures, not how fast anything is."""
+"""The benchmark of kernels: what it measures."""
 
 import pytest
 

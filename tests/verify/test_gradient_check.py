@@ -1,4 +1,4 @@
-"""The gradient check: right on the network as it is, and able to see that it is not."""
+"""The gradient check passes for the network, and fails for wrong gradients."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_all_layers_of_all_networks_are_right():
 
 @pytest.mark.parametrize("name", ["cpu", "emulator", "cuda"])
 def test_every_device_is_right_in_float32(name):
-    """To 2e-3: eps, 1e-7, times the few hundred terms of a sum, and times as much again where they cancel."""
+    """To 2e-3: eps (1e-7) times a few hundred terms of a sum, and times as much again if they cancel."""
     try:
         device = open_device(name)
     except InputError as error:
@@ -34,14 +34,14 @@ def test_every_device_is_right_in_float32(name):
 
 
 @pytest.mark.parametrize("theta", [theta for theta in ACTIVATIONS if theta != "maxout"])
-def test_a_wrong_derivative_is_seen_in_the_layers_below_it(theta, monkeypatch):
+def test_a_wrong_derivative_is_detected_in_the_layers_below_it(theta, monkeypatch):
     wrong = replace(FORMULAS[theta], derivative=lambda X, a, out: out.fill(0.7))
     monkeypatch.setitem(FORMULAS, theta, wrong)
     below, above = check_gradients(None, [(6, 7, 4)], (theta,), ("cross-entropy",))
     assert above.is_right and not below.is_right and below.worst > 0.01
 
 
-def test_a_wrong_gradient_at_the_top_is_seen_everywhere(monkeypatch):
+def test_a_wrong_gradient_at_the_top_is_detected_everywhere(monkeypatch):
     right = CpuDevice.softmax_cross_entropy
 
     def wrong(self, Z, b, y, weights, tally):

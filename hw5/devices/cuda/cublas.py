@@ -1,24 +1,23 @@
-"""skcuda.cublas, helped through its import: scikit-cuda 0.5.3 with NumPy 2, CUDA 11 to 13, toolkit or wheels.
+"""Import skcuda.cublas: scikit-cuda 0.5.3 with NumPy 2 and CUDA 11 to 13, from a toolkit or wheels.
 
-scikit-cuda is of 2019. What it says to cuBLAS is still right, but its import stumbles over seven things:
+scikit-cuda is from 2019. Its calls of cuBLAS still work, but its import fails for seven reasons:
 
-1. skcuda/version.py asks pkg_resources for its own version. setuptools 82 no longer has pkg_resources, and an
-   older one refuses where any dependency lacks metadata. So skcuda.version is put in place beforehand.
-2. skcuda/__init__.py uses pkg_resources too (with a deprecation warning), but does without where there is
-   none. So pkg_resources is hidden during the import.
-3. skcuda.misc and skcuda.linalg use names that NumPy 2 has dropped. So nothing but skcuda.cublas is imported.
-4. It opens libcuda.so, libcudart.so and libcublas.so by these names, or by versions up to 10.1. Drivers
-   install libcuda.so.1, and NVIDIA's wheels have libcublas.so.13 alone, in a folder that the loader does not
-   search. So the libraries are found here, and opened for it.
-5. For cuBLAS's version it runs ldconfig and objdump, and reads a major and a minor number from the soname.
-   Today's sonames have no minor number (libcublas.so.12), and containers have no objdump; it then creates a
-   cuBLAS context at import, before there may be one. So it is given a soname made of what cublasGetProperty
-   says, which needs none.
-6. Where pyelftools is installed it replaces objdump, in a way that Python 3 refuses. So it is hidden.
-7. Newer Pythons warn of its escape sequences. So warnings are off during the import.
+1. skcuda/version.py gets its version from pkg_resources. setuptools 82 no longer has pkg_resources, and older ones fail
+   if any dependency lacks metadata. So skcuda.version is created first.
+2. skcuda/__init__.py uses pkg_resources too (with a deprecation warning), but only if it is installed. So pkg_resources
+   is hidden during the import.
+3. skcuda.misc and skcuda.linalg use names that NumPy 2 has removed. So only skcuda.cublas is imported.
+4. It opens libcuda.so, libcudart.so and libcublas.so by these names, or with versions up to 10.1. Drivers install
+   libcuda.so.1, and NVIDIA's wheels only have libcublas.so.13, in a folder that the loader does not search. So the
+   libraries are located and opened here.
+5. For cuBLAS's version it runs ldconfig and objdump, and parses a major and a minor number from the soname. Current
+   sonames have no minor number (libcublas.so.12), and containers have no objdump; it then creates a cuBLAS context at
+   import, when there may be no CUDA context yet. So it is given a soname with the version from cublasGetProperty, which
+   needs no context.
+6. If pyelftools is installed, it is used instead of objdump, in a way that fails in Python 3. So it is hidden.
+7. Newer versions of Python warn about its escape sequences. So warnings are ignored during the import.
 
-cublasSetMathMode and cublasSetWorkspace are younger than scikit-cuda; they are called here, in the library
-that it opened.
+cublasSetMathMode and cublasSetWorkspace are newer than scikit-cuda; they are called here in the library that it opened.
 """
 
 import contextlib
@@ -36,7 +35,7 @@ from hw5.errors import InputError
 NOT_INSTALLED = "--device cuda needs PyCUDA and scikit-cuda: pip install 'hw5[cuda]', or use --device cpu"
 MATH_MODES = {"fp32": 0, "tf32": 3}  # CUBLAS_DEFAULT_MATH and CUBLAS_TF32_TENSOR_OP_MATH
 
-# Names for the loader to look up, best first; the unversioned one may be a stub for linking
+# File names for the loader, best first; the unversioned one may be a stub for linking
 _BY_LOADER = ("lib{}.so.13", "lib{}.so.12", "lib{}.so.11", "lib{}.so.11.0", "lib{}.so")
 _ADVICE = {
     "cuda": "install NVIDIA's driver",
@@ -46,7 +45,7 @@ _ADVICE = {
 
 
 def load():
-    """The module skcuda.cublas. Raises InputError where scikit-cuda or one of CUDA's libraries is missing."""
+    """Import and return skcuda.cublas. Raises InputError if scikit-cuda or one of CUDA's libraries is missing."""
     with _hidden("pkg_resources", "elftools"), _libraries_opened(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -56,17 +55,17 @@ def load():
             utils = importlib.import_module("skcuda.utils")
             with _replaced(utils, find_lib_path=lambda name: name, get_soname=_soname):
                 return importlib.import_module("skcuda.cublas")
-        except ModuleNotFoundError as error:  # also when there is no metadata of scikit-cuda
+        except ModuleNotFoundError as error:  # also if scikit-cuda has no metadata
             raise InputError(NOT_INSTALLED) from error
 
 
 def set_math_mode(blas, handle, mode):
-    """cublasSetMathMode, whose mode is one of MATH_MODES; blas is what load() returns, as below."""
+    """Call cublasSetMathMode with a value of MATH_MODES; blas is what load() returned, as below."""
     blas.cublasCheckStatus(blas._libcublas.cublasSetMathMode(ctypes.c_void_p(handle), ctypes.c_int(mode)))
 
 
 def set_workspace(blas, handle, address, nbytes):
-    """cublasSetWorkspace. To be called after cublasSetStream, which takes a workspace away again."""
+    """Call cublasSetWorkspace, after cublasSetStream, which resets the workspace."""
     memory = ctypes.c_void_p(address), ctypes.c_size_t(nbytes)
     try:
         blas.cublasCheckStatus(blas._libcublas.cublasSetWorkspace_v2(ctypes.c_void_p(handle), *memory))
@@ -75,7 +74,7 @@ def set_workspace(blas, handle, address, nbytes):
 
 
 def toolkits():
-    """Folders with CUDA's programs in bin or libraries in lib64 or lib: what the user names, then others."""
+    """Folders with CUDA's programs in bin or libraries in lib64 or lib: those that the user set, then others."""
     return [*_named(), *_installed()]
 
 
@@ -84,32 +83,31 @@ def _named():
 
 
 def _installed():
-    """NVIDIA's wheels (nvidia/cu13; for CUDA 11 and 12 nvidia/cublas and others), conda, the usual place."""
+    """NVIDIA's wheels (nvidia/cu13; for CUDA 11 and 12 nvidia/cublas and others), conda, and /usr/local/cuda."""
     wheels = [folder for entry in sys.path for folder in sorted(Path(entry, "nvidia").glob("*"))]
     return [*wheels, Path(sys.prefix), Path("/usr/local/cuda")]
 
 
 def open_library(name):
-    """CUDA's library of this name ("cuda", "cudart" or "cublas"), opened.
+    """Open CUDA's library of this name: "cuda", "cudart" or "cublas".
 
-    The user's toolkit comes first, then what the loader finds (LD_LIBRARY_PATH, ldconfig, what is open
-    already), then other installations. Raises InputError where there is none, with the loader's words on
-    those that do not load.
+    The user's toolkit comes first, then what the loader finds (LD_LIBRARY_PATH, ldconfig, what is already open), then
+    other installations. Raises InputError if there is none, with the loader's messages for files that do not load.
     """
-    refusals = []
+    failures = []
     for candidate in _candidates(name):
         try:
             return ctypes.CDLL(str(candidate))
         except OSError as error:
             if isinstance(candidate, Path):
-                refusals.append(str(error))
-    found = f"lib{name}.so does not load ({'; '.join(refusals)})" if refusals else f"no lib{name}.so was found"
-    raise InputError(f"{found}: {_ADVICE[name]}")
+                failures.append(str(error))
+    reason = f"lib{name}.so does not load ({'; '.join(failures)})" if failures else f"no lib{name}.so was found"
+    raise InputError(f"{reason}: {_ADVICE[name]}")
 
 
 def _candidates(name):
-    """Paths, and names for the loader to look up."""
-    if name == "cuda":  # the driver is in no toolkit but as a stub
+    """Paths, and file names for the loader."""
+    if name == "cuda":  # toolkits only have a stub of the driver
         return ["libcuda.so.1", "libcuda.so"]
     by_loader = [pattern.format(name) for pattern in _BY_LOADER]
     return [*_files(name, _named()), *by_loader, *_files(name, _installed())]
@@ -131,13 +129,13 @@ def library_version():
 
 
 def _soname(_):
-    """libcublas's soname as it was in 2019: with the minor number."""
+    """The soname of libcublas as in 2019, with the minor number."""
     return "libcublas.so.{}.{}".format(*library_version())
 
 
 @contextlib.contextmanager
 def _libraries_opened():
-    """ctypes.cdll.LoadLibrary opens CUDA's libraries where they are, asked for by unversioned names."""
+    """Make ctypes.cdll.LoadLibrary open CUDA's libraries by their unversioned names."""
     names = {f"lib{name}.so": name for name in _ADVICE}
     original = ctypes.cdll.LoadLibrary
     with _replaced(
@@ -158,9 +156,9 @@ def _replaced(owner, **attributes):
 
 @contextlib.contextmanager
 def _hidden(*modules):
-    """An import of these modules fails, as if they were not installed."""
+    """Make imports of these modules fail, as if they were not installed."""
     before = {name: sys.modules[name] for name in modules if name in sys.modules}
-    sys.modules.update(dict.fromkeys(modules))  # None says: not to be had
+    sys.modules.update(dict.fromkeys(modules))  # None makes an import fail
     try:
         yield
     finally:

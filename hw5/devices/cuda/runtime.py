@@ -1,7 +1,7 @@
 """The Runtime for NVIDIA GPUs: PyCUDA for memory and kernels, cuBLAS for products, cuda-bindings for graphs.
 
-All work goes to one stream of the device's primary context, so it runs in the order in which it was asked
-for. Only read() and synchronize() wait for it. A runtime belongs to the thread that made it.
+All work goes to one stream of the device's primary context, so it runs in order. Only read() and synchronize() wait for
+it. A runtime may only be used by the thread that created it.
 """
 
 import collections
@@ -17,13 +17,13 @@ from hw5.devices.cuda import cublas
 from hw5.compiler import CompileError, Compiler, cached, digest, with_includes
 from hw5.errors import InputError, RunError
 
-NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: the default stream, which other libraries use, is not waited for
-WORKSPACE = 32 << 20  # bytes: what NVIDIA recommends for Hopper, the most of all
-GRANULE = 512  # bytes: sizes of device memory are rounded up to this, so that more of them are equal
+NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: do not wait for the default stream, which other libraries use
+WORKSPACE = 32 << 20  # bytes: NVIDIA's recommendation for Hopper, the largest one
+GRANULE = 512  # bytes: sizes of allocations are rounded up to it, so that more allocations can be reused
 
 
 def _operation(what, recordable=False):
-    """A method, refused after close() and in a recording unless recordable; CUDA's errors become RunError."""
+    """Decorate a method: RunError after close(), while recording unless recordable, and for CUDA's errors."""
 
     def decorate(method):
         @functools.wraps(method)
@@ -31,7 +31,7 @@ def _operation(what, recordable=False):
             if not self._close.alive:
                 raise RunError(f"{what} is not possible: this GPU runtime was closed")
             if self._recorded is not None and not recordable:
-                raise RunError(f"{what} is not possible while a CUDA graph is recorded: do it before")
+                raise RunError(f"{what} is not possible while a CUDA graph is recorded: do it first")
             try:
                 return method(self, *args, **kwargs)
             except self._errors as error:
@@ -43,16 +43,16 @@ def _operation(what, recordable=False):
 
 
 def _reason(error):
-    """What an error of PyCUDA says; those of scikit-cuda have no message."""
+    """The message of an error; scikit-cuda's have none, but docstrings."""
     return str(error) or f"{type(error).__name__}: {type(error).__doc__}"
 
 
 class PyCudaRuntime:
-    """Kernels of some .cu files, compiled together as one module, on the first GPU that CUDA shows.
+    """Runs the kernels of some .cu files, compiled as one module, on the first GPU that CUDA lists.
 
-    precision: "fp32", or "tf32" for products on Tensor Cores, whose factors are rounded to 11 bits.
-    Raises InputError where a package, the driver, a GPU, nvcc or a library is missing, and CompileError with
-    nvcc's lines. All operations raise RunError where CUDA fails, now or in work that was launched before.
+    precision: "fp32", or "tf32" for products on Tensor Cores, with factors rounded to 11 bits. Raises InputError if a
+    package, the driver, a GPU, nvcc or a library is missing, and CompileError with nvcc's messages. All operations
+    raise RunError if CUDA fails, in this operation or in earlier work.
     """
 
     def __init__(self, sources, precision="fp32"):
@@ -60,7 +60,7 @@ class PyCudaRuntime:
         self._driver = driver = _driver()
         self._blas = blas = cublas.load()
         self._errors = driver.Error, blas.cublasError
-        self._recorded = None  # while recording: the addresses that the work was given
+        self._recorded = None  # while recording: the addresses that the work uses
         with contextlib.ExitStack() as opened:
             try:
                 device = driver.Device(0)
@@ -77,7 +77,7 @@ class PyCudaRuntime:
                 opened.callback(blas.cublasDestroy, self._handle)
                 blas.cublasSetStream(self._handle, self._stream.handle)
                 cublas.set_math_mode(blas, self._handle, math_mode)
-                # cuBLAS's own workspace would be allocated in the middle of a recording, once for each graph
+                # cuBLAS would allocate its own workspace during a recording, once per graph
                 hold("_workspace", self._pool.take(WORKSPACE))
                 cublas.set_workspace(blas, self._handle, int(self._workspace), WORKSPACE)
                 hold("_graphs", {})
@@ -85,12 +85,12 @@ class PyCudaRuntime:
                 opened.callback(self._stream.synchronize)
             except self._errors as error:
                 raise RunError(f"the GPU cannot be used: {_reason(error)}") from error
-            self._close = weakref.finalize(self, _undo, opened.pop_all(), self._errors)
+            self._close = weakref.finalize(self, _release, opened.pop_all(), self._errors)
 
     def close(self):
-        """Wait for the GPU and give back what is held there; called again, do nothing.
+        """Wait for the GPU and free everything on it; a second call does nothing.
 
-        Otherwise it happens when the runtime is garbage-collected, or at the end of the program.
+        Without it, this happens when the runtime is garbage-collected, or at exit.
         """
         self._close()
 
@@ -98,18 +98,18 @@ class PyCudaRuntime:
 
     @_operation("an allocation")
     def allocate(self, nbytes, name=""):
-        """Memory on the GPU, with undefined content; RunError says the sizes where there is too little."""
+        """Allocate memory with undefined content. Raises RunError, with the sizes, if there is not enough."""
         return self._pool.take(nbytes)
 
-    @_operation("asking for free memory")
+    @_operation("a query of free memory")
     def free_bytes(self):
-        """How much of the GPU's memory nobody holds."""
+        """The free memory of the GPU in bytes."""
         free, _ = self._driver.mem_get_info()
         return free
 
     @_operation("a copy to the GPU")
     def write(self, address, host):
-        """Copy a C-contiguous array to the GPU; it may change as soon as this returns."""
+        """Copy a C-contiguous array to the GPU; it may be changed as soon as this returns."""
         for start, piece in _pieces(host):
             staged = self._staging.take(len(piece))
             staged[:] = piece
@@ -117,7 +117,7 @@ class PyCudaRuntime:
 
     @_operation("a copy from the GPU")
     def read(self, address, host):
-        """Wait for all work before, and copy from the GPU into a C-contiguous array."""
+        """Wait for all earlier work, and copy from the GPU into a C-contiguous array."""
         for start, piece in _pieces(host):
             staged = self._staging.take(len(piece))
             self._driver.memcpy_dtoh_async(staged, address + start, self._stream)
@@ -126,7 +126,7 @@ class PyCudaRuntime:
 
     @_operation("a copy on the GPU", recordable=True)
     def copy(self, address, source, nbytes):
-        """Copy within the GPU's memory; do not wait for it."""
+        """Copy within the GPU's memory, without waiting for it."""
         self._driver.memcpy_dtod_async(address, source, nbytes, self._stream)
         if self._recorded is not None:
             self._recorded.update((address, source))
@@ -135,10 +135,10 @@ class PyCudaRuntime:
 
     @_operation("a kernel launch", recordable=True)
     def launch(self, kernel, grid, block, args, shared=0):
-        """Launch a kernel with NumPy scalars of exactly its types and addresses as int; do not wait for it.
+        """Launch a kernel, without waiting for it; args are NumPy scalars of exactly its types, or addresses as int.
 
-        A function prepared with the types of its arguments packs them by one format string at every launch,
-        which PyCUDA would else put together anew each time. The first launch of a kernel fixes its types.
+        The first launch of a kernel prepares it for the types of its arguments. Otherwise PyCUDA would build the format
+        string that packs them at every launch.
         """
         function = self._functions.get(kernel)
         if function is None:
@@ -150,7 +150,7 @@ class PyCudaRuntime:
 
     @_operation("a matrix product", recordable=True)
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc):
-        """C = alpha op(A) op(B) + beta C in single precision, by cuBLAS, whose arguments these are."""
+        """C = alpha op(A) op(B) + beta C in single precision, with cuBLAS's arguments."""
         operations = "nt"[bool(transpose_a)], "nt"[bool(transpose_b)]
         self._blas.cublasSgemm(self._handle, *operations, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc)
         if self._recorded is not None:
@@ -158,14 +158,14 @@ class PyCudaRuntime:
 
     @_operation("waiting for the GPU")
     def synchronize(self):
-        """Wait until all work has been done."""
+        """Wait for all work."""
         self._stream.synchronize()
 
     # -- graphs
 
     @property
     def cannot_record(self):
-        """Why record() returns None, or None if it records."""
+        """Why record() returns None, or None if it can record."""
         try:
             import cuda.bindings.driver  # noqa: F401
         except ModuleNotFoundError:
@@ -176,10 +176,10 @@ class PyCudaRuntime:
 
     @_operation("recording")
     def record(self, work):
-        """Make a CUDA graph of what work() launches, without running it; return a function that runs it.
+        """Record what work() launches as a CUDA graph, without running it; return a function that runs it.
 
-        None where cuda-bindings is not installed. The work is better done once without recording before: that
-        is when CUDA loads its kernels and cuBLAS chooses among its own.
+        Returns None if cuda-bindings is not installed. Do the work once before it is recorded, so that CUDA loads the
+        kernels and cuBLAS selects its own.
         """
         if self.cannot_record:
             return None
@@ -204,10 +204,9 @@ class PyCudaRuntime:
 
 
 class _PrimaryContext:
-    """The context that a process's CUDA libraries share: current on this thread while there are runtimes.
+    """The context shared by the CUDA libraries of a process; current on this thread while there are runtimes.
 
-    It is detached from, not just dropped: for one that is dropped PyCUDA 2026.1 calls cuCtxDetach, which is
-    no way to release a primary context.
+    It must be detached: if it is only dropped, PyCUDA 2026.1 calls cuCtxDetach, which cannot release a primary context.
     """
 
     users, context = 0, None
@@ -228,27 +227,27 @@ class _PrimaryContext:
 
 
 def _hold(opened, attributes, name, value):
-    """Set an attribute, until `opened` is closed: PyCUDA's objects have to be gone before their context is.
+    """Set an attribute until `opened` is closed: PyCUDA's objects must be deleted before their context.
 
-    attributes: vars() of the object; a reference to itself would keep it from being collected.
+    attributes: vars() of the object, because a reference to the object would prevent its collection.
     """
     attributes[name] = value
     opened.callback(attributes.pop, name)
 
 
-def _undo(opened, errors):
-    with contextlib.suppress(*errors):  # a GPU that has failed said so before, to whoever waited for it
+def _release(opened, errors):
+    with contextlib.suppress(*errors):  # a failure of the GPU was raised earlier, by the operation that waited
         opened.close()
 
 
 def _driver():
-    """pycuda.driver, initialised; InputError where there is no GPU for it."""
+    """Import and initialise pycuda.driver. Raises InputError if there is no GPU."""
     try:
         import pycuda.driver as driver
     except ModuleNotFoundError as error:
         raise InputError(cublas.NOT_INSTALLED) from error
     except ImportError as error:  # its extension module does not load
-        advice = "install NVIDIA's driver, or build PyCUDA again for the CUDA that is here"
+        advice = "install NVIDIA's driver, or rebuild PyCUDA for the installed CUDA"
         raise InputError(f"PyCUDA does not load ({error}): {advice}") from error
     try:
         driver.init()
@@ -256,7 +255,7 @@ def _driver():
     except driver.Error as error:
         raise InputError(f"--device cuda needs an NVIDIA GPU and its driver: {error}") from error
     if count == 0:
-        raise InputError("--device cuda needs an NVIDIA GPU, and CUDA_VISIBLE_DEVICES leaves none")
+        raise InputError("--device cuda needs an NVIDIA GPU, and CUDA_VISIBLE_DEVICES hides all of them")
     return driver
 
 
@@ -266,10 +265,9 @@ def _driver():
 def _compiled(sources, device, driver):
     """The path of the sources' machine code for a device.
 
-    pycuda.compiler has a cache as well, but runs nvcc to find out whether it holds: to preprocess a source
-    with includes, and for its version. So it is told to keep out, and the code is kept under a digest of the
-    sources, their headers, the options and the compiler. Includes in quotes are found beside the file, where
-    the digest looks too.
+    pycuda.compiler has a cache too, but runs nvcc to validate it: for its version, and to preprocess a source with
+    includes. So that cache is disabled, and the code is cached under a digest of the sources, their headers, the
+    options and the compiler. nvcc and the digest both find quoted includes in the folder of the including file.
     """
     from pycuda import compiler
 
@@ -279,19 +277,19 @@ def _compiled(sources, device, driver):
     files = dict.fromkeys(file for source in sources for file in with_includes(source))
 
     def build(path):
-        together = "".join(f'#include "{os.path.abspath(source)}"\n' for source in sources)
-        kept_out = {"no_extern_c": True, "cache_dir": False}
+        module = "".join(f'#include "{os.path.abspath(source)}"\n' for source in sources)
         try:
-            path.write_bytes(compiler.compile(together, nvcc.path, options, arch=arch, **kept_out))
+            code = compiler.compile(module, nvcc.path, options, arch=arch, no_extern_c=True, cache_dir=False)
         except driver.CompileError as error:
-            said = f"{error.stdout or ''}{error.stderr or ''}".strip()
-            raise CompileError(f"nvcc does not compile the kernels for {arch}:\n{said}") from error
+            output = f"{error.stdout or ''}{error.stderr or ''}".strip()
+            raise CompileError(f"nvcc does not compile the kernels for {arch}:\n{output}") from error
+        path.write_bytes(code)
 
     return cached(f"kernels-{arch}", digest(nvcc, files, (arch, *options)), build, ".cubin")
 
 
 def find_nvcc():
-    """CUDA's compiler, from PATH or from a toolkit; InputError where there is none."""
+    """Find CUDA's compiler on PATH or in a toolkit. Raises InputError if there is none."""
     folders = [os.path.join(toolkit, "bin") for toolkit in cublas.toolkits()]
     path = shutil.which("nvcc") or shutil.which("nvcc", path=os.pathsep.join(folders))
     if path is None:
@@ -305,7 +303,7 @@ def find_nvcc():
 
 
 class Memory:
-    """Memory on the GPU, whose address is int(memory); it can be lent again when the object goes."""
+    """Memory on the GPU at the address int(memory); it can be reused when this object is deleted."""
 
     def __init__(self, address, nbytes):
         self._address, self._end = address, address + nbytes
@@ -320,18 +318,18 @@ class Memory:
 
 
 class _Pool:
-    """Device memory that stays with the runtime: what is no longer used is lent again for the same size.
+    """A memory pool: unused memory is kept, and reused for allocations of the same size.
 
-    cuMemFree waits for all work on the device, and neither it nor cuMemAlloc may run during a recording; so
-    no memory is given back when Python's garbage collector happens to run. Work in one stream runs in order:
-    who borrows memory later also uses it later.
+    cuMemFree waits for all work on the device, and neither it nor cuMemAlloc may be called during a recording. So
+    memory is not freed when Python's garbage collector happens to run. Reuse is safe because all work runs in order, in
+    one stream.
     """
 
     def __init__(self, driver):
         self._driver = driver
         self._unused = collections.defaultdict(list)  # size: allocations
         self._allocations = {}  # address: allocation
-        self._lent = weakref.WeakSet()
+        self._used = weakref.WeakSet()
 
     def take(self, nbytes):
         """Memory of at least nbytes."""
@@ -339,7 +337,7 @@ class _Pool:
         unused = self._unused[size]
         allocation = unused.pop() if unused else self._allocate(size)
         memory = Memory(int(allocation), size)
-        self._lent.add(memory)
+        self._used.add(memory)
         weakref.finalize(memory, unused.append, allocation).atexit = False
         return memory
 
@@ -352,8 +350,8 @@ class _Pool:
                 allocation = self._driver.mem_alloc(size)
             except self._driver.MemoryError as error:
                 free, total = (f"{nbytes / 2**20:.0f} MiB" for nbytes in self._driver.mem_get_info())
-                wanted = f"{size / 2**20:.1f} MiB are wanted"
-                raise RunError(f"the GPU is out of memory: {wanted}, {free} of {total} are free") from error
+                needed = f"{size / 2**20:.1f} MiB are needed"
+                raise RunError(f"the GPU is out of memory: {needed}, {free} of {total} are free") from error
         self._allocations[int(allocation)] = allocation
         return allocation
 
@@ -363,17 +361,17 @@ class _Pool:
                 self._allocations.pop(int(unused.pop())).free()
 
     def holding(self, addresses):
-        """The Memory objects that the addresses lie in."""
-        return [memory for memory in self._lent if any(address in memory for address in addresses)]
+        """The Memory objects that contain the addresses."""
+        return [memory for memory in self._used if any(address in memory for address in addresses)]
 
     def close(self):
-        """Free everything, lent or not."""
+        """Free all memory, used or not."""
         while self._allocations:
             self._allocations.popitem()[1].free()
 
 
 class _Staging:
-    """Pinned host memory that copies pass through: a ring, so that a copy only waits when it comes round."""
+    """Pinned host memory for copies: a ring buffer, so that copies wait only when it wraps around."""
 
     NBYTES = 8 << 20
 
@@ -382,7 +380,7 @@ class _Staging:
         self._stream, self._next = stream, 0
 
     def take(self, nbytes):
-        """Pinned memory of nbytes, at most the ring's, that no copy is using any more."""
+        """nbytes of pinned memory, at most the whole ring, that no copy uses any more."""
         if self._next + nbytes > self.NBYTES:
             self._stream.synchronize()
             self._next = 0
@@ -391,7 +389,7 @@ class _Staging:
 
 
 def _pieces(host):
-    """(start, bytes) of a host array in halves of the ring: while one is on its way the next is staged."""
+    """Yield (start, bytes) of a host array in halves of the ring, so that one is copied while the next is staged."""
     if not host.flags.c_contiguous:
         raise ValueError("a copy needs a C-contiguous array")
     flat, length = host.reshape(-1).view(np.uint8), _Staging.NBYTES // 2
@@ -403,21 +401,21 @@ def _pieces(host):
 
 
 class Recording:
-    """Recorded work, which a call runs again. It keeps the memory that it works on."""
+    """Recorded work, run by a call. It keeps the memory that the work uses."""
 
     def __init__(self, runtime, executable, memory):
         self._runtime, self._executable, self._memory = runtime, executable, memory
         weakref.finalize(self, _destroy, runtime._graphs, int(executable)).atexit = False
 
     def __call__(self):
-        """Run the work, without waiting for it. Raises RunError."""
+        """Run the work without waiting for it. Raises RunError."""
         self._runtime._replay(self._executable)
 
 
 def _capture(graphs, stream, work):
-    """The graph of what work() does on a stream, which is back to normal afterwards whatever happens."""
-    # Relaxed, because the other modes forbid what CUDA does on its own, such as loading a kernel at its first
-    # launch. What must not be recorded, _operation refuses.
+    """The graph of what work() launches on a stream. Capture always ends, also after an exception."""
+    # Relaxed, because the other modes forbid what CUDA does by itself, such as loading a kernel at its first launch.
+    # _operation refuses what must not be recorded.
     mode = graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
     try:
         _checked(graphs, graphs.cuStreamBeginCapture(stream, mode))
@@ -431,7 +429,7 @@ def _capture(graphs, stream, work):
 
 
 def _checked(graphs, answer):
-    """What a function of cuda-bindings returns after its status; RunError where that is not success."""
+    """What a function of cuda-bindings returned after its status. Raises RunError unless that is success."""
     status, *values = answer
     if status != graphs.CUresult.CUDA_SUCCESS:
         _, text = graphs.cuGetErrorString(status)
@@ -442,7 +440,7 @@ def _checked(graphs, answer):
 def _destroy(registry, key):
     if key in registry:
         graphs, executable = registry.pop(key)
-        graphs.cuGraphExecDestroy(executable)  # what still runs of it, runs to its end
+        graphs.cuGraphExecDestroy(executable)  # a launch that is still running completes
 
 
 def _destroy_all(registry):

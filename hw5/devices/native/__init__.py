@@ -1,4 +1,4 @@
-"""The CPU device: training and forward passes by compiled C++ (step.cpp), single operations by NumPy."""
+"""The cpu device: compiled C++ (step.cpp) trains and evaluates, and NumPy runs single operations."""
 
 import ctypes
 import math
@@ -14,8 +14,7 @@ from hw5.devices.stepper import Stepper
 from hw5.errors import InputError
 
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-pthread")
-# Floating-point operations of a minibatch for which one more thread pays: about 10 microseconds
-_FLOPS_PER_THREAD = 1_000_000
+_FLOPS_PER_THREAD = 1_000_000  # of a minibatch: about 10 microseconds, for which one more thread pays off
 
 _POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
@@ -25,7 +24,7 @@ class _Layer(ctypes.Structure):
 
 
 class _Job(ctypes.Structure):
-    """struct Job of job.h. Fields that are not given are 0: no momentum, ..."""
+    """struct Job of job.h. Fields that are not set are 0."""
 
     _fields_ = [
         ("layers", ctypes.POINTER(_Layer)),
@@ -52,31 +51,28 @@ class _Job(ctypes.Structure):
 
 
 class CompiledDevice(CpuDevice):
-    """The device cpu: its steppers run compiled code in float32. The bits are the same for any number of threads."""
+    """The cpu device, whose steppers run compiled code in float32, with the same bits for any number of threads."""
 
     name = "cpu"
 
     def __init__(self, threads=None):
-        """threads: the most to use, by default one for each core of this process.
-
-        Raises InputError if the code cannot be compiled.
-        """
+        """threads: maximum number to use (default: usable_cores()). Raises InputError if the code does not compile."""
         super().__init__()
         self.threads = threads or usable_cores()
         self.library = _load()
 
     @property
     def how(self):
-        """How it trains, in a few words."""
+        """A short description of how it trains."""
         return f"compiled step, {self.threads} thread{'s' * (self.threads > 1)}"
 
     def stepper(self, network, data):
-        reason = self.library.reason_against(network, data)
+        reason = self.library.unsupported(network, data)
         return Stepper(network, data, f"NumPy: {reason}") if reason else CompiledStepper(network, data)
 
 
 class CpuFallback(CpuDevice):
-    """The device cpu if the step cannot be compiled: NumPy does everything."""
+    """The cpu device if the step does not compile: NumPy computes everything."""
 
     name = "cpu"
 
@@ -91,7 +87,7 @@ class CpuFallback(CpuDevice):
 
 
 def open_cpu(threads=None):
-    """The CompiledDevice, or the CpuFallback if it cannot be compiled."""
+    """Open the CompiledDevice, or the CpuFallback if it does not compile."""
     try:
         return CompiledDevice(threads)
     except InputError as error:
@@ -99,7 +95,7 @@ def open_cpu(threads=None):
 
 
 class CompiledStepper(Stepper):
-    """Trains many steps, and goes forward through many examples, in one call of compiled code."""
+    """Runs many training steps, or many forward passes, in one call of compiled code."""
 
     def __init__(self, network, data):
         super().__init__(network, data, network.device.how)
@@ -141,7 +137,7 @@ class CompiledStepper(Stepper):
         job.order, job.examples, job.batch_size = _address(order), len(order), batch_size
         job.threads = _useful_threads(self.device.threads, self.network.sizes, batch_size)
         if function(ctypes.byref(job)) != 0:
-            raise MemoryError("there is not enough memory, or there are not enough threads, for a training step")
+            raise MemoryError("could not allocate memory or threads for the compiled step")
 
 
 def _address(array):
@@ -149,33 +145,33 @@ def _address(array):
 
 
 def _useful_threads(most, sizes, k):
-    """The number of threads that pay for a minibatch of k examples."""
+    """The number of threads that pay off for minibatches of k examples."""
     flops = 4 * k * sum(d * m for d, m in zip(sizes, sizes[1:]))
     return max(1, min(most, flops // _FLOPS_PER_THREAD))
 
 
 class _Library:
-    """The compiled code: its functions, and the numbers that it gives activations and losses by name."""
+    """The compiled code: its functions, and its numbers for activations and losses by name."""
 
     def __init__(self, library):
         self.train, self.predict = library.hw5_train, library.hw5_predict
         for function in (self.train, self.predict):
             function.argtypes = [ctypes.POINTER(_Job)]
-        self.activations, self.losses = (_numbered(library, names) for names in ("hw5_activations", "hw5_losses"))
+        self.activations, self.losses = (_numbers(library, names) for names in ("hw5_activations", "hw5_losses"))
 
-    def reason_against(self, network, data):
-        """Why the compiled step cannot train a network on these data, or None if it can."""
+    def unsupported(self, network, data):
+        """Why the compiled step cannot train the network on the data, or None if it can."""
         theta = network.activation
         if len(network.layers) > 1 and theta.pieces == 1 and theta.name not in self.activations:
-            return f"the compiled step lacks the activation {theta.name}"
+            return f"the compiled step does not have the activation {theta.name}"
         if network.loss.name not in self.losses:
-            return f"the compiled step lacks the loss {network.loss.name}"
+            return f"the compiled step does not have the loss {network.loss.name}"
         if data.X.dtype not in (np.uint8, np.float32) or not data.X.flags.c_contiguous:
             return "the compiled step needs uint8 or float32 in C order"
         return None
 
 
-def _numbered(library, names):
+def _numbers(library, names):
     text = ctypes.c_char_p.in_dll(library, names).value.decode()
     return {name: number for number, name in enumerate(text.split())}
 
@@ -189,10 +185,7 @@ def _load():
 
 
 def usable_cores():
-    """The number of cores that this process may use; hardware threads of one core count once.
-
-    A container's limit of processor time counts, too: 1.5 cores are 2.
-    """
+    """The number of physical cores that this process may use, at most its CPU quota rounded up."""
     cores = set()
     for cpu in os.sched_getaffinity(0):
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
@@ -201,7 +194,7 @@ def usable_cores():
 
 
 def _quota(membership=Path("/proc/self/cgroup"), root=Path("/sys/fs/cgroup")):
-    """The processors' time that the control groups (version 2) allow this process; infinity without a limit."""
+    """The CPU quota of this process's control groups (version 2), in cores; infinity without a limit."""
     lines = membership.read_text().splitlines() if membership.is_file() else []
     groups = [root / line[len("0::/") :] for line in lines if line.startswith("0::/")]
     limits = [folder / "cpu.max" for group in groups for folder in (group, *group.parents)]

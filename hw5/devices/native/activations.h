@@ -11,14 +11,14 @@
 #include "activations.cuh"
 #undef ACTIVATION
 
-// The names in the order of their numbers, each followed by a blank
+// The names in numerical order, each followed by a space
 #define ACTIVATION(NAME, THETA, DERIVATIVE) #NAME " "
 static const char ACTIVATION_NAMES[] =
 #include "activations.cuh"
     ;
 #undef ACTIVATION
 
-// Calls f with the activation of a number; a is its parameter.
+// Call f with the activation of this number and the parameter a.
 template <class F>
 INLINE void with_activation(int64_t number, float a, F f) {
     int64_t i = 0;

@@ -1,31 +1,31 @@
-// What Python asks for; hw5/devices/native/__init__.py has the same fields in the same order.
+// The arguments of a call from Python; hw5/devices/native/__init__.py has the same fields in the same order.
 #pragma once
 #include <cstdint>
 
 // NumPy's arrays of a layer: W and V (m, d), b and Vb (m,)
 struct Layer {
     int64_t d, m;
-    int64_t pieces;  // rows of W for each of the m / pieces units: above 1, the layer is maxout
+    int64_t pieces;  // rows of W per unit (maxout if above 1): the layer has m / pieces units
     float *W, *b, *V, *Vb;
 };
 
 struct Job {
     const Layer *layers;
     int64_t depth;  // the number of layers
-    int64_t activation;  // its number among ACTIVATION_NAMES; maxout has none
+    int64_t activation;  // index in ACTIVATION_NAMES; not used for maxout
     double alpha;        // the activation's parameter
-    int64_t loss;        // its number among LOSSES
-    const float *class_weights;  // (m,), or of one output unit (2,)
+    int64_t loss;        // index in LOSSES
+    const float *class_weights;  // (m,), or (2,) for one output unit
     const void *X;               // (N, d)
     int64_t is_uint8;            // else X is float32
     const void *y;               // (N,) int64 labels; float32 targets of the squared error
     const float *mean, *scale;   // (d,)
-    const int64_t *order;        // the rows of X to take
-    int64_t examples;            // how many
+    const int64_t *order;        // (examples,): rows of X
+    int64_t examples;
     int64_t batch_size;
     double eta, momentum, l1, l2;
     int64_t nesterov;
-    double *losses, *correct;  // (batch_size,): sums over the minibatches, by place in the minibatch
-    float *Z;               // (examples, m): only asked for the forward pass, Z^(L) without its bias
+    double *losses, *correct;  // (batch_size,): sums over the minibatches, by position in the minibatch
+    float *Z;                  // (examples, m): Z^(L) without its bias, for the forward pass only
     int64_t threads;
 };

@@ -1,7 +1,7 @@
-// The losses of hw5/nn/losses.py for LANES examples at once, one a lane, in the lecture's letters.
+// The losses of hw5/nn/losses.py for LANES examples at once, one per lane.
 //
-// Z has a row for each of the m output units; in it z becomes Delta = s dJ/dz. y are labels, as floats, or targets. A
-// NaN remains a NaN.
+// Z has a row for each of the m output units. z becomes Delta = s dJ/dz. y are labels, as floats, or targets. NaN stays
+// NaN.
 #pragma once
 #include "functions.h"
 #include "products.h"
@@ -15,14 +15,14 @@ struct Prediction {
     Vector z, label, at_y;
 };
 
-// The class with the largest z, the lowest of several; a NaN counts as larger than any number.
+// The class with the largest z; ties go to the lowest class, and NaN is larger than any number.
 INLINE Prediction predict(View Z, int64_t m, Vector y) {
     Prediction best{load(Z.row(0)), {}, load(Z.row(0))};
     for (int64_t j = 1; j < m; j++) {
         Vector z = load(Z.row(j));
         Ints better = (z > best.z) | ((z != z) & (best.z == best.z));
         best.z = better ? z : best.z;
-        best.label = better ? all(j) : best.label;
+        best.label = better ? broadcast(j) : best.label;
         best.at_y = y == float(j) ? z : best.at_y;
     }
     return best;
@@ -39,16 +39,16 @@ static Outcome cross_entropy(View Z, int64_t m, Vector y, Vector s) {
     }
     Vector scale = s / S;
     for (int64_t j = 0; j < m; j++) store(Z.row(j), load(Z.row(j)) * scale - (y == float(j) ? s : Vector{}));
-    return {logf(S) - (predicted.at_y - predicted.z), predicted.label == y ? all(1) : Vector{}};
+    return {logf(S) - (predicted.at_y - predicted.z), predicted.label == y ? broadcast(1) : Vector{}};
 }
 
 // p = 1 / (1 + e^-z), Delta = s (p - y), J = -y ln p - (1 - y) ln(1 - p) = ln(1 + e^z) - y z. Class 1 is
-// predicted where not z <= 0.
+// predicted unless z <= 0.
 static Outcome binary_cross_entropy(View Z, int64_t, Vector y, Vector s) {
     Vector z = load(Z.row(0)), magnitude = z < 0 ? -z : z, e = exponential(-magnitude);
-    Vector p = (z < 0 ? e : all(1)) / (1 + e), predicted = z <= 0 ? Vector{} : all(1);
+    Vector p = (z < 0 ? e : broadcast(1)) / (1 + e), predicted = z <= 0 ? Vector{} : broadcast(1);
     store(Z.row(0), s * (p - y));
-    return {log1pf(e) + (z < 0 ? Vector{} : z) - y * z, predicted == y ? all(1) : Vector{}};
+    return {log1pf(e) + (z < 0 ? Vector{} : z) - y * z, predicted == y ? broadcast(1) : Vector{}};
 }
 
 // Delta = s 2 (z - y), J = (z - y)^2
@@ -58,21 +58,21 @@ static Outcome squared(View Z, int64_t, Vector y, Vector s) {
     return {error * error, Vector{}};
 }
 
-// Delta = s (predicted - y), both as vectors that are 1 at a class; J = z_predicted - z_y. One unit stands for the logits
-// (0, z), and class 1 is predicted where not z <= 0.
+// Delta = s (predicted - y), both as vectors that are 1 at a class; J = z_predicted - z_y. One unit stands for the
+// logits (0, z), and class 1 is predicted unless z <= 0.
 static Outcome perceptron(View Z, int64_t m, Vector y, Vector s) {
     if (m == 1) {
-        Vector z = load(Z.row(0)), predicted = z <= 0 ? Vector{} : all(1), mistake = predicted - y;
+        Vector z = load(Z.row(0)), predicted = z <= 0 ? Vector{} : broadcast(1), mistake = predicted - y;
         store(Z.row(0), s * mistake);
-        return {z * mistake, predicted == y ? all(1) : Vector{}};
+        return {z * mistake, predicted == y ? broadcast(1) : Vector{}};
     }
     const Prediction predicted = predict(Z, m, y);
     for (int64_t j = 0; j < m; j++)
         store(Z.row(j), (predicted.label == float(j) ? s : Vector{}) - (y == float(j) ? s : Vector{}));
-    return {predicted.z - predicted.at_y, predicted.label == y ? all(1) : Vector{}};
+    return {predicted.z - predicted.at_y, predicted.label == y ? broadcast(1) : Vector{}};
 }
 
-// The losses by number
+// The losses by index
 static constexpr decltype(&squared) LOSSES[] = {cross_entropy, binary_cross_entropy, squared, perceptron};
 static const char LOSS_NAMES[] = "cross-entropy binary-cross-entropy squared perceptron";
-constexpr int64_t SQUARED = 2;  // whose y are targets
+constexpr int64_t SQUARED = 2;  // the loss whose y are targets

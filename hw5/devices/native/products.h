@@ -1,13 +1,13 @@
-// The matrix products of a training step: two loops that keep a block of results in registers, over blocks that fit the
+// The matrix products of a training step: two kernels that keep a block of the result in registers, blocked for the
 // caches.
 //
-// All matrices lie row by row, as NumPy has them, but for the distance of their rows (Matrix). In NumPy's orientation
+// All matrices are row-major, as in NumPy, but with padded rows (Matrix). In NumPy's orientation
 //
 //     forward     Z = X W^T        (k, m) = (k, d) (m, d)^T    multiply_nt
 //     backward    A = Delta W      (k, d) = (k, m) (m, d)      multiply_nn
 //     gradient    G = Delta^T X    (m, d) = (k, m)^T (k, d)    multiply_nn, with Delta read by columns
 //
-// so that weights never need another layout than this one.
+// so weights are only needed in this layout.
 #pragma once
 #include <algorithm>
 #include <cstdlib>
@@ -16,11 +16,11 @@
 
 #include "vectors.h"
 
-constexpr int64_t LINE = 16;        // floats in a line of the cache
-constexpr int64_t UNITS = 64;       // whose weights stay in the L2 cache while all rows of a chunk go by
-constexpr int64_t FEATURES = 1024;  // of which DOT_ROWS rows stay in the L1 cache while the UNITS go by
+constexpr int64_t LINE = 16;        // floats per cache line
+constexpr int64_t UNITS = 64;       // block size: their weights stay in the L2 cache for all rows of a chunk
+constexpr int64_t FEATURES = 1024;  // block size: NT_ROWS rows stay in the L1 cache for all UNITS
 
-// Part of a matrix of floats; every row begins at a line of the cache.
+// A submatrix; every row of the matrix begins at a cache line.
 struct View {
     float *at;
     int64_t stride;
@@ -31,8 +31,8 @@ struct View {
 
 inline int64_t padded(int64_t n) { return (n + LINE - 1) / LINE * LINE; }
 
-// Zeros to begin with. Rows are an odd number of lines apart: the same column of many rows would else fall into few of
-// the cache's sets. The columns between the matrix's own and the next row are there to be read as 0.
+// A matrix of zeros. Rows are an odd number of cache lines apart, or else a column would map to few sets of the cache.
+// The padding of a row is read as 0.
 class Matrix {
   public:
     Matrix() = default;
@@ -56,14 +56,14 @@ class Matrix {
     int64_t rows_ = 0, stride_ = 0;
 };
 
-// f(n) with n, from 1 to size, as a constant of the compiler's
+// f(n) with n, 1 to size, as a compile-time constant
 template <int size, class F>
 INLINE void with_constant(int64_t n, F f) {
     if (n == size) return f(std::integral_constant<int, size>());
     if constexpr (size > 1) with_constant<size - 1>(n, f);
 }
 
-// f(start, size) for groups of begin .. end of at most `most`, as even as can be; size is a constant of the compiler's
+// f(start, size) for the range begin .. end in groups of similar size, at most `most`; size is a compile-time constant
 template <int most, class F>
 INLINE void in_groups(int64_t begin, int64_t end, F f) {
     int64_t groups = (end - begin + most - 1) / most;
@@ -73,9 +73,9 @@ INLINE void in_groups(int64_t begin, int64_t end, F f) {
     }
 }
 
-// Z = X W^T for R rows of X and U rows of W, n columns long; `more` adds to what Z holds.
+// Z = X W^T, or Z += X W^T to accumulate, for R rows of X and U rows of W with n columns
 template <int R, int U>
-static void block_nt(int64_t n, View X, View W, View Z, bool more) {
+static void block_nt(int64_t n, View X, View W, View Z, bool accumulate) {
     Vector sums[R * U] = {};
     for (int64_t i = 0; i < n; i += LANES) {
         Vector w[U];
@@ -87,43 +87,43 @@ static void block_nt(int64_t n, View X, View W, View Z, bool more) {
         }
     }
     alignas(64) float z[R * U + LANES];
-    each_sum<R * U>(sums, z);
+    lane_sums<R * U>(sums, z);
     UNROLLED for (int r = 0; r < R; r++)
-        UNROLLED for (int u = 0; u < U; u++) Z.row(r)[u] = z[r * U + u] + (more ? Z.row(r)[u] : 0);
+        UNROLLED for (int u = 0; u < U; u++) Z.row(r)[u] = z[r * U + u] + (accumulate ? Z.row(r)[u] : 0);
 }
 
 // Z (k, m) = X (k, d) W (m, d)^T
 static void multiply_nt(int64_t k, int64_t m, int64_t d, View X, View W, View Z) {
     for (int64_t units = 0; units < m; units += UNITS)
         for (int64_t features = 0; features < d || features == 0; features += FEATURES)
-            in_groups<DOT_ROWS>(0, k, [&](int64_t r, auto R) {
-                in_groups<DOT_UNITS>(units, std::min(units + UNITS, m), [&](int64_t u, auto U) {
-                    block_nt<R, U>(std::min(FEATURES, d - features), X.from(r, features), W.from(u, features), Z.from(r, u),
-                               features > 0);
+            in_groups<NT_ROWS>(0, k, [&](int64_t r, auto R) {
+                in_groups<NT_UNITS>(units, std::min(units + UNITS, m), [&](int64_t u, auto U) {
+                    block_nt<R, U>(std::min(FEATURES, d - features), X.from(r, features), W.from(u, features),
+                                   Z.from(r, u), features > 0);
                 });
             });
 }
 
-// A matrix that is read number by number, so that its rows may also be what lies in columns
-struct Factors {
+// A matrix of which single elements are read, so it can also be a transposed view
+struct StridedView {
     const float *at;
-    int64_t to_next_row, to_next_column;
+    int64_t row_stride, column_stride;
 
-    Factors from(int64_t r) const { return {at + r * to_next_row, to_next_row, to_next_column}; }
-    Factors transposed() const { return {at, to_next_column, to_next_row}; }
+    StridedView from(int64_t r) const { return {at + r * row_stride, row_stride, column_stride}; }
+    StridedView transposed() const { return {at, column_stride, row_stride}; }
 };
 
-// C = alpha A B + beta C for P rows of C, N vectors wide, and n rows of B; with beta 0, what C holds does not matter.
+// C = alpha A B + beta C for P rows and N vectors of C, and n rows of B; C is not read if beta is 0
 template <int P, int N>
-static void block_nn(int64_t n, float alpha, Factors A, View B, float beta, View C) {
+static void block_nn(int64_t n, float alpha, StridedView A, View B, float beta, View C) {
     for (int p = 0; p < P; p++)
         for (int i = 0; i < N * LANES; i += LINE) __builtin_prefetch(C.row(p) + i, 1);
     Vector sums[P][N] = {};
-    for (int64_t q = 0; q < n; q++, A.at += A.to_next_column, B.at += B.stride) {
+    for (int64_t q = 0; q < n; q++, A.at += A.column_stride, B.at += B.stride) {
         Vector b[N];
         UNROLLED for (int i = 0; i < N; i++) b[i] = load(B.at + i * LANES);
         UNROLLED for (int p = 0; p < P; p++) {
-            Vector a = all(A.at[p * A.to_next_row]);
+            Vector a = broadcast(A.at[p * A.row_stride]);
             UNROLLED for (int i = 0; i < N; i++) sums[p][i] += a * b[i];
         }
     }
@@ -135,10 +135,10 @@ static void block_nn(int64_t n, float alpha, Factors A, View B, float beta, View
 }
 
 // C (m, d) = alpha A (m, k) B (k, d) + beta C
-static void multiply_nn(int64_t m, int64_t k, int64_t d, float alpha, Factors A, View B, float beta, View C) {
+static void multiply_nn(int64_t m, int64_t k, int64_t d, float alpha, StridedView A, View B, float beta, View C) {
     for (int64_t rows = 0; rows < m; rows += UNITS)
-        in_groups<BROAD>(0, padded(d) / LANES, [&](int64_t i, auto N) {
-            in_groups<DEEP>(rows, std::min(rows + UNITS, m), [&](int64_t r, auto P) {
+        in_groups<NN_VECTORS>(0, padded(d) / LANES, [&](int64_t i, auto N) {
+            in_groups<NN_ROWS>(rows, std::min(rows + UNITS, m), [&](int64_t r, auto P) {
                 block_nn<P, N>(k, alpha, A.from(r), B.from(0, i * LANES), beta, C.from(r, i * LANES));
             });
         });

@@ -1,4 +1,4 @@
-// The step's rule, and what it is for: weights and biases.
+// The update rule, and the parameters that it updates.
 #pragma once
 #include "job.h"
 #include "products.h"
@@ -8,11 +8,11 @@ struct Range {
     int64_t size() const { return end - begin; }
 };
 
-// The step's rule for a weight, whose mean gradient over the minibatch is G:
-//     g = G + l2 W + l1 sign(W),   V <- mu V + g,   W <- W - eta V,   or with Nesterov's W <- W - eta (g + mu V)
+// Update of a weight W with the mean gradient G of the minibatch:
+//     g = G + l2 W + l1 sign(W),   V <- mu V + g,   W <- W - eta V,   or with nesterov W <- W - eta (g + mu V)
 struct Rule {
     float eta, mu, l1, l2;
-    bool nesterov, keeps_velocity;  // without momentum and L1 there is no V
+    bool nesterov, keeps_velocity;  // V is only needed for momentum or L1
 
     static Rule of(const Job &job) {
         return {float(job.eta), float(job.momentum), float(job.l1), float(job.l2), job.nesterov != 0,
@@ -21,11 +21,11 @@ struct Rule {
     Rule without_penalties() const { return {eta, mu, 0, 0, nesterov, keeps_velocity}; }
 };
 
-// Numbers that are trained, their velocities, and room for the gradient
-struct Trained {
+// Parameters W with their velocities and gradient, if needed
+struct Trainable {
     Matrix W, V, G;
 
-    Trained(int64_t rows, int64_t columns, bool keeps_velocity, bool keeps_gradient) : W(rows, columns) {
+    Trainable(int64_t rows, int64_t columns, bool keeps_velocity, bool keeps_gradient) : W(rows, columns) {
         if (keeps_velocity) V = Matrix(rows, columns);
         if (keeps_gradient) G = Matrix(rows, columns);
     }

@@ -2,18 +2,18 @@
 //
 // Why it is fast:
 //
-// - The units of a layer come in slices. All that a slice has to do about a chunk, at most ROWS examples of a
-//   minibatch, is done in one go: Delta and the update of its weights for the chunk before, X^(l) and its part of
-//   Z^(L) for this one. A slice stays with one thread, and its weights in that core's cache.
-// - So a network with one hidden layer has one phase a chunk, at whose end the threads wait for each other. (Every
-//   other hidden layer adds two, and so does a top layer of many units.) What is still read of one chunk while the
-//   next one is written is kept by turns.
-// - A thread that would have to wait takes over what others have not begun (team.h): slices, or some examples of the
-//   chunk to come, which are fetched and standardised along the way, uint8 or float32. The data stay as they are.
-// - Nearly all the arithmetic is in two loops that keep a block of results in registers (products.h). Bias,
-//   activation, softmax and the update of the weights go along with them, on what the cache still holds.
+// - A layer's units are divided into slices, and minibatches into chunks of at most ROWS examples. One task does all
+//   the work of a slice: Delta and the weight update for the previous chunk, then X^(l) and a term of Z^(L) for the
+//   current one. A slice usually stays on one thread, and its weights in the cache of that core.
+// - So a network with one hidden layer has one phase per chunk, after which the threads wait for each other. (Each
+//   further hidden layer adds two, and so does a top layer of many units.) Triple buffering lets a chunk be read while
+//   the next ones are written.
+// - A thread that would wait steals tasks (team.h): slices, or rows of the next chunk to be fetched and standardised,
+//   from uint8 or float32.
+// - Nearly all arithmetic is in two kernels that keep a block of the result in registers (products.h). Bias,
+//   activation, softmax and the weight update work on data that is still in the cache.
 //
-// The slices depend on the sizes of the network alone, so the results are the same bits for any number of threads.
+// The slices depend only on the sizes of the network, so the results are the same bits for any number of threads.
 #include <exception>
 
 #include "activations.h"
@@ -23,28 +23,28 @@
 
 namespace {
 
-// What one thread does. Where a chunk has no rows, nothing is to be done for it.
+// The work of one thread. A chunk without rows needs none.
 class Worker {
   public:
     Worker(Stretch &stretch, int64_t thread)
-        : stretch(stretch), job(stretch.job), rule(stretch.rule), place{int(thread)}, outcomes(2, stretch.rows) {
-        if (stretch.is_narrow) own_Delta = Matrix(layer(depth()).m, stretch.rows);
+        : stretch(stretch), job(stretch.job), rule(stretch.rule), self{int(thread)}, outcomes(2, stretch.rows) {
+        if (stretch.is_narrow) thread_Delta = Matrix(layer(depth()).m, stretch.rows);
     }
 
     void train() {
-        auto visit = [&](int64_t l, int64_t s) {
-            if (before.rows) learn(l, stretch.slices[l][s], before);
-            if (now.rows) forward(l, s, now);
+        auto on_slice = [&](int64_t l, int64_t s) {
+            if (previous.rows) update_slice(l, stretch.slices[l][s], previous);
+            if (current.rows) forward(l, s, current);
         };
-        each_chunk(visit, [&] {
+        for_each_chunk(on_slice, [&] {
             if (!stretch.is_narrow)
-                share_rows([&](Range rows) {
-                    output(now, rows, stretch.Z[now.turn][0]);
-                    count(now, rows);
+                for_each_row_block([&](Range rows) {
+                    output(current, rows, stretch.Z[current.buffer][0]);
+                    count(current, rows);
                 });
             for (int64_t l = depth() - 1; l > 1; l--)
-                share_slices(l, [&](int64_t s) {
-                    if (now.rows) backward(l, stretch.slices[l][s], now);
+                for_each_slice(l, [&](int64_t s) {
+                    if (current.rows) backward(l, stretch.slices[l][s], current);
                 });
         });
     }
@@ -52,16 +52,16 @@ class Worker {
     // Z^(L) of all examples, without its bias
     void predict() {
         const int64_t m = layer(depth()).m;
-        auto visit = [&](int64_t l, int64_t s) {
-            if (now.rows) forward(l, s, now);
+        auto on_slice = [&](int64_t l, int64_t s) {
+            if (current.rows) forward(l, s, current);
         };
-        each_chunk(visit, [&] {
-            share_rows([&](Range rows) {
+        for_each_chunk(on_slice, [&] {
+            for_each_row_block([&](Range rows) {
                 for (int64_t j = 0; j < m; j++)
                     for (int64_t r = rows.begin; r < rows.end; r++) {
                         float z = 0;
-                        for (const Matrix &part : stretch.Z[now.turn]) z += part.row(j)[r];
-                        job.Z[(now.start + r) * m + j] = z;
+                        for (const Matrix &term : stretch.Z[current.buffer]) z += term.row(j)[r];
+                        job.Z[(current.start + r) * m + j] = z;
                     }
             });
         });
@@ -71,23 +71,23 @@ class Worker {
     Stretch &stretch;
     const Job &job;
     const Rule &rule;
-    Team::Place place;
-    Chunk before, now, next;    // that is learned from, that goes forward, that is fetched
-    Matrix own_Delta;           // (m, rows) of a narrow top layer
-    int64_t own_Delta_of = -1;  // the start of its chunk
-    Matrix outcomes;            // (2, rows): J and whether correct
+    Team::Thread self;
+    Chunk previous, current, next;    // going backward, going forward, being fetched
+    Matrix thread_Delta;              // (m, rows) of a narrow top layer
+    int64_t thread_Delta_start = -1;  // the start of its chunk
+    Matrix outcomes;                  // (2, rows): J and whether correct
 
     int64_t depth() const { return job.depth; }
     const Layer &layer(int64_t l) const { return job.layers[l - 1]; }
     const Stretch::Parameters &parameters(int64_t l) const { return stretch.layers[l - 1]; }
-    const Matrix &X(int64_t l, const Chunk &chunk) const { return stretch.X[chunk.turn][l]; }
+    const Matrix &X(int64_t l, const Chunk &chunk) const { return stretch.X[chunk.buffer][l]; }
 
-    template <class Visit, class Rest>
-    void each_chunk(Visit visit, Rest rest);
+    template <class OnSlice, class Finish>
+    void for_each_chunk(OnSlice on_slice, Finish finish);
     template <class Work>
-    void share_slices(int64_t l, Work work);
+    void for_each_slice(int64_t l, Work work);
     template <class Work>
-    void share_rows(Work work);
+    void for_each_row_block(Work work);
     static Range rows_of_task(int64_t task, int64_t rows, const Chunk &chunk) {
         return {std::min(task * rows, chunk.rows), std::min((task + 1) * rows, chunk.rows)};
     }
@@ -101,31 +101,32 @@ class Worker {
     void output(const Chunk &, Range rows, const Matrix &Delta);
     void count(const Chunk &, Range rows) const;
     const Matrix &top_Delta(const Chunk &);
-    Factors Delta(int64_t l, const Chunk &);
+    StridedView Delta(int64_t l, const Chunk &);
     void backward(int64_t l, Range units, const Chunk &);
     void activation_gradient(int64_t l, Range units, const Chunk &);
     void maxout_gradient(int64_t l, Range units, const Chunk &);
-    void learn(int64_t l, Range slice, const Chunk &);
+    void update_slice(int64_t l, Range slice, const Chunk &);
     void update(int64_t l, Range units, Range inputs, const Chunk &);
     Vector sum_of_examples(int64_t l, int64_t unit, int64_t end, const Chunk &);
 };
 
-// Goes through the stretch: for each chunk visit(layer, slice) on its way up to Z^(L), and then rest().
-template <class Visit, class Rest>
-void Worker::each_chunk(Visit visit, Rest rest) {
-    next = after(now, job);
+// on_slice(layer, slice) from the first layer up, then finish(), for each chunk
+template <class OnSlice, class Finish>
+void Worker::for_each_chunk(OnSlice on_slice, Finish finish) {
+    next = next_chunk(current, job);
     do {
-        for (int64_t l = stretch.first(); l <= stretch.last(); l++) share_slices(l, [&](int64_t s) { visit(l, s); });
-        rest();
-        before = now, now = next, next = after(now, job);
-    } while (before.rows || now.rows);
+        for (int64_t l = stretch.first(); l <= stretch.last(); l++)
+            for_each_slice(l, [&](int64_t s) { on_slice(l, s); });
+        finish();
+        previous = current, current = next, next = next_chunk(current, job);
+    } while (previous.rows || current.rows);
 }
 
-// work(s) for each slice of layer l; the rows of the next chunk are fetched along with those of the first one.
+// work(slice) for each slice of layer l, in parallel. With those of the first layer, the next chunk is fetched.
 template <class Work>
-void Worker::share_slices(int64_t l, Work work) {
+void Worker::for_each_slice(int64_t l, Work work) {
     const int64_t slices = int64_t(stretch.slices[l].size());
-    stretch.team.share(place, stretch.by_slice[l], [&](int64_t task) {
+    stretch.team.parallel_for(self, stretch.by_slice[l], [&](int64_t task) {
         if (task < slices)
             work(task);
         else
@@ -133,10 +134,11 @@ void Worker::share_slices(int64_t l, Work work) {
     });
 }
 
-// work(rows) for the rows of the chunk that goes forward
+// work(rows) for the rows of the current chunk, in parallel
 template <class Work>
-void Worker::share_rows(Work work) {
-    stretch.team.share(place, stretch.by_rows, [&](int64_t task) { work(rows_of_task(task, ROWS_OF_Z, now)); });
+void Worker::for_each_row_block(Work work) {
+    stretch.team.parallel_for(self, stretch.by_rows,
+                              [&](int64_t task) { work(rows_of_task(task, ROWS_OF_Z, current)); });
 }
 
 // X^(0) = (x - mean) scale
@@ -149,26 +151,26 @@ void Worker::fetch(const Chunk &chunk, Range rows) const {
 
 template <class Feature>
 void Worker::fetch_rows(const Feature *X, const Chunk &chunk, Range rows) const {
-    constexpr int64_t AHEAD = 4;  // rows, which lie anywhere in memory
+    constexpr int64_t AHEAD = 4;  // rows to prefetch
     const int64_t *order = job.order + chunk.start, d = layer(1).d;
     for (int64_t r = rows.begin; r < rows.end; r++) {
         if (r + AHEAD < chunk.rows)
             for (int64_t i = 0; i < d; i += 64 / sizeof(Feature))
-                __builtin_prefetch(X + order[r + AHEAD] * d + i, 0, 2);  // into the L2 cache: to read it is no hurry
+                __builtin_prefetch(X + order[r + AHEAD] * d + i, 0, 2);  // into the L2 cache
         const Feature *x = X + order[r] * d;
         float *out = this->X(0, chunk).row(r);
         for (int64_t i = 0; i < d; i++) out[i] = (float(x[i]) - job.mean[i]) * job.scale[i];
     }
 }
 
-// X^(l) of a slice of a hidden layer. A narrow top layer follows at once: of Z^(L), the part of the slice.
+// X^(l) of a slice of a hidden layer and, if the top layer is narrow, the slice's term of Z^(L)
 void Worker::forward(int64_t l, int64_t s, const Chunk &chunk) const {
     const int64_t L = depth();
     const Range slice = stretch.slices[l][s];
-    const std::vector<Matrix> &parts = stretch.Z[chunk.turn];
-    if (l == L) return top_forward(chunk, slice, {0, layer(L).d}, parts[0]);
+    const std::vector<Matrix> &Z = stretch.Z[chunk.buffer];
+    if (l == L) return top_forward(chunk, slice, {0, layer(L).d}, Z[0]);
     if (l > 0) layer(l).pieces == 1 ? activate(l, slice, chunk) : maxout(l, slice, chunk);
-    if (l == L - 1 && stretch.is_narrow) top_forward(chunk, {0, layer(L).m}, slice, parts[s]);
+    if (l == L - 1 && stretch.is_narrow) top_forward(chunk, {0, layer(L).m}, slice, Z[s]);
 }
 
 // X = theta(W^T X + b)
@@ -186,32 +188,31 @@ void Worker::activate(int64_t l, Range units, const Chunk &chunk) const {
     });
 }
 
-// X = the largest of each unit's pieces, the first of several; a NaN counts as larger than any number. Z lies where
-// Delta will.
+// X = the largest of each unit's pieces; ties go to the first, and NaN is larger than any number. Z is stored in Delta.
 void Worker::maxout(int64_t l, Range units, const Chunk &chunk) const {
     const Range rows = stretch.rows_of_W(l, units);
     View Z = stretch.Delta[l].view().from(0, rows.begin), X = this->X(l, chunk).view().from(0, units.begin);
-    View largest = stretch.largest[chunk.turn][l].view().from(0, units.begin);
+    View largest = stretch.largest[chunk.buffer][l].view().from(0, units.begin);
     const float *b = parameters(l).b.W.row(0) + rows.begin;
     multiply_nt(chunk.rows, rows.size(), layer(l).d, this->X(l - 1, chunk).view(),
                 parameters(l).W.W.view().from(rows.begin, 0), Z);
-    const int64_t to_next_piece = padded(units.size());
+    const int64_t piece_size = padded(units.size());
     for (int64_t r = 0; r < chunk.rows; r++)
         for (int64_t u = 0; u < units.size(); u += LANES) {
-            Vector most = load(Z.row(r) + u) + load(b + u), at = {};
+            Vector max = load(Z.row(r) + u) + load(b + u), argmax = {};
             for (int64_t piece = 1; piece < layer(l).pieces; piece++) {
-                const int64_t i = piece * to_next_piece + u;
+                const int64_t i = piece * piece_size + u;
                 Vector z = load(Z.row(r) + i) + load(b + i);
-                Ints is_larger = (z > most) | ((z != z) & (most == most));
-                most = is_larger ? z : most;
-                at = is_larger ? all(float(piece)) : at;
+                Ints is_larger = (z > max) | ((z != z) & (max == max));
+                max = is_larger ? z : max;
+                argmax = is_larger ? broadcast(float(piece)) : argmax;
             }
-            store(X.row(r) + u, most);
-            store(largest.row(r) + u, at);
+            store(X.row(r) + u, max);
+            store(largest.row(r) + u, argmax);
         }
 }
 
-// Some units of Z^(L), or what some of the inputs add to them; the bias comes with the first inputs.
+// Some units of Z^(L), or the term of some inputs; the first inputs add the bias.
 void Worker::top_forward(const Chunk &chunk, Range units, Range inputs, const Matrix &Z) const {
     const auto &[W, b] = parameters(depth());
     multiply_nt(units.size(), chunk.rows, inputs.size(), W.W.view().from(units.begin, inputs.begin),
@@ -221,17 +222,17 @@ void Worker::top_forward(const Chunk &chunk, Range units, Range inputs, const Ma
         for (int64_t r = 0; r < chunk.rows; r++) Z.row(j)[r] += b.W.row(0)[j];
 }
 
-// The top layer's Delta, over k, and J and whether correct
+// Delta / k of the top layer, J, and whether the predictions are correct
 void Worker::output(const Chunk &chunk, Range rows, const Matrix &Delta) {
     const int64_t *order = job.order + chunk.start, m = layer(depth()).m;
     for (int64_t r = rows.begin; r < rows.end; r += LANES) {
         View Z = Delta.view().from(0, r);
         for (int64_t j = 0; j < m; j++) {
             Vector z = {};
-            for (const Matrix &part : stretch.Z[chunk.turn]) z += load(part.row(j) + r);
+            for (const Matrix &term : stretch.Z[chunk.buffer]) z += load(term.row(j) + r);
             store(Z.row(j), z);
         }
-        Vector y = {}, weight = {};  // lanes without an example have the weight 0
+        Vector y = {}, weight = {};  // lanes without an example have weight 0
         int lanes = int(std::min<int64_t>(LANES, rows.end - r));
         for (int i = 0; i < lanes; i++) {
             y[i] = job.loss == SQUARED ? static_cast<const float *>(job.y)[order[r + i]]
@@ -251,15 +252,15 @@ void Worker::count(const Chunk &chunk, Range rows) const {
     }
 }
 
-// Every thread makes all of a narrow top layer's Delta, which is cheaper than waiting for others once more.
+// Every thread computes Delta of a narrow top layer for itself, which is faster than another phase.
 const Matrix &Worker::top_Delta(const Chunk &chunk) {
-    if (!stretch.is_narrow) return stretch.Z[chunk.turn][0];
-    if (own_Delta_of != chunk.start) output(chunk, {0, chunk.rows}, own_Delta);
-    own_Delta_of = chunk.start;
-    return own_Delta;
+    if (!stretch.is_narrow) return stretch.Z[chunk.buffer][0];
+    if (thread_Delta_start != chunk.start) output(chunk, {0, chunk.rows}, thread_Delta);
+    thread_Delta_start = chunk.start;
+    return thread_Delta;
 }
 
-Factors Worker::Delta(int64_t l, const Chunk &chunk) {
+StridedView Worker::Delta(int64_t l, const Chunk &chunk) {
     if (l < depth()) return {stretch.Delta[l].row(0), stretch.Delta[l].stride(), 1};
     const Matrix &top = top_Delta(chunk);
     return {top.row(0), 1, top.stride()};
@@ -283,20 +284,20 @@ void Worker::activation_gradient(int64_t l, Range units, const Chunk &chunk) {
     });
 }
 
-// Delta = A at the largest piece of each unit, and 0 at the others; A lies where the first piece's Delta will.
+// Delta = A at the largest piece of each unit, and 0 at the others; A is stored in Delta of the first piece.
 void Worker::maxout_gradient(int64_t l, Range units, const Chunk &chunk) {
     View Delta = stretch.Delta[l].view().from(0, stretch.rows_of_W(l, units).begin);
-    View largest = stretch.largest[chunk.turn][l].view().from(0, units.begin);
+    View largest = stretch.largest[chunk.buffer][l].view().from(0, units.begin);
     for (int64_t r = 0; r < chunk.rows; r++)
         for (int64_t u = 0; u < units.size(); u += LANES) {
-            Vector A = load(Delta.row(r) + u), at = load(largest.row(r) + u);
+            Vector A = load(Delta.row(r) + u), argmax = load(largest.row(r) + u);
             for (int64_t piece = 0; piece < layer(l).pieces; piece++)
-                store(Delta.row(r) + piece * padded(units.size()) + u, at == float(piece) ? A : Vector{});
+                store(Delta.row(r) + piece * padded(units.size()) + u, argmax == float(piece) ? A : Vector{});
         }
 }
 
-// What a slice makes of the Delta of the layers above
-void Worker::learn(int64_t l, Range slice, const Chunk &chunk) {
+// The updates of a slice, given Delta of the layers above
+void Worker::update_slice(int64_t l, Range slice, const Chunk &chunk) {
     const int64_t L = depth();
     if (l == 1 && L > 1) backward(1, slice, chunk);
     if (l > 0) update(l, stretch.rows_of_W(l, slice), {0, layer(l).d}, chunk);
@@ -305,55 +306,56 @@ void Worker::learn(int64_t l, Range slice, const Chunk &chunk) {
     if (slice.begin == 0) count(chunk, {0, chunk.rows});
 }
 
-// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or what the rule makes of it, for some rows and columns of W; the biases come with the first inputs.
+// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or another rule, for some rows and columns of W. The first
+// inputs also update the biases.
 void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
-    const bool at_once = chunk.is_first() && chunk.is_last() && !rule.keeps_velocity;
-    const float before = chunk.is_first() ? 0 : 1;  // how often the gradient of the chunks before this one counts
+    const bool without_G = chunk.is_first() && chunk.is_last() && !rule.keeps_velocity;
+    const float keep_G = chunk.is_first() ? 0 : 1;  // 1 to add to the gradient of the previous chunks
     const auto &[W, b] = parameters(l);
-    const Factors Delta = this->Delta(l, chunk).transposed().from(units.begin);
+    const StridedView Delta = this->Delta(l, chunk).transposed().from(units.begin);
     const View X = this->X(l - 1, chunk).view().from(0, inputs.begin);
-    auto add_products = [&](float alpha, float beta, const Matrix &all) {
-        View C = all.view().from(units.begin, inputs.begin);
+    auto gemm = [&](float alpha, float beta, const Matrix &matrix) {
+        View C = matrix.view().from(units.begin, inputs.begin);
         multiply_nn(units.size(), chunk.rows, inputs.size(), alpha, Delta, X, beta, C);
     };
-    if (at_once)
-        add_products(-rule.eta, float(1 - job.eta * job.l2), W.W);
+    if (without_G)
+        gemm(-rule.eta, float(1 - job.eta * job.l2), W.W);
     else
-        add_products(1, before, W.G);
-    if (!at_once && chunk.is_last()) W.step(rule, units, inputs);
+        gemm(1, keep_G, W.G);
+    if (!without_G && chunk.is_last()) W.step(rule, units, inputs);
     if (inputs.begin > 0) return;
     for (int64_t u = units.begin; u < units.end; u += LANES) {
         float *G = b.G.row(0) + u;
-        store(G, before * load(G) + sum_of_examples(l, u, units.end, chunk));
+        store(G, keep_G * load(G) + sum_of_examples(l, u, units.end, chunk));
     }
     if (chunk.is_last()) b.step(rule.without_penalties(), {0, 1}, units);
 }
 
-// The sum over a chunk's examples of a layer's Delta, for LANES of its units
+// The sum of Delta over a chunk's examples, for LANES units of a layer
 Vector Worker::sum_of_examples(int64_t l, int64_t unit, int64_t end, const Chunk &chunk) {
     Vector sums = {};
     if (l < depth())
         for (int64_t r = 0; r < chunk.rows; r++) sums += load(stretch.Delta[l].row(r) + unit);
     else
         for (int i = 0; i < LANES && unit + i < end; i++) {
-            Vector of_unit = {};
-            for (int64_t r = 0; r < chunk.rows; r += LANES) of_unit += load(top_Delta(chunk).row(unit + i) + r);
-            sums[i] = sum(of_unit);
+            Vector partial = {};
+            for (int64_t r = 0; r < chunk.rows; r += LANES) partial += load(top_Delta(chunk).row(unit + i) + r);
+            sums[i] = sum(partial);
         }
     return sums;
 }
 
-// Nothing is begun where memory or threads are lacking; else the answer is 0.
+// Returns 1, with nothing changed, if memory or threads cannot be allocated, else 0.
 int call(const Job &job, void (Worker::*work)()) {
     if (job.examples == 0) return 0;
     try {
         Stretch stretch(job);
-        stretch.each_array([](float *own, const float *array, int64_t n) { std::copy_n(array, n, own); });
+        stretch.for_each_array([](float *own, const float *array, int64_t n) { std::copy_n(array, n, own); });
         std::vector<Worker> workers;
         for (int64_t t = 0; t < stretch.threads; t++) workers.emplace_back(stretch, t);
         on_threads(stretch.threads, [&](int64_t t) { (workers[t].*work)(); });
         if (!job.Z)
-            stretch.each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
+            stretch.for_each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
         return 0;
     } catch (const std::exception &) {
         return 1;
@@ -367,6 +369,6 @@ int call(const Job &job, void (Worker::*work)()) {
 EXPORTED int hw5_train(const Job *job) { return call(*job, &Worker::train); }
 EXPORTED int hw5_predict(const Job *job) { return call(*job, &Worker::predict); }
 
-// The names of activations and losses in the order of their numbers
+// The names of activations and losses, in numerical order
 EXPORTED const char *const hw5_activations = ACTIVATION_NAMES;
 EXPORTED const char *const hw5_losses = LOSS_NAMES;

@@ -1,4 +1,4 @@
-// A stretch of an epoch as it is cut into chunks of examples and slices of layers, and the memory for it.
+// A stretch of an epoch, divided into chunks of examples and slices of layers, and its memory.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -9,38 +9,38 @@
 #include "rule.h"
 #include "team.h"
 
-constexpr int64_t ROWS = 128;            // most examples in a chunk: X^(0) of two chunks is to stay in the cache
-constexpr int64_t ROWS_TO_FETCH = 8;     // a task; small ones, for threads that would have to wait
-constexpr int64_t ROWS_OF_Z = LINE;      // a task
-constexpr int64_t NARROW = 32;           // most units of a top layer that goes along with the layer below
-constexpr int64_t LINES_OF_UNITS = 2;    // a slice, or 1 where a layer would have fewer than FEW_SLICES
-constexpr int64_t LINES_OF_INPUTS = 12;  // a slice of the features
-constexpr int64_t FEW_SLICES = 4, MOST_SLICES = 16;
+constexpr int64_t ROWS = 128;            // maximum number of examples per chunk: X^(0) of two chunks fits in the cache
+constexpr int64_t ROWS_TO_FETCH = 8;     // per task; small tasks, for threads that would wait otherwise
+constexpr int64_t ROWS_OF_Z = LINE;      // per task
+constexpr int64_t NARROW = 32;           // maximum number of units of a top layer without phases of its own
+constexpr int64_t LINES_OF_UNITS = 2;    // per slice, or 1 if there would be fewer than MIN_SLICES
+constexpr int64_t LINES_OF_INPUTS = 12;  // per slice of the features
+constexpr int64_t MIN_SLICES = 4, MAX_SLICES = 16;
 
-// Some rows of a minibatch of k examples. X and Z are kept by turns: as chunk c is learned from, chunk c + 1 goes
-// forward, and chunk c + 2 is fetched.
-constexpr int TURNS = 3;
+// Triple buffering of X and Z: chunk c goes backward while chunk c + 1 goes forward and chunk c + 2 is fetched.
+constexpr int BUFFERS = 3;
 
+// Some rows of a minibatch of k examples
 struct Chunk {
     int64_t start = 0;   // in the order
     int64_t offset = 0;  // in the minibatch
     int64_t rows = 0, k = 0;
-    int turn = 0;
+    int buffer = 0;
 
     bool is_first() const { return offset == 0; }
     bool is_last() const { return offset + rows == k; }
 };
 
-// Without rows where there are no more.
-inline Chunk after(const Chunk &chunk, const Job &job) {
+// The chunk after this one; without rows if there is none
+inline Chunk next_chunk(const Chunk &chunk, const Job &job) {
     int64_t start = chunk.start + chunk.rows, offset = start % job.batch_size;
     int64_t k = std::min(job.batch_size, job.examples - (start - offset));
     int64_t chunks = (k + ROWS - 1) / ROWS, rows = chunks > 0 ? (k + chunks - 1) / chunks : 0;
-    return {start, offset, std::min(rows, k - offset), k, (chunk.turn + 1) % TURNS};
+    return {start, offset, std::min(rows, k - offset), k, (chunk.buffer + 1) % BUFFERS};
 }
 
-// Parts of n units or inputs, in whole lines of the cache, so that two threads never write to one
-inline std::vector<Range> cut(int64_t n, int64_t count) {
+// Slices of n units or inputs, of whole cache lines, so that no two threads write to the same one
+inline std::vector<Range> slices_of(int64_t n, int64_t count) {
     int64_t lines = padded(n) / LINE;
     std::vector<Range> slices;
     for (int64_t s = 0; s < count; s++)
@@ -50,39 +50,39 @@ inline std::vector<Range> cut(int64_t n, int64_t count) {
 
 inline std::vector<Range> slices_of_units(int64_t m) {
     int64_t lines = padded(m) / LINE;
-    return cut(m, std::clamp(lines / LINES_OF_UNITS, std::min(lines, FEW_SLICES), MOST_SLICES));
+    return slices_of(m, std::clamp(lines / LINES_OF_UNITS, std::min(lines, MIN_SLICES), MAX_SLICES));
 }
 
 inline std::vector<Range> slices_of_inputs(int64_t d) {
-    return cut(d, std::clamp<int64_t>(padded(d) / LINE / LINES_OF_INPUTS, 1, MOST_SLICES));
+    return slices_of(d, std::clamp<int64_t>(padded(d) / LINE / LINES_OF_INPUTS, 1, MAX_SLICES));
 }
 
-// What the threads have in common
+// The data that the threads share
 struct Stretch {
     struct Parameters {
-        Trained W, b;
+        Trainable W, b;
     };
 
     const Job &job;
     const Rule rule;
-    const int64_t rows;                        // of the largest chunk
-    const bool is_narrow;                      // the top layer
-    std::vector<Parameters> layers;            // layer l at l - 1
-    std::vector<std::vector<Range>> slices;    // of the units of layer l; at 0, of the features
-    std::array<std::vector<Matrix>, TURNS> X;  // X[turn][l] (rows, d) for l < L
-    std::array<std::vector<Matrix>, TURNS> largest;  // largest[turn][l] (rows, units) of maxout: the number of the piece
-    std::array<std::vector<Matrix>, TURNS> Z;  // Z[turn][slice] (m, rows), to be added up; one if it is not narrow
-    std::vector<Matrix> Delta;                 // Delta[l] (rows, m) for 0 < l < L
-    int64_t threads;                           // no more than there are slices
+    const int64_t rows;                          // of the largest chunk
+    const bool is_narrow;                        // the top layer
+    std::vector<Parameters> layers;              // layers[l - 1] of layer l
+    std::vector<std::vector<Range>> slices;      // slices[l] of the units of layer l; slices[0] of the features
+    std::array<std::vector<Matrix>, BUFFERS> X;  // X[buffer][l] (rows, d) for l < L
+    std::array<std::vector<Matrix>, BUFFERS> largest;  // largest[buffer][l] (rows, units): the largest piece of maxout
+    std::array<std::vector<Matrix>, BUFFERS> Z;  // Z[buffer][slice] (m, rows): terms of a sum; one unless it is narrow
+    std::vector<Matrix> Delta;                   // Delta[l] (rows, m) for 0 < l < L
+    int64_t threads;                             // at most the number of slices
     Team team;
-    std::vector<Tasks> by_slice;  // of each layer; fetching belongs to those of the first one
+    std::vector<Tasks> by_slice;  // of each layer; those of the first one include fetching
     Tasks by_rows;                // of Z
 
     explicit Stretch(const Job &job)
         : job(job), rule(Rule::of(job)), rows(std::min({ROWS, job.batch_size, job.examples})),
           is_narrow(job.layers[job.depth - 1].m <= NARROW), Delta(job.depth) {
         const int64_t L = job.depth;
-        for (auto &of_turn : largest) of_turn.emplace_back();
+        for (auto &buffer : largest) buffer.emplace_back();
         const bool keeps_gradient = rule.keeps_velocity || job.batch_size > ROWS;
         slices.push_back(slices_of_inputs(job.layers[0].d));
         for (int64_t l = 1; l <= L; l++) {
@@ -90,29 +90,29 @@ struct Stretch {
             const int64_t of_W = pieces == 1 ? m : pieces * padded(m / pieces);
             layers.push_back({{of_W, d, rule.keeps_velocity, keeps_gradient}, {1, of_W, rule.keeps_velocity, true}});
             slices.push_back(slices_of_units(m / pieces));
-            for (auto &of_turn : X) of_turn.emplace_back(rows, d);
+            for (auto &buffer : X) buffer.emplace_back(rows, d);
             if (l < L) Delta[l] = Matrix(rows, of_W);
-            for (auto &of_turn : largest) of_turn.push_back(pieces == 1 ? Matrix() : Matrix(rows, m / pieces));
+            for (auto &buffer : largest) buffer.push_back(pieces == 1 ? Matrix() : Matrix(rows, m / pieces));
         }
-        for (auto &of_turn : Z)
-            for (size_t part = 0; part < (is_narrow ? slices[L - 1].size() : 1); part++)
-                of_turn.emplace_back(job.layers[L - 1].m, rows);
-        deal_out();
+        for (auto &buffer : Z)
+            for (size_t slice = 0; slice < (is_narrow ? slices[L - 1].size() : 1); slice++)
+                buffer.emplace_back(job.layers[L - 1].m, rows);
+        create_tasks();
     }
 
-    // The layers that have phases. Of a linear model whose top layer is narrow, it is what lies below: the features.
+    // The layers with phases; 0, the features, in a linear model with a narrow top layer
     int64_t last() const { return is_narrow ? job.depth - 1 : job.depth; }
     int64_t first() const { return std::min<int64_t>(1, last()); }
 
-    // The rows of W that belong to some units of layer l. Those of maxout lie piece by piece within a slice of units, so
-    // that a register holds the same piece of neighbouring units; a piece takes whole lines.
+    // The rows of W of some units of layer l. Within a slice, those of maxout are stored piece by piece, so that a
+    // register has the same piece of adjacent units; each piece takes whole cache lines.
     Range rows_of_W(int64_t l, Range units) const {
         const int64_t pieces = job.layers[l - 1].pieces;
         if (pieces == 1) return units;
         return {units.begin * pieces, (units.begin + padded(units.size())) * pieces};
     }
 
-    // Where row i of NumPy's W is
+    // The row of W with row i of NumPy's W
     int64_t row_of_W(int64_t l, int64_t i) const {
         const int64_t pieces = job.layers[l - 1].pieces, unit = i / pieces;
         if (pieces == 1) return i;
@@ -120,9 +120,9 @@ struct Stretch {
         return slice.begin * pieces + i % pieces * padded(slice.size()) + unit - slice.begin;
     }
 
-    // copy(numbers of ours, NumPy's, how many)
+    // copy(our array, NumPy's array, number of elements) for all parameters and velocities
     template <class Copy>
-    void each_array(Copy copy) const {
+    void for_each_array(Copy copy) const {
         for (int64_t l = 1; l <= job.depth; l++) {
             auto [d, m, pieces, W, b, V, Vb] = job.layers[l - 1];
             const Parameters &own = layers[l - 1];
@@ -137,7 +137,7 @@ struct Stretch {
     }
 
   private:
-    void deal_out() {
+    void create_tasks() {
         auto tasks_of = [this](int64_t rows_of_task) { return (rows + rows_of_task - 1) / rows_of_task; };
         size_t most = 0;
         for (int64_t l = first(); l <= last(); l++) most = std::max(most, slices[l].size());

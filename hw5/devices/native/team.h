@@ -1,4 +1,4 @@
-// The threads of a stretch, and how they share its work.
+// The threads of a stretch: parallel loops with work stealing.
 #pragma once
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -10,9 +10,8 @@
 #include <thread>
 #include <vector>
 
-// Tasks of a phase that comes again and again; any thread may do them, in any order. A task goes to the thread that had
-// it the last time, in whose cache its numbers are; a thread that is done with its own takes what nobody has begun. So
-// a core that is slow for a while gets less to do.
+// The tasks of a repeated phase, which threads may do in any order. A task prefers the thread that did it last, whose
+// cache has its data; a thread without tasks steals those that no other has started. So a slow core does less.
 class Tasks {
   public:
     Tasks() = default;
@@ -24,58 +23,54 @@ class Tasks {
     friend class Team;
     struct alignas(64) Task {
         std::atomic<int> owner{0};
-        std::atomic<uint32_t> phase{0};  // in which it was begun the last time
+        std::atomic<uint32_t> phase{0};  // in which it was last started
     };
     std::vector<Task> tasks_;
 };
 
-// What the threads of a stretch know of each other. Each of them goes through the same phases, but one that lost its
-// core for a while may find some of them done without it.
+// Synchronises the threads of a stretch. All go through the same phases, but the others may complete a phase before a
+// thread that lost its core arrives.
 class Team {
   public:
-    // Where a thread is
-    struct Place {
-        int thread;
-        uint32_t phase = 0, done_by_then = 0;
+    struct Thread {
+        int id;
+        uint32_t phase = 0, goal = 0;  // its current phase, and done_ when that is complete
     };
 
-    // work(i) for every task i, on this thread or on others; returns when all are done.
+    // work(i) for every task i, on this thread or others; returns when all are done.
     template <class Work>
-    void share(Place &place, Tasks &shared, Work work) {
-        auto &tasks = shared.tasks_;
-        place.phase++;
-        place.done_by_then += uint32_t(tasks.size());
+    void parallel_for(Thread &self, Tasks &of_phase, Work work) {
+        auto &tasks = of_phase.tasks_;
+        self.phase++;
+        self.goal += uint32_t(tasks.size());
         auto try_task = [&](size_t i) {
             uint32_t last = tasks[i].phase.load(std::memory_order_relaxed);
-            if (!is_before(last, place.phase) || !tasks[i].phase.compare_exchange_strong(last, place.phase)) return;
-            tasks[i].owner.store(place.thread, std::memory_order_relaxed);
+            if (!is_before(last, self.phase) || !tasks[i].phase.compare_exchange_strong(last, self.phase)) return;
+            tasks[i].owner.store(self.id, std::memory_order_relaxed);
             work(int64_t(i));
-            if (done_.fetch_add(1) + 1 == place.done_by_then && sleepers_.load() > 0) wake();
+            if (done_.fetch_add(1) + 1 == self.goal && sleepers_.load() > 0) wake();
         };
         for (size_t i = 0; i < tasks.size(); i++)
-            if (tasks[i].owner.load(std::memory_order_relaxed) == place.thread) try_task(i);
-        for (size_t i = tasks.size(); i-- > 0 && !is_done(place);) try_task(i);
-        wait(place);
+            if (tasks[i].owner.load(std::memory_order_relaxed) == self.id) try_task(i);
+        for (size_t i = tasks.size(); i-- > 0 && !is_complete(self.goal);) try_task(i);
+        wait(self.goal);
     }
 
   private:
-    static constexpr int MOST_SPINS = 1000;  // some 20 microseconds
+    static constexpr int MAX_SPINS = 1000;  // about 20 microseconds
 
-    static bool is_before(uint32_t a, uint32_t b) { return int32_t(a - b) < 0; }  // where counts have run over, too
-    bool is_done(const Place &place) const {
-        return !is_before(done_.load(std::memory_order_acquire), place.done_by_then);
-    }
+    static bool is_before(uint32_t a, uint32_t b) { return int32_t(a - b) < 0; }  // also after an overflow
+    bool is_complete(uint32_t goal) const { return !is_before(done_.load(std::memory_order_acquire), goal); }
 
-    // Threads watch out for the last task for a moment, then sleep: where a neighbour holds the core of the one that is
-    // waited for, those that wait leave theirs to whoever can use it, and are soon back on it.
-    void wait(const Place &place) {
-        for (int spins = 0; spins < MOST_SPINS; spins++) {
-            if (is_done(place)) return;
+    // Spin for a moment, then sleep: if another program has the core of the last working thread, it can use this one.
+    void wait(uint32_t goal) {
+        for (int spins = 0; spins < MAX_SPINS; spins++) {
+            if (is_complete(goal)) return;
             pause();
         }
         sleepers_.fetch_add(1);
-        for (uint32_t done; is_before(done = done_.load(), place.done_by_then);)
-            syscall(SYS_futex, &done_, FUTEX_WAIT_PRIVATE, done, nullptr, nullptr, 0);  // not once it is another one
+        for (uint32_t done; is_before(done = done_.load(), goal);)
+            syscall(SYS_futex, &done_, FUTEX_WAIT_PRIVATE, done, nullptr, nullptr, 0);  // returns if done_ has changed
         sleepers_.fetch_sub(1);
     }
 
@@ -89,12 +84,12 @@ class Team {
 #endif
     }
 
-    alignas(128) std::atomic<uint32_t> done_{0};  // tasks, in all phases
+    alignas(128) std::atomic<uint32_t> done_{0};  // number of tasks done in all phases
     alignas(128) std::atomic<int> sleepers_{0};
 };
 
-// work(thread) on every thread of 0 .. threads - 1, the first of which is this one. No work is begun where a thread
-// cannot be had: std::system_error.
+// work(thread) for 0 .. threads - 1, the first on this thread. If a thread cannot be created, no work starts, and
+// std::system_error is thrown.
 template <class Work>
 void on_threads(int64_t threads, Work work) {
     enum { WAIT, GO, LEAVE };

@@ -1,4 +1,4 @@
-"""The double of a GPU and of the packages that reach it, in place of the real ones."""
+"""Fixtures that replace a GPU and the packages that use it by a simulation."""
 
 import importlib
 import os
@@ -20,7 +20,7 @@ def _loaded():
 
 @pytest.fixture
 def simulated(monkeypatch, tmp_path):
-    """Install the double; simulated(**settings) makes a new GPU in it and returns it."""
+    """Install the simulated packages; simulated(**settings) creates a new GPU and returns it."""
     real = {name: sys.modules.pop(name) for name in _loaded()}
     monkeypatch.syspath_prepend(DOUBLE)
     _use_other_nvcc(monkeypatch, tmp_path)
@@ -33,7 +33,7 @@ def simulated(monkeypatch, tmp_path):
 
 
 def _use_other_nvcc(monkeypatch, tmp_path):
-    """An nvcc that nobody may run, and a cache of its own for what it is said to have compiled."""
+    """Put a nvcc that fails if it is run on PATH, and use a separate cache for its output."""
     nvcc = tmp_path / "bin" / "nvcc"
     nvcc.parent.mkdir()
     nvcc.write_text("#!/bin/sh\nexit 1\n")
@@ -50,7 +50,7 @@ def _use_other_nvcc(monkeypatch, tmp_path):
 
 @pytest.fixture
 def gpu(simulated):
-    """A simulated GPU. In the end nothing may be left on it."""
+    """A simulated GPU. After the test, nothing may be left on it."""
     gpu = simulated()
     yield gpu
     assert (gpu.contexts, gpu.handles, gpu.graphs, gpu.allocations) == ([], {}, {}, {})

@@ -1,7 +1,6 @@
-"""To be run first on a machine with a GPU, from the repository's root: python -m tests.devices.cuda.first_run
+"""First checks on a machine with a GPU, run from the root of the repository: python -m tests.devices.cuda.first_run
 
-It prints a line for each thing that no machine without a GPU can show, and ends with the number of those that
-failed.
+It prints a line for each check that needs a GPU, and the number of failures.
 """
 
 import gc
@@ -24,7 +23,7 @@ f32 = np.float32
 
 
 def opened_warm():
-    """The second start finds the machine code in the cache."""
+    """The second start uses the cached machine code."""
     times = []
     for _ in range(2):
         began = time.perf_counter()
@@ -42,11 +41,11 @@ def versions():
     PyCudaRuntime(kernel_sources()).close()
     name = getattr(driver.Device(0), "name", lambda: "a simulated GPU")()
     library = getattr(cublas.load()._libcublas, "_name", "a simulated cuBLAS")
-    return f"{name}, PyCUDA {getattr(pycuda, 'VERSION_TEXT', '(double)')}, {library}"
+    return f"{name}, PyCUDA {getattr(pycuda, 'VERSION_TEXT', '(simulated)')}, {library}"
 
 
 def products():
-    """cuBLAS sees the matrices as NumPy does, and TF32 is in force where it was asked for, from Ampere on."""
+    """cuBLAS and NumPy agree, and TF32 is used if requested (from Ampere on)."""
     rng = np.random.default_rng(0)
     A, B = rng.normal(size=(64, 300)).astype(f32), rng.normal(size=(50, 300)).astype(f32)
     errors = []
@@ -74,7 +73,7 @@ def operations():
 
 
 def epoch(device, step_by_step=False):
-    """An epoch on random numbers: its loss, the parameters, and the seconds of a second epoch."""
+    """Two epochs on random data: the loss of the second, the parameters, and the seconds of the second."""
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (N, D), np.uint8), rng.integers(0, CLASSES, N)
     data = device.upload_data(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
@@ -90,9 +89,7 @@ def epoch(device, step_by_step=False):
 
 
 def training():
-    """The GPU's epochs end where the CPU's do; replayed steps have the bits of launched ones; equal seeds,
-    equal bits.
-    """
+    """GPU and CPU agree, recorded steps give the same bits as launched ones, and equal seeds give equal bits."""
     runtime = PyCudaRuntime(kernel_sources())
     device = KernelDevice("cuda", runtime)
     launched, again, recorded = (
@@ -101,8 +98,8 @@ def training():
         epoch(device),
     )
     runtime.close()
-    assert launched[:2] == again[:2], "equal seeds gave other bits"
-    assert launched[:2] == recorded[:2], "a recorded step gave other bits"
+    assert launched[:2] == again[:2], "equal seeds gave different bits"
+    assert launched[:2] == recorded[:2], "recorded steps gave different bits"
     loss, _, seconds = epoch(CpuDevice())
     assert abs(loss - launched[0]) < 1e-2 * loss, (loss, launched[0])
     rates = [f"{N / s:.3g}" for s in (launched[2], recorded[2], seconds)]
@@ -110,7 +107,7 @@ def training():
 
 
 def cost_of_calls():
-    """Microseconds of Python and driver for a launch, a product and a replay, without waiting for them."""
+    """Microseconds per launch, product and replay in Python and the driver, without waiting for them."""
     runtime = PyCudaRuntime(kernel_sources())
     memory = runtime.allocate(64)
     a = int(memory)
@@ -123,19 +120,19 @@ def cost_of_calls():
     [call() for call in calls.values()]
     calls["replay"] = runtime.record(lambda: [call() for call in tuple(calls.values())])
     assert calls["replay"], "cuda-bindings is not installed"
-    found = []
+    times = []
     for name, call in calls.items():
         runtime.synchronize()
         began = time.perf_counter()
         for _ in range(1000):
             call()
-        found.append(f"{name} {(time.perf_counter() - began) * 1e3:.1f} us")
+        times.append(f"{name} {(time.perf_counter() - began) * 1e3:.1f} us")
     runtime.close()
-    return ", ".join(found)
+    return ", ".join(times)
 
 
 def ends():
-    """Recordings, memory and runtimes may go in any order; a closed runtime can be followed by another."""
+    """Recordings, memory and runtimes may be deleted in any order, and then a new runtime can be created."""
     for last in ("runtime", "memory", "recording"):
         runtime = PyCudaRuntime(kernel_sources())
         memory = runtime.allocate(64)
@@ -144,7 +141,7 @@ def ends():
         for name in sorted(alive, key=lambda name: name == last):
             del alive[name]
             gc.collect()
-    return "no message of PyCUDA may stand above or below this line"
+    return "PyCUDA must not print a message above or below this line"
 
 
 def main():

@@ -1,7 +1,7 @@
-"""skcuda.cublas over fake libraries on disk, laid out as CUDA's toolkits and NVIDIA's wheels are.
+"""The import of skcuda.cublas with fake libraries, in the layouts of CUDA's toolkits and NVIDIA's wheels.
 
-Each test runs in a process of its own, for the loader reads LD_LIBRARY_PATH when a process starts. It is done
-with a scikit-cuda reduced to its obstacles, and with the real one where that is installed.
+Each test runs in its own process, because the loader reads LD_LIBRARY_PATH when a process starts. It uses a scikit-cuda
+reduced to the obstacles of its import, and the real one if it is installed.
 """
 
 import importlib.metadata
@@ -21,7 +21,7 @@ from hw5.errors import InputError
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
-# What a library exports, beyond what the real scikit-cuda asks for at import
+# The exports of each library, besides those that the real scikit-cuda uses when it is imported
 SOURCES = {
     "cuda": "",
     "cudart": 'const char *cudaGetErrorString(int) { return "an error"; }',
@@ -39,7 +39,7 @@ SOURCES = {
 SCRIPT = """
 import ctypes, json, sys
 from hw5.devices.cuda import cublas
-cublas._BY_LOADER = sys.argv[1:]  # not what this machine may have
+cublas._BY_LOADER = sys.argv[1:]  # instead of this machine's libraries
 try:
     blas = cublas.load()
     assert cublas.load() is blas and sys.modules["skcuda.cublas"] is blas
@@ -54,7 +54,7 @@ try:
 except cublas.InputError as error:
     print(json.dumps(str(error)))
 """
-# A layout's files, the version of its cuBLAS, and the environment variable that names one of its folders
+# The files of a layout, the version of its cuBLAS, and the environment variable with one of its folders
 LAYOUTS = {
     "a toolkit named by CUDA_HOME": (["lib64/libcublas.so", "lib64/libcudart.so"], (12, 4), "CUDA_HOME", ""),
     "a toolkit known to the loader": (
@@ -84,7 +84,7 @@ def installed():
 
 @pytest.fixture(params=["reduced", "real"])
 def package(request, tmp_path):
-    """What PYTHONPATH needs for scikit-cuda."""
+    """The entries of PYTHONPATH for scikit-cuda."""
     if request.param == "reduced":
         return [HERE / "old_skcuda"]
     if installed() is None:
@@ -94,7 +94,7 @@ def package(request, tmp_path):
 
 @pytest.fixture
 def machine(package, tmp_path):
-    """Run SCRIPT where there are the libraries that were built, and modules that may not be imported."""
+    """Run SCRIPT with the libraries that were built, and with modules that fail when imported."""
     poison = tmp_path / "poison"
     poison.mkdir()
     for module in ("pkg_resources", "elftools"):
@@ -118,18 +118,18 @@ def join(*paths):
 
 
 def build(folder, file, version=(0, 0), *flags):
-    """A fake library whose file name says which."""
+    """Build a fake library; the file name determines which one."""
     folder.mkdir(parents=True, exist_ok=True)
     name = re.match(r"lib([a-z]+)", file).group(1)
-    wanted = "".join(f"int {symbol}() {{ return 0; }}\n" for symbol in asked_for(name))
+    others = "".join(f"int {symbol}() {{ return 0; }}\n" for symbol in symbols_used(name))
     source = folder / f"{name}.cpp"
-    source.write_text(f'extern "C" {{\n{SOURCES[name]}\n{wanted}}}\n')
+    source.write_text(f'extern "C" {{\n{SOURCES[name]}\n{others}}}\n')
     numbers = [f"-DMAJOR={version[0]}", f"-DMINOR={version[1]}"]
     find_compiler().run(["-shared", "-fPIC", "-w", *numbers, *flags, source.name, "-o", file], folder, str(source))
 
 
-def asked_for(name):
-    """The symbols of a library that the real scikit-cuda looks up at import, less those that SOURCES has."""
+def symbols_used(name):
+    """The symbols of a library that the real scikit-cuda uses when it is imported, without those in SOURCES."""
     if installed() is None:
         return []
     text = "".join((installed() / f"{module}.py").read_text() for module in ("cublas", "cudart", "cudadrv"))
@@ -149,7 +149,7 @@ def test_libraries_are_found(machine, tmp_path, layout):
     assert settings == [3, 32 << 20]
 
 
-def test_the_toolkit_that_is_named_comes_first(machine, tmp_path):
+def test_the_toolkit_in_cuda_home_comes_first(machine, tmp_path):
     for folder, version in (("named/lib64", (11, 8)), ("nvidia/cu13/lib", (13, 0)), ("loader", (12, 0))):
         for name in ("cublas", "cudart"):
             build(tmp_path / folder, f"lib{name}.so.{version[0]}", version)
@@ -165,7 +165,7 @@ def test_a_missing_library_is_named(monkeypatch):
         cublas.open_library("cudart")
 
 
-def test_a_library_that_does_not_load_is_told(monkeypatch, tmp_path):
+def test_a_library_that_does_not_load_is_reported(monkeypatch, tmp_path):
     file = tmp_path / "libcublas.so.12"
     file.write_text("not a library")
     monkeypatch.setattr(cublas, "_candidates", lambda name: ["libcublas.so.none", file])

@@ -1,4 +1,4 @@
-"""The device suite and a training run on KernelDevice("cuda", PyCudaRuntime(...)), over the double."""
+"""The device tests and training on KernelDevice("cuda", PyCudaRuntime(...)), with the simulated GPU."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from hw5.train.settings import Settings
 from hw5.train.training import Training
 from tests.devices.test_agreement import RATES, one_epoch
 
-# What goes wrong in a finalizer is an error too
+# Exceptions in finalizers are errors too
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -27,7 +27,7 @@ def device(runtime):
 
 
 class SameProducts(EmulatorRuntime):
-    """The emulator with the double's product: a difference in bits can only be the runtime's."""
+    """The emulator with the matrix product of the simulation, so that both give the same bits."""
 
     def _gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc):
         from skcuda.cublas import _Matrix, sgemm
@@ -53,15 +53,15 @@ def test_operation_agrees_with_float64(device, contract):
 @pytest.mark.parametrize(("sizes", "theta"), [((20, 3), "relu"), ((33, 17, 5), "tanh"), ((50, 40, 30, 4), "sigmoid")])
 def test_two_steps_agree(device, sizes, theta, rates):
     """Within 1e-5 of the largest number in the array: float32 rounds each of a few hundred terms by 6e-8."""
-    found, (loss, hits) = one_epoch(device, sizes, theta, rates, np.uint8)
-    wanted, (wanted_loss, wanted_hits) = one_epoch(CpuDevice("float64"), sizes, theta, rates, np.uint8)
-    for got, want in zip(found, wanted):
-        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * (abs(want).max() or 1))
-    assert loss == pytest.approx(wanted_loss, rel=1e-5) and hits == wanted_hits
+    arrays, (loss, correct) = one_epoch(device, sizes, theta, rates, np.uint8)
+    expected, (expected_loss, expected_correct) = one_epoch(CpuDevice("float64"), sizes, theta, rates, np.uint8)
+    for actual, want in zip(arrays, expected):
+        np.testing.assert_allclose(actual, want, rtol=0, atol=1e-5 * (abs(want).max() or 1))
+    assert loss == pytest.approx(expected_loss, rel=1e-5) and correct == expected_correct
 
 
 def trained(device, settings):
-    """Losses of every epoch and the parameters after a training on the digits."""
+    """The loss of every epoch and the parameters after training on the digits."""
     digits = load("digits")
     parts = split_dataset(digits, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
@@ -73,7 +73,7 @@ def trained(device, settings):
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_a_training_has_the_bits_of_the_emulator(device, emulator, momentum):
+def test_training_gives_the_same_bits_as_the_emulator(device, emulator, momentum):
     settings = Settings(hidden=(32,), epochs=3, momentum=momentum)
     losses, parameters = trained(device, settings)
     assert losses[-1] < losses[0] / 2
@@ -91,10 +91,8 @@ def test_a_short_training_in_check_mode(simulated):
 
 
 @pytest.mark.parametrize("rates", [Rates(0.1, l2=0.01), Rates(0.1, 0.9, 1e-3, 1e-2)], ids=["plain", "momentum"])
-def test_a_recorded_step_has_the_bits_of_a_launched_one(device, runtime, gpu, rates):
-    """One graph of the step, replayed for every minibatch, whose place in the order is written to a fixed
-    address.
-    """
+def test_a_recorded_step_gives_the_same_bits_as_a_launched_one(device, runtime, gpu, rates):
+    """One graph, replayed for every minibatch; the rows of a minibatch are written to a fixed address."""
 
     def stretch(recorded, k=32, steps=4):
         rng = np.random.default_rng(0)
@@ -118,11 +116,11 @@ def test_a_recorded_step_has_the_bits_of_a_launched_one(device, runtime, gpu, ra
 
     launched, launches = stretch(False), len(gpu.launches)
     assert stretch(True) == launched
-    assert gpu.launches[launches:] == gpu.launches[:launches]  # and the recording itself launched nothing
+    assert gpu.launches[launches:] == gpu.launches[:launches]  # the recording itself launched nothing
 
 
 def test_the_host_waits_once_an_epoch(device, monkeypatch):
-    """From the second epoch on, when the speed is known; the first is cut short for an early report."""
+    """From the second epoch on, when the speed is known; the first one has an early report."""
     import pycuda.driver
 
     waits, synchronize = [], pycuda.driver.Stream.synchronize

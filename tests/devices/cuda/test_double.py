@@ -1,6 +1,4 @@
-"""What the double refuses: each mistake here would pass unseen, or fail only now and then, on a GPU or
-without one.
-"""
+"""The simulation detects misuse of CUDA that a GPU would not, or not always, report."""
 
 import ctypes
 import importlib
@@ -12,9 +10,7 @@ from hw5.devices.kernels import kernel_sources
 
 
 class Cuda:
-    """The double's modules, with a stream, a function and memory for ten floats; a finished launch and a
-    product.
-    """
+    """The simulated modules, with streams, a function, memory, and methods for a launch and a product."""
 
     def __init__(self, gpu):
         self.gpu = gpu
@@ -71,7 +67,7 @@ def cuda(simulated):
 MISUSES = {
     "arguments of other types": lambda c: c.module.get_function("sgd_update").prepare("PPPffffii"),
     "too few arguments": lambda c: c.module.get_function("sgd_update").prepare("PPPffffi"),
-    "an address that is none": lambda c: c.launch(address=12345),
+    "an invalid address": lambda c: c.launch(address=12345),
     "an address beyond the memory": lambda c: c.launch(address=int(c.memory) + 512),
     "no stream": lambda c: c.launch(stream="the default stream"),
     "freed memory": lambda c: (c.memory.free(), c.launch()),
@@ -83,24 +79,24 @@ MISUSES = {
     "a copy in a recording": lambda c: c.capture(lambda: c.copy_in(c.pinned)),
     "another stream in a recording": lambda c: c.capture(lambda: c.launch(stream=c.other)),
     "a product without a workspace in a recording": lambda c: c.capture(c.product),
-    "a cuBLAS context twice destroyed": lambda c: [c.blas.cublasDestroy(c.handle) for _ in range(2)],
+    "a cuBLAS context destroyed twice": lambda c: [c.blas.cublasDestroy(c.handle) for _ in range(2)],
     "a product without a cuBLAS context": lambda c: (c.blas.cublasDestroy(c.handle), c.product()),
     "a cuBLAS context that outlives CUDA's": lambda c: c.context.detach(),
-    "cuBLAS on a stream that there is not": lambda c: c.blas.cublasSetStream(c.handle, 0),
-    "a workspace in no memory": lambda c: c.set_workspace(4096),
+    "cuBLAS on an invalid stream": lambda c: c.blas.cublasSetStream(c.handle, 0),
+    "a workspace at an invalid address": lambda c: c.set_workspace(4096),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", MISUSES)
-def test_misuse_is_refused(cuda, what):
+def test_misuse_is_detected(cuda, what):
     with pytest.raises(cuda.Misuse):
         MISUSES[what](cuda)
 
 
 ERRORS = {
-    "memory of no bytes": ("LogicError", lambda c: c.driver.mem_alloc(0)),
+    "an allocation of 0 bytes": ("LogicError", lambda c: c.driver.mem_alloc(0)),
     "too much memory": ("MemoryError", lambda c: c.driver.mem_alloc(1 << 31)),
-    "memory twice freed": ("LogicError", lambda c: (c.memory.free(), c.memory.free())),
+    "memory freed twice": ("LogicError", lambda c: (c.memory.free(), c.memory.free())),
     "a block that is too large": ("LogicError", lambda c: c.launch(block=(1025, 1, 1))),
     "a module for another GPU": ("LogicError", lambda c: c.driver.module_from_buffer(b"sm_90\n")),
     "an allocation in a recording": ("LogicError", lambda c: c.capture(lambda: c.driver.mem_alloc(8))),
@@ -113,25 +109,25 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("what", ERRORS)
-def test_an_error_of_cuda(cuda, what):
+def test_errors_of_cuda(cuda, what):
     kind, provoke = ERRORS[what]
     with pytest.raises(getattr(cuda.driver, kind)):
         provoke(cuda)
 
 
-def test_what_a_recording_may_not_hold_spoils_it(cuda):
+def test_an_operation_that_cannot_be_recorded_invalidates_the_recording(cuda):
     with pytest.raises(cuda.driver.LogicError):
         cuda.capture(lambda: cuda.driver.mem_alloc(8))
     assert cuda.result == (901, None)
 
 
-def test_too_small_a_leading_dimension(cuda):
+def test_a_leading_dimension_that_is_too_small(cuda):
     with pytest.raises(cuda.blas.cublasInvalidValue):
         cuda.product(lda=1, m=2)
 
 
-def test_cublas_set_stream_takes_the_workspace_away(cuda):
-    with pytest.raises(cuda.Misuse):  # nobody keeps that memory
+def test_cublas_set_stream_resets_the_workspace(cuda):
+    with pytest.raises(cuda.Misuse):  # that memory is freed immediately
         cuda.set_workspace(int(cuda.driver.mem_alloc(1024)))
     assert cuda.set_workspace(int(cuda.memory)) == 0
     cuda.capture(cuda.product)
@@ -140,10 +136,10 @@ def test_cublas_set_stream_takes_the_workspace_away(cuda):
         cuda.capture(cuda.product)
 
 
-def test_work_waits_for_a_synchronisation(cuda):
+def test_work_runs_when_it_is_waited_for(cuda):
     cuda.pinned[:] = 8
     cuda.copy_in(cuda.pinned)
-    cuda.pinned[:] = 4  # too early: the copy has not been made
+    cuda.pinned[:] = 4  # too early: the copy has not run yet
     cuda.launch()
     result = cuda.driver.pagelocked_empty(10, np.float32)
     cuda.driver.memcpy_dtoh_async(result, int(cuda.memory), cuda.stream)
@@ -152,12 +148,12 @@ def test_work_waits_for_a_synchronisation(cuda):
     assert (result == 2).all()
 
 
-def test_a_replay_of_freed_memory_is_found(cuda):
+def test_a_replay_with_freed_memory_is_detected(cuda):
     cuda.capture(cuda.launch)
     _, executable = cuda.graphs.cuGraphInstantiate(cuda.result[1], 0)
     cuda.memory.free()
     cuda.graphs.cuGraphLaunch(executable, cuda.graphs.CUstream(cuda.stream.handle))
-    with pytest.raises(cuda.Misuse, match="in no memory that is allocated"):
+    with pytest.raises(cuda.Misuse, match="not in allocated memory"):
         cuda.stream.synchronize()
     cuda.graphs.cuGraphExecDestroy(executable)
     with pytest.raises(cuda.Misuse):

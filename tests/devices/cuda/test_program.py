@@ -1,4 +1,4 @@
-"""The hw5 program on the double of a GPU."""
+"""The hw5 program with a simulated GPU."""
 
 import gc
 import json
@@ -11,7 +11,7 @@ from tests.cli.helpers import hw5
 
 def output_of(*arguments):
     output = hw5(*arguments).stdout
-    gc.collect()  # the device goes with the command, as it would at the end of the program
+    gc.collect()  # delete the device, as at the end of the program
     return output
 
 
@@ -26,7 +26,7 @@ def test_train_eval_and_predict_on_cuda(gpu, tmp_path):
 
 
 def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
-    """2 MB of examples, on a GPU with 1.5 MB beside cuBLAS's workspace, train to the figures of one with plenty."""
+    """2 MB of examples on a GPU with 1.5 MB, besides cuBLAS's workspace: the same results as with enough memory."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (20000, 100), dtype=np.uint8)
     np.savez(tmp_path / "large.npz", X=X, y=X[:, 0] // 86)
@@ -36,8 +36,9 @@ def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
         train = ("train", "--device", "cuda", "--data", tmp_path / "large.npz", "--hidden", 8, "--epochs", 2)
         outputs.append([re.sub("[0-9,]+ examples/s", "", line) for line in output_of(*train).splitlines()])
         assert not gpu.allocations
-    in_pieces = outputs[1][1].replace("(recorded steps, data in pieces)", "(recorded steps)")
-    assert in_pieces != outputs[1][1] and outputs[0] == [outputs[1][0], in_pieces, *outputs[1][2:]]
+    resident, streamed = outputs
+    device = streamed[1].replace("(recorded steps, streamed data)", "(recorded steps)")
+    assert device != streamed[1] and resident == [streamed[0], device, *streamed[2:]]
 
 
 def test_tf32_and_the_benchmark(gpu, monkeypatch):

@@ -1,4 +1,4 @@
-"""The PyCUDA runtime over the double: what the device suite does not show."""
+"""The PyCUDA runtime with a simulated GPU: what the device tests do not cover."""
 
 import gc
 import importlib
@@ -18,7 +18,7 @@ from hw5.errors import InputError, RunError
 f32, i32 = np.float32, np.int32
 ROOT = Path(__file__).parents[3]
 
-# What goes wrong in a finalizer is an error too
+# Exceptions in finalizers are errors too
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 
 
@@ -35,7 +35,7 @@ def content(runtime, memory, like):
 
 
 def halve(runtime, memory, n):
-    """x -= 0.5 x by a kernel of hw5's: V and G are x, eta is 0.5 and the momentum 0."""
+    """x -= 0.5 x by sgd_update: V and G are x, eta is 0.5 and the momentum 0."""
     rates = (*map(f32, (0.5, 0, 0, 0)), np.int32(0))
     runtime.launch("sgd_update", (1,), (32,), [int(memory)] * 3 + [*rates, np.int64(n)])
 
@@ -43,7 +43,7 @@ def halve(runtime, memory, n):
 # ---- copies
 
 
-def test_a_host_array_may_change_right_after_write(runtime):
+def test_a_host_array_may_be_changed_after_write(runtime):
     x = np.arange(1000, dtype=f32)
     memory = on_gpu(runtime, x)
     x[:] = -1
@@ -51,13 +51,13 @@ def test_a_host_array_may_change_right_after_write(runtime):
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1, _Staging.NBYTES // 2 + 3])
-def test_copies_larger_than_the_staging(runtime, more):
+def test_copies_larger_than_the_staging_buffer(runtime, more):
     x = np.random.default_rng(0).integers(0, 256, _Staging.NBYTES + more, np.uint8)
     memory = on_gpu(runtime, x)
     np.testing.assert_array_equal(content(runtime, memory, x), x)
 
 
-def test_many_small_copies_go_round_the_ring(runtime):
+def test_many_small_copies_wrap_around_the_ring(runtime):
     piece = _Staging.NBYTES // 7
     written = [on_gpu(runtime, np.full(piece, i, np.uint8)) for i in range(20)]
     for i, memory in enumerate(written):
@@ -75,7 +75,7 @@ def test_copies_of_any_shape(runtime, shape):
 # ---- memory
 
 
-def test_memory_is_lent_again_and_cuda_is_not_asked(runtime, gpu):
+def test_memory_is_reused_without_a_call_of_cuda(runtime, gpu):
     first = runtime.allocate(1000)
     address, used = int(first), gpu.used
     del first
@@ -83,12 +83,12 @@ def test_memory_is_lent_again_and_cuda_is_not_asked(runtime, gpu):
     assert int(runtime.allocate(2 * GRANULE + 1)) != address
 
 
-def test_unused_memory_is_given_up_before_there_is_too_little(simulated):
+def test_unused_memory_is_freed_before_an_allocation_fails(simulated):
     gpu = simulated(total=100 << 20)
     runtime = PyCudaRuntime(kernel_sources())
     runtime.allocate(40 << 20)
     memory = runtime.allocate(60 << 20)
-    with pytest.raises(RunError, match="out of memory: 30.0 MiB are wanted, 8 MiB of 100 MiB are free"):
+    with pytest.raises(RunError, match="out of memory: 30.0 MiB are needed, 8 MiB of 100 MiB are free"):
         runtime.allocate(30 << 20)
     assert int(memory) in gpu.allocations
     runtime.close()
@@ -100,9 +100,7 @@ def test_unused_memory_is_given_up_before_there_is_too_little(simulated):
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize("transpose_a", [False, True])
 def test_gemm_takes_blas_arguments(runtime, transpose_a, transpose_b):
-    """Every leading dimension larger than it need be, alpha and beta; what is between the columns stays as it
-    is.
-    """
+    """With alpha, beta and padded leading dimensions; the padding does not change."""
     m, n, k, lda, ldb, ldc = 3, 4, 5, 7, 8, 9
     rng = np.random.default_rng(1)
     A, B, C = (rng.normal(size=(columns, leading)).astype(f32) for columns, leading in ((5, lda), (5, ldb), (n, ldc)))
@@ -111,9 +109,9 @@ def test_gemm_takes_blas_arguments(runtime, transpose_a, transpose_b):
     runtime.gemm(transpose_a, transpose_b, *arguments)
     op_a = A[:m, :k] if transpose_a else A[:k, :m].T
     op_b = B[:k, :n] if transpose_b else B[:n, :k].T
-    want = C.copy()
-    want[:, :m] = (0.5 * op_a.astype(float) @ op_b - 2 * C[:, :m].T).T
-    np.testing.assert_allclose(content(runtime, c, C), want, rtol=1e-5, atol=1e-5)
+    expected = C.copy()
+    expected[:, :m] = (0.5 * op_a.astype(float) @ op_b - 2 * C[:, :m].T).T
+    np.testing.assert_allclose(content(runtime, c, C), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_tf32_rounds_the_factors(gpu):
@@ -180,12 +178,12 @@ def test_kernels_that_do_not_compile(gpu, tmp_path):
         PyCudaRuntime([file])
 
 
-def test_a_kernel_that_is_not_there(runtime):
+def test_an_unknown_kernel(runtime):
     with pytest.raises(RunError, match="a kernel launch failed on the GPU: .*named symbol not found"):
         runtime.launch("sofmax", (1,), (32,), [])
 
 
-# ---- what can be missing
+# ---- missing requirements
 
 
 @pytest.mark.parametrize("package", ["pycuda", "skcuda"])
@@ -195,7 +193,7 @@ def test_a_package_that_is_not_installed(gpu, monkeypatch, package):
         PyCudaRuntime(kernel_sources())
 
 
-def test_pycuda_that_finds_no_driver(gpu, monkeypatch, tmp_path):
+def test_pycuda_without_a_driver(gpu, monkeypatch, tmp_path):
     package = tmp_path / "without a driver" / "pycuda"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -241,7 +239,7 @@ def test_a_recording_runs_when_it_is_replayed(runtime, gpu):
     np.testing.assert_array_equal(content(runtime, memory, x), x)
     for _ in range(3):
         replay()
-    assert not gpu.launches  # it waits for nothing
+    assert not gpu.launches  # the replays did not wait
     np.testing.assert_array_equal(content(runtime, memory, x), x / 8)
 
 
@@ -263,7 +261,7 @@ def test_a_recording_keeps_its_memory(runtime, gpu):
     assert not gpu.graphs and int(runtime.allocate(32)) == address
 
 
-def test_memory_in_the_middle_is_kept_as_well(runtime):
+def test_a_recording_keeps_memory_of_which_it_uses_the_middle(runtime):
     x = np.arange(8, dtype=f32)
     memory = on_gpu(runtime, x)
     address = int(memory)
@@ -305,7 +303,7 @@ def test_an_exception_ends_the_recording(runtime, gpu, exception):
     assert content(runtime, memory, np.empty(8, f32)).sum() == 8
 
 
-def test_a_recording_that_cuda_gives_up(runtime, gpu):
+def test_a_recording_that_cuda_invalidates(runtime, gpu):
     def work():
         gpu.capture.invalid = True
 
@@ -317,7 +315,7 @@ def test_a_recording_that_cuda_gives_up(runtime, gpu):
 # ---- errors of kernels
 
 
-def test_an_error_of_a_kernel_is_told_and_teardown_goes_on(simulated, tmp_path):
+def test_an_error_of_a_kernel_is_reported_and_close_still_works(simulated, tmp_path):
     gpu = simulated(check=True)
     file = tmp_path / "stray.cu"
     file.write_text('extern "C" __global__ void stray(int *x) { x[1 << 20] = 1; }\n')
@@ -332,10 +330,10 @@ def test_an_error_of_a_kernel_is_told_and_teardown_goes_on(simulated, tmp_path):
     assert gpu.contexts == [] and not gpu.handles
 
 
-# ---- the end
+# ---- closing
 
 
-def test_close_waits_and_takes_down_in_order(gpu):
+def test_close_waits_and_releases_in_order(gpu):
     runtime = PyCudaRuntime(kernel_sources())
     memory = on_gpu(runtime, np.ones(8, f32))
     replay = runtime.record(lambda: halve(runtime, memory, 8))
@@ -368,7 +366,7 @@ def test_garbage_may_be_collected_in_any_order(gpu, last):
     assert gpu.order[-1] == "context" and len(gpu.launches) == 1
 
 
-def test_runtimes_side_by_side_end_in_any_order(gpu):
+def test_runtimes_may_be_closed_in_any_order(gpu):
     first, second = (PyCudaRuntime(kernel_sources()) for _ in range(2))
     first.close()
     memory = on_gpu(second, np.ones(8, f32))
@@ -388,7 +386,7 @@ def test_a_start_that_fails_leaves_nothing(gpu, monkeypatch):
 INTERRUPTED = """
 import atexit, sys
 
-@atexit.register  # the first to be registered, so the last to run
+@atexit.register  # registered first, so it runs last
 def report():
     gpu = simulated_gpu.gpu
     print(gpu.order[-1:], gpu.contexts, gpu.handles, gpu.graphs, gpu.allocations)
@@ -407,7 +405,7 @@ raise KeyboardInterrupt
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_in_order(simulated, tmp_path):
+def test_ctrl_c_releases_in_order(simulated, tmp_path):
     environment = dict(os.environ, HW5_CACHE=str(tmp_path / "cache"))
     command = [sys.executable, "-c", INTERRUPTED]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)

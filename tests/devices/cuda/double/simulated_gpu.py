@@ -1,9 +1,8 @@
-"""The GPU behind the doubles of pycuda, skcuda.cublas and cuda.bindings: what CUDA does with what they are
-told.
+"""The GPU of the simulated pycuda, skcuda.cublas and cuda.bindings.
 
-Kernels run in hw5's emulator. Work waits in its stream until somebody waits for it, so that a host array
-changed too early, or a synchronisation left out, gives a wrong result here as well. What CUDA reports as an
-error is raised as the error that PyCUDA makes of it; what CUDA would get wrong without a word is Misuse.
+Kernels run in hw5's emulator. Work in a stream only runs when it is waited for, so a host array that is changed too
+early, or a missing synchronisation, gives a wrong result here too. Errors that CUDA reports are raised as PyCUDA's;
+Misuse is what CUDA would not report.
 """
 
 import ctypes
@@ -17,11 +16,11 @@ from hw5.emulator.runtime import runtime_of
 
 
 class Misuse(AssertionError):
-    """The program under test does what is undefined, or wrong without notice, on a GPU."""
+    """The tested program does something that is undefined, or silently wrong, on a GPU."""
 
 
 class Refusal(Exception):
-    """A call that CUDA answers with an error: kind is the name of PyCUDA's exception."""
+    """An error that CUDA reports; kind is the name of PyCUDA's exception."""
 
     def __init__(self, kind, message):
         super().__init__(message)
@@ -30,7 +29,7 @@ class Refusal(Exception):
 
 @dataclass
 class Capture:
-    """A recording under way in a stream."""
+    """An active recording of a stream."""
 
     stream: object
     work: list = field(default_factory=list)
@@ -52,13 +51,13 @@ class Gpu:
     def __init__(self, check=False, total=1 << 30):
         self.check, self.total = check, total
         self.capability, self.count = (8, 6), 1
-        self.contexts = []  # those that were pushed
+        self.contexts = []  # the stack of contexts
         self.allocations, self.pinned = {}, {}  # address: bytes
         self.streams, self.handles, self.graphs = {}, {}, {}
         self.capture = self.fault = None
         self.compilations = []  # sources
-        self.launches = []  # (kernel, grid, block, shared) in the order in which they ran
-        self.order = []  # what was taken down, in order
+        self.launches = []  # (kernel, grid, block, shared), in the order of execution
+        self.order = []  # kinds of released objects, in order
         self._emulator = runtime_of(CHECK if check else FAST)
         self._next = 0x1000
 
@@ -71,7 +70,7 @@ class Gpu:
             raise Refusal("LaunchError", f"{what} failed: unspecified launch failure - {self.fault}")
 
     def forbid_capture(self, what):
-        """Refuse what CUDA does not allow while a stream is captured; the recording is lost then."""
+        """Refuse what CUDA does not allow while a stream is captured; it invalidates the recording."""
         if self.capture:
             self.capture.invalid = True
             raise Refusal("LogicError", f"{what} failed: operation not permitted when stream is capturing")
@@ -106,12 +105,12 @@ class Gpu:
         self._emulator.release(address)
 
     def require_memory(self, address, nbytes, what):
-        """Misuse unless the bytes are in one allocation that has not been freed."""
+        """Raise Misuse unless the bytes are in one allocation."""
         if type(address) is not int:
-            raise Misuse(f"{what}: {address!r} is no address")
+            raise Misuse(f"{what}: {address!r} is not an address")
         if any(start <= address and address + nbytes <= start + size for start, size in self.allocations.items()):
             return
-        raise Misuse(f"{what}: the {nbytes} bytes at {address:#x} are in no memory that is allocated")
+        raise Misuse(f"{what}: the {nbytes} bytes at {address:#x} are not in allocated memory")
 
     def require_pinned(self, array, what):
         start = array.ctypes.data
@@ -123,7 +122,7 @@ class Gpu:
     def copy(self, to, source, nbytes, device_address, host, stream, what):
         self.require_context(what)
         if self.capture:
-            raise Misuse(f"{what}: a copy with host memory was recorded, and would be done again at every replay")
+            raise Misuse(f"{what}: a copy with host memory was recorded, and would be repeated by every replay")
         self.require_pinned(host, what)
         self.require_memory(device_address, nbytes, what)
         self.enqueue(stream, lambda _keep=host: ctypes.memmove(to, source, nbytes), what)
@@ -131,16 +130,16 @@ class Gpu:
     # -- streams
 
     def enqueue(self, stream, work, what):
-        """Put work at the end of a stream, or of the recording under way there."""
+        """Append work to a stream, or to its active recording."""
         self.require_context(what)
         if stream not in self.streams:
-            raise Misuse(f"{what}: on a stream that there is not: {stream!r}")
+            raise Misuse(f"{what}: {stream!r} is not a stream")
         if self.capture is None:
             self.streams[stream].append(work)
         elif self.capture.stream == stream:
             self.capture.work.append(work)
         else:
-            raise Misuse(f"{what}: on another stream than the one that is captured")
+            raise Misuse(f"{what}: on another stream than the captured one")
 
     def wait_for(self, stream, what="cuStreamSynchronize"):
         self.require_context(what)
@@ -165,7 +164,7 @@ class Gpu:
         if self.capture:
             raise Refusal("LogicError", "cuStreamBeginCapture failed: operation not permitted")
         if stream not in self.streams:
-            raise Misuse(f"a capture of the stream {stream!r}, which is the default stream or there is not")
+            raise Misuse(f"a capture of {stream!r}, which is the default stream or not a stream")
         self.capture = Capture(stream)
 
     def end_capture(self, stream):
@@ -180,14 +179,14 @@ gpu = Gpu()
 
 
 def install(**settings):
-    """A new GPU in place of the one before."""
+    """Replace the GPU by a new one."""
     global gpu
     gpu = Gpu(**settings)
     return gpu
 
 
 def pinned_bytes(shape, dtype):
-    """An array in pinned memory, full of what would be seen if it were read before it is written."""
+    """An array in pinned memory, filled with a pattern that shows up if it is read before it is written."""
     array = np.empty(shape, dtype)
     array.reshape(-1).view(np.uint8).fill(0xA5)
     gpu.pinned[array.ctypes.data] = array.nbytes

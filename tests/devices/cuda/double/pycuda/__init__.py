@@ -1,1 +1,1 @@
-"""A double of PyCUDA: what hw5.devices.pycuda uses of it, over a simulated GPU, and nothing else."""
+"""A simulated PyCUDA: only what hw5.devices.cuda uses."""

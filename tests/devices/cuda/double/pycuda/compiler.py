@@ -1,4 +1,4 @@
-"""The double of pycuda.compiler: machine code is the architecture and the sources' paths, a line each."""
+"""A simulated pycuda.compiler: machine code is the architecture and the paths of the sources, one per line."""
 
 import re
 from pathlib import Path

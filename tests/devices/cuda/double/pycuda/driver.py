@@ -1,4 +1,4 @@
-"""The double of pycuda.driver, as strict as its C++ wrappers: tuples, ints, a Stream."""
+"""A simulated pycuda.driver, as strict about types as its C++ wrappers."""
 
 import ctypes
 import functools
@@ -39,7 +39,7 @@ class CompileError(Error):
 
 
 def _raises(function):
-    """What the GPU refuses becomes an exception of this module."""
+    """Convert a Refusal to an exception of this module."""
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -93,17 +93,17 @@ class Context:
         _gpu().contexts.append(self)
 
     def detach(self):
-        """Release the context, and go back to the one that was pushed before."""
-        if not self._dropped.detach():  # of a context that is dropped without, PyCUDA calls cuCtxDetach
+        """Release the context, and return to the previous one."""
+        if not self._dropped.detach():  # PyCUDA calls cuCtxDetach if the context is only dropped
             raise LogicError("context::detach failed: invalid device context - cannot detach from invalid context")
         if _gpu().capture or _gpu().handles or _gpu().graphs:
-            raise Misuse("the context goes before a recording, a graph or a cuBLAS context that lives in it")
+            raise Misuse("the context is released before a recording, a graph or a cuBLAS context in it")
         _gpu().order.append("context")
         _gpu().contexts = [context for context in _gpu().contexts if context is not self]
 
 
-def _noted(owner, kind):
-    """Note when an object goes. PyCUDA lets it be where its context has gone before."""
+def _record_deletion(owner, kind):
+    """Record when an object is deleted. PyCUDA does not release it if its context has been released."""
     weakref.finalize(owner, _gpu().order.append, kind).atexit = False
 
 
@@ -113,7 +113,7 @@ class Stream:
         _gpu().require_context("cuStreamCreate")
         self.handle = _gpu().new_handle()
         _gpu().streams[self.handle] = []
-        _noted(self, "stream")
+        _record_deletion(self, "stream")
 
     @_raises
     def synchronize(self):
@@ -139,7 +139,7 @@ class DeviceAllocation:
 
 
 def _forget(gpu, address):
-    """An allocation that nobody refers to any more; without a context PyCUDA lets it be."""
+    """Free an unreferenced allocation; without a context, PyCUDA does not."""
     if gpu.contexts and not gpu.fault:
         gpu.free(address)
 
@@ -158,7 +158,7 @@ def pagelocked_empty(shape, dtype, order="C", mem_flags=0):
     _gpu().require_context("cuMemHostAlloc")
     _gpu().forbid_capture("cuMemHostAlloc")
     array = simulated_gpu.pinned_bytes(shape, dtype)
-    _noted(array, "pinned memory")
+    _record_deletion(array, "pinned memory")
     return array
 
 
@@ -188,7 +188,7 @@ def _handle(stream):
 class Module:
     def __init__(self, sources):
         self.emulator = Emulator(sources, check=_gpu().check)
-        _noted(self, "module")
+        _record_deletion(self, "module")
 
     def get_function(self, name):
         if name not in self.emulator.kernels:
@@ -219,15 +219,15 @@ class Function:
     def prepare(self, arg_types, texrefs=None):
         self.arg_format = "".join(arg_types)
         given = "".join(_SAME.get(code, code) for code in self.arg_format)
-        wanted = "".join(_SAME.get(code, code) for code in self._signature)
-        if given != wanted:
-            raise Misuse(f"{self._name} takes arguments of the types {wanted}, and is prepared for {given}")
+        expected = "".join(_SAME.get(code, code) for code in self._signature)
+        if given != expected:
+            raise Misuse(f"{self._name} has arguments of types {expected}, but is prepared for {given}")
         return self
 
     @_raises
     def prepared_async_call(self, grid, block, stream, *args, shared_size=0):
         self._check_shape(grid, block, shared_size)
-        # as CUDA does, keep the values in a buffer at once: args may change before the kernel runs
+        # pack the values now, as CUDA does: args may change before the kernel runs
         packed = struct.pack(self.arg_format, *args)
         values = self._unpacked(packed)
         self._check_pointers(values)
@@ -236,7 +236,7 @@ class Function:
 
     def _check_shape(self, grid, block, shared_size):
         if type(grid) is not tuple or type(block) is not tuple or len(block) != 3 or len(grid) > 3:
-            raise TypeError(f"grid {grid!r} and block {block!r} are to be tuples, of up to three and of three ints")
+            raise TypeError(f"grid {grid!r} and block {block!r} must be tuples of at most three and of three ints")
         for size, limits in zip((grid, block), _LIMITS):
             if not all(1 <= n <= limit for n, limit in zip(size, limits)):
                 raise Refusal("LogicError", f"cuLaunchKernel failed: invalid argument ({grid}, {block})")
@@ -244,7 +244,7 @@ class Function:
             raise Refusal("LogicError", "cuLaunchKernel failed: invalid argument")
 
     def _unpacked(self, packed):
-        """NumPy scalars for the emulator, and addresses."""
+        """The arguments as NumPy scalars and addresses, for the emulator."""
         values = struct.unpack(self.arg_format, packed)
         return [v if code == "P" else np.dtype(code).type(v) for code, v in zip(self.arg_format, values)]
 
@@ -254,6 +254,6 @@ class Function:
                 _gpu().require_memory(value, 1, f"argument {position} of {self._name}")
 
     def _run(self, grid, block, values, shared_size):
-        self._check_pointers(values)  # a graph may be replayed when its memory is long gone
+        self._check_pointers(values)  # a graph may be replayed after its memory was freed
         _gpu().launches.append((self._name, grid, block, shared_size))
         self._emulator.launch(self._name, grid, block, values, shared_size)

@@ -1,1 +1,1 @@
-"""A double of scikit-cuda: what hw5.devices.pycuda uses of skcuda.cublas."""
+"""A simulated scikit-cuda: only what hw5.devices.cuda uses of skcuda.cublas."""

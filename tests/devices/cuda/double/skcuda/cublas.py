@@ -1,4 +1,4 @@
-"""The double of skcuda.cublas: handles, streams, and SGEMM on matrices that are stored by columns."""
+"""A simulated skcuda.cublas: handles, streams, and SGEMM of column-major matrices."""
 
 import ctypes
 from types import SimpleNamespace
@@ -36,9 +36,9 @@ def _gpu():
     return simulated_gpu.gpu
 
 
-def _found(handle):
+def _lookup(handle):
     if type(handle) is not int or handle not in _gpu().handles:
-        raise Misuse(f"there is no cuBLAS context {handle!r}: it was never made, or was destroyed")
+        raise Misuse(f"{handle!r} is not a cuBLAS context, or was destroyed")
     return _gpu().handles[handle]
 
 
@@ -57,28 +57,28 @@ def cublasCreate():
 
 
 def cublasDestroy(handle):
-    _found(handle)
+    _lookup(handle)
     if not _gpu().contexts:
-        raise Misuse("cublasDestroy after the CUDA context has gone")
+        raise Misuse("cublasDestroy after the CUDA context was released")
     _gpu().order.append("cublas")
     del _gpu().handles[handle]
 
 
 def cublasSetStream(handle, id):
     if id not in _gpu().streams:
-        raise Misuse(f"cublasSetStream to {id!r}, which is no stream")
-    context = _found(handle)
+        raise Misuse(f"cublasSetStream to {id!r}, which is not a stream")
+    context = _lookup(handle)
     context.stream, context.workspace = id, (0, 0)  # back to its own workspace, as documented
 
 
 def _set_math_mode(handle, mode):
-    _found(handle.value).math_mode = mode.value
+    _lookup(handle.value).math_mode = mode.value
     return 0
 
 
 def _set_workspace(handle, address, nbytes):
     _gpu().require_memory(address.value, nbytes.value, "cublasSetWorkspace")
-    _found(handle.value).workspace = address.value, nbytes.value
+    _lookup(handle.value).workspace = address.value, nbytes.value
     return 0 if address.value % 256 == 0 else 7
 
 
@@ -86,12 +86,12 @@ _libcublas = SimpleNamespace(cublasSetMathMode=_set_math_mode, cublasSetWorkspac
 
 
 def cublasSgemm(handle, transa, transb, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc):
-    context = _found(handle)
+    context = _lookup(handle)
     _require_context()
     if context.stream is None:
         raise Misuse("SGEMM on the default stream")
     if _gpu().capture and context.workspace[1] == 0:
-        raise Misuse("cuBLAS would allocate its workspace in the middle of a recording")
+        raise Misuse("cuBLAS would allocate its workspace during a recording")
     a = _Matrix(int(A), lda, *((k, m) if _OP[transa] else (m, k)))
     b = _Matrix(int(B), ldb, *((n, k) if _OP[transb] else (k, n)))
     c = _Matrix(int(C), ldc, m, n)
@@ -104,7 +104,7 @@ def cublasSgemm(handle, transa, transb, m, n, k, alpha, A, lda, B, ldb, beta, C,
 
 
 class _Matrix:
-    """A rows x columns matrix in device memory, stored by columns that begin every `leading` numbers."""
+    """A column-major rows x columns matrix in device memory, with a leading dimension."""
 
     def __init__(self, address, leading, rows, columns, check=True):
         if rows < 0 or columns < 0 or leading < max(1, rows):
@@ -122,7 +122,7 @@ class _Matrix:
 
 
 def sgemm(transpose_a, transpose_b, alpha, A, B, beta, C, tf32=False):
-    """C = alpha op(A) op(B) + beta C, where C is not read if beta is 0."""
+    """C = alpha op(A) op(B) + beta C; C is not read if beta is 0."""
     A, B = (A.T if transpose_a else A), (B.T if transpose_b else B)
     if tf32:
         A, B = _rounded(A), _rounded(B)
@@ -131,6 +131,6 @@ def sgemm(transpose_a, transpose_b, alpha, A, B, beta, C, tf32=False):
 
 
 def _rounded(matrix):
-    """To the 10 explicit bits of a TF32 number's significand."""
+    """Round to TF32, whose significand has 10 explicit bits."""
     bits = np.ascontiguousarray(matrix).view(np.uint32)
     return ((bits + np.uint32(1 << 12)) & np.uint32(0xFFFFE000)).view(np.float32)

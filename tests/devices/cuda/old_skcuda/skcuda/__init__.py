@@ -1,4 +1,4 @@
-"""scikit-cuda 0.5.3 reduced to the obstacles in the way of importing its cublas module."""
+"""scikit-cuda 0.5.3, reduced to the obstacles of importing its cublas module."""
 
 try:
     __import__("pkg_resources").declare_namespace(__name__)

@@ -1,4 +1,4 @@
-"""The double of cuda.bindings.driver: graphs by stream capture. Functions return (status, values...)."""
+"""A simulated cuda.bindings.driver: graphs by stream capture. Functions return (status, values...)."""
 
 import enum
 
@@ -53,9 +53,9 @@ def _new(kind, work):
     return handle
 
 
-def _found(kind, handle):
+def _lookup(kind, handle):
     if not isinstance(handle, kind) or int(handle) not in _gpu().graphs:
-        raise Misuse(f"{handle!r} is no {kind.__name__}, or one that was destroyed")
+        raise Misuse(f"{handle!r} is not a {kind.__name__}, or was destroyed")
     return _gpu().graphs[int(handle)]
 
 
@@ -80,11 +80,11 @@ def cuStreamEndCapture(hStream):
 
 
 def cuGraphInstantiate(hGraph, flags):
-    return _OK, _new(CUgraphExec, list(_found(CUgraph, hGraph)))
+    return _OK, _new(CUgraphExec, list(_lookup(CUgraph, hGraph)))
 
 
 def cuGraphLaunch(hGraphExec, hStream):
-    work = _found(CUgraphExec, hGraphExec)
+    work = _lookup(CUgraphExec, hGraphExec)
     try:
         for step in work:
             _gpu().enqueue(int(hStream), step, "cuGraphLaunch")
@@ -94,13 +94,13 @@ def cuGraphLaunch(hGraphExec, hStream):
 
 
 def cuGraphDestroy(hGraph):
-    _found(CUgraph, hGraph)
+    _lookup(CUgraph, hGraph)
     del _gpu().graphs[int(hGraph)]
     return (_OK,)
 
 
 def cuGraphExecDestroy(hGraphExec):
-    _found(CUgraphExec, hGraphExec)
+    _lookup(CUgraphExec, hGraphExec)
     if not _gpu().contexts:
         raise Misuse("a graph is destroyed after its context")
     _gpu().order.append("graph")
