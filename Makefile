@@ -23,7 +23,7 @@ train: install ## train 64-128-10 on the bundled digits, evaluate it, and draw t
 test: test-tools ## install what the tests need and run them all, on all cores
 	$(PYTEST)
 
-test-fast: test-tools ## run the tests that take less than a second or two each
+test-fast: test-tools ## run the quick tests, which are all but those marked slow
 	$(PYTEST) -m 'not slow'
 
 test-tools: install $(VENV)/installed-dev
