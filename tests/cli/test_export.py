@@ -23,7 +23,7 @@ def test_export_writes_a_file(trained, tmp_path):
 REFUSED = {
     "the checkpoint itself": (lambda model, folder: (model, "numpy", model), "is the checkpoint itself"),
     "no checkpoint": (lambda model, folder: (folder / "none.npz", "numpy", folder / "x"), "no such file"),
-    "a folder": (lambda model, folder: (model, "numpy", folder), "it is a folder"),
+    "a folder": (lambda model, folder: (model, "numpy", folder), "is a directory"),
     "an unknown format": (lambda model, folder: (model, "onxn", folder / "x"), "did you mean 'onnx'?"),
 }
 
