@@ -47,9 +47,9 @@ class Formula:
     scratch and out have Z's shape. text is the formula for the documentation. onnx(add, z, alpha) adds theta to an ONNX
     graph: add(operator, *inputs, **attributes), with names, numbers or arrays as inputs, returns the output's name.
 
-    The initial weights of a layer with d inputs have the standard deviation gain(alpha) / sqrt(d), which keeps the scale
-    of the signal from layer to layer (He et al. 2015 for ReLU and its variants, LeCun et al. 1998 for the others).
-    Maxout is not a function of one element: devices have operations of its own.
+    The initial weights of a layer with d inputs have the standard deviation gain(alpha) / sqrt(d), which preserves the
+    scale of the signal (He et al. 2015 for ReLU and its variants, LeCun et al. 1998 for the others). Maxout is not
+    elementwise: devices have separate operations for it.
     """
 
     text: str

@@ -1,7 +1,7 @@
 """The Device protocol: the operations that a network needs.
 
-Matrices are the lecture's: X is d x k with one example a column, W is d x m, and each is stored column by column.
-Seen from NumPy the same bytes are a C-ordered array with one example a row: X has the shape (k, d), W has (m, d).
+Matrices are the lecture's: X is d x k with one example per column, W is d x m, and both are column-major. In NumPy, the
+same bytes are C-ordered arrays with one example per row: X has the shape (k, d), W has (m, d).
 The operations below are named in the lecture's orientation; the shapes in their docstrings are NumPy's.
 """
 
@@ -16,7 +16,7 @@ Array = Any  # a device's own array: it has .shape and .dtype, and a[i:j] is a v
 
 @dataclass(frozen=True)
 class Rates:
-    """The parameters of an update: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
+    """The hyperparameters of an update: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
 
     With nesterov the step looks ahead along the momentum (Sutskever et al. 2013, in the form of PyTorch's SGD).
     """
@@ -32,8 +32,8 @@ class Rates:
 class DeviceData:
     """Examples on a device, as loaded: X (N, d) uint8 or float, standardised when a minibatch is assembled.
 
-    A feature x is used as (x - mean) * scale, with mean and scale of the shape (d,). y (N,) are labels, of the
-    device's index_dtype, or targets of a regression, of its dtype.
+    A feature x is used as (x - mean) * scale, with mean and scale (d,). y (N,) are labels of the device's
+    index_dtype, or targets of its dtype.
     """
 
     X: Array
@@ -45,8 +45,8 @@ class DeviceData:
 class Tally:
     """Sums of the losses and of the correct predictions over many minibatches of up to k examples.
 
-    Row i of every minibatch adds to slot i: no two examples of a step share a slot, so no device needs an atomic
-    addition, and the sums are the same bits however the steps were scheduled.
+    Row i of every minibatch adds to slot i: no two examples of a step share a slot, so no device needs atomic
+    additions, and the bits of the sums do not depend on scheduling.
     """
 
     def __init__(self, device, k):
@@ -59,7 +59,7 @@ class Tally:
         self.device.assign(self._sums, np.zeros(self._sums.shape))
 
     def sums(self):
-        """Wait for the device; the sums of losses and of correct predictions by row of the minibatch, (2, k) float64."""
+        """Wait for the device; return the losses and correct predictions by row of the minibatch, (2, k) float64."""
         return self.device.download(self._sums)
 
     def restore(self, sums):
@@ -136,7 +136,7 @@ class Device(ABC):
 
     @abstractmethod
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
-        """out = alpha op(A) op(B) + beta out, in the lecture's orientation; op transposes where asked."""
+        """out = alpha op(A) op(B) + beta out, in the lecture's orientation; op transposes if requested."""
 
     @abstractmethod
     def activate(self, theta, Z, b):
@@ -146,8 +146,7 @@ class Device(ABC):
     def maxout(self, Z, b, X):
         """X = the largest of every p neighbours in Z + b; Z (k, m p), b (m p,), X (k, m).
 
-        Z becomes the derivative: 1 at the largest (the first, if several are), 0 elsewhere.
-        A NaN counts as larger than any number.
+        Z becomes the derivative: 1 at the largest, 0 elsewhere. Ties go to the first; NaN is larger than any number.
         """
 
     @abstractmethod
@@ -182,14 +181,14 @@ class Device(ABC):
 
     @abstractmethod
     def argmax(self, Z, b, out):
-        """The index of each example's largest z + b, the lowest where several are largest; Z (k, m), b (m,), out (k,).
+        """The index of each example's largest z + b; ties go to the lowest. Z (k, m), b (m,), out (k,).
 
-        A NaN counts as larger than any number, as in NumPy.
+        NaN is larger than any number, as in NumPy.
         """
 
     @abstractmethod
     def threshold(self, Z, b, out):
-        """1 where z + b > 0 or is a NaN, else 0; Z (k, 1), b (1,), out (k,): argmax of the logits (0, z + b)."""
+        """1 where z + b > 0 or is NaN, else 0; Z (k, 1), b (1,), out (k,): argmax of the logits (0, z + b)."""
 
     @abstractmethod
     def activation_gradient(self, theta, A, X):

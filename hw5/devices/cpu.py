@@ -214,5 +214,5 @@ class CpuDevice(Device):
 
 
 def _threshold(z):
-    """argmax of the logits (0, z): true where z > 0 or is a NaN."""
+    """argmax of the logits (0, z): true where z > 0 or is NaN."""
     return ~(z <= 0)

@@ -243,7 +243,8 @@ class KernelDevice(Device):
 
     def _launch(self, kernel, grid, block, *args, shared=0):
         """Launch a kernel; arrays are passed as addresses, int as int32 and float as float32."""
-        self.runtime.launch(kernel, grid, block, [_ARGUMENT.get(type(a), lambda a: a)(a) for a in args], shared)
+        args = [_ARGUMENT[type(arg)](arg) if type(arg) in _ARGUMENT else arg for arg in args]
+        self.runtime.launch(kernel, grid, block, args, shared)
 
 
 _ARGUMENT = {DeviceArray: lambda array: array.address, int: np.int32, float: np.float32}

@@ -160,7 +160,7 @@ def log_softmax(Z):
 def softmax_cross_entropy(Z, y):
     """The mean over the minibatch of J = -sum over k of y_k ln p_k (Lecture 14, "Linear classifier J & gradient").
 
-    Z is a Variable (k, m) with one example a row, and y (k,) are the labels.
+    Z is a Variable (k, m) with one example per row, and y (k,) are the labels.
     """
     Y = np.eye(Z.value.shape[1])[y]
     return -(Y * log_softmax(Z)).sum() / len(Y)

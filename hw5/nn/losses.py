@@ -23,9 +23,9 @@ class Loss:
     """A loss of the outputs z of the top layer; b (m,) is its bias, which Z (k, m) does not contain yet.
 
     task: "classification" or "regression"; units(classes): of the top layer; y_type: of labels or targets on the host.
-    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ and adds J and correct predictions to the tally.
-    output(device, Z, b) turns Z into probabilities or numbers; of these, classes(outputs) makes a column for each class
-    on the host: probabilities if gives_probabilities, else 1 at the predicted class. A regression has no classes.
+    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ, and adds J and correct predictions to tally.
+    output(device, Z, b) turns Z into probabilities or numbers. On the host, classes(outputs) has a column per class:
+    probabilities if gives_probabilities, else 1 at the predicted class. A regression has no classes.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The network: L layers, and one step of minibatch stochastic gradient descent in the lecture's letters.
 
-Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k with one example a column, and
+Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k with one example per column, and
 
     forward     Z^(l) = W^(l)T X^(l-1) + b^(l),   X^(l) = theta(Z^(l))          l = 1 .. L-1
                 P     = softmax(Z^(L))
@@ -8,11 +8,11 @@ Lecture 14, "Using minibatches". For a minibatch of k examples, X^(0) is d x k w
                 A^(l)       = W^(l) Delta^(l),    Delta^(l-1) = A^(l) o theta'(Z^(l-1))
     update      W^(l) <- W^(l) - eta/k X^(l-1) Delta^(l)T
 
-The lecture's x' = (1, x) is kept apart as the bias b: its row of W is updated by the mean of Delta over the minibatch.
+The 1 of the lecture's x' = (1, x) is a separate bias b, which is updated by the mean of Delta over the minibatch.
 
-In memory a matrix is stored column by column, as in cuBLAS. For NumPy the same bytes are the transposed array in C
-order: X has the shape (k, d), one example a row, and W has (m, d). So nothing is ever transposed to convert one to the
-other. A linear classifier is L = 1; each further layer adds a hidden one below it.
+Matrices are column-major, as in cuBLAS. In NumPy, the same bytes are the transposed array in C order: X has the shape
+(k, d), one example per row, and W has (m, d). So nothing is transposed to convert one to the other. A linear classifier
+has L = 1; each further layer is a hidden one below it.
 """
 
 from dataclasses import dataclass

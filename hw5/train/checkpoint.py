@@ -1,10 +1,12 @@
 """Checkpoints: an .npz file with a trained network, and everything needed to use it or to resume its training.
 
-numpy.load(path) gives the parameters W1, b1, W2, b2, ... from the bottom layer up; mean and scale of the
-standardisation (for a regression also target_mean and target_scale); and description, JSON text with everything else
-and a checksum of the whole. The other arrays are for resuming: the velocities V1, Vb1, ...; sums, the losses and
-correct predictions of the current epoch; with --patience, which stores the best parameters as W1, ..., the last ones as
-last_W1, ...; and with --tolerance, the parameters at the end of the previous epoch as before_W1, ...
+    W1, b1, W2, b2, ...         parameters, from the bottom layer up
+    mean, scale                 standardisation of the features; target_mean, target_scale: of a regression's targets
+    V1, Vb1, ...                velocities
+    sums                        losses and correct predictions of the current epoch
+    last_W1, last_b1, ...       with --patience: the last parameters (W1, ... are the best)
+    before_W1, before_b1, ...   with --tolerance: the parameters at the end of the previous epoch
+    description                 JSON text: everything else, and a checksum
 
 The file has no pickles and no timestamps: equal runs write equal bytes.
 """

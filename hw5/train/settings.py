@@ -20,7 +20,7 @@ class Range:
     whole: bool = False
     least_open: bool = False
     most_open: bool = False
-    others: tuple = ()  # what the setting may be instead of a number
+    others: tuple = ()  # allowed values that are not numbers
 
     def holds(self, value):
         """Whether the setting may have this value; never a NaN or an infinity."""

@@ -71,7 +71,7 @@ class State:
 
     @property
     def kept(self):
-        """The parameters to use: the best if settings.patience asks for them, else the last."""
+        """The parameters to use: the best with settings.patience, else the last."""
         return self.best.parameters if self.best else self.parameters
 
 
@@ -127,7 +127,7 @@ class Training:
             if not math.isfinite(loss):
                 raise RunError(_diverged(self.epoch, rates))
             accuracy = correct / stop if self.network.loss.classes else None
-            whole = seconds * stop / (stop - resumed_at)  # of a resumed epoch: extrapolated from what was run
+            whole = seconds * stop / (stop - resumed_at)  # extrapolated for a resumed epoch
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
             yield self._end_epoch(progress, stop - correct) if progress.epoch_ends else progress
 
