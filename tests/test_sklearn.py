@@ -192,7 +192,7 @@ def test_the_program_asks_for_the_data_of_a_model_from_python(tmp_path):
     LinearClassifier(epochs=1).fit(X, Y).save(tmp_path / "model.npz")
     for verb in (["eval"], ["train", "--resume"]):
         sentence = refused(*verb, tmp_path / "model.npz")
-        assert "on data in memory, which are gone; name data with --data" in sentence
+        assert "this model was trained on in-memory arrays; pass the data with --data" in sentence
 
 
 def test_checkpoints_go_between_the_program_and_python(tmp_path):

@@ -77,10 +77,10 @@ def test_a_solution_is_graded_kernel_by_kernel(solution):
         "advance": "missing",
         "sgd_update": "does not compile",
     }
-    wrong = r"argmax.cu:23: shape \(1, 1\), values: normal: out\[0\] is -?\d+ and should be 0"
+    wrong = r"argmax.cu:23: shape \(1, 1\), values: normal: out\[0\] is -?\d+, expected 0"
     assert re.fullmatch(wrong, found["argmax"]["reason"])
     assert "gradient_mean.cu:2" in found["gradient_mean"]["reason"] and "race" in found["gradient_mean"]["reason"]
-    assert "minibatch.cu is its place" in found["minibatch_uint8"]["reason"]
+    assert "add it, for example in minibatch.cu" in found["minibatch_uint8"]["reason"]
     assert "sgd_update.cu" in found["sgd_update"]["reason"] and "'u'" in found["sgd_update"]["reason"].replace(
         "‘", "'"
     ).replace("’", "'")
@@ -103,6 +103,6 @@ def test_files_of_any_name_are_graded_and_their_errors_shown(compiler, tmp_path)
 
 
 def test_a_folder_without_kernels_is_refused(tmp_path):
-    sentence = f"hw5: {tmp_path}: there is no .cu file; name the folder that holds softmax.cu and the others\n"
+    sentence = f"hw5: {tmp_path} has no .cu files; pass the directory of softmax.cu and the other kernels\n"
     assert refused("check", "kernels", "--kernels", tmp_path) == sentence
     assert "does not exist" in refused("check", "kernels", "--kernels", tmp_path / "none")
