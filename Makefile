@@ -28,8 +28,8 @@ test-fast: test-tools ## run the quick tests, which are all but those marked slo
 
 test-tools: install $(VENV)/installed-dev
 
-soak: test-tools ## read 20,000 mutated files with every reader, and kill 100 trainings on every device
-	HW5_FUZZ=20000 HW5_KILLS=100 $(BIN)/python -m pytest -s tests/faults/test_fuzz.py tests/faults/test_resume.py
+soak: test-tools ## mutate 20,000 files per reader, kill 100 trainings per device, and send 500 signals
+	HW5_FUZZ=20000 HW5_KILLS=100 HW5_SIGNALS=500 $(BIN)/python -m pytest -s tests/faults
 
 gpu-check: test-tools ## run all that needs a GPU, and record what it shows
 	$(BIN)/python benchmarks/gpu_check.py

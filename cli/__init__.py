@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -44,7 +45,8 @@ class Program(click.Group):
             code, sentence = _explain(error)
             if code is None or ("--debug" in arguments and not isinstance(error, click.ClickException)):
                 raise
-            click.echo(f"hw5: {sentence}", err=True)
+            with suppress(OSError):  # standard error may be gone, too
+                click.echo(f"hw5: {sentence}", err=True)
             sys.exit(code)
 
 

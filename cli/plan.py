@@ -84,6 +84,19 @@ def resumed_plan(checkpoint, path, given):
     return Plan(replace(settings, **changes), settings.task, data.source, data.test, data.label_column)
 
 
+def require_same_arithmetic(checkpoint, path, device, given):
+    """Raise InputError if device would round differently than the checkpoint's training, unless it was asked for."""
+    was, now = checkpoint.arithmetic, device.arithmetic
+    is_asked = given.get("device_name", "auto") != "auto" and not device.is_fallback
+    if was == now or is_asked or (was is None and not device.is_fallback):
+        return
+    name = "numpy" if device.is_fallback else device.name
+    raise InputError(
+        f"{path} was trained by {was or 'another device'}, and here {now} would continue ({device.how}) with other "
+        f"rounding errors; to resume anyway, add --device {name}"
+    )
+
+
 def given_options(ctx):
     """The options given on the command line or by --config, by name."""
     given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)

@@ -3,16 +3,23 @@
 import os
 import shlex
 import signal
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 import click
 
 from hw5.devices.activations import ACTIVATIONS
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.cli import config, options
+from hw5.cli import config, options, output
 from hw5.cli.display import loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, OneOf, Sizes, number
-from hw5.cli.plan import DEFAULT, DEFAULTS_BY_LOSS, given_options, new_plan, resumed_plan
+from hw5.cli.plan import (
+    DEFAULT,
+    DEFAULTS_BY_LOSS,
+    given_options,
+    new_plan,
+    require_same_arithmetic,
+    resumed_plan,
+)
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
@@ -119,54 +126,61 @@ def command(
     hw5 train --resume model.npz --epochs 100                resume a stopped or finished run
     hw5 train --config model.toml --seed 7                   options from a file, as printed by hw5 show
     """
-    checkpoint = Checkpoint.load(resume) if resume else None
-    plan = resumed_plan(checkpoint, resume, given_options(ctx)) if resume else new_plan(**asked)
-    out = out or resume
+    given, out = given_options(ctx), out or resume
     every = _interval(checkpoint_every, keep, out)
-    _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
-    with write_lock(out, "--out") if out else nullcontext():
+    plan, checkpoint = (None if resume else new_plan(**asked)), None
+    if resume and not os.path.exists(resume):
+        Checkpoint.load(resume)  # says what is wrong, before a folder is made for the lock
+    if out:
+        require_writable(out, "--out")
+    with output.guarded() as streams, write_lock(out, "--out") if out else nullcontext():
+        if resume:  # read under the lock, when no other run writes it
+            checkpoint = Checkpoint.load(resume)
+            plan = resumed_plan(checkpoint, resume, given)
+        _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
+        device = open_device(device_name, precision, threads)
+        if checkpoint:
+            require_same_arithmetic(checkpoint, resume, device, given)
         dataset = load(plan.data, test=plan.test, label_column=plan.label_column, data_dir=data_dir, task=plan.task)
         source = DataSource.of(dataset, plan.test, plan.label_column)
         pause_every = every.n if every and every.unit == "steps" else None
-        run = Run(open_device(device_name, precision, threads), dataset, plan.settings, source, checkpoint, pause_every)
+        run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
         say(_headline(run))
         saver = Saver(run, out, every, keep or 0, warn) if out else None
-        with closing(TensorBoard(tensorboard)) as board:
-            _train(run, saver, Log(log, warn), board, plot)
+        _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, warn)], plot)
+    lost = output.failure(streams)
+    if lost:
+        raise RunError(f"training finished, but {lost}")
 
 
-def _train(run, saver, log, board, plot):
-    """Train until the end or a signal, then save."""
+def _train(run, saver, logs, plot):
+    """Train until the end or a signal; save before anything else is done."""
     progress = None
     with _stoppable() as signals:
         for progress in show_progress(run.train(), run.settings.epochs):
-            log.update(progress)
-            board.update(progress)
-            if saver:
-                saver.update(progress)
+            for observer in (*logs, saver) if saver else logs:
+                observer.update(progress)
             if signals:
                 break
+        if saver:
+            saver.finish()
     if signals and progress:
         _stop(saver, progress, signals[0])
-    if progress is None:
-        ending = run.training.ending
-        say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
-    elif progress.ending:
-        say(progress.ending)
-    if "test" in run.parts:
-        say(_test_figures(run))
-    _write(run, saver, plot)
-    error = saver and saver.error or log.error
+    try:
+        _report(run, progress, saver, plot)
+    except KeyboardInterrupt:
+        where = f"; the model was saved to {saver.path}" if saver and not saver.error else ""
+        raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
+    error = next((each.error for each in (saver, *logs) if each and each.error), None)
     if error:
         raise RunError(f"training finished, but {error}")
 
 
 def _stop(saver, progress, signum):
-    """Save, and exit with the code for the signal."""
+    """Exit with the code for the signal."""
     where = f"stopped in epoch {progress.epoch}, after {progress.examples:,} of {progress.of:,} examples"
     if saver is None:
         raise Interrupted(f"{where}; not saved, because there is no --out", signum)
-    saver.save()
     if saver.error:
         raise Interrupted(f"{where}; {saver.error}", signum)
     raise Interrupted(f"{where}; to resume: hw5 train --resume {shlex.quote(str(saver.path))}", signum)
@@ -225,16 +239,23 @@ def _test_figures(run):
 
 @contextmanager
 def _stoppable():
-    """Yield a list to which the first Ctrl-C or SIGTERM is appended. The second one ends the program."""
+    """Yield a list to which the first Ctrl-C, SIGTERM or SIGHUP is appended. A second Ctrl-C or SIGTERM ends the program.
+
+    A closed terminal may send SIGHUP several times. It stays ignored where it was, as under nohup.
+    """
     signals = []
 
-    def first(signum, frame):
+    def stop(signum, frame):
+        if not signals:
+            output.tell_from_signal_handler("stopping after this step; press Ctrl-C again to quit immediately")
+            for each in before.keys() & {signal.SIGINT, signal.SIGTERM}:
+                signal.signal(each, signal.SIG_DFL)
         signals.append(signum)
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        warn("stopping after this step; press Ctrl-C again to quit immediately")
 
-    before = {signum: signal.signal(signum, first) for signum in (signal.SIGINT, signal.SIGTERM)}
+    chosen = {signal.SIGINT, signal.SIGTERM}
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        chosen.add(signal.SIGHUP)
+    before = {signum: signal.signal(signum, stop) for signum in chosen}
     try:
         yield signals
     finally:
@@ -242,11 +263,17 @@ def _stoppable():
             signal.signal(signum, handler)
 
 
-def _write(run, saver, plot):
-    if saver:
-        saver.save()
-        if not saver.error:
-            say(f"saved {saver.path}")
+def _report(run, progress, saver, plot):
+    """Evaluate and plot the trained model, and say what was saved."""
+    if progress is None:
+        ending = run.training.ending
+        say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
+    elif progress.ending:
+        say(progress.ending)
+    if "test" in run.parts:
+        say(_test_figures(run))
+    if saver and not saver.error:
+        say(f"saved {saver.path}")
     if plot and run.history:
         plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
         say(f"saved {plot}")

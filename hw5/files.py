@@ -18,21 +18,22 @@ except ImportError:  # Windows has no such locks
 
 
 @contextmanager
-def atomic_write(path):
+def atomic_write(path, like=None):
     """Open a binary file that replaces path when the block ends; after an exception path is unchanged.
 
     The new content is on disk when the block has ended, so a power loss cannot destroy it. Missing folders are created,
-    links are followed, and the permissions of an existing file are kept. Raises OSError if the folder cannot be written.
+    links are followed. A copy of the file `like` gets its permissions, and its temporary files are removed with those of
+    `like`, as in write_lock. Raises OSError if the folder cannot be written.
     """
     path = Path(os.path.realpath(path))  # replaces the target of a link, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path))
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(Path(like or path)))
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _permissions(path))  # mkstemp gives permissions to the owner alone
+        os.chmod(temporary, _permissions(like or path))  # mkstemp gives permissions to the owner alone
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

@@ -19,6 +19,7 @@ class CpuDevice(Device):
     """Operations on NumPy arrays, in float32 by default (numerical differentiation uses float64)."""
 
     name = "numpy"
+    arithmetic = "NumPy"
     index_dtype = np.dtype(np.intp)
 
     def __init__(self, dtype=np.float32):

@@ -104,6 +104,7 @@ class KernelDevice(Device):
 
     def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf):
         self.name, self.runtime, self.most_resident_bytes = name, runtime, most_resident_bytes
+        self.arithmetic = f"the CUDA kernels ({name})"
         self._partial_sums = None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 

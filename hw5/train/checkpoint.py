@@ -90,6 +90,7 @@ class Checkpoint:
     image_shape: tuple[int, ...] | None
     history: list[dict[str, int | float | None]]  # one row per epoch, with the columns HISTORY
     of_targets: Standardisation | None = None  # for a regression
+    arithmetic: str | None = None  # what computed the training steps, if known
 
     @property
     def parameters(self):
@@ -107,11 +108,11 @@ class Checkpoint:
         features = self.parameters[0][0].shape[1]
         return Schema(features, self.class_names, self.feature_names, self.image_shape, self.data.label_column)
 
-    def save(self, path):
-        """Write the checkpoint, atomically replacing any file at path. Raises OSError."""
+    def save(self, path, like=None):
+        """Write the checkpoint, atomically replacing any file at path (see atomic_write). Raises OSError."""
         arrays, description = self._arrays(), self._description()
         description["checksum"] = _checksum(arrays, description)
-        with atomic_write(path) as file:
+        with atomic_write(path, like) as file:
             np.savez(file, description=json.dumps(description), **arrays)
 
     def _arrays(self):
@@ -143,7 +144,7 @@ class Checkpoint:
             "feature_names": self.feature_names,
             "image_shape": self.image_shape,
             "history": self.history,
-        }
+        } | ({"arithmetic": self.arithmetic} if self.arithmetic else {})
 
     @classmethod
     def load(cls, path):
@@ -176,6 +177,7 @@ class Checkpoint:
                 Standardisation(arrays["mean"], arrays["scale"]),
                 *(decode(kinds[name], description[name]) for name in _DESCRIBED),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
+                decode(str, description["arithmetic"]) if "arithmetic" in description else None,
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error

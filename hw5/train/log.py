@@ -1,16 +1,17 @@
-"""The training log: one line of JSON per epoch."""
+"""The training log: one line of JSON per epoch, appended to a file."""
 
 import errno
 import json
 import os
+from abc import ABC, abstractmethod
 from dataclasses import asdict
 
 
-class Log:
-    """Appends a line to the file path at the end of every epoch; None writes nothing.
+class EpochFile(ABC):
+    """Appends a record to the file path at the end of every epoch; None writes nothing.
 
-    Training continues if a line cannot be written: it is kept, and written with the next one. error: why lines are
-    still waiting, or None.
+    Training continues if a record cannot be written: one warning is given, and the record is kept and written with the
+    next one. error: why records are still waiting, or None.
     """
 
     def __init__(self, path, warn=print):
@@ -18,34 +19,54 @@ class Log:
         self.error, self._waiting = None, []
 
     def update(self, progress):
-        """Write a line if this is the end of an epoch."""
+        """Write a record if this is the end of an epoch."""
         if self.path is None or not progress.epoch_ends:
             return
-        fields = asdict(progress) | {"examples_per_second": progress.examples_per_second}
-        self._waiting.append(json.dumps(fields) + "\n")
+        self._waiting.append(self.record(progress))
         try:
-            self._append("".join(self._waiting))
+            _append(self.path, self.separator() + b"".join(self._waiting))
             self.error, self._waiting = None, []
         except OSError as error:
-            self.error = f"{self.path} could not be written: {(error.strerror or str(error)).lower()}"
-            self.warn(f"{self.error}; training continues, and the next epoch tries again")
+            is_new, self.error = self.error is None, f"{self.path} could not be written: {_reason(error)}"
+            if is_new:
+                self.warn(f"{self.error}; training continues, and every epoch tries again")
 
-    def _append(self, text):
-        """Append all of the text, or nothing if the disk is full; first end a line that an earlier crash cut off."""
-        with open(self.path, "ab", buffering=0) as file:
-            size = file.tell()
-            data = _newline_after(self.path, size) + text.encode()
-            try:
-                if file.write(data) < len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError:
-                os.truncate(self.path, size)
-                raise
+    @abstractmethod
+    def record(self, progress):
+        """The bytes to append for an epoch."""
 
-
-def _newline_after(path, size):
-    if size == 0:
+    def separator(self):
+        """Bytes to put before the records, for a file that ends in the middle of one."""
         return b""
-    with open(path, "rb") as file:
-        file.seek(size - 1)
-        return b"" if file.read(1) == b"\n" else b"\n"
+
+
+class Log(EpochFile):
+    """A line of JSON with the fields of Progress for each epoch."""
+
+    def record(self, progress):
+        fields = asdict(progress) | {"examples_per_second": progress.examples_per_second}
+        return json.dumps(fields).encode() + b"\n"
+
+    def separator(self):
+        """Ends a line that an earlier crash has cut off."""
+        with open(self.path, "ab+") as file:
+            if file.tell() == 0:
+                return b""
+            file.seek(-1, os.SEEK_END)
+            return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def _append(path, data):
+    """Append all of the data, or nothing if the disk is full."""
+    with open(path, "ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.truncate(path, size)
+            raise
+
+
+def _reason(error):
+    return (error.strerror or str(error)).lower()

@@ -92,8 +92,9 @@ class Run:
             self.dataset.class_names,
             self.dataset.feature_names,
             self.dataset.image_shape,
-            self.history,
+            list(self.history),  # which grows
             self.of_targets,
+            self.network.device.arithmetic,
         )
 
 

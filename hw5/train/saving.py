@@ -7,11 +7,13 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from hw5.errors import InputError
+from hw5.files import temporary_prefix
 
 _UNITS = {"step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epochs", "": "epochs", "s": "s"}
 
@@ -37,17 +39,31 @@ class Saver:
 
     With keep, the last `keep` checkpoints are also kept as NAME.stepS.npz, where S is the number of steps, and the one
     with the lowest validation loss as NAME.best.npz. error: why the last checkpoint could not be saved, or None.
+
+    The copies are written before path. So a run that is killed in between resumes from an earlier state and writes the
+    same copies again.
     """
 
     def __init__(self, run, path, every=None, keep=0, warn=print):
         self.run, self.path, self.every, self.keep, self.warn = run, Path(path), every, keep, warn
+        self._target = Path(os.path.realpath(path))
         self.error, self._saved_at, self._time = None, run.training.steps, monotonic()
         self._copies = sorted(step for step in self._steps_of_copies() if step <= self._saved_at) if keep else []
+        self._unsaved_best = None  # the best checkpoint so far, if it could not be saved
 
     def update(self, progress):
         """Save if a checkpoint is due."""
         if self._is_due(progress) or self._is_best(progress):
             self.save(self._is_best(progress))
+
+    def finish(self):
+        """Save the last checkpoint; if path cannot be written, to a temporary folder, which error then names."""
+        self.save()
+        if self.error:
+            with suppress(OSError):
+                refuge = Path(tempfile.mkdtemp(prefix="hw5-")) / self.path.name
+                self.run.checkpoint().save(refuge)
+                self.error += f"; the model was saved to {refuge}"
 
     def _is_due(self, progress):
         if self.every is None:
@@ -64,40 +80,57 @@ class Saver:
         return progress.validation_loss <= min(row["validation_loss"] for row in self.run.history)
 
     def save(self, is_best=False):
-        """Save a checkpoint and its copies; if that fails, warn and set error."""
+        """Save a checkpoint and its copies; if that fails, warn once and set error."""
         self._saved_at, self._time = self.run.training.steps, monotonic()
+        checkpoint = self.run.checkpoint()
+        if is_best:
+            self._unsaved_best = checkpoint
         try:
-            self.run.checkpoint().save(self.path)
-            if self.keep:
-                self._keep_copies(is_best)
+            self._save(checkpoint)
             self.error = None
         except OSError as error:
-            self.error = f"{self.path} could not be saved: {(error.strerror or str(error)).lower()}"
-            self.warn(f"{self.error}; training continues, and the next checkpoint tries again")
+            is_new, self.error = self.error is None, f"{self.path} could not be saved: {_reason(error)}"
+            if is_new:
+                self.warn(f"{self.error}; training continues, and the next checkpoint tries again")
 
-    def _keep_copies(self, is_best):
-        if is_best:
-            _link(self.path, self._copy("best"))
-        _link(self.path, self._copy(f"step{self._saved_at}"))
+    def _save(self, checkpoint):
+        """Write the file once, link its other names to it, and path last."""
+        best, step = self._copy("best"), self._copy(f"step{self._saved_at}")
+        names = [*([best] if checkpoint is self._unsaved_best else []), *([step] if self.keep else []), self._target]
+        if self._unsaved_best and self._unsaved_best is not checkpoint:
+            self._unsaved_best.save(best, like=self._target)
+        checkpoint.save(names[0], like=self._target)
+        for name in names[1:]:
+            _link(names[0], name, self._target)
+        self._unsaved_best = None
+        if self.keep:
+            self._remove_old_copies()
+
+    def _remove_old_copies(self):
         self._copies = [*(step for step in self._copies if step != self._saved_at), self._saved_at]
         while len(self._copies) > self.keep:
             self._copy(f"step{self._copies.pop(0)}").unlink(missing_ok=True)
 
     def _copy(self, word):
-        return self.path.with_name(f"{self.path.stem}.{word}{self.path.suffix}")
+        return self._target.with_name(f"{self._target.stem}.{word}{self._target.suffix}")
 
     def _steps_of_copies(self):
         pattern = re.compile(re.escape(self._copy("step0").name).replace("step0", "step([0-9]+)"))
-        names = os.listdir(self.path.parent) if self.path.parent.is_dir() else ()
+        names = os.listdir(self._target.parent) if self._target.parent.is_dir() else ()
         return [int(match[1]) for match in map(pattern.fullmatch, names) if match]
 
 
-def _link(path, copy):
-    """Atomically link copy to the file path. The copy keeps its content when a new file replaces path."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.hw5-") as folder:
+def _link(path, copy, like):
+    """Atomically link copy to the file path, by way of a temporary file of `like`."""
+    copy = Path(os.path.realpath(copy))
+    with tempfile.TemporaryDirectory(dir=copy.parent, prefix=temporary_prefix(like)) as folder:
         temporary = os.path.join(folder, "copy")
         try:
             os.link(path, temporary)
         except OSError:  # a file system without hard links
-            shutil.copyfile(path, temporary)
+            shutil.copy(path, temporary)
         os.replace(temporary, copy)
+
+
+def _reason(error):
+    return (error.strerror or str(error)).lower()

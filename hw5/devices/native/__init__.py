@@ -54,6 +54,7 @@ class CompiledDevice(CpuDevice):
     """The cpu device, whose steppers run compiled code in float32, with the same bits for any number of threads."""
 
     name = "cpu"
+    arithmetic = "the compiled step"
 
     def __init__(self, threads=None):
         """threads: maximum number to use (default: usable_cores()). Raises InputError if the code does not compile."""
@@ -75,6 +76,7 @@ class CpuFallback(CpuDevice):
     """The cpu device if the step does not compile: NumPy computes everything."""
 
     name = "cpu"
+    is_fallback = True
 
     def __init__(self, error):
         """error: the InputError of CompiledDevice."""
