@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/digits
 CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+# The tests start the program more than a hundred times, so its modules are compiled, whatever the environment says.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help install train test test-fast test-tools soak gpu-check clean

@@ -16,7 +16,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture
 def flowers(tmp_path):
-    """A CSV file with two separable classes, and one with the features only."""
+    """A CSV file with two separable classes, one with the features only, and both as arrays."""
     rng = np.random.default_rng(0)
     y = np.repeat(["rose", "tulip"], 40)
     X = rng.normal(size=(80, 3)).round(3) + 4 * (y == "tulip")[:, None]

@@ -20,10 +20,8 @@ def refused(*arguments, code=2, input=None):
 
 
 def write_csv(path, X, y=None, header=None):
-    lines = [header] if header else []
-    lines += [
-        ",".join([*map(str, row), *([label] if y is not None else [])])
-        for row, label in zip(X, y if y is not None else X)
-    ]
+    """Write a table of features, with the labels in its last column if there are any."""
+    rows = X if y is None else ([*row, label] for row, label in zip(X, y))
+    lines = [header] * bool(header) + [",".join(map(str, row)) for row in rows]
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -30,13 +30,13 @@ def terminals(monkeypatch, *streams, columns=120):
     return sys.stderr
 
 
-def shown_of(progress=PROGRESS, epochs=10):
-    """Every report is passed on."""
-    assert list(display.show_progress(iter(progress), epochs)) == list(progress)
+def show():
+    """Show PROGRESS, which is passed on as it is."""
+    assert tuple(display.show_progress(iter(PROGRESS), 10)) == PROGRESS
 
 
 def test_without_a_terminal_every_epoch_has_a_line(capsys):
-    shown_of()
+    show()
     assert capsys.readouterr() == (
         "epoch  1  loss 2.0000  accuracy  25.00%  validation loss 1.5000  accuracy  50.00%  1,000 examples/s\n"
         "epoch  2  loss 1.0000  accuracy  75.00%  validation loss 0.5000  accuracy 100.00%  2,000 examples/s\n",
@@ -46,7 +46,7 @@ def test_without_a_terminal_every_epoch_has_a_line(capsys):
 
 def test_a_terminal_has_a_bar_and_redirected_results_their_lines(monkeypatch, capsys):
     terminal = terminals(monkeypatch)
-    shown_of()
+    show()
     for words in ("epoch 2/10", "loss 1.0000 75.0%, validation 0.5000 100.0%", "2,000 examples/s"):
         assert words in terminal.getvalue()
     assert [line[:8] for line in capsys.readouterr().out.splitlines()] == ["epoch  1", "epoch  2"]
@@ -54,13 +54,13 @@ def test_a_terminal_has_a_bar_and_redirected_results_their_lines(monkeypatch, ca
 
 def test_if_both_are_terminals_there_is_only_the_bar(monkeypatch):
     terminal = terminals(monkeypatch, "stdout")
-    shown_of()
+    show()
     assert sys.stdout.getvalue() == "" and "epoch 2/10" in terminal.getvalue()
 
 
 def test_a_narrow_terminal_has_no_speed(monkeypatch):
     terminal = terminals(monkeypatch, columns=80)
-    shown_of()
+    show()
     assert "epoch 2/10" in terminal.getvalue() and "examples/s" not in terminal.getvalue()
 
 
@@ -91,6 +91,6 @@ def test_tables_are_as_wide_as_they_must_be(monkeypatch, capsys):
     assert len({*ends}) == 1  # numbers are aligned at the right
 
 
-def test_the_loss_of_a_perceptron_is_named(tmp_path):
+def test_the_loss_of_a_perceptron_is_named():
     for model, name in (("perceptron", "perceptron loss"), ("linear", "cross-entropy")):
         assert re.search(rf"^test accuracy .*, {name} \d", hw5("train", "--model", model, "--epochs", 1).stdout, re.M)

@@ -1,6 +1,7 @@
 """Options and parameter types shared by several commands."""
 
 import os
+import re
 
 import click
 import pytest
@@ -84,7 +85,7 @@ def test_an_output_cannot_be_an_input(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.symlink(tmp_path, tmp_path / "link")
     for same in ("a.csv", "./a.csv", tmp_path / "a.csv", "link/a.csv"):
-        with pytest.raises(InputError, match="--out .*a.csv is also an input"):
+        with pytest.raises(InputError, match=re.escape(f"--out {same}")):
             require_another_file(same, "--out", None, "a.csv")
     require_another_file("digits", "--out", "digits", None)  # a built-in set, not the file
     with pytest.raises(InputError, match="--out .* cannot be written"):
