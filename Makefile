@@ -8,7 +8,7 @@ CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install train test test-fast test-tools soak gpu-check clean
+.PHONY: help install train test test-fast docs test-tools soak gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,11 +21,14 @@ train: install ## train 64-128-10 on the bundled digits, evaluate it, and draw t
 	$(BIN)/hw5 train --model mlp --hidden 128 --out $(RUN)/model.npz --plot $(RUN)/curve.png
 	$(BIN)/hw5 eval $(RUN)/model.npz
 
-test: test-tools ## install what the tests need and run them all, on all cores
+test: docs ## install what the tests need and run them all, on all cores
 	$(PYTEST)
 
 test-fast: test-tools ## run the quick tests, which are all but those marked slow
 	$(PYTEST) -m 'not slow'
+
+docs: test-tools ## write the tables of the pages that come from the code
+	@$(BIN)/python docs/tables.py
 
 test-tools: install $(VENV)/installed-dev
 
@@ -39,9 +42,9 @@ clean: ## remove .venv and runs
 	rm -rf $(VENV) runs
 
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "hw5 needs Python 3.10 or newer, and there is no $(PYTHON): install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "hw5 needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1): say make PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks its venv module: install it (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "hw5 needs Python 3.10 or newer, and $(PYTHON) was not found: install it, or run make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "hw5 needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1): run make PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: install it (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
@@ -52,14 +55,14 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 # PyCUDA is compiled when it is installed, which needs a driver and CUDA's toolkit. Without it hw5 works on the CPU.
 define ADD_CUDA
 if ! $(PYTHON) -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null; then \
-    echo "no NVIDIA driver is here: hw5 will use the CPU"; \
+    echo "no NVIDIA driver was found: hw5 will use the CPU"; \
 elif ! PATH="$(CUDA_BIN):$$PATH" command -v nvcc >/dev/null; then \
-    echo "an NVIDIA driver is here but no nvcc: hw5 will use the CPU until CUDA's toolkit is installed and make install is run again"; \
-elif echo "an NVIDIA driver and nvcc are here: adding PyCUDA, which takes a minute or two to build"; \
+    echo "an NVIDIA driver was found, but no nvcc: hw5 will use the CPU; to use the GPU, install the CUDA toolkit and run make install again"; \
+elif echo "an NVIDIA driver and nvcc were found: building PyCUDA, which takes a minute or two"; \
     PATH="$(CUDA_BIN):$$PATH" $(INSTALL) --editable '.[cuda]' >$(VENV)/cuda.log 2>&1; then \
     $(BIN)/hw5 doctor | tail -n 1; \
 else \
-    echo "hw5 will use the CPU, since PyCUDA could not be built: $$( { grep -m 1 -iE 'fatal error|cannot find' $(VENV)/cuda.log || grep -m 1 -i error $(VENV)/cuda.log; } | sed 's/^ *//') (all of it is in $(VENV)/cuda.log)"; \
+    echo "hw5 will use the CPU, because PyCUDA could not be built: $$( { grep -m 1 -iE 'fatal error|cannot find' $(VENV)/cuda.log || grep -m 1 -i error $(VENV)/cuda.log; } | sed 's/^ *//') (see $(VENV)/cuda.log)"; \
 fi
 endef
 

@@ -125,7 +125,7 @@ def load_split(model, data, test, label_column, data_dir, split):
         model.data.require_loadable()
         data, test = model.data.source, test or model.data.test
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
-    return dataset, model.part(dataset, split)
+    return dataset, model.subset(dataset, split)
 
 
 def require_another_file(path, option, *inputs):

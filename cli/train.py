@@ -211,7 +211,7 @@ def _check_outputs(outputs, inputs):
 
 
 def _headline(run):
-    settings, counts = run.settings, ", ".join(f"{len(part.rows):,} {name}" for name, part in run.parts.items())
+    settings, counts = run.settings, ", ".join(f"{len(subset.rows):,} {name}" for name, subset in run.splits.items())
     classes = f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else settings.task
     layers = "-".join(map(str, run.sizes))
     theta = f" {settings.activation}" if settings.hidden else ""
@@ -229,7 +229,7 @@ def _going_on(training):
 
 
 def _test_figures(run):
-    n = len(run.parts["test"].rows)
+    n = len(run.splits["test"].rows)
     if run.settings.task == "regression":
         _, r2, rmse = run.regression_figures("test")
         return f"test R² {r2:.4f}, RMSE {rmse:.4g} ({n:,} examples)"
@@ -270,7 +270,7 @@ def _report(run, progress, saver, plot):
         say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
     elif progress.ending:
         say(progress.ending)
-    if "test" in run.parts:
+    if "test" in run.splits:
         say(_test_figures(run))
     if saver and not saver.error:
         say(f"saved {saver.path}")

@@ -24,4 +24,6 @@ def with_tables(text):
 
 
 if __name__ == "__main__":
-    MODELS.write_text(with_tables(MODELS.read_text("utf-8")), "utf-8")
+    text = MODELS.read_text("utf-8")
+    if text != with_tables(text):
+        MODELS.write_text(with_tables(text), "utf-8")

@@ -88,7 +88,7 @@ def test_the_tests_of_the_copy_test_the_new_activation(tree):
 def test_the_program_of_the_copy_trains_checks_and_exports_it(tree, tmp_path):
     model, exported = tmp_path / "model.npz", tmp_path / "model.onnx"
     trained = hw5(tree, "train", "--activation", "hardtanh", "--epochs", 2, "--device", "cpu", "--out", model)
-    how = r"compiled step, \d+ threads?" if has_compiler() else "NumPy: .+"
+    how = r"compiled step, .*threads?" if has_compiler() else "NumPy: .+"
     assert re.search(rf"^mlp 64-128-10 hardtanh, .*, on cpu \({how}\)$", trained, re.MULTILINE), trained
     hw5(tree, "eval", model)
     gradients = json.loads(hw5(tree, "check", "gradients", "--json"))

@@ -211,7 +211,7 @@ class Checkpoint:
             and (self.image_shape is None or math.prod(self.image_shape) == d)
         )
 
-    def part(self, dataset: Dataset, split):
+    def subset(self, dataset: Dataset, split):
         """The "test" or "train" subset of a data set that was loaded for this schema.
 
         For the data set that the checkpoint was trained on, these are the subsets of the training, or the test set
@@ -220,23 +220,23 @@ class Checkpoint:
         """
         if dataset.source != self.data.source:
             return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
-        part = self._trained_parts(dataset).get(split)
-        if part is None:
+        subset = self._trained_splits(dataset).get(split)
+        if subset is None:
             raise InputError(
                 f"{dataset.name} has no test set, and nothing was held out for testing; pass test data with --test, or "
                 "use the training set with --split train"
             )
-        return part
+        return subset
 
-    def _trained_parts(self, dataset):
+    def _trained_splits(self, dataset):
         if _digest(dataset.train) != self.data.digest:
             raise InputError(
                 f"{dataset.name} has changed since training, so the held-out examples are unknown; restore it, or pass "
                 "other data with --data"
             )
         holdout = self.settings.holdout if self.data.is_held_out else 0
-        parts = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
-        return parts if dataset.test is None else parts | {"test": Subset.whole(dataset.test)}
+        splits = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
+        return splits if dataset.test is None else splits | {"test": Subset.whole(dataset.test)}
 
 
 def _named(W, b, pairs):

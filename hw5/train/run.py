@@ -20,12 +20,12 @@ class Run:
 
     def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
-        self.parts = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
-        if settings.patience and "validation" not in self.parts:
+        self.splits = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
+        if settings.patience and "validation" not in self.splits:
             raise InputError(
                 f"--patience needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
             )
-        train = self.parts["train"]
+        train = self.splits["train"]
         if checkpoint:
             self._require_the_data_of(checkpoint)
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
@@ -36,7 +36,7 @@ class Run:
         self.sizes = self.network.sizes
         self.history = list(checkpoint.history) if checkpoint else []
         self.stepper = self._stepper(dataset.train)
-        validate = (lambda: self.evaluate("validation")) if "validation" in self.parts else None
+        validate = (lambda: self.evaluate("validation")) if "validation" in self.splits else None
         self.training = Training(self.stepper, train.rows, settings, validate, pause_every)
         if checkpoint:
             self.training.restore(checkpoint.state)
@@ -48,7 +48,7 @@ class Run:
             )
 
     def _new_network(self, device):
-        settings, dataset, train = self.settings, self.dataset, self.parts["train"]
+        settings, dataset, train = self.settings, self.dataset, self.splits["train"]
         weights = settings.class_weight and class_weights(
             settings.class_weight, dataset.class_names, train.examples.y[train.rows]
         )
@@ -61,8 +61,8 @@ class Run:
     def _stepper(self, examples):
         return _stepper(self.network, examples, self.standardisation, self.of_targets)
 
-    def _stepper_for(self, part):
-        return self.stepper if part.examples is self.dataset.train else self._stepper(part.examples)
+    def _stepper_for(self, subset):
+        return self.stepper if subset.examples is self.dataset.train else self._stepper(subset.examples)
 
     def train(self):
         """Train, yielding Progress; the history gains a row at the end of every epoch."""
@@ -73,14 +73,14 @@ class Run:
 
     def evaluate(self, name):
         """Mean loss and accuracy (None for a regression) on "train", "validation" or "test"."""
-        part = self.parts[name]
-        loss, accuracy, _ = self._stepper_for(part).evaluate(part.rows)
+        subset = self.splits[name]
+        loss, accuracy, _ = self._stepper_for(subset).evaluate(subset.rows)
         return loss, accuracy if self.network.loss.classes else None
 
     def regression_figures(self, name):
         """Mean loss, R^2 and root mean square error (in units of the targets) on "train", "validation" or "test"."""
-        part = self.parts[name]
-        return _regression_figures(self._stepper_for(part), self.of_targets, part)
+        subset = self.splits[name]
+        return _regression_figures(self._stepper_for(subset), self.of_targets, subset)
 
     def checkpoint(self):
         """The Checkpoint of this moment."""
@@ -117,14 +117,14 @@ class Model:
         settings = checkpoint.settings
         self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
 
-    def evaluate(self, part):
+    def evaluate(self, subset):
         """Mean loss, accuracy and predicted classes (n,) of a Subset, whose labels are numbered as here."""
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
-            return self._stepper(part.examples).evaluate(part.rows)
+            return self._stepper(subset.examples).evaluate(subset.rows)
 
-    def regression_figures(self, part):
+    def regression_figures(self, subset):
         """Mean loss, R^2 and root mean square error (in units of the targets) of a Subset."""
-        return _regression_figures(self._stepper(part.examples), self.checkpoint.of_targets, part)
+        return _regression_figures(self._stepper(subset.examples), self.checkpoint.of_targets, subset)
 
     def predict(self, X):
         """The predictions for the examples X (n, d): each class's probability (n, m), or numbers (n, 1).
@@ -159,8 +159,8 @@ def _stepper(network, examples, standardisation, of_targets):
     return device.stepper(network, device.upload_data(examples.X, y, standardisation.mean, standardisation.scale))
 
 
-def _regression_figures(stepper, of_targets, part):
+def _regression_figures(stepper, of_targets, subset):
     with np.errstate(all="ignore"):
-        loss, *_ = stepper.evaluate(part.rows)
-        predicted = of_targets.inverse_transform(stepper.outputs(part.rows)[:, 0])
-    return loss, *r2_and_rmse(part.examples.y[part.rows], predicted)
+        loss, *_ = stepper.evaluate(subset.rows)
+        predicted = of_targets.inverse_transform(stepper.outputs(subset.rows)[:, 0])
+    return loss, *r2_and_rmse(subset.examples.y[subset.rows], predicted)

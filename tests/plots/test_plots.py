@@ -30,7 +30,7 @@ def trained(dataset, epochs=3, split="test", **settings):
     for _ in run.train():
         pass
     checkpoint = run.checkpoint()
-    return View(checkpoint, dataset.name, Model(device, checkpoint), run.parts[split])
+    return View(checkpoint, dataset.name, Model(device, checkpoint), run.splits[split])
 
 
 def many_classes(m=26, n=600, d=5):

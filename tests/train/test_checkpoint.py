@@ -179,15 +179,15 @@ def test_foreign_and_damaged_files_are_rejected(checkpoint, tmp_path, kind):
 
 
 def test_subsets_of_the_training_data_are_those_of_the_training(checkpoint):
-    train, test = (checkpoint.part(made_up(), split) for split in ("train", "test"))
+    train, test = (checkpoint.subset(made_up(), split) for split in ("train", "test"))
     assert not set(train.rows) & set(test.rows) and len(test.rows) > 0
     with pytest.raises(InputError, match="has changed since training"):
-        checkpoint.part(made_up(n=11), "test")
+        checkpoint.subset(made_up(n=11), "test")
 
 
 def test_other_data_is_used_whole_or_by_its_own_subsets(checkpoint):
     other = made_up(source="other", n=7)
-    assert len(checkpoint.part(other, "test").rows) == 7
+    assert len(checkpoint.subset(other, "test").rows) == 7
     with_test = replace(other, test=made_up(n=3).train)
-    assert len(checkpoint.part(with_test, "test").rows) == 3
-    assert len(checkpoint.part(with_test, "train").rows) == 7
+    assert len(checkpoint.subset(with_test, "test").rows) == 3
+    assert len(checkpoint.subset(with_test, "train").rows) == 7

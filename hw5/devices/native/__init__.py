@@ -65,7 +65,7 @@ class CompiledDevice(CpuDevice):
     @property
     def how(self):
         """A short description of how it trains."""
-        return f"compiled step, {self.threads} thread{'s' * (self.threads > 1)}"
+        return f"compiled step, {f'up to {self.threads} threads' if self.threads > 1 else '1 thread'}"
 
     def stepper(self, network, data):
         reason = self.library.unsupported(network, data)

@@ -127,11 +127,11 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
     monkeypatch.setattr(pycuda.driver.Stream, "synchronize", lambda stream: waits.append(1) or synchronize(stream))
     monkeypatch.setattr("hw5.train.training._SECONDS_BETWEEN_REPORTS", 60.0)
     digits, settings = load("digits"), Settings(hidden=(16,), epochs=4)
-    part = split_dataset(digits, 0, 0, 0)["train"]
-    standardisation = Standardisation.fit(part)
+    subset = split_dataset(digits, 0, 0, 0)["train"]
+    standardisation = Standardisation.fit(subset)
     data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))
     by_epoch = {}
-    for now in Training(device.stepper(network, data), part.rows, settings):
+    for now in Training(device.stepper(network, data), subset.rows, settings):
         by_epoch[now.epoch] = len(waits)
     assert [by_epoch[epoch] - by_epoch[epoch - 1] for epoch in (2, 3, 4)] == [1, 1, 1]
