@@ -99,7 +99,9 @@ def hw5_on(name):
         device, d = open_device(name), problem.sizes[0]
         data = device.upload_data(problem.X, problem.y, np.full(d, MEAN), np.full(d, SCALE))
         network, tally = Network(device, problem.parameters), Tally(device, problem.k)
-        return lambda order: device.stepper(network, data).train(order, problem.k, Rates(float(ETA)), tally), network.parameters
+        return lambda order: device.stepper(network, data).train(
+            order, problem.k, Rates(float(ETA)), tally
+        ), network.parameters
 
     return prepare
 

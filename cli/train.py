@@ -239,7 +239,7 @@ def _test_figures(run):
 
 @contextmanager
 def _stoppable():
-    """Yield a list to which the first Ctrl-C, SIGTERM or SIGHUP is appended. A second Ctrl-C or SIGTERM ends the program.
+    """Yield a list to which Ctrl-C, SIGTERM and SIGHUP are appended; a second Ctrl-C or SIGTERM ends the program.
 
     A closed terminal may send SIGHUP several times. It stays ignored where it was, as under nohup.
     """

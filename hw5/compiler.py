@@ -95,7 +95,7 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 
 
 def with_includes(source, folders=()):
-    """A source file and all files that it includes in quotes, directly or not, from the including file's folder or folders."""
+    """A source file and all files that it includes in quotes, directly or not, from their own folders or `folders`."""
     files, queue = [], [Path(source)]
     while queue:
         file = queue.pop()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hw5.devices.activations import Activation
-from hw5.errors import InputError, require_known
+from hw5.errors import InputError
 from hw5.files import atomic_write
 from hw5.datasets.preprocessing import Standardisation
 
@@ -29,7 +29,7 @@ def export(checkpoint, format, path):
         content = FORMATS[format].encode(_Portable.of(checkpoint))
     except ImportError as error:
         raise InputError(
-            f"--format {format} needs a library that cannot be imported ({error}): pip install {FORMATS[format].library}"
+            f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
         ) from error
     with atomic_write(path) as file:
         file.write(content)

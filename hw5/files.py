@@ -22,8 +22,8 @@ def atomic_write(path, like=None):
     """Open a binary file that replaces path when the block ends; after an exception path is unchanged.
 
     The new content is on disk when the block has ended, so a power loss cannot destroy it. Missing folders are created,
-    links are followed. A copy of the file `like` gets its permissions, and its temporary files are removed with those of
-    `like`, as in write_lock. Raises OSError if the folder cannot be written.
+    and links are followed. A copy of the file `like` gets its permissions, and write_lock removes its temporary files
+    with those of `like`. Raises OSError if the folder cannot be written.
     """
     path = Path(os.path.realpath(path))  # replaces the target of a link, not the link
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -210,8 +210,8 @@ class LinearClassifier(_ClassifierByGradient, _ByGradient):
 class MLPClassifier(_ClassifierByGradient, _ByGradient):
     """A multi-layer network for classification.
 
-    hidden has the number of units of each hidden layer. activation is a name in hw5.devices.activations, optionally with
-    its parameter. class_weight is "balanced" or {class: weight}.
+    hidden has the number of units of each hidden layer. activation is a name in hw5.devices.activations, which may
+    have its parameter. class_weight is "balanced" or {class: weight}.
     """
 
     hidden: tuple[int, ...] = (128,)

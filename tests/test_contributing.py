@@ -70,7 +70,9 @@ def test_a_place_for_each_block_of_lines():
 
 def test_the_tests_of_the_copy_test_the_new_activation(tree):
     files = [file for file in (ROOT / "tests").rglob("test_*.py") if "contributing" not in file.name]
-    chosen = [file for file in files if re.search("ACTIVATIONS|FORMULAS|ELEMENTWISE|CONTRACTS", file.read_text("utf-8"))]
+    chosen = [
+        file for file in files if re.search("ACTIVATIONS|FORMULAS|ELEMENTWISE|CONTRACTS", file.read_text("utf-8"))
+    ]
     words = "hardtanh or has_its_graph or tables or at_zero or every or all_layers"
     options = ("-k", words, "-p", "no:cacheprovider", "-p", "no:xdist", "-vv")
     output = python(tree, "-m", "pytest", *options, *(str(file.relative_to(ROOT)) for file in chosen))

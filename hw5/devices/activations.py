@@ -101,7 +101,9 @@ FORMULAS = {
         lambda add, z, a: add("Sigmoid", z),
     ),
     "linear": Formula("z", lambda Z, a, t: Z, lambda X, a, out: out.fill(1), lambda add, z, a: z),
-    "heaviside": Formula("1 if z > 0, else 0", lambda Z, a, t: np.heaviside(Z, 0, out=Z), lambda X, a, out: out.fill(0), None),
+    "heaviside": Formula(
+        "1 if z > 0, else 0", lambda Z, a, t: np.heaviside(Z, 0, out=Z), lambda X, a, out: out.fill(0), None
+    ),
     "maxout": Formula(  # Goodfellow et al. 2013; ONNX: (N, m a) as (N, m, a), where 0 keeps N
         "the largest of a numbers z, each with weights of its own",
         None,

@@ -145,7 +145,7 @@ class Model:
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
             raise InputError(
-                f"example {lost.argmax() + 1} has values too far from the training data; check its units, or leave it out"
+                f"example {lost.argmax() + 1} has values too far from the training data; check its units, or remove it"
             )
         return P
 

@@ -111,7 +111,9 @@ class Settings:
             )
         check_schedule(self.schedule, self.lr_decay, self.lr_step)
         if self.warmup >= self.epochs:
-            raise InputError(f"--warmup {self.warmup} leaves no epoch at the full learning rate; it must be below --epochs")
+            raise InputError(
+                f"--warmup {self.warmup} leaves no epoch at the full learning rate; choose fewer than --epochs"
+            )
         if self.nesterov and not self.momentum:
             raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
         if self.class_weight and not LOSSES[self.loss].gives_probabilities:

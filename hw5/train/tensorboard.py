@@ -59,7 +59,9 @@ def _event_file(folder):
         raise InputError("--tensorboard needs tensorboardX: pip install 'hw5[tensorboard]'") from error
     try:
         os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, f"events.out.tfevents.{time.time_ns() // 10**9}.{socket.gethostname()}.{os.getpid()}")
+        path = os.path.join(
+            folder, f"events.out.tfevents.{time.time_ns() // 10**9}.{socket.gethostname()}.{os.getpid()}"
+        )
         with open(path, "xb"):
             return path
     except OSError as error:

@@ -113,7 +113,10 @@ def test_early_stopping_saves_the_best_weights(tmp_path):
     losses = [row["validation_loss"] for row in history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 4 < 200
-    assert f"the validation loss has not improved since epoch {best + 1}, whose weights are kept (--patience 3)" in result.stdout
+    assert (
+        f"the validation loss has not improved since epoch {best + 1}, whose weights are kept (--patience 3)"
+        in result.stdout
+    )
     again = tmp_path / "again.npz"  # the same training, as far as the best epoch
     hw5("train", *options[:-4], "--epochs", best + 1, "--seed", 1, "--out", again)
     saved, wanted = (sum(Checkpoint.load(path).parameters, ()) for path in (out, again))

@@ -110,7 +110,9 @@ def losses(device, dataset, settings):
     standardisation = Standardisation.fit(parts["train"])
     data = device.upload_data(dataset.train.X, dataset.train.y, standardisation.mean, standardisation.scale)
     network = Network(device, initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed))
-    return [now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends]
+    return [
+        now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends
+    ]
 
 
 def test_loss_curves_of_a_short_run_agree(other, reference):

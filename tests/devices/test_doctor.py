@@ -32,7 +32,11 @@ def require(monkeypatch):
 
 def test_all_requirements_are_examined_but_first_failure_stops_at_the_first(require):
     require(cuda=[("a", met), ("b", missing), ("c", met)])
-    assert [(finding.requirement, finding.ok) for finding in examine("cuda")] == [("a", True), ("b", False), ("c", True)]
+    assert [(finding.requirement, finding.ok) for finding in examine("cuda")] == [
+        ("a", True),
+        ("b", False),
+        ("c", True),
+    ]
     require(cuda=[("a", met), ("b", missing), ("c", must_not_be_checked)])
     assert first_failure("cuda").text == "not installed: install it"
     assert first_failure("cpu") is None

@@ -161,7 +161,17 @@ def test_threads_do_not_race(tmp_path):
     """Checked by ThreadSanitizer, if the compiler and the kernel support it."""
     compiler, program = find_compiler(), tmp_path / "races"
     includes = [f"-I{folder}" for folder in (Path(native.__file__).parent, files("hw5.kernels"))]
-    options = ["-std=c++17", "-O1", "-g", "-march=native", "-pthread", "-fsanitize=thread", *includes, "-o", str(program)]
+    options = [
+        "-std=c++17",
+        "-O1",
+        "-g",
+        "-march=native",
+        "-pthread",
+        "-fsanitize=thread",
+        *includes,
+        "-o",
+        str(program),
+    ]
     try:
         compiler.run([*options, str(Path(__file__).parent / "races.cpp")], tmp_path, "races.cpp")
     except CompileError as error:
@@ -223,7 +233,9 @@ def test_the_perceptron_agrees_with_numpy(compiled, reference, sizes, k, rates):
 
 @pytest.mark.parametrize("theta", ["maxout", "maxout:5"])
 @pytest.mark.parametrize("k", [7, 300], ids="minibatch {}".format)
-@pytest.mark.parametrize("sizes", [(5, 7, 3), (17, 17, 17), (64, 128, 10), (300, 700, 40), (17, 40, 20, 50, 16, 2)], ids=str)
+@pytest.mark.parametrize(
+    "sizes", [(5, 7, 3), (17, 17, 17), (64, 128, 10), (300, 700, 40), (17, 40, 20, 50, 16, 2)], ids=str
+)
 def test_maxout_agrees_with_numpy_at_every_size(compiled, reference, theta, sizes, k):
     problem = Problem(sizes, theta, dtype=np.uint8, examples=20 if k == 7 else 350)
     assert_same_step(compiled, reference, problem, Rates(0.02, 0.5, 1e-3, 1e-2), k)

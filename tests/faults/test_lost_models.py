@@ -69,7 +69,9 @@ def test_output_that_fails_from_the_start(tmp_path, redirection):
     assert done.returncode == (">/dev/full" in redirection.replace("2>/dev/full", "")), done.stderr
     assert "Traceback" not in done.stderr
     if redirection == ">/dev/full":
-        assert done.stderr == "hw5: training finished, but standard output could not be written: no space left on device\n"
+        assert (
+            done.stderr == "hw5: training finished, but standard output could not be written: no space left on device\n"
+        )
 
 
 def test_a_disk_that_fills_up_under_standard_output(tmp_path):
@@ -110,7 +112,9 @@ def test_a_signal_after_the_last_epoch(tmp_path):
     options = ("--hidden", 800, "--epochs", 1, "--holdout", 0.5, "--plot", tmp_path / "plot.png")
     for number in range(SIGNALS):
         out = tmp_path / f"{number}.npz"
-        process = start("train", "--device", "numpy", *options, "--out", out, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = start(
+            "train", "--device", "numpy", *options, "--out", out, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         while not process.stdout.readline().startswith("epoch"):
             pass
         time.sleep(rng.random() * 0.3)
@@ -231,7 +235,9 @@ def test_a_best_checkpoint_that_could_not_be_saved_is_saved_later(tmp_path):
 def test_two_runs_and_one_file(tmp_path):
     """The second is refused while the first trains, and does not touch its file."""
     out, log = tmp_path / "model.npz", tmp_path / "log"
-    first = start(*LONG, "--out", out, "--log", log, "--checkpoint-every", 1, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    first = start(
+        *LONG, "--out", out, "--log", log, "--checkpoint-every", 1, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     wait_for_epochs(log)
     for arguments in ((*SHORT, "--out", out), ("train", "--resume", out, "--epochs", 100_000)):
         second = start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -244,7 +250,9 @@ def test_two_runs_and_one_file(tmp_path):
 
 def test_a_model_that_cannot_be_saved_is_saved_elsewhere(tmp_path):
     (tmp_path / "tmp").mkdir()
-    script = f'head -c 100000 /dev/zero >"$DISK/ballast"; TMPDIR={tmp_path}/tmp $HW5 {" ".join(SHORT)} --out "$DISK/m.npz"'
+    script = (
+        f'head -c 100000 /dev/zero >"$DISK/ballast"; TMPDIR={tmp_path}/tmp $HW5 {" ".join(SHORT)} --out "$DISK/m.npz"'
+    )
     done = in_a_mount(tmp_path, "100k", script)
     assert done.returncode == 1
     assert len(Checkpoint.load(re.search(r"the model was saved to (\S+)", done.stderr)[1]).history) == 3
@@ -261,7 +269,17 @@ def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path):
     broken = os.environ | {"CXX": shutil.which("false"), "HW5_CACHE": str(tmp_path / "cache")}
 
     def resume(*options):
-        process = start("train", "--resume", out, "--epochs", 4, *options, env=broken, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = start(
+            "train",
+            "--resume",
+            out,
+            "--epochs",
+            4,
+            *options,
+            env=broken,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         _, err = process.communicate(timeout=60)
         return process.returncode, err
 
@@ -271,5 +289,3 @@ def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path):
         assert out.read_bytes() == before
     assert resume("--device", "numpy") == (0, "")
     assert len(Checkpoint.load(out).history) == 4
-
-

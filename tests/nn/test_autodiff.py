@@ -242,7 +242,9 @@ def test_the_gradient_of_the_network(sizes, theta):
     network, tally = Network(device, parameters, theta), Tally(device, k)
     data = device.upload_data(x, y, np.zeros(sizes[0]), np.ones(sizes[0]))
     order = device.upload(np.arange(k), device.index_dtype)
-    device.stepper(network, data).train(order, k, Rates(eta=0.1, momentum=0.5), tally)  # the velocities are the gradient
+    device.stepper(network, data).train(
+        order, k, Rates(eta=0.1, momentum=0.5), tally
+    )  # the velocities are the gradient
 
     X, layers = x, [(Variable(W), Variable(b)) for W, b in parameters]
     for W, b in layers[:-1]:

@@ -179,7 +179,10 @@ INVALID_COMBINATIONS = {
     "one piece": ({"activation": "maxout:1"}, "from 2 to 1024"),
     "nesterov without momentum": ({"nesterov": True}, "--nesterov needs momentum"),
     "a regression with class weights": ({"loss": "squared", "class_weight": "balanced"}, "no effect on a regression"),
-    "a perceptron with class weights": ({"loss": "perceptron", "class_weight": "balanced"}, "no effect on a perceptron"),
+    "a perceptron with class weights": (
+        {"loss": "perceptron", "class_weight": "balanced"},
+        "no effect on a perceptron",
+    ),
     "a perceptron with hidden layers": ({"loss": "perceptron"}, "--hidden has no effect on a perceptron"),
     "a perceptron with minibatches": ({"loss": "perceptron", "hidden": ()}, "--batch-size has no effect"),
     "a perceptron with nesterov": (

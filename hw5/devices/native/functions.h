@@ -28,7 +28,4 @@ INLINE Vector tanhf(Vector x) {
 LANE_BY_LANE(logf)
 LANE_BY_LANE(log1pf)
 LANE_BY_LANE(sqrtf)
-LANE_BY_LANE(sinf)
-LANE_BY_LANE(cosf)
-LANE_BY_LANE(atanf)
 #undef LANE_BY_LANE

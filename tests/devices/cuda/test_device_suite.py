@@ -68,7 +68,9 @@ def trained(device, settings):
     data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
     parameters = initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed)
     network = Network(device, parameters, settings.activation)
-    losses = [now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends]
+    losses = [
+        now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends
+    ]
     return losses, [array.tobytes() for pair in network.parameters() for array in pair]
 
 

@@ -225,7 +225,9 @@ def test_nvcc_is_found_in_a_toolkit(gpu, monkeypatch, tmp_path):
 
 
 def test_importing_the_module_imports_no_gpu_package():
-    script = "import sys, hw5.devices.cuda.runtime; print([p for p in ('pycuda', 'skcuda', 'cuda') if p in sys.modules])"
+    script = (
+        "import sys, hw5.devices.cuda.runtime; print([p for p in ('pycuda', 'skcuda', 'cuda') if p in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
 
 
