@@ -88,11 +88,11 @@ def require_same_arithmetic(checkpoint, path, device, given):
     """Raise InputError if device would round differently than the checkpoint's training, unless it was asked for."""
     was, now = checkpoint.arithmetic, device.arithmetic
     is_asked = given.get("device_name", "auto") != "auto" and not device.is_fallback
-    if was == now or is_asked or (was is None and not device.is_fallback):
+    if was == now or is_asked:
         return
     name = "numpy" if device.is_fallback else device.name
     raise InputError(
-        f"{path} was trained by {was or 'another device'}, and here {now} would continue ({device.how}) with other "
+        f"{path} was trained by {was}, and here {now} would continue ({device.how}) with other "
         f"rounding errors; to resume anyway, add --device {name}"
     )
 

@@ -252,4 +252,5 @@ def test_the_tables_list_the_contents_of_a_checkpoint():
     assert {name for name in held if not name[-1].isdigit() or name[-1] == "1"} <= arrays
     assert {name for name in arrays if not name.endswith("2")} <= held
     model = Checkpoint.load(golden[0])
-    assert set(model._description()) | {"checksum"} == description
+    entries = set(dataclasses.replace(model, arithmetic="NumPy")._description()) | {"checksum"}
+    assert entries == description

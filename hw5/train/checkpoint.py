@@ -37,6 +37,7 @@ from hw5.train.training import Best, State
 FORMAT = 1
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
+USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
 IN_MEMORY = "data in memory"  # the DataSource.source of arrays
 
 
@@ -90,7 +91,7 @@ class Checkpoint:
     image_shape: tuple[int, ...] | None
     history: list[dict[str, int | float | None]]  # one row per epoch, with the columns HISTORY
     of_targets: Standardisation | None = None  # for a regression
-    arithmetic: str | None = None  # what computed the training steps, if known
+    arithmetic: str = USUAL_ARITHMETIC  # what computed the training steps, as Device.arithmetic
 
     @property
     def parameters(self):
@@ -144,7 +145,7 @@ class Checkpoint:
             "feature_names": self.feature_names,
             "image_shape": self.image_shape,
             "history": self.history,
-        } | ({"arithmetic": self.arithmetic} if self.arithmetic else {})
+        } | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
 
     @classmethod
     def load(cls, path):
@@ -177,7 +178,7 @@ class Checkpoint:
                 Standardisation(arrays["mean"], arrays["scale"]),
                 *(decode(kinds[name], description[name]) for name in _DESCRIBED),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
-                decode(str, description["arithmetic"]) if "arithmetic" in description else None,
+                decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
