@@ -1,8 +1,4 @@
-"""Find the C++ compiler, build shared libraries, and cache them.
-
-The cache key is a digest of everything that goes into a library, so that a cached library is never stale. A library is
-built under a temporary name and then renamed, so that two processes may build the same one.
-"""
+"""Find the C++ compiler, and build shared libraries, which are cached under a digest of all that goes into them."""
 
 import functools
 import hashlib
@@ -12,15 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw5.cache import cached
 from hw5.errors import InputError
-
-_MAX_UNUSED = 30 * 24 * 3600  # seconds after which an unused library is removed from the cache
 
 
 class CompileError(InputError):
@@ -44,10 +36,19 @@ class Compiler:
         status = file.stat()
         return f"{file} {status.st_size} {status.st_mtime_ns}"
 
-    def run(self, arguments, directory, source):
-        """Run the compiler in a directory; raises CompileError, naming the source, if it fails."""
+    def run(self, arguments, directory, source, scratch=None):
+        """Run the compiler in a directory; raises CompileError, naming the source, if it fails.
+
+        scratch: a folder for its temporary files, which it leaves there if it is killed.
+        """
         command = [self.path, *arguments]
-        result = subprocess.run(command, cwd=directory, capture_output=True, text=True, errors="replace")
+        environment = os.environ | ({"TMPDIR": str(scratch)} if scratch else {})
+        try:
+            result = subprocess.run(
+                command, cwd=directory, env=environment, capture_output=True, text=True, errors="replace"
+            )
+        except OSError as error:
+            raise CompileError(f"{source} does not compile:\n{self.path} cannot be run: {error.strerror}") from error
         if result.returncode != 0:
             raise CompileError(f"{source} does not compile:\n{result.stderr.strip()}")
 
@@ -64,31 +65,6 @@ def find_compiler():
         if path:
             return Compiler(path)
     raise InputError("no C++ compiler (g++ or clang++) is on PATH: install one, for instance with `apt install g++`")
-
-
-_temporary = []  # the folder used if the cache cannot be written; removed when the process ends
-_temporary_lock = threading.Lock()
-
-
-def _temporary_folder():
-    with _temporary_lock:
-        if not _temporary:
-            _temporary.append(tempfile.TemporaryDirectory(prefix="hw5-"))
-        return Path(_temporary[0].name)
-
-
-def cache_folder():
-    """The cache: $HW5_CACHE, else $XDG_CACHE_HOME/hw5, else ~/.cache/hw5; a temporary folder if it is not writable."""
-    if os.environ.get("HW5_CACHE"):
-        folder = Path(os.environ["HW5_CACHE"])
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hw5"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: no home directory
-        return _temporary_folder()
 
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
@@ -127,32 +103,6 @@ def _processor():
     return b"\n".join(sorted({line for line in lines if line.startswith((b"model name", b"flags", b"Features"))}))
 
 
-def cached(name, key, build, suffix=".so"):
-    """The path of a file in the cache; if it is not there, build(path) makes it."""
-    folder = cache_folder()
-    library = folder / f"{name}-{key}{suffix}"
-    try:
-        os.utime(library)  # marks it as used, see _remove_unused
-        return library
-    except FileNotFoundError:
-        pass
-    with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as scratch:
-        unfinished = Path(scratch) / library.name
-        build(unfinished)
-        os.replace(unfinished, library)
-    _remove_unused(folder)
-    return library
-
-
-def _remove_unused(folder):
-    for library in (*folder.glob("*.so"), *folder.glob("*.cubin")):
-        try:
-            if library.stat().st_mtime < time.time() - _MAX_UNUSED:
-                library.unlink()
-        except FileNotFoundError:
-            pass  # another process has removed it
-
-
 def build_shared_library(source, flags=("-O2",), folders=()):
     """Compile a C++ file, which may include files from folders, to a shared library in the cache; return its path.
 
@@ -164,6 +114,6 @@ def build_shared_library(source, flags=("-O2",), folders=()):
 
     def build(library):
         includes = [f"-I{folder}" for folder in folders]
-        compiler.run([*flags, *includes, str(source), "-o", str(library)], source.parent, str(source))
+        compiler.run([*flags, *includes, str(source), "-o", str(library)], source.parent, str(source), library.parent)
 
     return cached(source.stem, digest(compiler, with_includes(source, folders), flags), build)

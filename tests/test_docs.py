@@ -23,7 +23,8 @@ import numpy as np
 import pytest
 
 from hw5.cli import VERBS
-from hw5.compiler import cache_folder, find_compiler
+from hw5.cache import cache_folder
+from hw5.compiler import find_compiler
 from hw5.devices import DEVICES
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.doctor import first_failure

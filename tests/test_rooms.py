@@ -20,6 +20,8 @@ ROOMS = (  # from the top down; each may import those below it
     {"datasets"},
     {"emulator"},
     {"compiler", "files", "metrics"},
+    {"cache"},
+    {"scratch"},
     {"errors"},
 )
 CORE = (  # in the order in which the README suggests to read them

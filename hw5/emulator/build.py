@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw5.compiler import build_shared_library, cached, digest, find_compiler, with_includes
+from hw5.cache import cached
+from hw5.compiler import build_shared_library, digest, find_compiler, with_includes
 from hw5.emulator.source import scan
 
 HERE = Path(__file__).parent
@@ -59,14 +60,14 @@ def _compile(compiler, source, flags, library):
     """
     preprocessed = library.with_suffix(".ii")
     preprocess = ["-E", "-x", "c++", "-include", str(HERE / "cuda.h"), "-isystem", str(HERE), source.name]
-    compiler.run([*flags, *preprocess, "-o", str(preprocessed)], source.parent, str(source))
+    compiler.run([*flags, *preprocess, "-o", str(preprocessed)], source.parent, str(source), library.parent)
     text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
     declarations = scan(text)
     preprocessed.write_text(text + _epilogue(declarations), encoding="utf-8", errors="surrogateescape")
     # Only C's libraries, because the emulator replaces libtsan, which the compiler would add. -Bsymbolic makes memcpy
     # the module's own (hooks.h) instead of the C library's.
     link = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
-    compiler.run([*flags, *link], source.parent, str(source))
+    compiler.run([*flags, *link], source.parent, str(source), library.parent)
 
 
 def _epilogue(declarations):

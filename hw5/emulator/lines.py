@@ -1,5 +1,6 @@
 """Translate code addresses to source lines, by addr2line (which comes with g++) or llvm-addr2line."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -32,7 +33,8 @@ class Lines:
         tool = shutil.which("addr2line") or shutil.which("llvm-addr2line")
         if not addresses or not tool:
             return [[] for _ in addresses]
-        command = [tool, "-a", "-i", "-e", str(self._library), *map(hex, addresses)]
+        library = os.path.realpath(self._library)  # a path through a descriptor is this process's alone
+        command = [tool, "-a", "-i", "-e", library, *map(hex, addresses)]
         output = subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
         locations = []
         for line in output.splitlines():

@@ -5,6 +5,7 @@ import functools
 from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_uint, c_uint64, c_void_p
 
 from hw5.emulator.build import runtime_library
+from hw5.errors import InputError
 
 ORDERS = ("forward", "reverse", "random", "warps")  # enum class Order
 MAX_FRAMES = 8
@@ -70,7 +71,10 @@ class Runtime:
     """The runtime of a mode. It runs one launch at a time, because calls hold Python's global interpreter lock."""
 
     def __init__(self, library):
-        functions = ctypes.PyDLL(str(library))
+        try:
+            functions = ctypes.PyDLL(str(library))
+        except OSError as error:
+            raise InputError(f"the emulator's runtime does not load: {error}") from error
 
         def function(name, result, *arguments):
             foreign = functions[name]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hw5 import compiler
+from hw5.cache import cache_folder
 from hw5.emulator import CompileError, Emulator, KernelFault, build
 from hw5.errors import InputError
 
@@ -162,29 +163,46 @@ def test_two_processes_on_an_empty_cache(cache, tmp_path):
     assert {path.suffix for path in cache.iterdir()} == {".so"}
 
 
-def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     blocked = tmp_path / "a file, not a folder"
     blocked.write_text("")
     monkeypatch.setenv("HW5_CACHE", str(blocked))
     assert value_of(write_kernel(tmp_path, KERNEL.replace("VALUE", "4"))) == 4
+    assert capsys.readouterr().err.count(f"hw5: the cache of compiled code, {blocked}, cannot be used: ") == 1
 
 
 def test_the_location_of_the_cache(tmp_path, monkeypatch):
     monkeypatch.delenv("HW5_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert compiler.cache_folder() == tmp_path / "xdg" / "hw5"
+    assert cache_folder() == tmp_path / "xdg" / "hw5" / "compiled"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert compiler.cache_folder() == tmp_path / "home" / ".cache" / "hw5"
+    assert cache_folder() == tmp_path / "home" / ".cache" / "hw5" / "compiled"
 
 
 def test_unused_libraries_are_removed(cache, tmp_path):
-    cache.mkdir()
-    old, recent = cache / "old-1.so", cache / "recent-1.so"
-    old.touch(), recent.touch()
-    os.utime(old, (0, 0))
+    """Also those of earlier versions, whose names have no digest of the content; other files stay."""
+    cache.mkdir(mode=0o700)
+    key, content = "0123456789abcdef" * 2, "fedcba9876543210" * 2
+    names = (f"k-{key}-{content}.so", f"k-{key}.so", f"kernels-sm_90-{key}-{content}.cubin", "k.so", f"{key}.so")
+    for name in (*names, f"recent-{key}-{content}.so"):
+        (cache / name).touch()
+    for name in names:
+        os.utime(cache / name, (0, 0))
     value_of(write_kernel(tmp_path, KERNEL.replace("VALUE", "1")))
-    assert recent.exists() and not old.exists()
+    assert [name for name in names if (cache / name).exists()] == ["k.so", f"{key}.so"]
+    assert (cache / f"recent-{key}-{content}.so").exists()
+
+
+def test_a_library_in_use_stays(cache, tmp_path):
+    file = write_kernel(tmp_path, KERNEL.replace("VALUE", "1"))
+    value_of(file)
+    for library in cache.iterdir():
+        os.utime(library, (0, 0))
+    value_of(file)  # marks both libraries as used
+    before = set(os.listdir(cache))
+    value_of(write_kernel(tmp_path, KERNEL.replace("VALUE", "2")))
+    assert before < set(os.listdir(cache))
 
 
 def test_a_library_of_any_source(cache, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hw5 import compiler
+from hw5 import cache
 from hw5.devices.kernels import kernel_sources
 
 DOUBLE = Path(__file__).parent / "double"
@@ -43,7 +43,7 @@ def _use_other_nvcc(monkeypatch, tmp_path):
     def cached(*args):
         with monkeypatch.context() as here:
             here.setenv("HW5_CACHE", str(tmp_path / "cache"))
-            return compiler.cached(*args)
+            return cache.cached(*args)
 
     monkeypatch.setattr("hw5.devices.cuda.runtime.cached", cached)
 
