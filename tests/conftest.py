@@ -1,5 +1,6 @@
 """Shared by all tests. BLAS keeps to one thread: its idle threads would slow the emulator down."""
 
+import gc
 import os
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -10,3 +11,9 @@ def pytest_collection_modifyitems(config, items):
     """Where tests run on several cores, the slow ones come first, so that none is left for one core in the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish():
+    """What was imported stays to the end: those tests that collect garbage need not search it every time."""
+    gc.collect()
+    gc.freeze()
