@@ -289,3 +289,23 @@ def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path):
         assert out.read_bytes() == before
     assert resume("--device", "numpy") == (0, "")
     assert len(Checkpoint.load(out).history) == 4
+
+
+def has_strace():
+    command = ["strace", "-e", "trace=none", "true"]
+    return bool(shutil.which("strace")) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not has_strace(), reason="strace is not installed, or may not trace")
+@pytest.mark.parametrize("signum", ["INT", "TERM", "HUP"])
+@pytest.mark.parametrize(
+    ("call", "at"), [("fsync", 1), ("fsync", 2), ("chmod", 1), ("rename", 1), ("write", 4), ("write", 6)]
+)
+def test_a_signal_at_a_system_call(tmp_path, call, at, signum):
+    """Exactly while the file is written, given its permissions and renamed, or a line is printed after an epoch."""
+    out = tmp_path / "model.npz"
+    inject = f"inject={call}:signal={signum}:when={at}"
+    traced = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
+    done = subprocess.run([*traced, *HW5, *SHORT, "--out", str(out)], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    assert Checkpoint.load(out).history, done.stderr
