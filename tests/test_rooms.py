@@ -19,7 +19,7 @@ ROOMS = (  # from the top down; each may import those below it
     {"devices"},
     {"datasets"},
     {"emulator"},
-    {"compiler", "files", "metrics"},
+    {"compiler", "files", "metrics", "text"},
     {"errors"},
 )
 CORE = (  # in the order in which the README suggests to read them
