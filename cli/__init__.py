@@ -46,7 +46,7 @@ class Program(click.Group):
             if code is None or ("--debug" in arguments and not isinstance(error, click.ClickException)):
                 raise
             with suppress(OSError):  # standard error may be gone, too
-                click.echo(f"hw5: {sentence}", err=True)
+                click.echo(f"hw5: {_printable(sentence, error)}", err=True)
             sys.exit(code)
 
 
@@ -95,6 +95,14 @@ def _explain(error):
         if isinstance(error, kind):
             return code, str(error)
     return None, None
+
+
+def _printable(sentence, error):
+    """The sentence in one line, except for click's own lists of commands and choices."""
+    from hw5.text import printable
+
+    is_list = isinstance(error, (click.exceptions.NoArgsIsHelpError, click.MissingParameter))
+    return printable(sentence, keep="\n\t" if is_list else "")
 
 
 @click.command("hw5", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from hw5.datasets.opening import open_regular
+from hw5.datasets.table import quoted
 from hw5.errors import InputError, did_you_mean
 
 if sys.version_info >= (3, 11):
@@ -11,28 +13,44 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_MOST_BYTES = 1 << 16
+
 
 def read(ctx, _, path):
     """Callback of --config: use the file's values as the defaults of the options. Raises InputError."""
     if path is None:
         return
-    try:
-        with open(path, "rb") as file:
-            options = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"--config {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"--config {path} is not TOML: {error}") from error
+    options = _load(path)
     known = {flag.lstrip("-"): option for option in ctx.command.params for flag in option.opts}
     for name, value in options.items():
         if name not in known or name == "config":
-            raise InputError(f"--config {path}: there is no option {name!r}{did_you_mean(name, known)}")
+            raise InputError(f"--config {path}: there is no option {quoted(name)}{did_you_mean(name[:40], known)}")
         if isinstance(value, dict) or (isinstance(value, list) and name != "hidden"):
             raise InputError(f"--config {path}: {name} must be a number, string or boolean, not a table or a list")
         if isinstance(value, bool) != bool(getattr(known[name], "is_flag", False)):
             what = "be true or false" if not isinstance(value, bool) else "have a value, not true or false"
             raise InputError(f"--config {path}: {name} must {what}")
-    ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
+    try:
+        ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
+    except ValueError as error:  # an integer of thousands of digits, which TOML may write in hexadecimal
+        raise InputError(f"--config {path} has an integer that is too large; correct it") from error
+
+
+def _load(path):
+    """The entries of a TOML file, which must be small and regular: nothing waits for a pipe, or reads on and on."""
+    try:
+        with open(path, "rb", opener=open_regular) as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"--config {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"--config {path} is larger than {_MOST_BYTES:,} bytes; remove what is not an option")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise InputError(f"--config {path} is not TOML of options: its values are nested too deeply") from error
+    except ValueError as error:  # also an integer of too many digits
+        raise InputError(f"--config {path} is not TOML: {error}") from error
 
 
 def _as_text(value):

@@ -1,9 +1,11 @@
-"""Training progress, messages and tables on the terminal."""
+"""Training progress, messages and tables on the terminal. What data may have put into them is shown as text."""
 
 import os
 import sys
 
 import click
+
+from hw5.text import printable
 
 
 def show_progress(progress, epochs):
@@ -27,16 +29,16 @@ def is_terminal(stream):
 
 
 def say(text):
-    """Print a line to standard output; a closed pipe is ignored."""
+    """Print text to standard output, whose line breaks are the program's; a closed pipe is ignored."""
     try:
-        click.echo(text)
+        click.echo(printable(text, keep="\n"))
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")
 
 
 def warn(text):
     """Print a line to standard error."""
-    click.echo(f"hw5: {text}", err=True)
+    click.echo(f"hw5: {printable(text)}", err=True)
 
 
 def figures(now):
@@ -104,7 +106,11 @@ def table(*columns, numbers=True):
     from rich import box
     from rich.table import Table
 
-    empty = Table(*columns, box=box.SIMPLE)
+    class Printable(Table):
+        def add_row(self, *cells):
+            super().add_row(*map(printable, cells))
+
+    empty = Printable(*map(printable, columns), box=box.SIMPLE)
     for column in empty.columns[1:]:
         column.justify = "right" if numbers else "left"
     return empty

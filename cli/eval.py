@@ -7,10 +7,14 @@ import click
 
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.cli.display import loss_name, print_tables, table
+from hw5.cli.display import loss_name, print_tables, say, table
 from hw5.devices import open_device
+from hw5.errors import InputError
 from hw5.metrics import confusion_matrix, precision_recall_f1
 from hw5.train.run import Model
+
+_MOST_CLASSES = 10_000  # whose confusion matrix takes 800 MB
+_MOST_COLUMNS = 1_000  # of a table
 
 
 @click.command("eval")
@@ -36,14 +40,18 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
 def _show_regression(model, subset, title, as_json):
     loss, r2, rmse = model.regression_figures(subset)
     if as_json:
-        click.echo(_json({"r2": r2, "rmse": rmse, "loss": loss, "examples": len(subset.rows)}))
+        say(_json({"r2": r2, "rmse": rmse, "loss": loss, "examples": len(subset.rows)}))
     else:
-        click.echo(f"{title}: R² {r2:.4f}, RMSE {rmse:.4g} ({len(subset.rows):,} examples)")
+        say(f"{title}: R² {r2:.4f}, RMSE {rmse:.4g} ({len(subset.rows):,} examples)")
 
 
 def _show_classification(model, subset, title, as_json):
-    loss, accuracy, classes = model.evaluate(subset)
     class_names = model.checkpoint.class_names
+    if len(class_names) > _MOST_CLASSES:
+        raise InputError(
+            f"the model has {len(class_names):,} classes; hw5 eval counts mistakes for up to {_MOST_CLASSES:,}"
+        )
+    loss, accuracy, classes = model.evaluate(subset)
     C = confusion_matrix(subset.examples.y[subset.rows], classes, len(class_names))
     per_class = [
         {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
@@ -51,11 +59,11 @@ def _show_classification(model, subset, title, as_json):
     ]
     if as_json:
         figures = {"accuracy": accuracy, "loss": loss, "examples": len(subset.rows)}
-        click.echo(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
+        say(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
     loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"
-    click.echo(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(subset.rows):,} examples)")
-    print_tables(_per_class_table(per_class), _confusion_table(C, class_names))
+    say(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(subset.rows):,} examples)")
+    print_tables(_per_class_table(per_class), *_confusion_tables(C, class_names))
 
 
 _SHOW = {"regression": _show_regression, "classification": _show_classification}
@@ -75,8 +83,11 @@ def _per_class_table(per_class):
     return rows
 
 
-def _confusion_table(C, class_names):
+def _confusion_tables(C, class_names):
+    """The confusion matrix as a table, unless it is too wide to be one."""
+    if len(class_names) > _MOST_COLUMNS:
+        return
     rows = table("true \\ predicted", *class_names)
     for name, row in zip(class_names, C):
         rows.add_row(name, *(str(n or ".") for n in row))
-    return rows
+    yield rows

@@ -1,9 +1,7 @@
 """hw5 predict"""
 
-import csv
-import shutil
+import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +10,12 @@ import numpy as np
 
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.datasets import load_cells, load_inputs
+from hw5.cli.csv_output import CsvOutput
+from hw5.datasets import load_cells, load_inputs, load_stream
 from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.datasets.images import SUFFIXES, load_image
+from hw5.text import encodable
 from hw5.train.run import Model
 
 
@@ -30,9 +30,10 @@ from hw5.train.run import Model
     default=None,
     help="Invert images.  [default: if the background is unlike that of the training images]",
 )
+@click.option("--spreadsheet", is_flag=True, help="Write ' before cells that a spreadsheet would run as formulas.")
 @options.device
 @options.threads
-def command(checkpoint, inputs, top, invert, device_name, threads):
+def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
     """Predict classes or values for new examples, and print CSV.
 
     Inputs are CSV, .npy or IDX files with one example per row, PNG or JPEG images, or - for CSV from standard input.
@@ -51,15 +52,16 @@ def command(checkpoint, inputs, top, invert, device_name, threads):
         if table.columns != tables[0].columns:
             raise InputError(f"{path}: the columns differ from those of {inputs[0]}; predict one file at a time")
     network = Model(open_device(device_name, threads=threads), model)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_header(tables[0].columns, model, top))
+    output = CsvOutput(sys.stdout, spreadsheet)
+    output.write([_header(tables[0].columns, model, top)])
     for path, table in zip(inputs, tables):
         try:
             P = network.predict(table.X)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         predictions = _predictions(model, P, top)
-        writer.writerows(map(list.__add__, table.rows, predictions) if table.columns else predictions)
+        output.write(map(list.__add__, table.rows, predictions) if table.columns else predictions)
+    output.warn_of_formulas()
 
 
 class _Table(NamedTuple):
@@ -71,28 +73,30 @@ class _Table(NamedTuple):
 
 
 def _read(path, model, invert):
-    if path == "-":
-        return _read_standard_input(model, invert)
     if Path(path).suffix.lower() in SUFFIXES:
-        return _Table(load_image(path, model, invert), ["file"], [[path]])
+        return _Table(load_image(path, model, invert), ["file"], [[encodable(path)]])
+    name = "standard input" if path == "-" else path
     if invert is not None:
-        raise InputError(f"{path}: --{'' if invert else 'no-'}invert is for images only; leave it out")
-    X, cells = load_inputs(path, model.schema), load_cells(path)
+        raise InputError(f"{name}: --{'' if invert else 'no-'}invert is for images only; leave it out")
+    if path == "-":
+        return _with_cells(*load_stream(sys.stdin.buffer, name, model.schema))
+    if _is_stream(path):
+        raise InputError(f"{path}: not a file that can be read twice; pipe a CSV to hw5 predict, and give - for it")
+    return _with_cells(load_inputs(path, model.schema), load_cells(path))
+
+
+def _is_stream(path):
+    """Whether this is a pipe or device, or a name for what is open, such as /dev/stdin."""
+    descriptors = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+    return path.startswith(descriptors) or os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
+
+
+def _with_cells(X, cells):
     if cells is None:
         return _Table(X, [], [])
     has_header = len(cells) > len(X)
     columns = cells[0] if has_header else [str(position + 1) for position in range(len(cells[0]))]
     return _Table(X, columns, cells[has_header:])
-
-
-def _read_standard_input(model, invert):
-    with tempfile.NamedTemporaryFile(suffix=".csv") as file:  # a table is read twice
-        shutil.copyfileobj(sys.stdin.buffer, file)
-        file.flush()
-        try:
-            return _read(file.name, model, invert)
-        except InputError as error:
-            raise InputError(str(error).replace(file.name, "standard input")) from error
 
 
 _COLUMNS = {"squared": ["prediction"], "perceptron": ["class"]}

@@ -1,6 +1,5 @@
 """hw5 show"""
 
-import json
 from dataclasses import asdict
 
 import click
@@ -8,6 +7,7 @@ import click
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
 from hw5.cli.plan import DEFAULT
+from hw5.text import encodable, printable, toml_string
 
 
 @click.command("show")
@@ -25,22 +25,26 @@ def command(checkpoint):
 
 
 def _summary(model, path):
-    """A summary of the checkpoint, as comments."""
+    """A summary of the checkpoint, as comments of one line each."""
     settings, state = model.settings, model.state
     sizes = [W.shape[1] for W, _ in model.parameters] + [len(model.parameters[-1][1])]
     numbers = sum(W.size + b.size for W, b in model.parameters)
-    yield f"# {path}: {settings.model} {'-'.join(map(str, sizes))}, {numbers:,} parameters"
+    yield _comment(f"{path}: {settings.model} {'-'.join(map(str, sizes))}, {numbers:,} parameters")
     if model.class_names:
         names = ", ".join(model.class_names[:20]) + (", ..." if len(model.class_names) > 20 else "")
-        yield f"# {len(model.class_names)} classes: {names}"
+        yield _comment(f"{len(model.class_names)} classes: {names}")
     partial = f", and {state.done:,} examples of epoch {state.epoch}" if 0 < state.done else ""
-    yield f"# trained {len(model.history)} of at most {settings.epochs} epochs{partial}"
+    yield _comment(f"trained {len(model.history)} of at most {settings.epochs} epochs{partial}")
     if state.ending:
-        yield f"# {state.ending}"
+        yield _comment(state.ending)
     for row in model.history[-1:]:
         figures = ((name.replace("_", " "), figure) for name, figure in row.items() if name != "epoch")
-        yield "# " + ", ".join(f"{name} {figure:.4f}" for name, figure in figures if figure is not None)
+        yield _comment(", ".join(f"{name} {figure:.4f}" for name, figure in figures if figure is not None))
     yield ""
+
+
+def _comment(text):
+    return f"# {printable(text)}"
 
 
 def _configuration(model):
@@ -53,4 +57,25 @@ def _configuration(model):
     options |= {name: value for name, value in asdict(settings).items() if name != "loss"}
     for name, value in options.items():
         if value is not None and (value or value != getattr(DEFAULT, name, None)) and value != ():
-            yield f"{name.replace('_', '-')} = {json.dumps(value, ensure_ascii=False)}"
+            yield from _option(name.replace("_", "-"), value)
+
+
+def _option(name, value):
+    """The line of an option, after a comment if TOML or the option cannot hold the value."""
+    if isinstance(value, dict):  # class weights, from Python
+        text = ",".join(f"{key}={weight!r}" for key, weight in value.items())
+        if any("," in key for key in value):
+            yield _comment(f"{name} has a name with a comma, so it can only be given in Python: {text}")
+            return
+        value = text
+    if isinstance(value, str) and encodable(value) != value:
+        yield _comment(f"{name} is not UTF-8; give it on the command line instead")
+    yield f"{name} = {_toml(value)}"
+
+
+def _toml(value):
+    if isinstance(value, str):
+        return toml_string(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value) if isinstance(value, tuple) else value)

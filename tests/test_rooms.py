@@ -19,7 +19,7 @@ ROOMS = (  # from the top down; each may import those below it
     {"devices"},
     {"datasets"},
     {"emulator"},
-    {"compiler", "files", "metrics"},
+    {"compiler", "files", "metrics", "text"},
     {"cache"},
     {"scratch"},
     {"errors"},

@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from hw5.datasets import arrays, csv_table, idx, labels, synthetic
+from hw5.datasets.opening import Spool
 from hw5.datasets.table import Schema, Table, as_features, column_index, training_label_column
 from hw5.errors import InputError, did_you_mean
+from hw5.text import printable
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Examples:
 class Dataset:
     """A training set, a test set if there is one, and the names of classes and features."""
 
-    name: str  # of the data set, file or folder
+    name: str  # of the data set, file or folder, to print
     source: str  # the argument of load(): a name, or an absolute path
     train: Examples
     test: Examples | None
@@ -121,7 +123,7 @@ def load(
         class_names = () if task == "regression" else labels.class_names(train)
     is_named, path = source in BUILT_IN, _absolute(source)
     return Dataset(
-        name=source if is_named else path.name,
+        name=source if is_named else printable(path.name),
         source=source if is_named else str(path),
         train=_examples(train, class_names),
         test=None if test_table is None else _examples(test_table, class_names),
@@ -163,6 +165,12 @@ def load_cells(path: str) -> list[list[str]] | None:
     """Every row of a CSV as text, including the header; None for other files."""
     file = _existing(path)
     return csv_table.read_cells(file) if _reader_of(file) is _CSV else None
+
+
+def load_stream(stream: BinaryIO, name: str, schema: Schema) -> tuple[np.ndarray, list[list[str]]]:
+    """The results of load_inputs and load_cells for a CSV that can be read only once; `name` is for messages."""
+    table = Spool(stream, name)
+    return csv_table.read_inputs(table, schema), csv_table.read_cells(table)
 
 
 def data_directory(data_dir: str | Path | None = None) -> Path:
@@ -231,8 +239,9 @@ def _reader_of(path: Path) -> _Reader:
     suffix = "idx" if idx.FILE_NAME.search(path.name) else path.suffix.lower()
     if suffix not in _READERS:
         suffixes = ", ".join(name for name in _READERS if name.startswith("."))
+        what = "the name has no known file type" if path.is_file() else "not a regular file"
         raise InputError(
-            f"{path}: the name has no known file type; give a file named {suffixes}, an IDX file named like "
+            f"{path}: {what}; give a file named {suffixes}, an IDX file named like "
             f"{idx.FILES[0]}, or a folder of IDX files"
         )
     return _READERS[suffix]

@@ -9,7 +9,7 @@ import io
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -59,9 +59,12 @@ def read_npz_values(path: Path) -> np.ndarray:
         return _read_first(path, archive, _FEATURES)[1]
 
 
-def read_archive(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive by name, including those without dimensions."""
-    with _open_archive(path) as archive:
+def read_archive(path: Path, most_bytes: Callable[[int], int] = inflation_limit) -> dict[str, np.ndarray]:
+    """All arrays of an archive by name, including those without dimensions.
+
+    most_bytes(n) is how much a file of n bytes may hold.
+    """
+    with _open_archive(path, most_bytes) as archive:
         return {name: _read_member(path, archive, name, scalar=True) for name in sorted(_array_names(archive))}
 
 
@@ -86,7 +89,7 @@ def read_npy_values(path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+def _open_archive(path: Path, most_bytes: Callable[[int], int] = inflation_limit) -> Iterator[zipfile.ZipFile]:
     """Open an .npz; InputError if it has duplicate names, or arrays too large for the size of the file."""
     with open_plain(path) as (stream, size):
         with _zip_errors():
@@ -95,7 +98,7 @@ def _open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         if len(set(names)) < len(names):
             raise InputError(f"{path}: two arrays have the same name; save it with numpy.savez")
         total = sum(member.file_size for member in archive.infolist())
-        if total > inflation_limit(size):
+        if total > most_bytes(size):
             raise InputError(
                 f"{path}: the arrays have {total} bytes, too many for the size of the file; "
                 "if it is not damaged, save it uncompressed with numpy.savez"

@@ -27,7 +27,7 @@ from typing import TextIO
 
 import numpy as np
 
-from hw5.datasets.opening import file_size, input_errors
+from hw5.datasets.opening import Spool, open_plain, open_text
 from hw5.datasets.table import MISSING, Schema, Table, column_index, listed, number, quoted, training_label_column
 from hw5.errors import InputError
 
@@ -73,7 +73,7 @@ def read(path: Path, label_column: str | None, schema: Schema | None = None) -> 
     return _parse(_Layout(path, first, header, features, label), records), None
 
 
-def read_inputs(path: Path, schema: Schema) -> np.ndarray:
+def read_inputs(path: Path | Spool, schema: Schema) -> np.ndarray:
     """The features (N, d) of a table; its labels, if there are any, are ignored.
 
     If the first row has all the model's feature names, columns are chosen by name. Otherwise the table must have
@@ -91,7 +91,7 @@ def read_inputs(path: Path, schema: Schema) -> np.ndarray:
     return _parse(_Layout(path, first, header, features, None), records).X
 
 
-def read_cells(path: Path) -> list[list[str]]:
+def read_cells(path: Path | Spool) -> list[list[str]]:
     """Every row of a table as text, including the header."""
     return [cells for _, cells in _records(path)]
 
@@ -159,22 +159,20 @@ def _open_table(path: Path) -> tuple[_Records, list[str], list[str]]:
 def _records(path: Path) -> _Records:
     """Every row that is not blank, with the line on which it begins."""
     line = 1
-    with input_errors(path):
-        file_size(path)
-        try:
-            with open(path, encoding="utf-8-sig", newline="") as file:
-                reader = csv.reader(file, delimiter=_delimiter(file), skipinitialspace=True, strict=True)
-                for cells in reader:
-                    if cells not in ([], [""]):
-                        yield line, cells
-                    line = reader.line_num + 1
-        except csv.Error as error:
-            reason = str(error).replace("\t", "tab")
-            raise InputError(f"{path}, row {line}: not valid CSV ({reason}); look for an unclosed quote") from error
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{path}: byte {_undecodable(path)} (counted from 0) is not UTF-8; save the file as UTF-8"
-            ) from error
+    try:
+        with open_text(path) as file:
+            reader = csv.reader(file, delimiter=_delimiter(file), skipinitialspace=True, strict=True)
+            for cells in reader:
+                if cells not in ([], [""]):
+                    yield line, cells
+                line = reader.line_num + 1
+    except csv.Error as error:
+        reason = str(error).replace("\t", "tab")
+        raise InputError(f"{path}, row {line}: not valid CSV ({reason}); look for an unclosed quote") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: byte {_undecodable(path)} (counted from 0) is not UTF-8; save the file as UTF-8"
+        ) from error
 
 
 def _delimiter(file: TextIO) -> str:
@@ -199,7 +197,7 @@ def _delimiter(file: TextIO) -> str:
 def _undecodable(path: Path) -> int:
     """The position, from 0, of the first byte that is not UTF-8."""
     position = 0
-    with open(path, "rb") as file:
+    with open_plain(path) as (file, _):
         for line in file:
             try:
                 line.decode("utf-8")

@@ -2,12 +2,15 @@
 
 A file is downloaded as FILE.part in its folder, and renamed once its size and SHA-256 are the published ones. Both are
 from the checksum files of TensorFlow Datasets (tensorflow_datasets/url_checksums/*.txt), which pin the files of the
-mirrors below; torchvision (torchvision/datasets/mnist.py) pins the same files by MD5.
+mirrors below; torchvision (torchvision/datasets/mnist.py) pins the same files by MD5. A mirror that is too slow is given
+up, so every download ends.
 """
 
 import gzip
 import hashlib
 import http.client
+import os
+import stat
 import struct
 import urllib.error
 import urllib.request
@@ -20,11 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from hw5.datasets import data_directory, idx
+from hw5.datasets.deadline import Deadline
 from hw5.errors import RunError, require_known
 from hw5.files import atomic_write
 
 _CHUNK = 1 << 16
 _TIMEOUT = 30  # seconds without a byte
+_SLOWEST = 10_000  # bytes per second on average, after that time
 _ATTEMPTS = 3  # for a mirror that closes the connection early
 
 
@@ -194,15 +199,15 @@ def _partial(path: Path) -> Path:
 
 def _download(url: str, file: File, partial: Path) -> Iterator[DownloadProgress]:
     """Complete and verify `partial`; if the server cannot resume, start again."""
-    have = partial.stat().st_size if partial.exists() else 0
+    have = _size_of_ours(partial)
     is_resumed = 0 < have <= file.size
     if not is_resumed or have < file.size:
-        with _request(url, file, have if is_resumed else 0) as response:
+        with _request(url, file, have if is_resumed else 0) as (response, deadline):
             is_resumed = response.status == http.client.PARTIAL_CONTENT
             partial.parent.mkdir(parents=True, exist_ok=True)
-            with open(partial, "ab" if is_resumed else "wb") as target:
+            with open(partial, "ab" if is_resumed else "wb", opener=_open_ours) as target:
                 have = have if is_resumed else 0
-                while have < file.size and (chunk := _read(response, min(_CHUNK, file.size - have))):
+                while have < file.size and (chunk := _read(response, min(_CHUNK, file.size - have), deadline)):
                     have += target.write(chunk)
                     yield DownloadProgress(file, have)
     if have < file.size:
@@ -212,30 +217,72 @@ def _download(url: str, file: File, partial: Path) -> Iterator[DownloadProgress]
         raise _MirrorError("the file has the wrong SHA-256", can_retry=is_resumed)
 
 
+def _size_of_ours(partial: Path) -> int:
+    """The size of the file of a download; 0 if there is none yet."""
+    try:
+        status = os.lstat(partial)
+    except FileNotFoundError:
+        return 0
+    _require_ours(partial, status)
+    return status.st_size
+
+
+def _open_ours(path: str, flags: int) -> int:
+    """An opener for open(), which changes a file only if it is ours, and never waits for a pipe."""
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags & ~os.O_TRUNC | careful, 0o666)
+    try:
+        _require_ours(path, os.fstat(descriptor))
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_ours(path: str | Path, status: os.stat_result) -> None:
+    """Raise RunError for a link or pipe, which others who may write in the folder could put there to mislead us."""
+    is_ours = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    if not (stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and is_ours):
+        raise RunError(
+            f"{path} is not a regular file of yours, or has links, so it is not written; remove it and try again"
+        )
+
+
 @contextmanager
-def _request(url: str, file: File, start: int) -> Iterator[http.client.HTTPResponse]:
+def _request(url: str, file: File, start: int) -> Iterator[tuple[http.client.HTTPResponse, Deadline]]:
     """The response to a request for the bytes from `start` on; a server may send all bytes instead."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    with _mirror_errors():
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    with closing(response):
-        if response.status == http.client.PARTIAL_CONTENT:
-            expected = f"bytes {start}-{file.size - 1}/{file.size}"
-            has_size = start and response.headers.get("Content-Range") == expected
-        else:
-            has_size = response.headers.get("Content-Length") in (None, str(file.size))
-        if not has_size:
-            raise _MirrorError("the file has the wrong size")
-        yield response
+    with Deadline(_TIMEOUT + (file.size - start) / _SLOWEST) as deadline:
+        with _mirror_errors(deadline):
+            response = deadline.open(request, _TIMEOUT)
+        with closing(response):
+            _require_size(response, file, start)
+            yield response, deadline
 
 
-def _read(response: http.client.HTTPResponse, size: int) -> bytes:
-    with _mirror_errors():
-        return response.read(size)
+def _require_size(response: http.client.HTTPResponse, file: File, start: int) -> None:
+    if response.status == http.client.PARTIAL_CONTENT:
+        expected = f"bytes {start}-{file.size - 1}/{file.size}"
+        has_size = start and response.headers.get("Content-Range") == expected
+    else:
+        has_size = response.headers.get("Content-Length") in (None, str(file.size))
+    if not has_size:
+        raise _MirrorError("the file has the wrong size")
+
+
+def _read(response: http.client.HTTPResponse, size: int, deadline: Deadline) -> bytes:
+    """What has arrived, at most `size` bytes."""
+    with _mirror_errors(deadline):
+        chunk = response.read1(size)
+        if deadline.is_over:  # the end may be that of the connection, which was shut down
+            raise TimeoutError
+        return chunk
 
 
 @contextmanager
-def _mirror_errors() -> Iterator[None]:
+def _mirror_errors(deadline: Deadline) -> Iterator[None]:
     """Turn errors of the network, as opposed to the disk, into _MirrorError."""
     try:
         yield
@@ -243,6 +290,8 @@ def _mirror_errors() -> Iterator[None]:
         error.close()
         raise _MirrorError(f"HTTP status {error.code}") from error
     except (OSError, http.client.HTTPException) as error:
+        if deadline.is_over:
+            raise _MirrorError(f"slower than {_SLOWEST:,} bytes per second") from error
         reason = getattr(error, "reason", error)  # of a URLError
         if isinstance(reason, TimeoutError):
             text = f"no response for {_TIMEOUT} seconds"
@@ -253,7 +302,7 @@ def _mirror_errors() -> Iterator[None]:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_open_ours) as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()

@@ -5,8 +5,12 @@ padded to that shape with its own background. Black and white become the lowest 
 images. The image is inverted if its background is light and that of the training images dark, or the other way round.
 The grey of paper becomes plain white or black, because a network that has only seen empty backgrounds would take it for
 ink. An image that already has the shape of the training images is used pixel by pixel.
+
+The size is checked before an image is decoded, since a small file may hold a huge one. Reading takes at most 16 bytes
+of memory for each pixel; 8 if the image is grey.
 """
 
+import operator
 import warnings
 from pathlib import Path
 
@@ -16,6 +20,10 @@ from hw5.datasets.opening import open_plain
 from hw5.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+
+_MOST_PIXELS = 89_478_485  # what Pillow considers safe, whatever it is set to
+_LONGEST_SIDE = 65_535  # as in JPEG
+_MOST_WEIGHTS = 1 << 26  # of the matrix that scales an image
 
 
 def load_image(path, checkpoint, invert=None):
@@ -27,6 +35,7 @@ def load_image(path, checkpoint, invert=None):
     if checkpoint.data.brightest is None:
         raise InputError(f"{path}: the model was not trained on images; give a CSV or .npy file")
     image = _read(Path(path))
+    _require_scalable(path, image.shape, checkpoint.image_shape)
     background = np.median(_border(image))
     grey = _fit(image, checkpoint.image_shape, background)
     darkest, brightest = checkpoint.data.darkest, checkpoint.data.brightest
@@ -62,33 +71,57 @@ def _read(path):
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(stream, formats=("PNG", "JPEG")) as image:
+            with Image.open(stream, formats=("PNG", "JPEG")) as image:  # reads the header only
+                _require_size(path, *image.size)
                 return _grey(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise InputError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; give a smaller image") from error
-        except MemoryError:
+            raise InputError(f"{path}: more than {_MOST_PIXELS:,} pixels; give a smaller image") from error
+        except (MemoryError, InputError):
             raise
         except Exception as error:  # Pillow raises many types for damaged images
             raise InputError(f"{path}: not a valid PNG or JPEG image; save it again") from error
 
 
+def _require_size(path, width, height):
+    if width * height > _MOST_PIXELS:
+        raise InputError(f"{path}: more than {_MOST_PIXELS:,} pixels; give a smaller image")
+    if max(width, height) > _LONGEST_SIDE:
+        raise InputError(f"{path}: a side of more than {_LONGEST_SIDE:,} pixels; give a smaller image")
+
+
+def _require_scalable(path, shape, target):
+    fitting = _fitting(shape, target)
+    if fitting != shape and max(map(operator.mul, fitting, shape)) > _MOST_WEIGHTS:
+        raise InputError(
+            f"{path}: too large to be scaled to {' x '.join(map(str, target))} pixels; give a smaller image"
+        )
+
+
 def _grey(image):
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # 16 bits
-        return np.asarray(image, np.float32) / 257
+        grey = np.asarray(image, np.float32)
+        return np.divide(grey, 257, out=grey)
     if "A" in image.getbands() or "transparency" in image.info:
-        return _without_transparency(image.convert("RGBA").convert("LA"))
-    return np.asarray(image.convert("L"), np.float32)
+        return _without_transparency(image)
+    return np.asarray(image if image.mode == "L" else image.convert("L"), np.float32)
 
 
 def _without_transparency(image):
     """Put an image on white, or on black if its opaque pixels are light, so that they stay visible."""
-    grey, alpha = (np.asarray(band, np.float32) for band in image.split())
-    opacity = alpha / 255
-    foreground = (grey * opacity).sum(dtype=np.float64) / max(opacity.sum(dtype=np.float64), 1)
-    return grey * opacity + (0 if _is_light(foreground) else 255) * (1 - opacity)
+    if image.mode not in ("LA", "RGBA"):
+        image = image.convert("RGBA")
+    grey, opacity = (np.asarray(band, np.float32) for band in (image.convert("L"), image.getchannel("A")))
+    opacity /= 255
+    grey *= opacity
+    foreground = grey.sum(dtype=np.float64) / max(opacity.sum(dtype=np.float64), 1)
+    if not _is_light(foreground):
+        transparency = np.subtract(1, opacity, out=opacity)
+        transparency *= 255
+        grey += transparency
+    return grey
 
 
 def _border(image):
@@ -97,8 +130,7 @@ def _border(image):
 
 def _fit(grey, shape, background):
     """Scale an image to fit into `shape`, and centre it on its background."""
-    scale = min(target / size for target, size in zip(shape, grey.shape))
-    height, width = (max(1, round(scale * length)) for length in grey.shape)
+    height, width = _fitting(grey.shape, shape)
     if (height, width) != grey.shape:
         grey = _averages(height, grey.shape[0]) @ grey @ _averages(width, grey.shape[1]).T
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
@@ -107,8 +139,17 @@ def _fit(grey, shape, background):
     return fitted
 
 
+def _fitting(shape, target):
+    """The height and width to which an image is scaled."""
+    scale = min(wanted / size for wanted, size in zip(target, shape))
+    return tuple(max(1, round(scale * length)) for length in shape)
+
+
 def _averages(n, length):
     """The matrix (n, length) that resamples `length` pixels to n, each the mean over the interval that it covers."""
-    edges, pixels = np.linspace(0, length, n + 1)[:, np.newaxis], np.arange(length)
-    overlaps = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
-    return np.float32(np.maximum(overlaps, 0) * (n / length))
+    edges, pixels = np.linspace(0, length, n + 1), np.arange(length)
+    weights = np.empty((n, length), np.float32)
+    for i in range(n):  # a row at a time, since float64 takes twice the memory
+        overlaps = np.minimum(edges[i + 1], pixels + 1) - np.maximum(edges[i], pixels)
+        weights[i] = np.maximum(overlaps, 0) * (n / length)
+    return weights

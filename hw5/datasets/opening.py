@@ -1,20 +1,23 @@
 """Open data files, and read no more from them than their headers declare.
 
 Reading a file of n bytes takes memory and time proportional to n, whatever the file holds. A plain file must have
-exactly the declared length. Compressed data are inflated to at most 256 MiB + 200 n bytes; deflate could reach 1032 n,
-and zip members that overlap any size. Converting bytes to float32 takes another four times their size.
+exactly the declared length. Compressed data are inflated to at most 64 MiB + 200 n bytes; deflate could reach 1032 n,
+and zip members that overlap any size. Converting bytes to float32 takes another four times their size. docs/data.md
+states the bounds of each reader. Only regular files are read: nothing waits for a pipe, or reads a device.
 """
 
 import gzip
 import math
 import os
+import shutil
 import stat
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 
@@ -23,6 +26,7 @@ from hw5.errors import InputError
 _CHUNK = 1 << 20
 _MAX_DIMENSIONS = 32  # the limit of NumPy 1
 _MAX_BYTES = 1 << 62
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # for a pipe, or by taking over a terminal
 
 # The first type that an exception is an instance of gives the message, so OSError comes last.
 _MESSAGES = {
@@ -47,14 +51,60 @@ def input_errors(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {message}") from error
 
 
-def file_size(path: Path) -> int:
-    """The size in bytes of a regular file; InputError if it is empty or of another kind."""
-    status = os.stat(path)
+def _require_regular(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{path}: not a regular file; choose another file")
-    if status.st_size == 0:
+        raise InputError(
+            f"{path}: not a regular file; choose another file, or save what the pipe or device gives to a file"
+        )
+
+
+def open_regular(path: str, flags: int) -> int:
+    """An opener for open(); InputError if the file is not regular."""
+    _require_regular(path, os.stat(path))  # opening a device may already act on it
+    descriptor = os.open(path, flags | _NO_WAITING)
+    try:
+        _require_regular(path, os.fstat(descriptor))  # if it was replaced meanwhile
+    except InputError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+class Spool:
+    """A copy of a stream, to be read like a file, and more than once. It has no name, so nothing is left of it."""
+
+    def __init__(self, stream: BinaryIO, name: str):
+        self._name = name
+        try:
+            self._file = tempfile.TemporaryFile()
+            shutil.copyfileobj(stream, self._file)
+            self._file.flush()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"{name} cannot be copied to a temporary file: {reason}; save it to a file") from error
+
+    def __fspath__(self) -> str:
+        return self._name
+
+    __str__ = __fspath__
+
+    def open_copy(self, path: str, flags: int) -> int:
+        """An opener for open(), like open_regular."""
+        descriptor = os.dup(self._file.fileno())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+
+def opener_of(path: Path | Spool) -> Callable[[str, int], int]:
+    return path.open_copy if isinstance(path, Spool) else open_regular
+
+
+def _size_of(path: Path | Spool, file: BinaryIO | TextIO) -> int:
+    """The size in bytes of an open file; InputError if it is empty."""
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
         raise InputError(f"{path}: the file is empty; save or download it again")
-    return status.st_size
+    return size
 
 
 class Length(NamedTuple):
@@ -67,10 +117,16 @@ class Length(NamedTuple):
 @contextmanager
 def open_plain(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a file; gives the stream and the size in bytes."""
-    with input_errors(path):
-        size = file_size(path)
-        with open(path, "rb") as stream:
-            yield stream, size
+    with input_errors(path), open(path, "rb", opener=opener_of(path)) as stream:
+        yield stream, _size_of(path, stream)
+
+
+@contextmanager
+def open_text(path: Path | Spool) -> Iterator[TextIO]:
+    """Open a file of text in UTF-8, with or without a byte-order mark; line endings are kept."""
+    with input_errors(path), open(path, encoding="utf-8-sig", newline="", opener=opener_of(path)) as file:
+        _size_of(path, file)
+        yield file
 
 
 @contextmanager
@@ -86,7 +142,7 @@ def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
 
 def inflation_limit(size: int) -> int:
     """The number of bytes that a compressed file of `size` bytes may be inflated to."""
-    return (256 << 20) + 200 * size
+    return (64 << 20) + 200 * size
 
 
 def read_array(

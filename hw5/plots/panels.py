@@ -15,6 +15,8 @@ from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open
 _MOST_UNITS = 64
 _MOST_MISTAKES = 24
 _MOST_POINTS = 2000
+_MOST_CLASSES = 2000  # of a confusion matrix; the map of regions has 160,000 probabilities of each class
+_MOST_REGIONS = 500
 _MOST_NUMBERS = 15  # classes for which a confusion matrix shows its counts
 _MOST_NAMES = 60
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
@@ -55,7 +57,7 @@ def _curves(figure, view):
 
 def _confusion(figure, view):
     """Blue for correct predictions, vermilion for mistakes; the square root makes rare mistakes visible."""
-    names = view.checkpoint.class_names
+    names = view.class_names
     C = confusion_matrix(view.y, view.predicted, len(names))
     shares = C / np.maximum(C.sum(axis=1, keepdims=True), 1)
     correct = np.eye(len(names), dtype=bool)
@@ -92,7 +94,7 @@ def _weights(figure, view):
     images = W[units].reshape(-1, height, width)
     shown = show_mosaic(axes, images, columns, cmap=DIVERGING, vmin=-limit, vmax=limit)
     figure.colorbar(shown, ax=axes, shrink=0.6, aspect=30, extend="both")
-    for i, name in enumerate(view.checkpoint.class_names if of_classes else ()):
+    for i, name in enumerate(view.class_names if of_classes else ()):
         row, column = divmod(i, columns)
         axes.text(column * (width + 1), row * (height + 1), name, fontsize=9, va="top", bbox=_LABEL)
     pieces = Activation.of(view.checkpoint.settings.activation).pieces
@@ -113,7 +115,7 @@ def _mistakes(figure, view):
 
 
 def _mistaken_images(figure, view, wrong, sureness):
-    names, X = view.checkpoint.class_names, view.X[wrong]
+    names, X = view.class_names, view.X[wrong]
     columns = math.ceil(math.sqrt(len(wrong) * 1.5))
     all_axes = figure.subplots(-(-len(wrong) // columns), columns, squeeze=False).ravel()
     for axes in all_axes:
@@ -127,7 +129,7 @@ def _mistaken_images(figure, view, wrong, sureness):
 
 
 def _mistaken_examples(figure, view, wrong, sureness):
-    names, axes = view.checkpoint.class_names, figure.subplots()
+    names, axes = view.class_names, figure.subplots()
     places = np.arange(len(wrong))
     axes.barh(places, sureness, color=VERMILION, alpha=0.6)
     for place, example in zip(places, wrong):
@@ -160,7 +162,7 @@ def _regions(figure, view):
     shown = np.arange(len(X))[:_MOST_POINTS]
     for c, colour, marker in styles:
         of_class = X[shown][view.y[shown] == c]
-        label = view.checkpoint.class_names[c]
+        label = view.class_names[c]
         axes.scatter(*of_class.T, s=22, color=colour, marker=marker, edgecolors="white", linewidths=0.6, label=label)
     wrong = X[shown][(view.y != view.predicted)[shown]]
     if len(wrong):
@@ -210,6 +212,10 @@ def _has_probabilities(view):
     return view.checkpoint.loss.gives_probabilities
 
 
+def _classes(view):
+    return len(view.checkpoint.class_names)
+
+
 def _features(view):
     return view.checkpoint.schema.features
 
@@ -220,7 +226,10 @@ def _needs(condition, reason):
 
 PANELS = {
     "curves": Panel(_curves, _needs(lambda view: view.checkpoint.history, "no epoch has finished"), False),
-    "confusion": Panel(_confusion, _needs(lambda view: not _is_regression(view), "a regression has no classes")),
+    "confusion": Panel(
+        _confusion,
+        _needs(lambda view: 0 < _classes(view) <= _MOST_CLASSES, f"it needs 2 to {_MOST_CLASSES:,} classes"),
+    ),
     "predictions": Panel(_predictions, _needs(_is_regression, "it needs a regression")),
     "fit": Panel(
         _fit,
@@ -228,7 +237,10 @@ PANELS = {
     ),
     "regions": Panel(
         _regions,
-        _needs(lambda view: not _is_regression(view) and _features(view) == 2, "it needs classes and two features"),
+        _needs(
+            lambda view: 0 < _classes(view) <= _MOST_REGIONS and _features(view) == 2,
+            f"it needs two features, and 2 to {_MOST_REGIONS:,} classes",
+        ),
     ),
     "mistakes": Panel(
         _mistakes,

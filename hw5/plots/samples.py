@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, show_mosaic
+from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, show_mosaic, shown
 
 _MOST_CLASSES = 64
 _MOST_FEATURES = 12
@@ -48,21 +48,25 @@ def _draw_images(figure, dataset):
         images[c, : len(examples)] = examples.reshape(-1, height, width)
     axes = figure.subplots()
     show_mosaic(axes, images.reshape(-1, height, width), columns, cmap="gray")
-    axes.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, dataset.class_names[:rows])
+    axes.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, _class_names(dataset)[:rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
 
 def _feature_names(dataset):
-    return dataset.feature_names or [f"feature {i + 1}" for i in range(dataset.train.X.shape[1])]
+    names = dataset.feature_names or [f"feature {i + 1}" for i in range(dataset.train.X.shape[1])]
+    return list(map(shown, names))
+
+
+def _class_names(dataset):
+    return list(map(shown, dataset.class_names))
 
 
 def _draw_plane(figure, dataset):
-    axes, X = figure.subplots(), dataset.train.X[:_MOST_POINTS]
+    axes, X, names = figure.subplots(), dataset.train.X[:_MOST_POINTS], _class_names(dataset)
     for c, colour, marker in class_styles(len(dataset.class_names)):
         points = X[dataset.train.y[: len(X)] == c]
-        name = dataset.class_names[c]
-        axes.scatter(*points.T, s=22, color=colour, marker=marker, edgecolors="white", linewidths=0.6, label=name)
+        axes.scatter(*points.T, s=22, color=colour, marker=marker, edgecolors="white", linewidths=0.6, label=names[c])
     axes.set(**dict(zip(("xlabel", "ylabel"), _feature_names(dataset))))
     axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="class")
     open_frame(axes)
@@ -90,7 +94,7 @@ def _draw_targets(figure, dataset):
 
 
 def _draw_histograms(figure, dataset):
-    y, names = dataset.train.y, dataset.class_names
+    y, names = dataset.train.y, _class_names(dataset)
     apart = len(names) <= len(CLASS_COLOURS)  # else one histogram for all classes
     for axes, x in _grid(figure, dataset):
         edges = np.histogram_bin_edges(x.astype(np.float64), bins=24)

@@ -4,12 +4,14 @@ import textwrap
 from contextlib import contextmanager
 from itertools import cycle
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from hw5.files import atomic_write
+from hw5.text import printable
 
 # The colour-blind safe palette of Okabe and Ito (2008), ordered for contrast between neighbours
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#707070"
@@ -18,17 +20,27 @@ DIVERGING = LinearSegmentedColormap.from_list("diverging", [BLUE, "white", VERMI
 
 _DPI = 110
 _PANEL = (6.6, 5.2)  # inches
+_MOST_LETTERS = 200  # of a name
+_PLAIN = {"text.usetex": False, "text.parse_math": False}  # names may have dollars and backslashes
 
 
 @contextmanager
 def page(path, size, title=""):
     """Yield a figure, with size in inches, and save it to a PNG file at the end."""
-    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(textwrap.fill(title, int(8 * size[0])), fontsize=13, fontweight="bold")  # 8 letters per inch
-    yield figure
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png")
+    with matplotlib.rc_context(_PLAIN):
+        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        title = textwrap.fill(shown(title), int(8 * size[0]))  # 8 letters per inch
+        figure.suptitle(title, fontsize=13, fontweight="bold")
+        yield figure
+        with atomic_write(path) as file:
+            figure.savefig(file, format="png")
+
+
+def shown(name):
+    """The name of a class, feature or file in a plot: one line, not too long, and not hidden for a leading underscore."""
+    name = printable(name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}...")
+    return f" {name}" if name.startswith("_") else name  # legends leave such labels out
 
 
 def _grid(n):

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from hw5.metrics import r2_and_rmse
+from hw5.plots.style import shown
 
 
 class View:
@@ -49,6 +50,10 @@ class View:
             figures = f"accuracy {np.mean(self.predicted == self.y):.2%}"
         return f"{figures} ({len(self.y):,} examples)"
 
+    @cached_property
+    def class_names(self):
+        return tuple(map(shown, self.checkpoint.class_names))
+
     def feature_name(self, i):
         names = self.checkpoint.feature_names
-        return names[i] if names else f"feature {i + 1}"
+        return shown(names[i]) if names else f"feature {i + 1}"

@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
@@ -159,7 +160,7 @@ class Checkpoint:
             what = "is a pickle, which hw5 never loads" if start[:1] == b"\x80" else "is not a hw5 checkpoint"
             raise InputError(f"{path} {what}; pass a file written by hw5 train --out")
         try:
-            arrays = read_archive(path)
+            arrays = read_archive(path, _most_bytes)
         except InputError as error:
             raise InputError(f"{path} is truncated or damaged; use an earlier checkpoint") from error
         return cls._from_arrays(arrays, path)
@@ -202,14 +203,15 @@ class Checkpoint:
         return (
             _is_valid(state)
             and (not settings.tolerance or state.previous_parameters is not None)
-            and all(set(row) == set(HISTORY) for row in self.history)
+            and all(set(row) == set(HISTORY) and all(map(_is_float, row.values())) for row in self.history)
             and [array.shape for array in arrays] == shapes
             and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
             and all(each.scale.min() > 0 for each, _ in standardisations)
             and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
             and _are_class_names(self.class_names)
+            and settings.activation.isprintable()  # a parameter may have white space around it
             and (self.feature_names is None or len(self.feature_names) == d)
-            and (self.image_shape is None or math.prod(self.image_shape) == d)
+            and (self.image_shape is None or _is_image_shape(self.image_shape) and math.prod(self.image_shape) == d)
         )
 
     def subset(self, dataset: Dataset, split):
@@ -238,6 +240,11 @@ class Checkpoint:
         holdout = self.settings.holdout if self.data.is_held_out else 0
         splits = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
         return splits if dataset.test is None else splits | {"test": Subset.whole(dataset.test)}
+
+
+def _most_bytes(size):
+    """How much a file may hold: save() does not compress, so this allows a checkpoint that something else compressed."""
+    return (16 << 20) + 8 * size
 
 
 def _named(W, b, pairs):
@@ -280,7 +287,17 @@ def _is_valid(state):
         and np.isfinite(sums).all()
         and state.epoch >= 1
         and state.done >= 0
+        and (state.ending is None or state.ending.isprintable())  # a sentence of the program, not of data
     )
+
+
+def _is_float(figure):
+    """Whether a figure of the history can be a float; JSON has integers of any size."""
+    return not isinstance(figure, int) or abs(figure) <= sys.float_info.max
+
+
+def _is_image_shape(shape):
+    return len(shape) == 2 and min(shape) > 0
 
 
 def _are_class_names(names):
