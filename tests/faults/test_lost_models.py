@@ -31,8 +31,26 @@ LONG = ("train", "--device", "numpy", "--hidden", "8", "--epochs", "100000")
 SHORT = ("train", "--device", "numpy", "--hidden", "8", "--epochs", "3")
 
 
-def start(*arguments, **streams):
-    return subprocess.Popen([*HW5, *map(str, arguments)], text=True, **streams)
+def default_signals():
+    """Whoever runs the tests may ignore some, as nohup does."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
+
+
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test():
+    yield
+    while STARTED:
+        STARTED.pop().kill()
+
+
+def start(*arguments, preexec_fn=default_signals, **streams):
+    process = subprocess.Popen([*HW5, *map(str, arguments)], text=True, preexec_fn=preexec_fn, **streams)
+    STARTED.append(process)
+    return process
 
 
 def wait_for_epochs(path):
@@ -86,6 +104,7 @@ def test_a_closed_terminal(tmp_path):
     out, log = tmp_path / "model.npz", tmp_path / "log"
     child, terminal = pty.fork()
     if child == 0:
+        default_signals()
         os.execv(HW5[0], [*HW5, *LONG, "--out", str(out), "--log", str(log)])
     wait_for_epochs(log)
     os.close(terminal)
@@ -306,6 +325,7 @@ def test_a_signal_at_a_system_call(tmp_path, call, at, signum):
     out = tmp_path / "model.npz"
     inject = f"inject={call}:signal={signum}:when={at}"
     traced = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
-    done = subprocess.run([*traced, *HW5, *SHORT, "--out", str(out)], capture_output=True, text=True, timeout=60)
+    command = [*traced, *HW5, *SHORT, "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=default_signals)
     assert "Traceback" not in done.stderr
     assert Checkpoint.load(out).history, done.stderr
