@@ -1,5 +1,6 @@
 """hw5 train --config: read options from a TOML file. The command line overrides it."""
 
+import re
 import sys
 
 import click
@@ -14,6 +15,9 @@ else:
     import tomli as tomllib
 
 _MOST_BYTES = 1 << 16
+_PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""  # of a key; tomllib takes gigabytes for a key of 30,000 parts
+_COMMENT = re.compile("^#.*", re.MULTILINE)
+_DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{200}}")
 
 
 def read(ctx, _, path):
@@ -25,15 +29,23 @@ def read(ctx, _, path):
     for name, value in options.items():
         if name not in known or name == "config":
             raise InputError(f"--config {path}: there is no option {quoted(name)}{did_you_mean(name[:40], known)}")
-        if isinstance(value, dict) or (isinstance(value, list) and name != "hidden"):
-            raise InputError(f"--config {path}: {name} must be a number, string or boolean, not a table or a list")
-        if isinstance(value, bool) != bool(getattr(known[name], "is_flag", False)):
-            what = "be true or false" if not isinstance(value, bool) else "have a value, not true or false"
-            raise InputError(f"--config {path}: {name} must {what}")
+        wrong = _misfit(name, value, getattr(known[name], "is_flag", False))
+        if wrong:
+            raise InputError(f"--config {path}: {name} must {wrong}")
+    ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
+
+
+def _misfit(name, value, is_flag):
+    """What the value of an option must be instead, or None."""
+    if isinstance(value, dict) or (isinstance(value, list) and name != "hidden"):
+        return "be a number, string or boolean, not a table or a list"
+    if isinstance(value, bool) != bool(is_flag):
+        return "be true or false" if not isinstance(value, bool) else "have a value, not true or false"
     try:
-        ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
-    except ValueError as error:  # an integer of thousands of digits, which TOML may write in hexadecimal
-        raise InputError(f"--config {path} has an integer that is too large; correct it") from error
+        has_nul = "\0" in str(value)
+    except ValueError:  # an integer of thousands of digits, which TOML may write in hexadecimal
+        return "be a smaller number"
+    return "have no NUL character" if has_nul else None
 
 
 def _load(path):
@@ -46,9 +58,12 @@ def _load(path):
     if len(content) > _MOST_BYTES:
         raise InputError(f"--config {path} is larger than {_MOST_BYTES:,} bytes; remove what is not an option")
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        if _DEEP_KEY.search(_COMMENT.sub("", text)):
+            raise RecursionError
+        return tomllib.loads(text)
     except RecursionError as error:
-        raise InputError(f"--config {path} is not TOML of options: its values are nested too deeply") from error
+        raise InputError(f"--config {path} is not TOML of options: it is nested too deeply") from error
     except ValueError as error:  # also an integer of too many digits
         raise InputError(f"--config {path} is not TOML: {error}") from error
 

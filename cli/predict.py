@@ -11,6 +11,7 @@ import numpy as np
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
+from hw5.cli.display import is_terminal, warn
 from hw5.datasets import load_cells, load_inputs, load_stream
 from hw5.devices import open_device
 from hw5.errors import InputError
@@ -79,6 +80,8 @@ def _read(path, model, invert):
     if invert is not None:
         raise InputError(f"{name}: --{'' if invert else 'no-'}invert is for images only; leave it out")
     if path == "-":
+        if is_terminal(sys.stdin):
+            warn("reading CSV from the terminal; press Ctrl-D to end it")
         return _with_cells(*load_stream(sys.stdin.buffer, name, model.schema))
     if _is_stream(path):
         raise InputError(f"{path}: not a file that can be read twice; pipe a CSV to hw5 predict, and give - for it")

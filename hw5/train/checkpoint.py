@@ -210,6 +210,7 @@ class Checkpoint:
             and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
             and _are_class_names(self.class_names)
             and settings.activation.isprintable()  # a parameter may have white space around it
+            and "\0" not in self.data.source + (self.data.test or "")  # they are paths
             and (self.feature_names is None or len(self.feature_names) == d)
             and (self.image_shape is None or _is_image_shape(self.image_shape) and math.prod(self.image_shape) == d)
         )

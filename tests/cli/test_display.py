@@ -94,3 +94,15 @@ def test_tables_are_as_wide_as_they_must_be(monkeypatch, capsys):
 def test_the_loss_of_a_perceptron_is_named():
     for model, name in (("perceptron", "perceptron loss"), ("linear", "cross-entropy")):
         assert re.search(rf"^test accuracy .*, {name} \d", hw5("train", "--model", model, "--epochs", 1).stdout, re.M)
+
+
+def test_what_data_put_into_messages_and_tables_is_shown_as_text(capsys):
+    display.say("one\ntwo\x1b[2J\u202e")
+    display.warn("a\nb\x9b")
+    rows = display.table("class", "a\nb\x1b[1m")
+    rows.add_row("[bold]x\r\n", "тюльпан")
+    display.print_tables(rows)
+    out, err = capsys.readouterr()
+    assert out.startswith("one\ntwo\\x1b[2J\\u202e\n") and err == "hw5: a\\nb\\x9b\n"
+    assert re.search(r"^ *class +a\\nb\\x1b\[1m *$", out, re.M)
+    assert re.search(r"^ *\[bold\]x\\r\\n +тюльпан *$", out, re.M)

@@ -91,3 +91,13 @@ def test_checkpoint_and_data_that_do_not_fit(digits, flowers, tmp_path):
     assert "64" in refused("predict", digits, flowers[1])
     assert "no such file" in refused("eval", tmp_path / "none.npz")
     assert "not a hw5 checkpoint" in refused("eval", flowers[0])
+
+
+def test_a_confusion_matrix_of_too_many_classes(digits, monkeypatch):
+    """It is no table, and not even counted: a million classes would take 8 TB."""
+    monkeypatch.setattr("hw5.cli.eval._MOST_COLUMNS", 9)
+    text = hw5("eval", digits).stdout
+    assert "precision" in text and "predicted" not in text
+    assert len(json.loads(hw5("eval", digits, "--json").stdout)["confusion_matrix"]) == 10
+    monkeypatch.setattr("hw5.cli.eval._MOST_CLASSES", 9)
+    assert "the model has 10 classes; hw5 eval counts mistakes for up to 9" in refused("eval", digits)

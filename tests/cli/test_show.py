@@ -1,9 +1,11 @@
 """hw5 show."""
 
+import json
 import sys
 
 import pytest
 
+from hw5.cli.show import _option
 from tests.cli.helpers import hw5
 
 if sys.version_info >= (3, 11):
@@ -45,3 +47,25 @@ def test_show_reports_the_progress(tmp_path):
     shown = hw5("show", tmp_path / "model.step30.npz").stdout
     assert "# trained 0 of at most 2 epochs, and 960 examples of epoch 1\n" in shown
     assert "# 10 classes: 0, 1, 2, 3" in shown and "64-128-10, 9,610 parameters" in shown
+
+
+WEIGHTS = {  # given in Python, and as an option
+    '{"a": 2.0, "b": 0.5}': 'class-weight = "a=2.0,b=0.5"',
+    '{"a = 1": 2.0}': 'class-weight = "a = 1=2.0"',
+    '{"a,b": 2.0}': "# class-weight has a name with a comma, so it can only be given in Python: a,b=2.0",
+}
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_weights_of_classes_from_python(weights):
+    lines = list(_option("class-weight", json.loads(weights)))
+    assert lines == [WEIGHTS[weights]]
+    tomllib.loads("\n".join(lines))
+
+
+def test_text_that_toml_cannot_hold_is_shown_with_a_comment():
+    lines = list(_option("data", "caf\udce9.csv"))
+    assert lines == [
+        "# data is not UTF-8; give it on the command line instead",
+        r'data = "caf\\udce9.csv"',
+    ]

@@ -4,9 +4,12 @@ import gzip
 import hashlib
 import http.server
 import io
+import os
 import re
+import socket
 import threading
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -292,3 +295,113 @@ def test_sources_are_idx_folders_with_checksums():
         assert all(re.fullmatch(r"https?://[^ ]+/", mirror) for mirror in source.mirrors)
         if name not in EMNIST:
             assert [file.name for file in source.files] == [f"{file}.gz" for file in FILES]
+
+
+MISLEADING = {
+    "a link to a file": lambda part, victim: part.symlink_to(victim),
+    "a link to nothing": lambda part, victim: part.symlink_to(victim.with_name("new")),
+    "a link to a pipe": lambda part, victim: (os.mkfifo(victim.with_name("pipe")), part.symlink_to("../pipe")),
+    "a second name of a file": lambda part, victim: os.link(victim, part),
+    "a pipe": lambda part, victim: os.mkfifo(part),
+    "a folder": lambda part, victim: part.mkdir(),
+}
+
+
+@pytest.mark.parametrize("kind", MISLEADING)
+def test_a_partial_file_that_is_not_ours(server, mnist, tmp_path, kind):
+    """Nothing is written to it, nothing waits for it, and a sentence says so."""
+    (tmp_path / "mnist").mkdir()
+    victim, part = tmp_path / "victim", tmp_path / "mnist" / "train-images-idx3-ubyte.gz.part"
+    victim.write_bytes(b"precious")
+    MISLEADING[kind](part, victim)
+    with pytest.raises(RunError, match="not a regular file of yours, or has links.*remove it") as caught:
+        download(tmp_path)
+    assert victim.read_bytes() == b"precious" and not victim.with_name("new").exists() and server.requests == []
+    assert "\n" not in str(caught.value)
+
+
+def test_a_partial_file_that_becomes_a_link(tmp_path, monkeypatch):
+    """Between the test and the opening: the file is not even truncated."""
+    victim, link, name = tmp_path / "victim", tmp_path / "a.part", tmp_path / "b.part"
+    victim.write_bytes(b"precious")
+    link.symlink_to(victim)
+    os.link(victim, name)
+    for path, error in ((link, OSError), (name, RunError)):
+        with pytest.raises(error):
+            open(path, "wb", opener=fetching._open_ours)
+    assert victim.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+def test_a_partial_file_of_another_user(server, mnist, tmp_path):
+    (tmp_path / "mnist").mkdir()
+    part = tmp_path / "mnist" / "train-images-idx3-ubyte.gz.part"
+    part.write_bytes(b"x")
+    os.chown(part, 12345, -1)
+    with pytest.raises(RunError, match="not a regular file of yours"):
+        download(tmp_path)
+
+
+SLOW = {  # what a server sends again and again
+    "nothing but the header": (b"", b"X-More: yes\r\n"),
+    "a line without end": (b"", b"x"),
+    "the content": (b"Content-Length: %d\r\n\r\n", b"x"),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_a_server_that_sends_a_byte_now_and_then(server, mnist, tmp_path, monkeypatch, kind):
+    """The timeout begins anew with each, so the whole time is limited as well; then the next mirror has its turn."""
+    first, again = SLOW[kind]
+    slow, stopped = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def serve():
+        while not stopped.is_set():
+            try:
+                connection = slow.accept()[0]
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.recv(10_000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n" + (first % len(images(mnist)) if b"%" in first else first))
+                while not stopped.wait(0.02):
+                    connection.sendall(again)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    monkeypatch.setattr(fetching, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(fetching, "_SLOWEST", 1_000_000)
+    use(monkeypatch, (f"http://127.0.0.1:{slow.getsockname()[1]}/",), {"train-images-idx3-ubyte.gz": images(mnist)})
+    try:
+        with pytest.raises(RunError, match="slower than 1,000,000 bytes per second"):
+            download(tmp_path)
+        use(monkeypatch, (f"http://127.0.0.1:{slow.getsockname()[1]}/", *server.mirrors()), mnist)
+        assert download(tmp_path) == mnist
+    finally:
+        stopped.set()
+        slow.shutdown(socket.SHUT_RDWR)
+        slow.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data:,x", "http://127.0.0.1:1/"])
+def test_a_redirect_to_something_else(server, mnist, tmp_path, monkeypatch, target):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", target)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=service.serve_forever, args=(0.01,))
+    thread.start()
+    use(monkeypatch, (f"http://127.0.0.1:{service.server_port}/", *server.mirrors()), mnist)
+    try:
+        assert download(tmp_path) == mnist
+    finally:
+        service.shutdown()
+        thread.join()
+        service.server_close()

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+import matplotlib  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -16,7 +17,7 @@ from hw5.metrics import confusion_matrix  # noqa: E402
 from hw5.plots import plot_model, plot_samples, plot_training  # noqa: E402
 from hw5.plots.panels import PANELS  # noqa: E402
 from hw5.plots.samples import draw_samples, sheet_size  # noqa: E402
-from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles  # noqa: E402
+from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles, page, shown  # noqa: E402
 from hw5.plots.view import View  # noqa: E402
 from hw5.train.checkpoint import DataSource  # noqa: E402
 from hw5.train.run import Model, Run  # noqa: E402
@@ -288,3 +289,26 @@ def test_samples_of_two_features_of_a_regression_and_of_a_table(tmp_path):
     for dataset in (many_classes(), many_classes(d=40), many_classes(m=2, d=1)):
         plot_samples(dataset, tmp_path / "a.png")
         assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+NAMES = {
+    "тюльпан": "тюльпан",
+    "a\nb\x1b": "a\\nb\\x1b",
+    "_x": " _x",
+    "$\\frac{1}{0}$": "$\\frac{1}{0}$",
+    "x" * 300: "x" * 200 + "...",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_text_and_every_class_is_in_the_legend(tmp_path, name, recwarn):
+    """No mathematics, no TeX (whatever matplotlib's own settings say), and no label hidden by an underscore."""
+    assert shown(name) == NAMES[name]
+    examples = Examples(np.float32([[0, 0], [1, 1]]), np.int32([0, 1]))
+    dataset = Dataset(name, name, examples, None, (name, "z"), (name, "b"), None)
+    with matplotlib.rc_context({"text.usetex": True}), page(tmp_path / "a.png", sheet_size(dataset), name) as figure:
+        draw_samples(figure, dataset)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [NAMES[name], "z"]
+    assert axes.get_xlabel() == NAMES[name] and not axes.xaxis.label.get_usetex()
+    assert [str(warning.message) for warning in recwarn if "layout" not in str(warning.message)] == []
