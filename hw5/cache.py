@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hw5.errors import InputError
+from hw5.files import sync_folder
 from hw5.scratch import DAY, is_private, process_folder
 
 _MAX_UNUSED = 30 * DAY  # after which a file is removed
@@ -194,19 +195,9 @@ def _store(folder, name, content):
         with suppress(OSError):
             os.unlink(unfinished)
         raise
-    _sync(folder)
+    sync_folder(folder)
     _remove_unused(folder)
     return folder / name
-
-
-def _sync(folder):
-    """Write a rename to disk, if the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _remove_unused(folder):

@@ -39,7 +39,7 @@ def atomic_write(path, like=None):
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def temporary_prefix(path):
@@ -61,7 +61,7 @@ def _permissions(path):
         return 0o666 & ~_umask()
 
 
-def _sync_folder(folder):
+def sync_folder(folder):
     """Write a rename to disk, if the file system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -19,9 +19,9 @@ ROOMS = (  # from the top down; each may import those below it
     {"devices"},
     {"datasets"},
     {"emulator"},
-    {"compiler", "files", "metrics", "text"},
+    {"compiler", "metrics", "text"},
     {"cache"},
-    {"scratch"},
+    {"files", "scratch"},
     {"errors"},
 )
 CORE = (  # in the order in which the README suggests to read them
