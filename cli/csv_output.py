@@ -9,8 +9,8 @@ from hw5.text import printable
 # What a formula begins with in one spreadsheet or another, which skip white space and read wide characters
 _SIGNS = "=+-@\t\r\n＝＋－＠"
 _SEPARATOR = "\x1f"
-_NUMBER = r"\d*\.?\d*(?:[eE][+-]?\d+)?"
-_MAY_BE_FORMULA = re.compile(f"{_SEPARATOR}(?:[=@\t\r\n＝＋－＠]|[+-](?!{_NUMBER}(?:{_SEPARATOR}|\\Z)))")
+_NUMBER = "[+-][0-9.]+(?:[eE][+-]?[0-9]+)?"
+_MAY_BE_FORMULA = re.compile(f"{_SEPARATOR}(?=[{re.escape(_SIGNS)}])(?!{_NUMBER}{_SEPARATOR})")
 
 
 class CsvOutput:
@@ -29,7 +29,7 @@ class CsvOutput:
         for row in rows:
             if self._is_terminal:
                 row = list(map(printable, row))
-            text = _SEPARATOR + _SEPARATOR.join(row)  # one search is faster than one for each cell
+            text = _SEPARATOR.join(["", *row, ""])  # one search is faster than one for each cell
             if _MAY_BE_FORMULA.search(text):
                 row = list(map(self._checked, row))
             # Not all versions of Python quote a carriage return, which would end the row

@@ -12,12 +12,15 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, warn
-from hw5.datasets import load_cells, load_inputs, load_stream
+from hw5.datasets import load_inputs, load_stream
 from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.datasets.images import SUFFIXES, load_image
 from hw5.text import encodable
 from hw5.train.run import Model
+
+_STANDARD_INPUT = "standard input"
+_DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
 @click.command("predict")
@@ -76,30 +79,32 @@ class _Table(NamedTuple):
 def _read(path, model, invert):
     if Path(path).suffix.lower() in SUFFIXES:
         return _Table(load_image(path, model, invert), ["file"], [[encodable(path)]])
-    name = "standard input" if path == "-" else path
     if invert is not None:
+        name = _STANDARD_INPUT if path == "-" else path
         raise InputError(f"{name}: --{'' if invert else 'no-'}invert is for images only; leave it out")
+    X, rows = _load(path, model.schema)
+    if not rows:
+        return _Table(X, [], [])
+    has_header = len(rows) > len(X)
+    columns = rows[0] if has_header else [str(position + 1) for position in range(len(rows[0]))]
+    return _Table(X, columns, rows[has_header:])
+
+
+def _load(path, schema):
+    """The features, and the rows of a CSV."""
+    rows = []
     if path == "-":
         if is_terminal(sys.stdin):
             warn("reading CSV from the terminal; press Ctrl-D to end it")
-        return _with_cells(*load_stream(sys.stdin.buffer, name, model.schema))
+        return load_stream(sys.stdin.buffer, _STANDARD_INPUT, schema, rows), rows
     if _is_stream(path):
-        raise InputError(f"{path}: not a file that can be read twice; pipe a CSV to hw5 predict, and give - for it")
-    return _with_cells(load_inputs(path, model.schema), load_cells(path))
+        raise InputError(f"{path}: not a regular file; pipe a CSV to hw5 predict, and give - for it")
+    return load_inputs(path, schema, rows), rows
 
 
 def _is_stream(path):
     """Whether this is a pipe or device, or a name for what is open, such as /dev/stdin."""
-    descriptors = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-    return path.startswith(descriptors) or os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
-
-
-def _with_cells(X, cells):
-    if cells is None:
-        return _Table(X, [], [])
-    has_header = len(cells) > len(X)
-    columns = cells[0] if has_header else [str(position + 1) for position in range(len(cells[0]))]
-    return _Table(X, columns, cells[has_header:])
+    return path.startswith(_DESCRIPTORS) or os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 _COLUMNS = {"squared": ["prediction"], "perceptron": ["class"]}

@@ -133,16 +133,17 @@ def load(
     )
 
 
-def load_inputs(path: str, schema: Schema) -> np.ndarray:
+def load_inputs(path: str, schema: Schema, rows: list[list[str]] | None = None) -> np.ndarray:
     """Load the features (N, d) of a file, uint8 or float32, for a model to predict.
 
     Labels in a table are ignored. The columns of a CSV are chosen by name if it has all the model's feature names.
-    Other files may hold a single example, of shape (d,) or the model's image_shape. Raises InputError.
+    Other files may hold a single example, of shape (d,) or the model's image_shape. If `rows` is given, every row of a
+    CSV as text, including the header, is appended to it. Raises InputError.
     """
     file = _existing(path)
     reader = _reader_of(file)
     if reader is _CSV:
-        return csv_table.read_inputs(file, schema)
+        return csv_table.read_inputs(file, schema, rows)
     if reader.values is None:
         raise InputError(f"{file}: this is a folder; choose the file of the inputs in it")
     values, d, image_shape = reader.values(file), schema.features, schema.image_shape
@@ -161,16 +162,9 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
     return as_features(values, str(file))
 
 
-def load_cells(path: str) -> list[list[str]] | None:
-    """Every row of a CSV as text, including the header; None for other files."""
-    file = _existing(path)
-    return csv_table.read_cells(file) if _reader_of(file) is _CSV else None
-
-
-def load_stream(stream: BinaryIO, name: str, schema: Schema) -> tuple[np.ndarray, list[list[str]]]:
-    """The results of load_inputs and load_cells for a CSV that can be read only once; `name` is for messages."""
-    table = Spool(stream, name)
-    return csv_table.read_inputs(table, schema), csv_table.read_cells(table)
+def load_stream(stream: BinaryIO, name: str, schema: Schema, rows: list[list[str]] | None = None) -> np.ndarray:
+    """As load_inputs, from a CSV that can be read only once; `name` is for messages."""
+    return csv_table.read_inputs(Spool(stream, name), schema, rows)
 
 
 def data_directory(data_dir: str | Path | None = None) -> Path:

@@ -73,13 +73,17 @@ def read(path: Path, label_column: str | None, schema: Schema | None = None) -> 
     return _parse(_Layout(path, first, header, features, label), records), None
 
 
-def read_inputs(path: Path | Spool, schema: Schema) -> np.ndarray:
+def read_inputs(path: Path | Spool, schema: Schema, rows: list[list[str]] | None = None) -> np.ndarray:
     """The features (N, d) of a table; its labels, if there are any, are ignored.
+
+    Every row of the table as text, including the header, is appended to `rows`.
 
     If the first row has all the model's feature names, columns are chosen by name. Otherwise the table must have
     exactly the features, or the features and the label.
     """
     records, first, second = _open_table(path)
+    if rows is not None:
+        records = _kept(records, rows)
     features = _features_by_name(first, schema)
     if features is not None:
         header = True
@@ -91,9 +95,10 @@ def read_inputs(path: Path | Spool, schema: Schema) -> np.ndarray:
     return _parse(_Layout(path, first, header, features, None), records).X
 
 
-def read_cells(path: Path | Spool) -> list[list[str]]:
-    """Every row of a table as text, including the header."""
-    return [cells for _, cells in _records(path)]
+def _kept(records: _Records, rows: list[list[str]]) -> _Records:
+    for line, cells in records:
+        rows.append(cells)
+        yield line, cells
 
 
 def _features_by_name(first: list[str], schema: Schema | None) -> list[int] | None:

@@ -41,7 +41,7 @@ _SMALL = 32 * MIB  # of a process that has read little: buffers, and modules tha
 READ = """
 import resource, sys
 import numpy as np
-from hw5.datasets import Dataset, Examples, load, load_cells
+from hw5.datasets import Dataset, Examples, Schema, load, load_inputs
 from hw5.datasets.images import load_image
 from hw5.datasets.preprocessing import Standardisation, Subset
 from hw5.errors import InputError
@@ -70,7 +70,7 @@ def peak():
 readers = {
     "data": load,
     "regression": lambda path: load(path, task="regression"),
-    "cells": load_cells,
+    "inputs": lambda path: load_inputs(path, Schema(1), []),
     "checkpoint": Checkpoint.load,
     "image": lambda path: load_image(path, model),
     "config": lambda path: hw5.cli.config._load(path),
@@ -199,7 +199,7 @@ TABLES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reader", ["data", "cells"])
+@pytest.mark.parametrize("reader", ["data", "inputs"])
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_csv(tmp_path, reader, kind):
     (tmp_path / "a.csv").write_bytes(TABLES[kind])
