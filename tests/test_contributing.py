@@ -39,7 +39,8 @@ def tree(tmp_path_factory):
     for file, text in lines().items():
         path = root / file
         head, mark, tail = path.read_text("utf-8").partition(BEFORE[file] or "\0")
-        path.write_text(head + text + mark + tail, "utf-8")
+        if text not in head + mark + tail:  # as where somebody has followed the page
+            path.write_text(head + text + mark + tail, "utf-8")
     python(root, "docs/tables.py")
     return root
 
