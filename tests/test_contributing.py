@@ -69,6 +69,7 @@ def test_a_place_for_each_block_of_lines():
     assert all(len(line) <= 120 for text in lines().values() for line in text.splitlines())
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_copy_test_the_new_activation(tree):
     files = [file for file in (ROOT / "tests").rglob("test_*.py") if "contributing" not in file.name]
     chosen = [

@@ -157,6 +157,7 @@ def test_the_same_bits_for_any_number_of_threads(monkeypatch, compiled, sizes, r
     assert len(results) == 1
 
 
+@pytest.mark.slow
 def test_threads_do_not_race(tmp_path):
     """Checked by ThreadSanitizer, if the compiler and the kernel support it."""
     compiler, program = find_compiler(), tmp_path / "races"

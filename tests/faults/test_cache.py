@@ -23,6 +23,8 @@ from hw5.errors import InputError
 
 from .test_trouble import in_a_mount
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STEP = ROOT / "hw5" / "devices" / "native" / "step.cpp"
 USER, OTHER = 12345, 54321  # without entries in the list of users

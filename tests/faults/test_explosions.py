@@ -25,6 +25,8 @@ from tests.pages import ROOT
 from .helpers import add_zeros, npy, npz
 from .test_hostile_checkpoint import saved, sealed, Settings
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 BOUNDS = {
     "csv": lambda n: 80 * n,

@@ -30,6 +30,8 @@ from tests.cli.helpers import hw5, refused
 
 from .helpers import npz
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

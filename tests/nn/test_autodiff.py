@@ -200,6 +200,7 @@ def test_a_variable_the_result_does_not_depend_on_has_no_gradient():
     assert y.gradient == 0 and x.gradient.tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_long_chain_does_not_exceed_the_recursion_limit():
     x = y = Variable(2)
     for _ in range(100_000):
