@@ -44,6 +44,7 @@ class Program(click.Group):
         except Exception as error:
             code, sentence = _explain(error)
             if code is None or ("--debug" in arguments and not isinstance(error, click.ClickException)):
+                sys.excepthook = _print_traceback
                 raise
             with suppress(OSError):  # standard error may be gone, too
                 click.echo(f"hw5: {_printable(sentence, error)}", err=True)
@@ -103,6 +104,15 @@ def _printable(sentence, error):
 
     is_list = isinstance(error, (click.exceptions.NoArgsIsHelpError, click.MissingParameter))
     return printable(sentence, keep="\n\t" if is_list else "")
+
+
+def _print_traceback(kind, error, trace):
+    """Print a traceback, in which there may be text from data."""
+    from traceback import format_exception
+
+    from hw5.text import printable
+
+    click.echo(printable("".join(format_exception(kind, error, trace)), keep="\n"), err=True, nl=False)
 
 
 @click.command("hw5", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

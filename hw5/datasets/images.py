@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hw5.datasets.exif import require_sound_jpeg, require_sound_png
 from hw5.datasets.opening import open_plain
 from hw5.errors import InputError
 
@@ -71,8 +72,11 @@ def _read(path):
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
+            require_sound_jpeg(stream)
             with Image.open(stream, formats=("PNG", "JPEG")) as image:  # reads the header only
                 _require_size(path, *image.size)
+                image.load()
+                require_sound_png(image.info)
                 return _grey(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise InputError(f"{path}: more than {_MOST_PIXELS:,} pixels; give a smaller image") from error

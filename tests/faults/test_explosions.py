@@ -346,9 +346,34 @@ CHUNKS = {
 
 
 @pytest.mark.parametrize("kind", CHUNKS)
-def test_what_a_picture_holds_besides_pixels(tmp_path, pillow, kind):
+def test_what_a_png_holds_besides_pixels(tmp_path, pillow, kind):
     path = png(tmp_path / "a.png", 8, 8, more=CHUNKS[kind])
     assert read("image", path).peak < 4 * _SMALL
+
+
+def segments(marker, head, content):
+    """Segments of a JPEG, each with a part of the content."""
+    parts = [head + content[i : i + 65_000] for i in range(0, len(content), 65_000)]
+    return b"".join(marker + struct.pack(">H", 2 + len(part)) + part for part in parts)
+
+
+SEGMENTS = {
+    "EXIF": segments(b"\xff\xe1", b"Exif\0\0", directory(2000, 200_000, 300_000)),
+    "after a marker without content": b"\xff\xf0\xff\xff"
+    + segments(b"\xff\xe1", b"Exif\0\0", directory(2000, 200_000, 300_000)),
+    "an index of pictures": segments(b"\xff\xe2", b"MPF\0", directory(5000, 64_000, 64_900)),
+}
+
+
+@pytest.mark.parametrize("kind", SEGMENTS)
+def test_what_a_jpeg_holds_besides_pixels(tmp_path, pillow, kind):
+    pillow.new("L", (8, 8)).save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    assert content[2:4] == b"\xff\xe0"  # whose resolution keeps Pillow from reading EXIF early
+    rest = content[4 + int.from_bytes(content[4:6], "big") :]
+    (tmp_path / "a.jpg").write_bytes(content[:2] + SEGMENTS[kind] + rest)
+    reading = read("image", tmp_path / "a.jpg")
+    assert "not a valid PNG or JPEG" in reading.outcome and reading.peak < _SMALL
 
 
 def test_a_scaling_that_is_too_large(tmp_path, pillow):
