@@ -71,7 +71,7 @@ def class_name(label: str) -> str:
             value = convert(label)
         except ValueError:
             continue
-        if math.isfinite(value) and value == int(value):
+        if isinstance(value, int) or math.isfinite(value) and value == int(value):
             return str(int(value))
         raise ValueError(
             f"the label {quoted(label)} is neither a whole number nor text; select the column of the classes with "

@@ -89,6 +89,12 @@ def test_class_names_in_any_language(table):
     assert load(table("".join(f"{i},{name}\n" for i, name in enumerate(names)))).class_names == tuple(sorted(names))
 
 
+def test_classes_of_hundreds_of_digits(table):
+    """More than float64 can hold."""
+    names = ("9" * 300, "9" * 400, "1" + "0" * 4000)
+    assert load(table("".join(f"{i},{name}\n" for i, name in enumerate(names)))).class_names == names
+
+
 def test_quoted_line_breaks_count_as_lines(table):
     data = load(table('"a\r\nb",label\n1,"x\ny"\n2,"\n\n"\n'.replace('"\n\n"', '"z\n\n"')))
     assert data.feature_names == ("a\r\nb",) and data.class_names == ("x\ny", "z")
