@@ -1,16 +1,19 @@
 """Benchmark training on a GPU: hw5, PyTorch and JAX, in one process.
 
     python benchmarks/gpu_training.py [--device cuda|cpu] [--repeats 7] [--models linear,128,1024]
-                                      [--batch-sizes 32,128,512,4096]
+                                      [--batch-sizes 32,128,512,4096] [--precision fp32|tf32]
 
 Each contender trains softmax classifiers with 784 inputs and 10 classes by plain SGD, from the same initial weights,
 on the same 60,000 examples in device memory (hw5: bytes; others: standardised float32), in whole minibatches with a new
-permutation each epoch. Contenders that are not installed are skipped. All warm up for two epochs, then take turns. The
-results are printed, and appended to benchmarks/results/gpu_training.jsonl with versions, GPU and commit. They include
-the losses of the last epoch, which must agree. --device cpu only tests this program; its times say nothing about a GPU.
+permutation each epoch. All multiply matrices in the same precision, and warm up for two epochs, then take turns. A
+contender that is not installed or fails is a row that says why. The results are printed, and appended to
+benchmarks/results/gpu_training.jsonl with versions, GPU and commit. They include the losses of the last epoch, which
+must agree. --device cpu only tests this program; its times say nothing about a GPU.
 """
 
 import argparse
+import functools
+import gc
 import importlib.metadata
 import json
 import os
@@ -45,8 +48,8 @@ def learnable_examples():
 MEAN, SCALE = 127.5, 1 / 73.9
 
 
-def hw5(device, parameters, k, X, y):
-    device = open_device(device)
+def hw5(device, precision, parameters, k, X, y):
+    device = open_device(device, precision)
     constant = np.full(INPUTS, 1, np.float32)
     data = device.upload_data(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
     network, tally = Network(device, parameters), Tally(device, k)
@@ -61,9 +64,10 @@ def hw5(device, parameters, k, X, y):
     return epoch
 
 
-def _torch_parts(device, parameters, X, y):
+def _torch_parts(device, precision, parameters, X, y):
     import torch
 
+    torch.set_float32_matmul_precision({"fp32": "highest", "tf32": "high"}[precision])
     layers = []
     for W, b in parameters:
         linear = torch.nn.Linear(*reversed(W.shape))
@@ -75,8 +79,8 @@ def _torch_parts(device, parameters, X, y):
     return torch, model, optimiser, X, torch.from_numpy(y).to(device)
 
 
-def torch_eager(device, parameters, k, X, y, compiled=False):
-    torch, model, optimiser, X, y = _torch_parts(device, parameters, X, y)
+def torch_eager(device, precision, parameters, k, X, y, compile_step=lambda step: step):
+    torch, model, optimiser, X, y = _torch_parts(device, precision, parameters, X, y)
     loss_of = torch.nn.functional.cross_entropy
     total = torch.zeros((), device=device)
 
@@ -87,7 +91,7 @@ def torch_eager(device, parameters, k, X, y, compiled=False):
         optimiser.step()
         return loss.detach()
 
-    step = torch.compile(step) if compiled else step
+    step = compile_step(step)
 
     def epoch():
         total.zero_()
@@ -98,15 +102,18 @@ def torch_eager(device, parameters, k, X, y, compiled=False):
     return epoch
 
 
-def torch_compile(device, parameters, k, X, y):
-    return torch_eager(device, parameters, k, X, y, compiled=True)
+def torch_compile(device, *arguments):
+    import torch
+
+    torch._dynamo.reset()  # else PyTorch goes back to eager steps after its eighth compilation
+    return torch_eager(device, *arguments, compile_step=lambda step: torch.compile(step, dynamic=False))
 
 
-def torch_graph(device, parameters, k, X, y):
+def torch_graph(device, precision, parameters, k, X, y):
     """The step captured as a CUDA graph; the row numbers are copied to a fixed buffer before each replay."""
     if device != "cuda":
         raise ImportError("CUDA graphs need a GPU")
-    torch, model, optimiser, X, y = _torch_parts(device, parameters, X, y)
+    torch, model, optimiser, X, y = _torch_parts(device, precision, parameters, X, y)
     loss_of = torch.nn.functional.cross_entropy
     total, rows = torch.zeros((), device=device), torch.arange(k, device=device)
 
@@ -137,38 +144,36 @@ def torch_graph(device, parameters, k, X, y):
     return epoch
 
 
-def jax_scan(device, parameters, k, X, y):
+def jax_scan(device, precision, parameters, k, X, y):
     """An epoch as one compiled scan over the minibatches."""
     import jax
     import jax.numpy as jnp
 
-    with jax.default_device(jax.devices("gpu" if device == "cuda" else "cpu")[0]):
-        weights = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in parameters]
-        X, y = (jnp.asarray(X, jnp.float32) - MEAN) * SCALE, jnp.asarray(y, jnp.int32)
-        key = jax.random.key(0)
+    jax.config.update("jax_default_matmul_precision", {"fp32": "highest", "tf32": "tensorfloat32"}[precision])
+    arrays = [(W.T, b) for W, b in parameters], jax.random.key(0), np.float32((X - MEAN) * SCALE), np.int32(y)
+    weights, key, X, y = jax.device_put(arrays, jax.devices("gpu" if device == "cuda" else "cpu")[0])
 
-        def loss_of(weights, rows):
-            x = X[rows]
-            for W, b in weights[:-1]:
-                x = jax.nn.relu(x @ W + b)
-            W, b = weights[-1]
-            return -jnp.take_along_axis(jax.nn.log_softmax(x @ W + b), y[rows][:, None], axis=1).mean()
+    def loss_of(weights, x, y):
+        for W, b in weights[:-1]:
+            x = jax.nn.relu(x @ W + b)
+        W, b = weights[-1]
+        return -jnp.take_along_axis(jax.nn.log_softmax(x @ W + b), y[:, None], axis=1).mean()
 
+    @functools.partial(jax.jit, donate_argnums=0)
+    def train(weights, key, X, y):
         def step(weights, rows):
-            loss, gradients = jax.value_and_grad(loss_of)(weights, rows)
+            loss, gradients = jax.value_and_grad(loss_of)(weights, X[rows], y[rows])
             return jax.tree.map(lambda w, g: w - ETA * g, weights, gradients), loss
 
-        @jax.jit
-        def train(weights, key):
-            rows = jax.random.permutation(key, len(y)).reshape(-1, k)
-            weights, losses = jax.lax.scan(step, weights, rows)
-            return weights, losses.mean()
+        rows = jax.random.permutation(key, len(y)).reshape(-1, k)
+        weights, losses = jax.lax.scan(step, weights, rows)
+        return weights, losses.mean()
 
     state = [weights, key]
 
     def epoch():
         state[1], this = jax.random.split(state[1])
-        state[0], loss = train(state[0], this)
+        state[0], loss = train(state[0], this, X, y)
         return float(loss)
 
     return epoch
@@ -183,22 +188,26 @@ CONTENDERS = {
 }
 
 
-def measure(device, sizes, k, repeats):
-    """{contender: (seconds of each epoch, losses)}. Reading the loss ends an epoch."""
+def measure(device, precision, sizes, k, repeats):
+    """{contender: {"seconds" and "losses" of each epoch, or "failure"}}. Reading the loss ends an epoch."""
+    gc.collect()  # so that the last cell's devices are closed
     X, y = learnable_examples()
     whole = len(y) // k * k
-    epochs, results, parameters = {}, {}, initial_parameters(sizes, "relu", seed=0)
+    results, epochs, parameters = {}, {}, initial_parameters(sizes, "relu", seed=0)
     for name, contender in CONTENDERS.items():
-        with suppress(ImportError):
-            epochs[name] = contender(device, parameters, k, X[:whole], y[:whole])
-    for epoch in epochs.values():
-        epoch(), epoch()
+        results[name] = {"seconds": [], "losses": []}
+        try:
+            epochs[name] = contender(device, precision, parameters, k, X[:whole], y[:whole])
+            epochs[name](), epochs[name]()
+        except Exception as error:  # whatever a contender raises, the others go on
+            epochs.pop(name, None)
+            results[name] = {"failure": f"{type(error).__name__}: {error}".splitlines()[0]}
     for _ in range(repeats):
         for name, epoch in epochs.items():
             began = perf_counter()
             loss = epoch()
-            results.setdefault(name, ([], []))[0].append(perf_counter() - began)
-            results[name][1].append(loss)
+            results[name]["seconds"].append(perf_counter() - began)
+            results[name]["losses"].append(loss)
     return results
 
 
@@ -211,12 +220,23 @@ def gpu():
 
 def provenance():
     """Date, commit and versions, recorded with each result."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    commit = os.environ.get("HW5_COMMIT", "unknown")  # a copy of the tree may have no .git, and a machine no git
+    with suppress(OSError):
+        git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or commit
     versions = {"python": platform.python_version()}
     for package in ("numpy", "torch", "jax", "pycuda", "cuda-bindings", "scikit-cuda"):
         with suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return {"date": date.today().isoformat(), "commit": commit, "versions": versions}
+
+
+def row(result):
+    """A contender's times and last loss, or why there are none."""
+    if "failure" in result:
+        return f"failed: {result['failure']}"
+    low, middle, high = (1e3 * f(result["seconds"]) for f in (min, statistics.median, max))
+    return f"{middle:9.2f} ({low:.2f} - {high:.2f})  {result['losses'][-1]:.4f}"
 
 
 def numbers(text):
@@ -229,24 +249,19 @@ def main():
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--models", type=lambda text: text.split(","), default=["linear", "128", "1024"])
     parser.add_argument("--batch-sizes", type=numbers, default=[32, 128, 512, 4096])
+    parser.add_argument("--precision", choices=("fp32", "tf32"), default="fp32")
     options = parser.parse_args()
-    header = provenance() | {"gpu": gpu(), "device": options.device}
+    header = provenance() | {"gpu": gpu(), "device": options.device, "precision": options.precision}
     RESULTS.parent.mkdir(exist_ok=True)
     for model in options.models:
         sizes = (INPUTS, CLASSES) if model == "linear" else (INPUTS, int(model), CLASSES)
         for k in options.batch_sizes:
-            results = measure(options.device, sizes, k, options.repeats)
+            results = measure(options.device, options.precision, sizes, k, options.repeats)
             print(f"{'-'.join(map(str, sizes))}, minibatch {k}: milliseconds per epoch, median (min - max), loss")
-            for name, (seconds, losses) in results.items():
-                low, middle, high = (1e3 * f(seconds) for f in (min, statistics.median, max))
-                print(f"    {name:14} {middle:9.2f} ({low:.2f} - {high:.2f})  {losses[-1]:.4f}", flush=True)
+            for name, result in results.items():
+                print(f"    {name:14} {row(result)}", flush=True)
             with RESULTS.open("a") as file:
-                cell = {
-                    "sizes": sizes,
-                    "batch_size": k,
-                    "results": {n: {"seconds": s, "losses": l} for n, (s, l) in results.items()},
-                }
-                file.write(json.dumps(header | cell) + "\n")
+                file.write(json.dumps(header | {"sizes": sizes, "batch_size": k, "results": results}) + "\n")
 
 
 if __name__ == "__main__":
