@@ -8,7 +8,7 @@ import click
 
 from hw5.verify.grading import check_kernels
 from hw5.cli.display import print_tables, table
-from hw5.cli.options import OneOf
+from hw5.cli.options import DeviceName
 from hw5.devices import DEVICES, open_device
 from hw5.verify.gradient_check import check_gradients
 
@@ -52,7 +52,7 @@ def kernels(folder, as_json):
 @click.option(
     "--device",
     "device_name",
-    type=OneOf([name for name in DEVICES if name != "auto"]),
+    type=DeviceName([name for name in DEVICES if name != "auto"]),
     help="Device to compute the gradients on, in float32.  [default: NumPy in float64]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

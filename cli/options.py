@@ -6,7 +6,7 @@ import os
 import click
 
 from hw5.datasets import BUILT_IN, load
-from hw5.devices import DEVICES, PRECISIONS
+from hw5.devices import DEVICES, PRECISIONS, is_device
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
 from hw5.train.settings import RANGES
@@ -34,6 +34,16 @@ class OneOf(click.Choice):
 
     def get_invalid_choice_message(self, value, ctx):
         return super().get_invalid_choice_message(value, ctx).rstrip(".") + did_you_mean(value, self.choices)
+
+
+class DeviceName(OneOf):
+    """The name of a device: one of a choice, or cuda:N for a GPU other than the first."""
+
+    def convert(self, value, param, ctx):
+        return value if is_device(value) and ":" in value else super().convert(value, param, ctx)
+
+    def get_metavar(self, param, ctx):
+        return super().get_metavar(param, ctx).replace("cuda", "cuda|cuda:N")
 
 
 class Sizes(click.ParamType):
@@ -70,7 +80,7 @@ class BatchSize(click.ParamType):
 
 
 device = click.option(
-    "--device", "device_name", type=OneOf(DEVICES), default="auto", show_default=True, help="Device to compute on."
+    "--device", "device_name", type=DeviceName(DEVICES), default="auto", show_default=True, help="Device to compute on."
 )
 
 threads = click.option(

@@ -29,14 +29,14 @@ from threadpoolctl import threadpool_limits
 
 from hw5.train.checkpoint import IN_MEMORY, Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
-from hw5.devices import DEVICES, open_device
+from hw5.devices import open_device, require_device
 from hw5.errors import InputError, RunError, require_known
 from hw5.datasets.preprocessing import class_weights
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import Settings
 
-_CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES), "device": DEVICES}
+_CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES)}
 _FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
 
 
@@ -104,6 +104,7 @@ class _Estimator(BaseEstimator):
         for name, choices in _CHOICES.items():
             if given.get(name) is not None:
                 require_known(name, given[name], choices)
+        require_device(given["device"])
         if "hidden" in given:
             given["hidden"] = tuple(map(_plain, np.atleast_1d(np.array(given["hidden"], object))))
         known = {field.name for field in fields(Settings)} - {"class_weight"}

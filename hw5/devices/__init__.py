@@ -1,13 +1,15 @@
 """The devices on which networks are trained; open_device opens one by name.
 
 cpu trains by compiled C++, or by NumPy if there is no compiler; numpy is NumPy alone. cuda runs the CUDA kernels of
-hw5/kernels on a GPU; emulator runs the same kernels on the CPU.
+hw5/kernels on a GPU, cuda:1 on the second one; emulator runs the same kernels on the CPU.
 """
 
-from hw5.errors import InputError
+import re
+
+from hw5.errors import InputError, require_known
 
 
-def _cpu(_, threads):
+def _cpu(_, threads, __):
     from hw5.devices.native import open_cpu
 
     return open_cpu(threads)
@@ -19,11 +21,11 @@ def _numpy(*_):
     return CpuDevice()
 
 
-def _cuda(precision, _):
+def _cuda(precision, _, ordinal):
     from hw5.devices.cuda.runtime import PyCudaRuntime
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
-    runtime = PyCudaRuntime(kernel_sources(), precision)
+    runtime = PyCudaRuntime(kernel_sources(), precision, ordinal)
     return KernelDevice("cuda", runtime, most_resident_bytes=runtime.free_bytes() // 10 * 8)
 
 
@@ -39,8 +41,21 @@ DEVICES = ("auto", *_OPEN)
 PRECISIONS = ("fp32", "tf32")
 
 
+def is_device(name):
+    """Whether this names a device: one of DEVICES, or a GPU as CUDA lists them: cuda:0, cuda:1, ..."""
+    return name in DEVICES or bool(re.fullmatch(r"cuda:(0|[1-9][0-9]{0,5})", str(name)))
+
+
+def require_device(name):
+    """Raise InputError unless this names a device."""
+    if not is_device(name):
+        require_known("device", name, DEVICES)
+
+
 def open_device(name="auto", precision="fp32", threads=None):
     """Open the Device of this name; "auto" is cuda if nothing that it requires is missing, else cpu.
+
+    cuda is the first GPU that CUDA lists, cuda:1 the second.
 
     precision: "fp32", or for cuda "tf32": faster matrix products whose factors are rounded to 11 significant bits.
     threads: maximum number of threads of cpu; by default, the number of cores that this process may use.
@@ -50,6 +65,11 @@ def open_device(name="auto", precision="fp32", threads=None):
         from hw5.devices.doctor import first_failure
 
         name = "cpu" if first_failure("cuda") else "cuda"
-    if precision != "fp32" and name != "cuda":
+    require_device(name)
+    kind, _, ordinal = name.partition(":")
+    if precision != "fp32" and kind != "cuda":
         raise InputError(f"--precision {precision} needs --device cuda, and this is {name}; leave it out")
-    return _OPEN[name](precision, threads)
+    device = _OPEN[kind](precision, threads, int(ordinal or 0))
+    if ordinal:
+        device.name = name  # its arithmetic is called the same on all GPUs
+    return device

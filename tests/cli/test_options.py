@@ -27,6 +27,8 @@ BAD_OPTIONS = {
     "unknown task": (("--task", "regresion"), "did you mean 'regression'?"),
     "unknown model": (("--model", "percepton"), "did you mean 'perceptron'?"),
     "unknown device": (("--device", "emulater"), "did you mean 'emulator'?"),
+    "a GPU by name": (("--device", "cuda:one"), "did you mean 'cuda'?"),
+    "a GPU that does not exist": (("--device", "cuda:-1"), "did you mean 'cuda'?"),
     "unknown schedule": (("--lr-schedule", "cosin"), "did you mean 'cosine'?"),
     "neither a number nor all": (("--batch-size", "al"), "is not an integer or all"),
     "half a minibatch": (("--batch-size", "2.5"), "is not an integer or all"),

@@ -1,7 +1,7 @@
 """The Runtime for NVIDIA GPUs: PyCUDA for memory and kernels, cuBLAS for products, cuda-bindings for graphs.
 
-All work goes to one stream of the device's primary context, so it runs in order. Only read() and synchronize() wait for
-it. A runtime may only be used by the thread that created it.
+All work goes to one stream of the GPU's primary context, so it runs in order. Only read() and synchronize() wait for it.
+A runtime may only be used by the thread that created it; that thread may have runtimes on several GPUs.
 """
 
 import collections
@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import shutil
+import threading
 import weakref
 
 import numpy as np
@@ -21,6 +22,7 @@ from hw5.errors import InputError, RunError
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: do not wait for the default stream, which other libraries use
 WORKSPACE = 32 << 20  # bytes: NVIDIA's recommendation for Hopper, the largest one
 GRANULE = 512  # bytes: sizes of allocations are rounded up to it, so that more allocations can be reused
+EXACT = "HW5_EXACT_MEMORY"  # if this variable is set, they are not rounded, so that memcheck detects small overruns
 
 
 def _operation(what, recordable=False):
@@ -34,6 +36,7 @@ def _operation(what, recordable=False):
             if self._recorded is not None and not recordable:
                 raise RunError(f"{what} is not possible while a CUDA graph is recorded: do it first")
             try:
+                self._context.make_current()
                 return method(self, *args, **kwargs)
             except self._errors as error:
                 raise RunError(f"{what} failed on the GPU: {_reason(error)}") from error
@@ -49,30 +52,31 @@ def _reason(error):
 
 
 class PyCudaRuntime:
-    """Runs the kernels of some .cu files, compiled as one module, on the first GPU that CUDA lists.
+    """Runs the kernels of some .cu files, compiled as one module, on a GPU.
 
-    precision: "fp32", or "tf32" for products on Tensor Cores, with factors rounded to 11 bits. Raises InputError if a
-    package, the driver, a GPU, nvcc or a library is missing, and CompileError with nvcc's messages. All operations
-    raise RunError if CUDA fails, in this operation or in earlier work.
+    precision: "fp32", or "tf32" for products on Tensor Cores, with factors rounded to 11 bits. ordinal: of the GPU,
+    from 0, as CUDA lists them. Raises InputError if a package, the driver, the GPU, nvcc or a library is missing, and
+    CompileError with nvcc's messages. All operations raise RunError if CUDA fails, in this operation or in earlier
+    work.
     """
 
-    def __init__(self, sources, precision="fp32"):
+    def __init__(self, sources, precision="fp32", ordinal=0):
         math_mode = cublas.MATH_MODES[precision]
-        self._driver = driver = _driver()
+        self._driver = driver = _driver(ordinal)
         self._blas = blas = cublas.load()
         self._errors = driver.Error, blas.cublasError
         self._recorded = None  # while recording: the addresses that the work uses
         with contextlib.ExitStack() as opened:
             try:
-                device = driver.Device(0)
-                _PrimaryContext.enter(device)
-                opened.callback(_PrimaryContext.leave)
+                device = driver.Device(ordinal)
+                self._context = _PrimaryContext.enter(ordinal, device)
+                opened.callback(self._context.leave)
                 hold = functools.partial(_hold, opened, vars(self))
                 hold("_module", driver.module_from_buffer(_compiled(sources, device, driver).read_bytes()))
                 hold("_functions", {})
                 hold("_stream", driver.Stream(NON_BLOCKING))
                 hold("_staging", _Staging(driver, self._stream))
-                hold("_pool", _Pool(driver))
+                hold("_pool", _Pool(driver, 1 if os.environ.get(EXACT) else GRANULE))
                 opened.callback(self._pool.close)
                 hold("_handle", blas.cublasCreate())
                 opened.callback(blas.cublasDestroy, self._handle)
@@ -84,6 +88,7 @@ class PyCudaRuntime:
                 hold("_graphs", {})
                 opened.callback(_destroy_all, self._graphs)
                 opened.callback(self._stream.synchronize)
+                opened.callback(self._context.make_current)
             except self._errors as error:
                 raise RunError(f"the GPU cannot be used: {_reason(error)}") from error
             self._close = weakref.finalize(self, _release, opened.pop_all(), self._errors)
@@ -205,26 +210,50 @@ class PyCudaRuntime:
 
 
 class _PrimaryContext:
-    """The context shared by the CUDA libraries of a process; current on this thread while there are runtimes.
+    """The context of a GPU that the CUDA libraries of a process share, while this thread has runtimes on this GPU.
 
-    It must be detached: if it is only dropped, PyCUDA 2026.1 calls cuCtxDetach, which cannot release a primary context.
+    One of the thread's contexts is current, on top of PyCUDA's stack. A context must be detached: if it is only
+    dropped, PyCUDA 2026.1 calls cuCtxDetach, which cannot release a primary context.
     """
 
-    users, context = 0, None
+    def __init__(self, ordinal, device):
+        self.ordinal, self.users = ordinal, 0
+        self.context = device.retain_primary_context()
 
     @classmethod
-    def enter(cls, device):
-        if cls.context is None:
-            cls.context = device.retain_primary_context()
-            cls.context.push()
-        cls.users += 1
+    def enter(cls, ordinal, device):
+        """The context of a GPU, made current."""
+        if ordinal not in _contexts.entered:
+            _contexts.entered[ordinal] = cls(ordinal, device)
+        entered = _contexts.entered[ordinal]
+        entered.users += 1
+        entered.make_current()
+        return entered
 
-    @classmethod
-    def leave(cls):
-        cls.users -= 1
-        if cls.users == 0:
-            context, cls.context = cls.context, None
-            context.detach()
+    def make_current(self):
+        if _contexts.current is not self:
+            if _contexts.current:
+                self.context.pop()  # a static method: it pops the current context
+            self.context.push()
+            _contexts.current = self
+
+    def leave(self):
+        self.users -= 1
+        if self.users == 0:
+            self.make_current()
+            del _contexts.entered[self.ordinal]
+            _contexts.current = None
+            self.context.detach()
+
+
+class _Contexts(threading.local):
+    """The contexts of a thread, by ordinal, and the current one."""
+
+    def __init__(self):
+        self.entered, self.current = {}, None
+
+
+_contexts = _Contexts()
 
 
 def _hold(opened, attributes, name, value):
@@ -241,8 +270,8 @@ def _release(opened, errors):
         opened.close()
 
 
-def _driver():
-    """Import and initialise pycuda.driver. Raises InputError if there is no GPU."""
+def _driver(ordinal):
+    """Import and initialise pycuda.driver. Raises InputError if there is no GPU, or none with this ordinal."""
     try:
         import pycuda.driver as driver
     except ModuleNotFoundError as error:
@@ -257,6 +286,9 @@ def _driver():
         raise InputError(f"--device cuda needs an NVIDIA GPU and its driver: {error}") from error
     if count == 0:
         raise InputError("--device cuda needs an NVIDIA GPU, and CUDA_VISIBLE_DEVICES hides all of them")
+    if ordinal >= count:
+        gpus = "1 GPU, cuda:0" if count == 1 else f"{count} GPUs, cuda:0 to cuda:{count - 1}"
+        raise InputError(f"there is no cuda:{ordinal}: CUDA lists {gpus}; choose one that exists")
     return driver
 
 
@@ -326,15 +358,15 @@ class _Pool:
     one stream.
     """
 
-    def __init__(self, driver):
-        self._driver = driver
+    def __init__(self, driver, granule):
+        self._driver, self._granule = driver, granule
         self._unused = collections.defaultdict(list)  # size: allocations
         self._allocations = {}  # address: allocation
         self._used = weakref.WeakSet()
 
     def take(self, nbytes):
         """Memory of at least nbytes."""
-        size = -(-nbytes // GRANULE) * GRANULE
+        size = -(-nbytes // self._granule) * self._granule
         unused = self._unused[size]
         allocation = unused.pop() if unused else self._allocate(size)
         memory = Memory(int(allocation), size)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hw5 import cache
+from hw5.devices.cuda import runtime as runtime_module
 from hw5.devices.kernels import kernel_sources
 
 DOUBLE = Path(__file__).parent / "double"
@@ -24,6 +25,7 @@ def simulated(monkeypatch, tmp_path):
     real = {name: sys.modules.pop(name) for name in _loaded()}
     monkeypatch.syspath_prepend(DOUBLE)
     _use_other_nvcc(monkeypatch, tmp_path)
+    monkeypatch.setattr(runtime_module, "_contexts", runtime_module._Contexts())  # a real GPU may be open
     try:
         yield importlib.import_module("simulated_gpu").install
     finally:

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tests.cli.helpers import hw5
+from tests.cli.helpers import hw5, refused
 
 
 def output_of(*arguments):
@@ -23,6 +23,15 @@ def test_train_eval_and_predict_on_cuda(gpu, tmp_path):
     assert on_cuda["accuracy"] == on_cpu["accuracy"] > 0.9
     assert on_cuda["confusion_matrix"] == on_cpu["confusion_matrix"]
     assert abs(on_cuda["loss"] - on_cpu["loss"]) < 1e-5
+
+
+def test_the_second_gpu(simulated, tmp_path):
+    simulated(count=2)
+    model = tmp_path / "model.npz"
+    assert ", on cuda:1 (recorded steps)" in output_of("train", "--device", "cuda:1", "--epochs", 2, "--out", model)
+    resumed = output_of("train", "--resume", model, "--epochs", 3, "--device", "cuda:0")
+    assert ", on cuda:0 (recorded steps)" in resumed
+    assert "there is no cuda:2: CUDA lists 2 GPUs, cuda:0 to cuda:1" in refused("eval", model, "--device", "cuda:2")
 
 
 def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):

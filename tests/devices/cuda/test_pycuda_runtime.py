@@ -5,14 +5,17 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw5.compiler import CompileError
+from hw5.devices import open_device
 from hw5.devices.kernels import kernel_sources
-from hw5.devices.cuda.runtime import GRANULE, PyCudaRuntime, _Staging
+from hw5.devices.cuda.runtime import EXACT, GRANULE, PyCudaRuntime, _Staging
 from hw5.errors import InputError, RunError
 
 f32, i32 = np.float32, np.int32
@@ -92,6 +95,74 @@ def test_unused_memory_is_freed_before_an_allocation_fails(simulated):
         runtime.allocate(30 << 20)
     assert int(memory) in gpu.allocations
     runtime.close()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_memory_of_exact_size_shows_an_overrun_by_one_float(simulated, monkeypatch, tmp_path, exact):
+    """Check mode watches the bounds of allocations, as memcheck does; rounded to 512 bytes, they hide the overrun."""
+    gpu = simulated(check=True)
+    if exact:
+        monkeypatch.setenv(EXACT, "1")
+    file = tmp_path / "fill.cu"
+    file.write_text('extern "C" __global__ void fill(float *x, int n) { x[n] = 1; }  // one float beyond the end\n')
+    runtime = PyCudaRuntime([file])
+    memory = runtime.allocate(100 * 4)
+    assert gpu.allocations[int(memory)] == (400 if exact else GRANULE)
+    runtime.launch("fill", (1,), (1,), [int(memory), i32(100)])
+    with pytest.raises(RunError, match="out-of-bounds|unspecified launch failure") if exact else nullcontext():
+        runtime.synchronize()
+    runtime.close()
+
+
+# ---- several GPUs
+
+
+def test_runtimes_on_two_gpus_take_turns(simulated):
+    gpu = simulated(count=2)
+    runtimes = [PyCudaRuntime(kernel_sources(), ordinal=ordinal) for ordinal in (0, 1, 1)]
+    memories = [on_gpu(runtime, np.ones(8, f32)) for runtime in runtimes]
+    assert len({id(owner) for owner in gpu.owners.values()}) == 2
+    for turn in (2, 4):
+        for runtime, memory in zip(runtimes, memories):
+            halve(runtime, memory, 8)
+            assert content(runtime, memory, np.empty(8, f32)).sum() == 8 / turn
+    replays = [runtime.record(lambda: halve(runtime, memory, 8)) for runtime, memory in zip(runtimes, memories)]
+    for runtime, memory, replay in zip(runtimes, memories, replays):
+        replay()
+        assert content(runtime, memory, np.empty(8, f32)).sum() == 1
+    for runtime in (runtimes[1], runtimes[0], runtimes[2]):
+        runtime.close()
+    assert (gpu.contexts, gpu.handles, gpu.graphs, gpu.allocations) == ([], {}, {}, {})
+    assert gpu.order.count("context") == 2
+
+
+def test_runtimes_in_two_threads(runtime):
+    """Each thread has a context, as a thread of scikit-learn has that fits an estimator."""
+    results = []
+
+    def halve_in_a_thread():
+        own = PyCudaRuntime(kernel_sources())
+        memory = on_gpu(own, np.ones(8, f32))
+        halve(own, memory, 8)
+        results.append(content(own, memory, np.empty(8, f32)).sum())
+        own.close()
+
+    memory = on_gpu(runtime, np.ones(8, f32))
+    for _ in range(2):
+        thread = threading.Thread(target=halve_in_a_thread)
+        thread.start()
+        thread.join()
+        halve(runtime, memory, 8)
+    assert results == [4, 4] and content(runtime, memory, np.empty(8, f32)).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("count", "listed"), [(1, "1 GPU, cuda:0;"), (4, "4 GPUs, cuda:0 to cuda:3;")], ids=["one", "four"]
+)
+def test_a_gpu_that_does_not_exist(simulated, count, listed):
+    simulated(count=count)
+    with pytest.raises(InputError, match=f"there is no cuda:4: CUDA lists {listed}"):
+        open_device("cuda:4")
 
 
 # ---- products

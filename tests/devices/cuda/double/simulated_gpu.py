@@ -6,6 +6,7 @@ Misuse is what CUDA would not report.
 """
 
 import ctypes
+import threading
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,14 +47,15 @@ class Handle:
 
 
 class Gpu:
-    """One GPU and its driver. check: kernels run in the emulator's check mode."""
+    """A GPU and its driver. check: kernels run in the emulator's check mode. count: of GPUs, which share this state."""
 
-    def __init__(self, check=False, total=1 << 30):
+    def __init__(self, check=False, total=1 << 30, count=1):
         self.check, self.total = check, total
-        self.capability, self.count = (8, 6), 1
-        self.contexts = []  # the stack of contexts
+        self.capability, self.count = (8, 6), count
+        self._stacks, self.retained = threading.local(), 0
         self.allocations, self.pinned = {}, {}  # address: bytes
         self.streams, self.handles, self.graphs = {}, {}, {}
+        self.owners = {}  # the context of each stream
         self.capture = self.fault = None
         self.compilations = []  # sources
         self.launches = []  # (kernel, grid, block, shared), in the order of execution
@@ -62,6 +64,17 @@ class Gpu:
         self._next = 0x1000
 
     # -- state
+
+    @property
+    def contexts(self):
+        """This thread's stack of contexts."""
+        if not hasattr(self._stacks, "contexts"):
+            self._stacks.contexts = []
+        return self._stacks.contexts
+
+    @contexts.setter
+    def contexts(self, contexts):
+        self._stacks.contexts = contexts
 
     def require_context(self, what):
         if not self.contexts:
@@ -134,6 +147,8 @@ class Gpu:
         self.require_context(what)
         if stream not in self.streams:
             raise Misuse(f"{what}: {stream!r} is not a stream")
+        if self.owners[stream] is not self.contexts[-1]:
+            raise Misuse(f"{what}: on a stream of another context")
         if self.capture is None:
             self.streams[stream].append(work)
         elif self.capture.stream == stream:

@@ -88,16 +88,24 @@ class Context:
     def __init__(self):
         self._dropped = weakref.finalize(self, _gpu().order.append, "dropped context")
         self._dropped.atexit = False
+        _gpu().retained += 1
 
     def push(self):
         _gpu().contexts.append(self)
+
+    @staticmethod
+    def pop():
+        if not _gpu().contexts:
+            raise LogicError("context::pop failed: invalid device context - cannot pop non-current context")
+        _gpu().contexts.pop()
 
     def detach(self):
         """Release the context, and return to the previous one."""
         if not self._dropped.detach():  # PyCUDA calls cuCtxDetach if the context is only dropped
             raise LogicError("context::detach failed: invalid device context - cannot detach from invalid context")
-        if _gpu().capture or _gpu().handles or _gpu().graphs:
-            raise Misuse("the context is released before a recording, a graph or a cuBLAS context in it")
+        if _gpu().retained == 1 and (_gpu().capture or _gpu().handles or _gpu().graphs):
+            raise Misuse("the last context is released before a recording, a graph or a cuBLAS context")
+        _gpu().retained -= 1
         _gpu().order.append("context")
         _gpu().contexts = [context for context in _gpu().contexts if context is not self]
 
@@ -112,7 +120,7 @@ class Stream:
     def __init__(self, flags=0):
         _gpu().require_context("cuStreamCreate")
         self.handle = _gpu().new_handle()
-        _gpu().streams[self.handle] = []
+        _gpu().streams[self.handle], _gpu().owners[self.handle] = [], _gpu().contexts[-1]
         _record_deletion(self, "stream")
 
     @_raises
