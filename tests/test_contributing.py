@@ -13,6 +13,7 @@ import pytest
 
 from hw5.compiler import find_compiler
 from hw5.errors import InputError
+from tests.environment import python_path
 
 ROOT = Path(__file__).parents[1]
 BEFORE = {  # the lines are inserted before the one that starts like this, or at the end
@@ -47,7 +48,7 @@ def tree(tmp_path_factory):
 
 def python(tree, *arguments):
     """Standard output of a program that runs in the copy."""
-    environment = os.environ | {"PYTHONPATH": str(tree)}
+    environment = os.environ | {"PYTHONPATH": python_path(tree)}
     done = subprocess.run([sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

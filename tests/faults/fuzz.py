@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.ma  # noqa: F401  NumPy imports it when it needs it, and the memory of that is not a reader's
 
 from hw5.datasets import Schema, load, load_inputs
 from hw5.datasets.preprocessing import Standardisation

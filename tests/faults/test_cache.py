@@ -20,6 +20,7 @@ from hw5 import cache, scratch
 from hw5.compiler import build_shared_library, digest, find_compiler, with_includes
 from hw5.devices import native, open_device
 from hw5.errors import InputError
+from tests.environment import python_path
 
 from .test_trouble import in_a_mount
 
@@ -81,7 +82,7 @@ def start(*command, user=None, **environment):
     return subprocess.Popen(
         command,
         cwd=cwd,
-        env=inherited | {"PYTHONPATH": str(ROOT)} | mine,
+        env=inherited | {"PYTHONPATH": python_path(ROOT)} | mine,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -285,7 +285,7 @@ def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path):
     train = ("train", "--device", "cpu", "--hidden", "8", "--epochs", "2", "--out", out)
     assert start(*train, stdout=subprocess.DEVNULL).wait(60) == 0
     before = out.read_bytes()
-    broken = os.environ | {"CXX": shutil.which("false"), "HW5_CACHE": str(tmp_path / "cache")}
+    broken = {"CXX": shutil.which("false"), "HW5_CACHE": str(tmp_path / "cache"), "CUDA_VISIBLE_DEVICES": ""}
 
     def resume(*options):
         process = start(
@@ -295,7 +295,7 @@ def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path):
             "--epochs",
             4,
             *options,
-            env=broken,
+            env=os.environ | broken,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -79,12 +79,12 @@ def limited(nbytes, *arguments):
 def test_a_full_disk(tmp_path):
     """The previous checkpoint is kept, no partial file is left, and the exit code is 1."""
     out, log = tmp_path / "model.npz", tmp_path / "log.jsonl"
-    common = ("train", "--data", "xor", "--hidden", 8, "--log", log)
-    done = limited(1 << 20, *common, "--epochs", 2, "--out", out)
+    common = ("train", "--device", "cpu", "--log", log)
+    done = limited(1 << 20, *common, "--data", "xor", "--hidden", 8, "--epochs", 2, "--out", out)
     assert done.returncode == 0, done.stderr
     before = out.read_bytes()
     lines = log.read_text().splitlines()
-    done = limited(len(before) // 2, "train", "--resume", out, "--epochs", 9, "--log", log, "--checkpoint-every", 2)
+    done = limited(len(before) // 2, *common, "--resume", out, "--epochs", 9, "--checkpoint-every", 2)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr and "training continues" in done.stderr
     assert "epoch 9" in done.stdout and "test accuracy" in done.stdout

@@ -17,6 +17,7 @@ import pytest
 from hw5.devices.cuda import cublas
 from hw5.compiler import find_compiler
 from hw5.errors import InputError
+from tests.environment import python_path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -104,7 +105,7 @@ def machine(package, tmp_path):
     def run(*by_loader, **variables):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CUDA_")}
         environment["LD_LIBRARY_PATH"] = join(tmp_path / "driver", variables.pop("LD_LIBRARY_PATH", None))
-        environment["PYTHONPATH"] = join(poison, *package, variables.pop("PYTHONPATH", None))
+        environment["PYTHONPATH"] = python_path(poison, *package, variables.pop("PYTHONPATH", None))
         command = [sys.executable, "-W", "error", "-c", SCRIPT, *by_loader]
         result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment | variables)
         assert result.returncode == 0 and result.stderr == "", result.stderr
