@@ -53,6 +53,11 @@ class Compiler:
             raise CompileError(f"{source} does not compile:\n{result.stderr.strip()}")
 
 
+def version_lines(program):
+    """The lines that a program prints for --version."""
+    return subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip().splitlines() or ["?"]
+
+
 def find_compiler():
     """The compiler $CXX, else g++, else clang++; InputError if there is none, or the platform is not supported."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):

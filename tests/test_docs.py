@@ -57,6 +57,8 @@ LACKING = {
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
     "onnx": None if importlib.util.find_spec("onnx") else "onnx is not installed",
     "a GPU": "there is no GPU" if first_failure("cuda") else None,
+    "a GPU and a clone": "it writes into the clone",
+    "a clone and PyCUDA": "it writes into the clone",
 }
 README_NEEDS = {
     "hw5 data fetch": "the network",

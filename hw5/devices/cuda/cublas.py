@@ -32,7 +32,10 @@ from pathlib import Path
 
 from hw5.errors import InputError
 
-NOT_INSTALLED = "--device cuda needs PyCUDA and scikit-cuda: pip install 'hw5[cuda]', or use --device cpu"
+NOT_INSTALLED = (
+    "--device cuda needs PyCUDA and scikit-cuda, which are not both installed: hw5 doctor says how to install them; or "
+    "use --device cpu"
+)
 MATH_MODES = {"fp32": 0, "tf32": 3}  # CUBLAS_DEFAULT_MATH and CUBLAS_TF32_TENSOR_OP_MATH
 
 # File names for the loader, best first; the unversioned one may be a stub for linking
@@ -57,6 +60,8 @@ def load():
                 return importlib.import_module("skcuda.cublas")
         except ModuleNotFoundError as error:  # also if scikit-cuda has no metadata
             raise InputError(NOT_INSTALLED) from error
+        except AttributeError as error:  # a library without a function
+            raise InputError(f"scikit-cuda does not load ({error}): install CUDA 12 or newer") from error
 
 
 def set_math_mode(blas, handle, mode):

@@ -172,19 +172,13 @@ class PyCudaRuntime:
     @property
     def cannot_record(self):
         """Why record() returns None, or None if it can record."""
-        try:
-            import cuda.bindings.driver  # noqa: F401
-        except ModuleNotFoundError:
-            return "cuda-bindings is not installed"
-        except ImportError as error:
-            return f"cuda-bindings does not load ({error})"
-        return None
+        return why_no_graphs()
 
     @_operation("recording")
     def record(self, work):
         """Record what work() launches as a CUDA graph, without running it; return a function that runs it.
 
-        Returns None if cuda-bindings is not installed. Do the work once before it is recorded, so that CUDA loads the
+        Returns None if cuda-bindings cannot be used. Do the work once before it is recorded, so that CUDA loads the
         kernels and cuBLAS selects its own.
         """
         if self.cannot_record:
@@ -431,6 +425,17 @@ def _pieces(host):
 
 
 # -- graphs
+
+
+def why_no_graphs():
+    """Why cuda-bindings, which records and replays CUDA graphs, cannot be used, or None if it can."""
+    try:
+        import cuda.bindings.driver  # noqa: F401
+    except Exception as error:  # whatever a broken installation raises
+        if isinstance(error, ModuleNotFoundError) and error.name in ("cuda", "cuda.bindings"):
+            return "cuda-bindings is not installed"
+        return f"cuda-bindings does not load ({error})"
+    return None
 
 
 class Recording:

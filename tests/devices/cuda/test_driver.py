@@ -4,7 +4,6 @@ This tests what the simulated packages cannot: PyCUDA's own C++ code and the rea
 packages: `make pycuda` builds them.
 """
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -118,3 +117,24 @@ def test_the_driver_detects_misuse(run, what):
     aborted = -6
     result = run("-c", MISUSE + MISUSES[what], code=aborted)
     assert result.stdout == "right so far\n" and "fake GPU: misuse: " in result.stderr
+
+
+def test_the_stages_of_gpu_check(run, tmp_path):
+    check = ("benchmarks/gpu_check.py", "--results", tmp_path, "doctor", "train", "train-tf32", "memcheck")
+    run(*check)
+    steps = [json.loads(line) for line in (tmp_path / "gpu_check.jsonl").read_text().splitlines()]
+    assert [step["outcome"] for step in steps] == ["succeeded"] * 4 and steps[0]["gpu"] == "fake GPU, 13.0"
+    assert "cuda: available" in (tmp_path / "gpu_check" / "doctor.txt").read_text()
+    assert " passed, " in (tmp_path / "gpu_check" / "memcheck.txt").read_text()
+
+
+def test_doctor_and_auto_without_a_gpu_or_with_an_old_driver(run):
+    """An unusable GPU is named, and --device auto uses the CPU."""
+    old = run("-m", "hw5.cli", "doctor", FAKE_GPU_CUDA="12040").stdout
+    assert "cuda: not available: nvcc: nvcc is for CUDA 13.0, but the driver only supports CUDA up to 12.4" in old
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    none = run("-m", "hw5.cli", "doctor", **hidden).stdout
+    assert "cuda: not available: driver and GPU: the driver shows no GPU: CUDA_VISIBLE_DEVICES is ''; unset it" in none
+    assert ", on cpu (" in run("-m", "hw5.cli", "train", "--epochs", "1", **hidden).stdout
+    two = run("-m", "hw5.cli", "doctor", FAKE_GPU_COUNT="2").stdout
+    assert "cuda:0 fake GPU 0, cuda:1 fake GPU 1, for CUDA up to 13.0" in two
