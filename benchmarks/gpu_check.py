@@ -1,65 +1,202 @@
-"""Run all checks that need a GPU: make gpu-check
+"""Run what needs a GPU, in stages: make gpu-check
 
-Each step is a separate program. benchmarks/results/gpu_check.json records its outcome, duration and the end of its
-output, with GPU, versions and commit.
+    python benchmarks/gpu_check.py [--results FOLDER] [STAGE ...]
+
+STAGE is the name of a stage or of one of its steps; by default, all stages run in this order:
+
+    install     hw5 and what it needs for a GPU, from the wheels that benchmarks/wheels.py built, if they are there
+    check       hw5 doctor, the first run, training in both precisions, and the tests of the operations
+    training    benchmarks/gpu_training.py, one step for each model
+    sanitize    memcheck, racecheck and synccheck of NVIDIA's compute-sanitizer
+    tests       all tests
+    kernels     hw5 bench kernels
+    profile     the kernels of a training step, by NVIDIA's ncu
+
+Each step is a separate program with a time limit; the others run whatever becomes of it. Its output is written to
+gpu_check/STEP.txt in FOLDER (benchmarks/results) while it runs, and its outcome, with GPU, versions and commit, to
+gpu_check.jsonl there. Nothing but install needs the network, and that only without wheels. Where there is no git,
+HW5_COMMIT names the commit. The exit code is 1 if a step failed.
 """
 
+import argparse
+import importlib.metadata
+import importlib.util
 import json
+import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
-from gpu_training import gpu, provenance
-
-from hw5.devices.doctor import first_failure
-
-ROOT = Path(__file__).parents[1]
-RESULT = Path(__file__).parent / "results" / "gpu_check.json"
+HERE = Path(__file__).parent
+ROOT, WHEELS = HERE.parent, HERE.parent / "wheels"
 PYTHON = sys.executable
-PYTEST = [PYTHON, "-m", "pytest", "-q"]
-KERNEL_TESTS = [*PYTEST, "tests/devices/test_operations.py", "-k", "cuda"]
+HW5 = (PYTHON, "-m", "hw5.cli")
+TRAIN = (*HW5, "train", "--device", "cuda", "--epochs", "5")
+PYTEST = (PYTHON, "-m", "pytest", "-p", "no:cacheprovider")
+# hw5's own kernels, without those of cuBLAS, which take minutes
+OPERATIONS = (*PYTEST, "tests/devices/test_operations.py", "-k", "cuda and operation_agrees")
+PIP = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ".[cuda]")
+IN_PARALLEL = ("-n", "auto", "--dist", "worksteal") if importlib.util.find_spec("xdist") else ()
+NCU = (
+    *("ncu", "--clock-control=none", "--graph-profiling=node", "--launch-skip=200", "--launch-count=24"),
+    "--metrics=gpu__time_duration.sum,launch__grid_size,launch__block_size,launch__registers_per_thread",
+)
+# Bytecode is kept: the tests start hundreds of programs
+ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+SECONDS_TO_STOP = 15  # between Ctrl-C, at which pytest lists the failures so far, and the end
 
-STEPS = {
-    "first run": [PYTHON, "-m", "tests.devices.cuda.first_run"],
-    "tests": PYTEST,
-    "memcheck": ["compute-sanitizer", "--tool=memcheck", "--error-exitcode=9", *KERNEL_TESTS],
-    "racecheck": ["compute-sanitizer", "--tool=racecheck", "--error-exitcode=9", *KERNEL_TESTS],
-    "kernels": [PYTHON, "-m", "hw5.cli", "bench", "kernels", "--device", "cuda"],
-    "training": [PYTHON, str(Path(__file__).parent / "gpu_training.py")],
+
+class Step(NamedTuple):
+    """A command, the seconds that it may take, and environment variables."""
+
+    seconds: int
+    command: tuple[str, ...]
+    environment: dict = {}
+
+
+def install():
+    """Without the network if there are wheels. If their requirements are not all met, they are installed anyway."""
+    if not WHEELS.is_dir():
+        return PIP
+    offline = (*PIP, "--no-index", "--find-links", str(WHEELS), "--no-build-isolation")
+    return ("sh", "-c", f"{shlex.join(offline)} || {shlex.join(offline)} --no-deps {shlex.quote(str(WHEELS))}/*.whl")
+
+
+def training(model):
+    return Step(550, (PYTHON, str(HERE / "gpu_training.py"), "--models", model))
+
+
+def sanitizer(seconds, tool, *options, **environment):
+    tool = ("compute-sanitizer", f"--tool={tool}", "--report-api-errors=no", "--error-exitcode=9", *options)
+    return Step(seconds, (*tool, *OPERATIONS), environment)
+
+
+STAGES = {
+    "install": {"install": Step(300, install())},
+    "check": {
+        "doctor": Step(60, (*HW5, "doctor")),
+        "first-run": Step(150, (PYTHON, "-m", "tests.devices.cuda.first_run")),
+        "train": Step(60, TRAIN),
+        "train-tf32": Step(60, (*TRAIN, "--precision", "tf32", "--hidden", "64,32", "--momentum", "0.9")),
+        "operations": Step(200, (*PYTEST, "tests/devices", "-k", "cuda")),
+    },
+    "training": {f"training-{model}": training(model) for model in ("128", "linear", "1024")},
+    "sanitize": {
+        # Allocations of the exact size, with room between them, show an overrun by one float
+        "memcheck": sanitizer(250, "memcheck", "--padding=512", HW5_EXACT_MEMORY="1"),
+        "racecheck": sanitizer(300, "racecheck"),
+        "synccheck": sanitizer(150, "synccheck"),
+    },
+    "tests": {"tests": Step(580, (*PYTEST, "-vv", "--tb=short", "--durations=15", *IN_PARALLEL))},
+    "kernels": {"kernels": Step(300, (*HW5, "bench", "kernels", "--device", "cuda"))},
+    "profile": {"profile": Step(120, (*NCU, *TRAIN))},
 }
+STEPS = {name: step for steps in STAGES.values() for name, step in steps.items()}
 
 
-def run(command):
-    """Run a step and return its result. It is skipped if its program is not installed."""
-    if shutil.which(command[0]) is None:
-        return {"outcome": f"skipped: {command[0]} is not installed"}
-    began = perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = []
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        lines.append(line)
-    succeeded = process.wait() == 0
-    outcome = "succeeded" if succeeded else f"failed with code {process.returncode}"
-    return {"outcome": outcome, "seconds": round(perf_counter() - began, 1), "output": "".join(lines[-200:])}
+def why_skipped(name, step):
+    """Why a step is not run, or None."""
+    if shutil.which(step.command[0]) is None:
+        return f"{step.command[0]} is not installed"
+    if name == "install" and all(map(version, ("hw5", "pycuda", "scikit-cuda"))):
+        return "hw5, PyCUDA and scikit-cuda are installed"
+    return None
+
+
+def version(package):
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+
+
+def run(name, step, results):
+    """Run a step, which writes to the terminal and to its file; return its outcome and duration."""
+    reason = why_skipped(name, step)
+    if reason:
+        return {"outcome": f"skipped: {reason}"}
+    path = results / "gpu_check" / f"{name}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began, environment = perf_counter(), os.environ | ENVIRONMENT | step.environment
+    process = subprocess.Popen(
+        step.command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    with time_limit(process, step.seconds), path.open("wb") as file:
+        for line in process.stdout:
+            for stream in (file, sys.stdout.buffer):
+                stream.write(line)
+                stream.flush()
+        code = process.wait()
+    seconds = perf_counter() - began
+    failure = f"failed with code {code}" if seconds < step.seconds else f"failed: stopped after {step.seconds} s"
+    return {"outcome": failure if code else "succeeded", "seconds": round(seconds, 1)}
+
+
+@contextmanager
+def time_limit(process, seconds):
+    """Interrupt a process and its children after some seconds, and kill them soon after that or at an exception."""
+
+    def send(number):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    signals = {seconds: signal.SIGINT, seconds + SECONDS_TO_STOP: signal.SIGKILL}
+    timers = [threading.Timer(after, send, [number]) for after, number in signals.items()]
+    for timer in timers:
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+        send(signal.SIGKILL)
+
+
+def record(name, result, results):
+    """Append the result of a step, with as much as can be found out about the machine."""
+    header = {}
+    with suppress(Exception):  # not even that hw5 is not installed is a reason to lose a result
+        from gpu_training import gpu, provenance
+
+        header = provenance() | {"gpu": gpu()}
+    results.mkdir(parents=True, exist_ok=True)
+    with (results / "gpu_check.jsonl").open("a") as file:
+        file.write(json.dumps(header | {"step": name} | result) + "\n")
+
+
+def chosen(names):
+    """The steps with these names, or of the stages with these names, in the given order; all without names."""
+    return {name: STEPS[name] for which in names or STAGES for name in (STAGES[which] if which in STAGES else [which])}
 
 
 def main():
-    broken = first_failure("cuda")
-    if broken:
-        sys.exit(f"cannot check the GPU: {broken.link}: {broken.text}")
-    steps = {}
-    for name, command in STEPS.items():
-        print(f"== {name}: {' '.join(command)}", flush=True)
-        steps[name] = run(command)
-        RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps(provenance() | {"gpu": gpu(), "steps": steps}, indent=1) + "\n")
-    for name, step in steps.items():
-        print(f"{name:10} {step['outcome']}")
-    sys.exit(any(step["outcome"].startswith("failed") for step in steps.values()))
+    parser = argparse.ArgumentParser(description="Run what needs a GPU, in stages.")
+    parser.add_argument("stages", metavar="STAGE", nargs="*", help=f"{', '.join(STAGES)}, or a step of one")
+    parser.add_argument("--results", metavar="FOLDER", type=Path, default=HERE / "results")
+    options = parser.parse_args()
+    for name in options.stages:
+        if name not in STAGES and name not in STEPS:
+            parser.error(f"there is no stage or step {name!r}; choose from {', '.join({**STAGES, **STEPS})}")
+    outcomes = {}
+    for name, step in chosen(options.stages).items():
+        print(f"== {name}: {shlex.join(step.command)}", flush=True)
+        outcomes[name] = run(name, step, options.results)
+        record(name, outcomes[name], options.results)
+        print(f"== {name}: {outcomes[name]['outcome']}", flush=True)
+    print("\n".join(f"{name:16} {its.get('seconds', ''):>6} {its['outcome']}" for name, its in outcomes.items()))
+    sys.exit(any(its["outcome"].startswith("failed") for its in outcomes.values()))
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
     main()
