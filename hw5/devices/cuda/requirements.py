@@ -95,7 +95,9 @@ def pycuda():
     try:
         import pycuda.driver  # noqa: F401
     except ImportError as error:
-        raise InputError(f"it does not load ({error}): pip install --no-cache-dir --force-reinstall pycuda") from error
+        no_driver = "libcuda.so.1: cannot open" in str(error)
+        advice = "install NVIDIA's driver" if no_driver else "pip install --no-cache-dir --force-reinstall pycuda"
+        raise InputError(f"it does not load ({error}): {advice}") from error
     return version
 
 

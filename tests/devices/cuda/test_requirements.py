@@ -77,6 +77,20 @@ def nothing_installed(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", version)
 
 
+@pytest.fixture
+def packages_not_imported():
+    """PyCUDA and cuda-bindings are imported again in this test, and again after it."""
+
+    def forget():
+        names = [name for name in sys.modules if name.split(".")[0] in ("pycuda", "cuda")]
+        return {name: sys.modules.pop(name) for name in names}
+
+    before = forget()
+    yield
+    forget()
+    sys.modules.update(before)
+
+
 def problem_of(requirement):
     with pytest.raises(InputError) as caught:
         requirement()
@@ -172,16 +186,28 @@ def test_pycuda_looks_for_headers_beside_the_nvcc_on_path(install, nothing_insta
     assert problem_of(requirements.pycuda) == f"not installed: PATH={toolkit}/bin:$PATH pip install 'hw5[cuda]'"
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("libcuda.so.1: cannot open shared object file: No such file or directory", "install NVIDIA's driver"),
+        ("undefined symbol: cuNew", "pip install --no-cache-dir --force-reinstall pycuda"),
+    ],
+)
+def test_a_pycuda_that_does_not_load(install, packages_not_imported, monkeypatch, tmp_path, reason, advice):
+    install()
+    folder = tmp_path / "pycuda"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "driver.py").write_text(f"raise ImportError({reason!r})")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2026.1")
+    assert problem_of(requirements.pycuda) == f"it does not load ({reason}): {advice}"
+
+
 # ---- graphs
 
 
-@pytest.fixture
-def bindings_not_imported(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "cuda"]:
-        monkeypatch.delitem(sys.modules, name)
-
-
-def test_a_broken_cuda_bindings_is_named(bindings_not_imported, monkeypatch, tmp_path):
+def test_a_broken_cuda_bindings_is_named(packages_not_imported, monkeypatch, tmp_path):
     folder = tmp_path / "cuda" / "bindings"
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
@@ -193,6 +219,6 @@ def test_a_broken_cuda_bindings_is_named(bindings_not_imported, monkeypatch, tmp
     )
 
 
-def test_without_cuda_bindings(bindings_not_imported, monkeypatch):
+def test_without_cuda_bindings(packages_not_imported, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda", None)
     assert requirements.graphs().startswith("cuda-bindings is not installed, so steps are launched one by one")
