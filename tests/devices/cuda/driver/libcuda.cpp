@@ -4,8 +4,8 @@
 // rules of the driver hold: contexts, captures, lifetimes. What it would not report, such as a copy beyond an
 // allocation, ends the process with a message. Only one thread at a time may call it.
 //
-// Environment: FAKE_GPU_COUNT (1), FAKE_GPU_CUDA (13000, the version of the driver), FAKE_GPU_REPORT (print at exit
-// what is left on the GPU).
+// Environment: FAKE_GPU_COUNT (1, at most 8), FAKE_GPU_CUDA (13000, the version of the driver), FAKE_GPU_REPORT (print at
+// exit what is left on the GPU).
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -59,8 +59,6 @@ struct Stream {
     bool capturing, invalid;
 };
 struct Code {  // a CUmodule
-    Context *context;
-    void *library;
     LoadedModule *loaded;
 };
 struct Function {
@@ -394,7 +392,7 @@ API int cuModuleLoadDataEx(void **module, const void *image, unsigned, void *, v
     close(file);
     const auto *table = library ? (const Module *)dlsym(library, "hw5_module") : nullptr;
     if (!table) return invalid_image;
-    return *module = gpu.modules.add({current.back(), library, hw5_load(table)}), success;
+    return *module = gpu.modules.add({hw5_load(table)}), success;
 }
 API int cuModuleLoadData(void **module, const void *image) { return cuModuleLoadDataEx(module, image, 0, 0, 0); }
 API int cuModuleUnload(void *module) { return gpu.modules.remove(module), success; }  // the emulator keeps the library

@@ -47,9 +47,13 @@ def build(folder):
         program.chmod(0o755)
     return {
         "CUDA_HOME": str(folder),
-        "LD_LIBRARY_PATH": str(folder / "lib64"),
-        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "LD_LIBRARY_PATH": _before(folder / "lib64", "LD_LIBRARY_PATH"),
+        "PATH": _before(folder / "bin", "PATH"),
     }
+
+
+def _before(folder, variable):
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
 
 
 def _build_library(folder, name, file):
