@@ -65,8 +65,9 @@ def install():
     """Without the network if there are wheels. If their requirements are not all met, they are installed anyway."""
     if not WHEELS.is_dir():
         return PIP
-    offline = (*PIP, "--no-index", "--find-links", str(WHEELS), "--no-build-isolation")
-    return ("sh", "-c", f"{shlex.join(offline)} || {shlex.join(offline)} --no-deps {shlex.quote(str(WHEELS))}/*.whl")
+    packages = sorted({wheel.name.partition("-")[0] for wheel in WHEELS.glob("*.whl")})
+    offline = shlex.join((*PIP, "--no-index", "--find-links", str(WHEELS), "--no-build-isolation", *packages))
+    return ("sh", "-c", f"{offline} || {offline} --no-deps")
 
 
 def training(model):
