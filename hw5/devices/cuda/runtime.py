@@ -212,6 +212,7 @@ class _PrimaryContext:
 
     def __init__(self, ordinal, device):
         self.ordinal, self.users = ordinal, 0
+        self._siblings = _contexts.entered
         self.context = device.retain_primary_context()
 
     @classmethod
@@ -226,7 +227,7 @@ class _PrimaryContext:
 
     def make_current(self):
         if _contexts.current is not self:
-            if _contexts.current:
+            if _contexts.current and _contexts.current.users:
                 self.context.pop()  # a static method: it pops the current context
             self.context.push()
             _contexts.current = self
@@ -235,7 +236,7 @@ class _PrimaryContext:
         self.users -= 1
         if self.users == 0:
             self.make_current()
-            del _contexts.entered[self.ordinal]
+            del self._siblings[self.ordinal]  # the garbage collector may run in another thread
             _contexts.current = None
             self.context.detach()
 

@@ -156,6 +156,19 @@ def test_runtimes_in_two_threads(runtime):
     assert results == [4, 4] and content(runtime, memory, np.empty(8, f32)).sum() == 2
 
 
+def test_a_runtime_may_be_collected_in_another_thread(gpu):
+    runtimes = [PyCudaRuntime(kernel_sources())]
+    thread = threading.Thread(target=runtimes.clear)
+    thread.start()
+    thread.join()
+    assert gpu.order[-1] == "context" and not gpu.handles
+    again = PyCudaRuntime(kernel_sources())
+    memory = on_gpu(again, np.ones(8, f32))
+    halve(again, memory, 8)
+    assert content(again, memory, np.empty(8, f32)).sum() == 4
+    again.close()
+
+
 @pytest.mark.parametrize(
     ("count", "listed"), [(1, "1 GPU, cuda:0;"), (4, "4 GPUs, cuda:0 to cuda:3;")], ids=["one", "four"]
 )

@@ -67,14 +67,9 @@ class Gpu:
 
     @property
     def contexts(self):
-        """This thread's stack of contexts."""
-        if not hasattr(self._stacks, "contexts"):
-            self._stacks.contexts = []
+        """This thread's stack of contexts. As in PyCUDA, it loses those that were released, by whichever thread."""
+        self._stacks.contexts = [context for context in getattr(self._stacks, "contexts", ()) if context.is_valid]
         return self._stacks.contexts
-
-    @contexts.setter
-    def contexts(self, contexts):
-        self._stacks.contexts = contexts
 
     def require_context(self, what):
         if not self.contexts:

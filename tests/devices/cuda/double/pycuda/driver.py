@@ -88,6 +88,7 @@ class Context:
     def __init__(self):
         self._dropped = weakref.finalize(self, _gpu().order.append, "dropped context")
         self._dropped.atexit = False
+        self.is_valid = True
         _gpu().retained += 1
 
     def push(self):
@@ -107,7 +108,7 @@ class Context:
             raise Misuse("the last context is released before a recording, a graph or a cuBLAS context")
         _gpu().retained -= 1
         _gpu().order.append("context")
-        _gpu().contexts = [context for context in _gpu().contexts if context is not self]
+        self.is_valid = False
 
 
 def _record_deletion(owner, kind):
