@@ -15,7 +15,8 @@ from hw5.devices.activations import Activation
 from hw5.devices.base import Rates, DeviceData, Tally
 
 SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
-SECONDS = 0.05  # of back-to-back calls per measurement
+SECONDS = 0.02  # of back-to-back calls per measurement
+IN_A_RECORDING = 64  # calls: enough that Python's time per replay does not count
 REPEATS = 7
 COPY_BYTES = 1 << 28
 
@@ -109,27 +110,28 @@ def bench_kernels(device, shapes=None):
 
 
 def _seconds(device, call):
-    """Seconds per call, averaged over back-to-back calls, in each of REPEATS measurements."""
+    """Seconds per call, averaged over back-to-back calls, in each of REPEATS measurements.
+
+    Calls are replayed from a recording if possible, so that Python's time for each does not count.
+    """
     call()
-    calls = 1
-    while (elapsed := _elapsed(device, repeated := _repeated(device, call, calls))) < SECONDS:
-        calls = max(2 * calls, round(calls * SECONDS / elapsed))
-    return [_elapsed(device, repeated) / calls for _ in range(REPEATS)]
+    replay, calls_in_one = device.record(lambda: _repeat(call, IN_A_RECORDING)), IN_A_RECORDING
+    if replay is None:
+        replay, calls_in_one = call, 1
+    times = 1
+    while (elapsed := _elapsed(device, replay, times)) < SECONDS:
+        times = max(2 * times, round(times * SECONDS / elapsed))
+    return [_elapsed(device, replay, times) / (times * calls_in_one) for _ in range(REPEATS)]
 
 
-def _repeated(device, call, calls):
-    """A function that repeats the call, from a recording if possible, so that Python's overhead does not count."""
-
-    def work():
-        for _ in range(calls):
-            call()
-
-    return device.record(work) or work
+def _repeat(call, times):
+    for _ in range(times):
+        call()
 
 
-def _elapsed(device, work):
+def _elapsed(device, call, times):
     device.synchronize()
     began = perf_counter()
-    work()
+    _repeat(call, times)
     device.synchronize()
     return perf_counter() - began
