@@ -92,6 +92,7 @@ class Training:
         self.previous_parameters = self.network.parameters() if settings.tolerance else None
         self._pause_every, self._last = pause_every, None
         self._order = device.empty(rows.shape, device.index_dtype)
+        self._kept_order = None, None
         self._pace = _Pace(self.batch_size)
 
     def __iter__(self):
@@ -114,12 +115,14 @@ class Training:
 
     def _train_epoch(self):
         rates, seconds, resumed_at = self.settings.rates(self.epoch), 0.0, self.done
-        self.stepper.device.assign(self._order, epoch_order(self.rows, self.settings.seed, self.epoch))
+        self.stepper.device.assign(self._order, self._order_of(self.epoch))
         while self.done < len(self.rows):
             stop = min(len(self.rows), self.done + self._pace.examples, self._next_pause())
             began = perf_counter()
             with np.errstate(all="ignore"):  # a diverging step shows in its loss
                 self.stepper.train(self._order[self.done : stop], self.batch_size, rates, self.tally)
+            if stop == len(self.rows) and self.epoch < self.settings.epochs:
+                self._order_of(self.epoch + 1)  # while a GPU is still busy
             loss, correct = self.tally.read()
             elapsed = perf_counter() - began
             self._pace.update(stop - self.done, elapsed)
@@ -130,6 +133,12 @@ class Training:
             whole = seconds * stop / (stop - resumed_at)  # extrapolated for a resumed epoch
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
             yield self._end_epoch(progress, stop - correct) if progress.epoch_ends else progress
+
+    def _order_of(self, epoch):
+        """The order of an epoch's examples; the last one asked for is kept."""
+        if self._kept_order[0] != epoch:
+            self._kept_order = epoch, epoch_order(self.rows, self.settings.seed, epoch)
+        return self._kept_order[1]
 
     @property
     def is_over(self):
