@@ -218,7 +218,8 @@ def _headline(run):
     return (
         f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n"
         f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.stepper.how})" + _going_on(run.training)
+        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.stepper.how_with(run.training.batch_size)})"
+        + _going_on(run.training)
     )
 
 

@@ -4,6 +4,7 @@ Steps are compared, not trajectories: rounding errors of 1e-7 grow from step to 
 float32 runs differ by 1e-2 after an epoch of MNIST.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -41,9 +42,9 @@ def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
 @pytest.mark.parametrize("rates", RATES, ids=["plain", "l2", "momentum and penalties", "nesterov"])
 @pytest.mark.parametrize("theta", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_two_steps_agree(device, reference, sizes, theta, rates, dtype):
+def test_two_steps_agree(training, reference, sizes, theta, rates, dtype):
     """Within 1e-5 of the largest number in the array: float32 rounds each of a few hundred terms by 6e-8."""
-    arrays, (loss, correct) = one_epoch(device, sizes, theta, rates, dtype)
+    arrays, (loss, correct) = one_epoch(training, sizes, theta, rates, dtype)
     expected, (expected_loss, expected_correct) = one_epoch(reference, sizes, theta, rates, dtype)
     for actual, want in zip(arrays, expected):
         np.testing.assert_allclose(actual, want, rtol=0, atol=1e-5 * (abs(want).max() or 1))
@@ -59,11 +60,12 @@ def test_recorded_steps_give_the_same_bits(launching):
     results = []
     for stretches in ((500,), (4, 300, 500), None):
         network, tally = Network(launching, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(launching, k)
-        stepper = launching.stepper(network, data) if stretches else Stepper(network, data)
+        stepper = launching.stepper(network, data)
+        train = stepper.train if stretches else functools.partial(Stepper.train, stepper)
         order = launching.upload(np.arange(n)[::-1], launching.index_dtype)
         for rates in (Rates(0.1), Rates(0.05, 0.9)):
             for start, stop in zip((0, *(stretches or (500,))), stretches or (500,)):
-                stepper.train(order[start:stop], k, rates, tally)
+                train(order[start:stop], k, rates, tally)
         results.append((tally.read(), [array.tobytes() for array in sum(network.parameters(), ())]))
     assert results[0] == results[1] == results[2]
 
@@ -74,7 +76,7 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
     n, k = 230, 8
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.integers(0, 3, n)
-    device = KernelDevice(launching.name, launching.runtime)
+    device = KernelDevice(launching.name, launching.runtime, fuses=launching.fuses)
     results = []
     for most_resident_bytes in (math.inf, X[:120].nbytes, X[:2].nbytes):
         device.most_resident_bytes = most_resident_bytes
@@ -93,7 +95,7 @@ def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtyp
     n, k = 60, 8
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.normal(size=n).astype(np.float32)
-    device = KernelDevice(launching.name, launching.runtime)
+    device = KernelDevice(launching.name, launching.runtime, fuses=launching.fuses)
     results = []
     for most_resident_bytes in (math.inf, X[:20].nbytes):
         device.most_resident_bytes = most_resident_bytes
