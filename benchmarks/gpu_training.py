@@ -258,9 +258,10 @@ def report():
     for (gpu, precision), table in sorted(cells.items()):
         commits = ", ".join(sorted({cell["commit"] for cell in table.values()}))
         text += ["", f"## {gpu}, {precision}, commit {commits}", ""]
-        text += [f"| network | minibatch | {' | '.join(CONTENDERS)} |", "| --- " * (2 + len(CONTENDERS)) + "|"]
+        names = [name for name in CONTENDERS if any(name in cell["results"] for cell in table.values())]
+        text += [f"| network | minibatch | {' | '.join(names)} |", "| --- " * (2 + len(names)) + "|"]
         for (sizes, k), cell in sorted(table.items()):
-            times = [microseconds(cell["results"].get(name), k) for name in CONTENDERS]
+            times = [microseconds(cell["results"].get(name), k) for name in names]
             text.append(f"| {'-'.join(map(str, sizes))} | {k} | {' | '.join(times)} |")
     RESULTS.with_suffix(".md").write_text("\n".join(text) + "\n")
 
