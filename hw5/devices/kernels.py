@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE
-from hw5.devices.base import Device
+from hw5.devices.base import BETA1, BETA2, EPSILON, Device
 from hw5.devices.fused import FusedStepper
 from hw5.devices.streaming import StreamedData, StreamedStepper
 
@@ -237,6 +237,10 @@ class KernelDevice(Device):
         numbers = (rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov), np.int64(W.size))
         self._launch("sgd_update", self._grid_of(W), (THREADS,), W, V, G, *numbers)
 
+    def adam_update(self, W, V, S, G, t, rates):
+        numbers = (rates.eta, 1 - BETA1, 1 - BETA2, EPSILON, rates.l1, rates.l2, rates.weight_decay, np.int64(W.size))
+        self._launch("adam_update", self._grid_of(W), (THREADS,), W, V, S, G, t, *numbers)
+
     # -- a step of a small network, in three launches
 
     def hidden_layer(self, data, order, start, layer, H):
@@ -281,9 +285,8 @@ class KernelDevice(Device):
         """The arguments of a kernel that gathers its inputs."""
         return data.X, data.mean, data.scale, order, self.first, start
 
-    def advance(self, first, by):
-        """first[0] += by, on the device."""
-        self._launch("advance", (1,), (1,), first, by)
+    def advance(self, counter, by):
+        self._launch("advance", (1,), (1,), counter, by)
 
     def _launch(self, kernel, grid, block, *args, shared=0):
         """Launch a kernel; arrays are passed as addresses, int as int32 and float as float32."""

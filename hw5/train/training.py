@@ -62,6 +62,7 @@ class State:
 
     parameters: list
     velocities: list
+    squares: list | None
     epoch: int  # counted from 1
     done: int  # examples of it
     sums: np.ndarray  # of the epoch's losses and correct predictions, as in Tally
@@ -134,6 +135,11 @@ class Training:
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
             yield self._end_epoch(progress, stop - correct) if progress.epoch_ends else progress
 
+    @property
+    def how(self):
+        """A short description of how the device trains."""
+        return self.stepper.how_with(self.batch_size, self.settings.rates(1))
+
     def _order_of(self, epoch):
         """The order of an epoch's examples; the last one asked for is kept."""
         if self._kept_order[0] != epoch:
@@ -162,7 +168,8 @@ class Training:
         if self._last:  # the network has the best parameters by now
             return self._last
         network, sums = self.network, self.tally.sums()
-        progress = (network.parameters(), network.velocities(), self.epoch, self.done, sums)
+        squares = network.squares() if self.settings.optimizer == "adam" else None
+        progress = (network.parameters(), network.velocities(), squares, self.epoch, self.done, sums)
         return State(*progress, self.best, self.previous_parameters, self.ending)
 
     def restore(self, state):
@@ -172,9 +179,9 @@ class Training:
         """
         if state.sums.shape != (2, self.batch_size) or state.done > len(self.rows):
             raise InputError("the checkpoint does not fit these data; resume with the data that it was trained on")
-        self.network.assign(state.parameters, state.velocities)
-        self.tally.restore(state.sums)
         self.epoch, self.done, self.best = state.epoch, state.done, state.best
+        self.network.assign(state.parameters, state.velocities, state.squares, self.steps)
+        self.tally.restore(state.sums)
         self.previous_parameters, self.ending = state.previous_parameters, state.ending
 
     def _end_epoch(self, progress, mistakes):

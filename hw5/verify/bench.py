@@ -71,6 +71,7 @@ _OPERATIONS: dict[str, tuple[Callable, Callable]] = {
         lambda a: a.device.minibatch(a.floats, a.order, 0, a.Z, a.y_out),
     ),
     "sgd_update": (lambda k, m: 20 * k * m, lambda a: a.device.sgd_update(a.Z, a.X, a.G, _RATES)),
+    "adam_update": (lambda k, m: 28 * k * m, lambda a: a.device.adam_update(a.Z, a.X, a.S, a.G, a.t, _RATES)),
 }
 
 
@@ -81,6 +82,7 @@ class _Arrays:
         rng = np.random.default_rng(0)
         self.device = device
         self.Z, self.X, self.G = (device.upload(rng.random((k, m), np.float32)) for _ in range(3))
+        self.S, self.t = device.upload(np.ones((k, m), np.float32)), device.upload([1], np.int32)  # of Adam
         self.b, self.weights = device.upload(np.zeros(m, np.float32)), device.upload(np.ones(m, np.float32))
         self.pairs, self.largest = self.X.reshape((k // 2, 2 * m)), self.G[: k // 2]  # maxout of two pieces
         self.b_of_pairs = device.upload(np.zeros(2 * m, np.float32))

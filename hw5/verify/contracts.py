@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
-from hw5.devices.base import Rates, DeviceData
+from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
 
 TOLERANCE = 4.0  # in eps times the scale: expf and tanhf may be off by 2 eps, and a formula rounds a few more times
 EPS = float(np.finfo(np.float32).eps)
@@ -314,6 +314,25 @@ def sgd_update(bench, k, m, values):
         yield "W", error(bench.get(w), W - rates.eta * step, abs(W.astype(np.float64)) + 2 * rates.eta * scale)
 
 
+def adam_update(bench, k, m, values):
+    W, V, G = (f(bench.rng, (k, m)).astype(np.float32) for f in (values, VALUES["normal"], VALUES["normal"]))
+    S = bench.rng.random((k, m)).astype(np.float32)
+    for t, rates in ((1, Rates(0.1)), (2, Rates(0.01, l1=0.01, l2=0.5, weight_decay=0.3)), (100_000, Rates(0.03))):
+        w, v, s = bench.put(W), bench.put(V), bench.put(S)
+        bench.device.adam_update(w, v, s, bench.put(G), bench.put([t], np.int32), rates)
+        W64 = W.astype(np.float64)
+        g = G + rates.l2 * W64 + rates.l1 * np.sign(W)
+        g_scale = abs(G) + rates.l2 * abs(W64) + rates.l1
+        V64, S64 = BETA1 * V + (1 - BETA1) * g, BETA2 * S + (1 - BETA2) * g**2
+        v_scale, s_scale = abs(V) + g_scale, S + g_scale**2
+        root = np.sqrt(S64 / (1 - BETA2**t)) + EPSILON
+        step, c = V64 / root, 1 / (1 - BETA1**t)
+        yield "V", error(bench.get(v), V64, v_scale)
+        yield "S", error(bench.get(s), S64, s_scale)
+        scale = abs(W64) + rates.eta * c * (v_scale / root + abs(step) * (1 + s_scale / S64))
+        yield "W", error(bench.get(w), W64 - rates.eta * (rates.weight_decay * W64 + c * step), scale)
+
+
 # -- the fused steps of a small network. The scale of a product is the sum of its terms' absolute values.
 
 
@@ -530,6 +549,7 @@ CONTRACTS = [
     Contract("minibatch_float32", "minibatch.cu", partial(minibatch, np.float32), _ROWS, _FINITE),
     Contract("advance", "minibatch.cu", advance, ((0, 1), (5, 7), (1 << 20, 512)), ()),
     Contract("sgd_update", "sgd_update.cu", sgd_update, _TALL, _FINITE),
+    Contract("adam_update", "adam_update.cu", adam_update, _TALL, ("normal", "outliers", "ties", "denormal")),
     *(
         Contract(
             f"{part}_{dtype.__name__}", "small_network.cu", partial(operation, dtype), _SMALL, values, optional=True
