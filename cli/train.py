@@ -30,6 +30,7 @@ from hw5.plots import plot_training, require_matplotlib
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
 from hw5.train.schedules import SCHEDULES
+from hw5.train.settings import OPTIMIZERS
 from hw5.train.tensorboard import TensorBoard
 
 # The options that set the setting of the same name: name, type and help
@@ -50,10 +51,12 @@ _SETTINGS = (
     ),
     ("lr_step", number("lr_step"), "Epochs between the steps of the step schedule."),
     ("warmup", number("warmup"), "Number of epochs of linear warmup."),
-    ("momentum", number("momentum"), "Momentum coefficient."),
+    ("optimizer", OneOf(OPTIMIZERS), "Stochastic gradient descent, or Adam."),
+    ("momentum", number("momentum"), "Momentum coefficient of sgd."),
     ("nesterov", bool, "Use Nesterov momentum."),
     ("l1", number("l1"), "L1 penalty on the weights."),
     ("l2", number("l2"), "L2 penalty on the weights."),
+    ("weight_decay", number("weight_decay"), "Weight decay of Adam, apart from the gradient (AdamW)."),
     ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),
     ("tolerance", number("tolerance"), "Stop when an epoch changes the weights by at most this fraction."),
     (
@@ -218,7 +221,7 @@ def _headline(run):
     return (
         f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n"
         f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.stepper.how})" + _going_on(run.training)
+        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
     )
 
 

@@ -34,9 +34,13 @@ from hw5.errors import InputError, RunError, require_known
 from hw5.datasets.preprocessing import class_weights
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES
-from hw5.train.settings import Settings
+from hw5.train.settings import OPTIMIZERS, Settings
 
-_CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES)}
+_CHOICES = {
+    "loss": ("cross-entropy", "binary-cross-entropy"),
+    "optimizer": OPTIMIZERS,
+    "lr_schedule": tuple(SCHEDULES),
+}
 _FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
 
 
@@ -155,10 +159,12 @@ class _ByGradient(_Estimator):
     lr_decay: float | None = None
     lr_step: int | None = None
     warmup: int = 0
+    optimizer: str = "sgd"
     momentum: float = 0.0
     nesterov: bool = False
     l1: float = 0.0
     l2: float = 0.0
+    weight_decay: float = 0.0
 
 
 class _Classifier(ClassifierMixin):

@@ -16,8 +16,17 @@ extern "C" __global__ void gradient_mean(const float *__restrict__ Delta, float 
     const int column = blockIdx.x * blockDim.x + threadIdx.x;
     const int first = blockIdx.y * slab, last = first + slab < k ? first + slab : k;
     float sum = 0.0f;
-    if (column < m)
-        for (int i = first + threadIdx.y; i < last; i += blockDim.y) sum += Delta[static_cast<size_t>(i) * m + column];
+    if (column < m) {
+        constexpr int IN_FLIGHT = 8;  // loads that do not wait for the additions, whose order stays
+        const int rows = blockDim.y;
+        int i = first + threadIdx.y;
+        for (; i + (IN_FLIGHT - 1) * rows < last; i += IN_FLIGHT * rows) {
+            float delta[IN_FLIGHT];
+            for (int j = 0; j < IN_FLIGHT; ++j) delta[j] = Delta[static_cast<size_t>(i + j * rows) * m + column];
+            for (int j = 0; j < IN_FLIGHT; ++j) sum += delta[j];
+        }
+        for (; i < last; i += rows) sum += Delta[static_cast<size_t>(i) * m + column];
+    }
 
     float *mine = sums + threadIdx.y * blockDim.x + threadIdx.x;
     *mine = sum;

@@ -8,17 +8,12 @@
 //
 // Launch: any block (columns, rows) with grid.x * rows >= k; threads loop over the columns. advance: one thread.
 // Moves (s + 4) k d + 12 k bytes, where s is the element size of X; mean and scale come from cache.
-#include "pack.cuh"
+#include "standardise.cuh"
 
 template <int N, class Element>
 __device__ void standardise_row(const Element *from, const float *mean, const float *scale, float *to, int d) {
-    for (int c = N * threadIdx.x; c < d; c += N * blockDim.x) {
-        const auto x = load<N>(from + c);
-        const auto m = load<N>(mean + c), s = load<N>(scale + c);
-        Pack<float, N> out;
-        for (int j = 0; j < N; ++j) out[j] = (static_cast<float>(x[j]) - m[j]) * s[j];
-        store(to + c, out);
-    }
+    for (int c = N * threadIdx.x; c < d; c += N * blockDim.x)
+        store(to + c, standardise(load<N>(from + c), load<N>(mean + c), load<N>(scale + c)));
 }
 
 template <class Element>

@@ -8,6 +8,7 @@
 //
 // Launch: any one-dimensional grid; threads loop. Moves 20 n bytes.
 #include "pack.cuh"
+#include "sgd.cuh"
 
 extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__ V, const float *__restrict__ G, float eta,
                                       float mu, float l1, float l2, int nesterov, long long n) {
@@ -15,12 +16,7 @@ extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__
         constexpr int N = decltype(width)::value;
         auto w = load<N>(W + i), v = load<N>(V + i);
         const auto gradient = load<N>(G + i);
-        for (int j = 0; j < N; ++j) {
-            const float sign = static_cast<float>((w[j] > 0.0f) - (w[j] < 0.0f));
-            const float g = gradient[j] + l2 * w[j] + l1 * sign;
-            v[j] = mu * v[j] + g;
-            w[j] -= eta * (nesterov ? g + mu * v[j] : v[j]);
-        }
+        for (int j = 0; j < N; ++j) sgd_step(w[j], v[j], gradient[j], eta, mu, l1, l2, nesterov);
         store(V + i, v);
         store(W + i, w);
     });

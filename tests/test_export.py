@@ -29,7 +29,7 @@ X = (rng.standard_normal((50, 4)) / SCALE + MEAN).astype(np.float32)
 
 
 def untrained(parameters):
-    return State(parameters, [tuple(map(np.zeros_like, pair)) for pair in parameters], 1, 0, np.zeros((2, 1)))
+    return State(parameters, [tuple(map(np.zeros_like, pair)) for pair in parameters], None, 1, 0, np.zeros((2, 1)))
 
 
 def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=("a", "b, c", "ç")):

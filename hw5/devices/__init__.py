@@ -26,7 +26,7 @@ def _cuda(precision, _, ordinal):
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
     runtime = PyCudaRuntime(kernel_sources(), precision, ordinal)
-    return KernelDevice("cuda", runtime, most_resident_bytes=runtime.free_bytes() // 10 * 8)
+    return KernelDevice("cuda", runtime, runtime.free_bytes() // 10 * 8, fuses=precision == "fp32")
 
 
 def _emulator(*_):

@@ -6,7 +6,7 @@ The operations below are named in the lecture's orientation; the shapes in their
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,16 @@ import numpy as np
 Array = Any  # a device's own array: it has .shape and .dtype, and a[i:j] is a view of its rows
 
 
+# Adam's rates of decay of its means of g and g^2, and its epsilon: the values of its paper (Kingma and Ba 2015)
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
 @dataclass(frozen=True)
 class Rates:
     """The hyperparameters of an update: learning rate eta, momentum mu, and the L1 and L2 penalties on W (never on b).
 
-    With nesterov the step looks ahead along the momentum (Sutskever et al. 2013, in the form of PyTorch's SGD).
+    With nesterov the step looks ahead along the momentum (Sutskever et al. 2013, in the form of PyTorch's SGD). With
+    adam there is no mu, and weight_decay decays W apart from the gradient (AdamW, Loshchilov and Hutter 2019).
     """
 
     eta: float
@@ -26,6 +31,12 @@ class Rates:
     l1: float = 0.0
     l2: float = 0.0
     nesterov: bool = False
+    adam: bool = False
+    weight_decay: float = 0.0
+
+    def without_penalties(self):
+        """The rates of a bias."""
+        return replace(self, l1=0.0, l2=0.0, weight_decay=0.0)
 
 
 @dataclass(frozen=True)
@@ -210,3 +221,15 @@ class Device(ABC):
 
         g = G + l2 W + l1 sign(W), V = mu V + g, and W -= eta V, or with nesterov W -= eta (g + mu V). G may change.
         """
+
+    @abstractmethod
+    def adam_update(self, W, V, S, G, t, rates):
+        """The t-th update of W along the gradient G by Adam; W, V, S and G of one shape, t (1,) int32. G may change.
+
+        g = G + l2 W + l1 sign(W), V = beta1 V + (1 - beta1) g, S = beta2 S + (1 - beta2) g^2, and
+        W -= eta (weight_decay W + V / (1 - beta1^t) / (sqrt(S / (1 - beta2^t)) + epsilon)).
+        """
+
+    @abstractmethod
+    def advance(self, counter, by):
+        """counter[0] += by; counter (1,) int32."""

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from hw5.devices.activations import FORMULAS
-from hw5.devices.base import Device, DeviceData
+from hw5.devices.base import BETA1, BETA2, EPSILON, Device, DeviceData
 from hw5.devices.stepper import Stepper
 
 _SIGMOID = FORMULAS["sigmoid"]
@@ -203,15 +203,38 @@ class CpuDevice(Device):
 
     def sgd_update(self, W, V, G, rates):
         term = self._scratch("term", W.shape)
-        if rates.l2:
-            G += np.multiply(W, rates.l2, out=term)
-        if rates.l1:
-            G += np.multiply(np.sign(W, out=term), rates.l1, out=term)
+        self._add_penalties(W, G, rates, term)
         V *= rates.momentum
         V += G
         if rates.nesterov:
             G += np.multiply(V, rates.momentum, out=term)
         W -= np.multiply(G if rates.nesterov else V, rates.eta, out=term)
+
+    def adam_update(self, W, V, S, G, t, rates):
+        term = self._scratch("term", W.shape)
+        self._add_penalties(W, G, rates, term)
+        V *= BETA1
+        V += np.multiply(G, 1 - BETA1, out=term)
+        S *= BETA2
+        S += np.multiply(np.square(G, out=term), 1 - BETA2, out=term)
+        root = np.sqrt(S, out=G)
+        root /= math.sqrt(1 - BETA2 ** int(t[0]))
+        root += EPSILON
+        if rates.weight_decay:
+            W *= 1 - rates.eta * rates.weight_decay
+        np.multiply(V, rates.eta / (1 - BETA1 ** int(t[0])), out=term)
+        W -= np.divide(term, root, out=term)
+
+    @staticmethod
+    def _add_penalties(W, G, rates, term):
+        """G += l2 W + l1 sign(W)."""
+        if rates.l2:
+            G += np.multiply(W, rates.l2, out=term)
+        if rates.l1:
+            G += np.multiply(np.sign(W, out=term), rates.l1, out=term)
+
+    def advance(self, counter, by):
+        counter += by
 
 
 def _threshold(z):

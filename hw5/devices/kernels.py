@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hw5.devices.base import Device
-from hw5.devices.recorded import RecordedStepper
+from hw5.devices.activations import ELEMENTWISE
+from hw5.devices.base import BETA1, BETA2, EPSILON, Device
+from hw5.devices.fused import FusedStepper
 from hw5.devices.streaming import StreamedData, StreamedStepper
 
 THREADS = 256  # per block: enough to hide latency, few enough for several blocks per multiprocessor
 WIDEST_WARP_ROW = 256  # packs; a whole block reduces a longer row
+TILE, UPDATE_THREADS = 32, 512  # units and columns of a block of update_TYPE, and its threads
 
 
 def kernel_sources(folder=None):
@@ -102,8 +104,9 @@ class KernelDevice(Device):
     dtype = np.dtype(np.float32)
     index_dtype = np.dtype(np.int32)
 
-    def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf):
-        self.name, self.runtime, self.most_resident_bytes = name, runtime, most_resident_bytes
+    def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf, fuses=False):
+        """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
+        self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
         self.arithmetic = f"the CUDA kernels ({name})"
         self._partial_sums = None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
@@ -142,7 +145,7 @@ class KernelDevice(Device):
     # -- one minibatch
 
     def stepper(self, network, data):
-        return (StreamedStepper if isinstance(data, StreamedData) else RecordedStepper)(network, data)
+        return (StreamedStepper if isinstance(data, StreamedData) else FusedStepper)(network, data)
 
     def upload_data(self, X, y, mean, scale):
         """Upload the data or, if X is too large, return StreamedData, which uploads it in pieces."""
@@ -234,13 +237,56 @@ class KernelDevice(Device):
         numbers = (rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov), np.int64(W.size))
         self._launch("sgd_update", self._grid_of(W), (THREADS,), W, V, G, *numbers)
 
+    def adam_update(self, W, V, S, G, t, rates):
+        numbers = (rates.eta, 1 - BETA1, 1 - BETA2, EPSILON, rates.l1, rates.l2, rates.weight_decay, np.int64(W.size))
+        self._launch("adam_update", self._grid_of(W), (THREADS,), W, V, S, G, t, *numbers)
+
+    # -- a step of a small network, in three launches
+
+    def hidden_layer(self, data, order, start, layer, H):
+        """H (k, m) = theta(W^T x + b) of the examples data[order[start : start + k]]."""
+        (k, m), d, theta = H.shape, data.X.shape[1], layer.theta
+        grid = (_blocks(k, 2 * 4), _blocks(m, 4 * 4))
+        arguments = (layer.W, layer.b, H, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
+        self._launch(f"hidden_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
+
+    def output_layer(self, data, order, start, layer, weights, tally, Delta, below=None):
+        """The loss's gradient Delta (k, m) at the top layer, and with a layer below its Delta: (its Slot, its theta).
+
+        Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally.
+        """
+        k, m = Delta.shape
+        grid, block, shared = (_blocks(k, 4),), (32, 4), 4 * m * self.dtype.itemsize
+        top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta)
+        if below is None:
+            inputs, arguments = self._gathered(data, order, start), (*top, k, data.X.shape[1], m)
+            self._launch(f"output_{data.X.dtype}", grid, block, *inputs, *arguments, shared=shared)
+        else:
+            slot, theta = below
+            inputs, d = (slot.X, order, self.first, start), slot.X.shape[1]
+            arguments = (slot.Delta, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
+            self._launch("output_hidden", grid, block, *inputs, *top, *arguments, shared=shared)
+
+    def update_layers(self, data, order, start, layers, slots, rates):
+        """The update of one or two layers from their Deltas and inputs; the first one's are data[order[start : ...]]."""
+        (k, m1), d = slots[0].Delta.shape, data.X.shape[1]
+        m2 = slots[1].Delta.shape[1] if len(slots) == 2 else 0
+        arrays = [(layer.W, layer.V, layer.b, layer.Vb, slot.Delta) for layer, slot in zip(layers, slots)]
+        numbers = (k, d, m1, m2, rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov))
+        grid = (_tiles(d, m1) + (_tiles(m1, m2) if m2 else 0),)
+        arguments = (*arrays[0], slots[0].X, *arrays[-1], *numbers)
+        self._launch(f"update_{data.X.dtype}", grid, (UPDATE_THREADS,), *self._gathered(data, order, start), *arguments)
+
     def _grid_of(self, array):
         """The one-dimensional grid of a kernel that loops over an array's elements, usually in packs of four."""
         return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
 
-    def advance(self, first, by):
-        """first[0] += by, on the device."""
-        self._launch("advance", (1,), (1,), first, by)
+    def _gathered(self, data, order, start):
+        """The arguments of a kernel that gathers its inputs."""
+        return data.X, data.mean, data.scale, order, self.first, start
+
+    def advance(self, counter, by):
+        self._launch("advance", (1,), (1,), counter, by)
 
     def _launch(self, kernel, grid, block, *args, shared=0):
         """Launch a kernel; arrays are passed as addresses, int as int32 and float as float32."""
@@ -264,6 +310,11 @@ def _power_of_two(items, most):
 def _packs(columns):
     """The number of loads for an aligned row (kernels/pack.cuh)."""
     return columns // 4 if columns % 4 == 0 else columns
+
+
+def _tiles(d, m):
+    """The number of tiles of the m units and the d + 1 columns of a layer."""
+    return _blocks(m, TILE) * _blocks(d + 1, TILE)
 
 
 def _by_example(Z):

@@ -1,6 +1,7 @@
 """Training of a network on a data set step by step, and evaluation in chunks.
 
-Device.stepper chooses among this Stepper, the compiled one (native/) and the recorded ones (recorded.py, streaming.py).
+Device.stepper chooses among this Stepper, the compiled one (native/) and the recorded ones (recorded.py, fused.py,
+streaming.py).
 """
 
 import numpy as np
@@ -16,6 +17,10 @@ class Stepper:
         self.network, self.data, self.device, self.how = network, data, network.device, how
         self._largest, self._spaces = 0, {}
 
+    def how_with(self, batch_size, rates):
+        """How it trains with minibatches of this size and these rates."""
+        return self.how
+
     def space(self, k):
         """The workspace for k examples: a view of the largest one so far."""
         if k > self._largest:
@@ -28,9 +33,12 @@ class Stepper:
     def train(self, order, batch_size, rates, tally):
         """Train on the examples data[order], batch_size at a time; the last minibatch may be shorter."""
         for start in range(0, len(order), batch_size):
-            space = self.space(min(batch_size, len(order) - start))
-            self.device.minibatch(self.data, order, start, space.X, space.y)
-            self.network.step(space, rates, tally)
+            self.step(order, start, self.space(min(batch_size, len(order) - start)), rates, tally)
+
+    def step(self, order, start, space, rates, tally):
+        """Train on the k examples data[order[start : start + k]], k being the workspace's."""
+        self.device.minibatch(self.data, order, start, space.X, space.y)
+        self.network.step(space, rates, tally)
 
     def forward(self, order, start, space):
         """Compute Z^(L), without its bias, and y of the k examples data[order[start : start + k]] in a workspace."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw5.devices.base import DeviceData
-from hw5.devices.recorded import RecordedStepper
+from hw5.devices.fused import FusedStepper
 
 
 class StreamedData:
@@ -40,7 +40,7 @@ class StreamedData:
         return self._buffer
 
 
-class StreamedStepper(RecordedStepper):
+class StreamedStepper(FusedStepper):
     """Trains and evaluates on StreamedData, piece by piece."""
 
     def __init__(self, network, data):

@@ -4,7 +4,7 @@ Layer l turns X^(l-1) into X^(l) and, going back, dJ/dX^(l) into Delta^(l) = dJ/
 lecture's A^(l) = W^(l) Delta^(l) (lecture 14, "Using minibatches"). A Slot has the arrays of a step, allocated once.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -32,16 +32,18 @@ class Slot:
 class Dense:
     """X = theta(W^T X_in + b), with W (m, d) and b (m,), their velocities V and Vb, and their gradients G and Gb.
 
+    S and Sb are Adam's running means of the squared gradients, whose V and Vb are running means of the gradients.
+
     The top layer has no theta: it computes Z = W^T X_in, and the loss adds b.
     """
 
     pieces = 1  # rows of W for each unit
 
     def __init__(self, device, W, b, theta=None):
-        """W and b are host arrays; the velocities start at 0."""
+        """W and b are host arrays; V and S start at 0."""
         self.device, self.theta = device, theta
-        self.W, self.b, self.V, self.Vb, self.G, self.Gb = (
-            device.upload(array, device.dtype) for array in (W, b, *map(np.zeros_like, (W, b, W, b)))
+        self.W, self.b, self.V, self.Vb, self.S, self.Sb, self.G, self.Gb = (
+            device.upload(array, device.dtype) for array in (W, b, *map(np.zeros_like, (W, b) * 3))
         )
 
     @property
@@ -68,10 +70,12 @@ class Dense:
         """A = W Delta: dJ/dX of the layer below."""
         self.device.gemm(self.W, s.Delta, out=A)
 
-    def update(self, s, rates):
-        """W <- W - eta/k X_in Delta^T and b <- b - eta mean(Delta)."""
-        step = self._step_by_velocity if rates.momentum or rates.l1 else self._step_in_gemm
-        step(s.X_in, s.Delta, rates)
+    def update(self, s, rates, t):
+        """W <- W - eta/k X_in Delta^T and b <- b - eta mean(Delta), or another rule; t (1,) counts the updates."""
+        if rates.adam or rates.momentum or rates.l1:
+            self._step_along_gradient(s.X_in, s.Delta, rates, t)
+        else:
+            self._step_in_gemm(s.X_in, s.Delta, rates)
 
     def _step_in_gemm(self, X, Delta, rates):
         """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k X Delta^T."""
@@ -79,12 +83,17 @@ class Dense:
         self.device.gemm(X, Delta, out=self.W, transpose_b=True, alpha=-eta / k, beta=1 - eta * rates.l2)
         self.device.gradient_mean(Delta, out=self.b, alpha=-eta, beta=1.0)
 
-    def _step_by_velocity(self, X, Delta, rates):
-        """G = 1/k X Delta^T, then a step along G with momentum and penalties (on W only)."""
-        self.device.gemm(X, Delta, out=self.G, transpose_b=True, alpha=1 / len(Delta))
-        self.device.gradient_mean(Delta, out=self.Gb)
-        self.device.sgd_update(self.W, self.V, self.G, rates)
-        self.device.sgd_update(self.b, self.Vb, self.Gb, replace(rates, l1=0.0, l2=0.0))
+    def _step_along_gradient(self, X, Delta, rates, t):
+        """G = 1/k X Delta^T, then a step along G with momentum and penalties (on W only), or by Adam."""
+        device, of_bias = self.device, rates.without_penalties()
+        device.gemm(X, Delta, out=self.G, transpose_b=True, alpha=1 / len(Delta))
+        device.gradient_mean(Delta, out=self.Gb)
+        if rates.adam:
+            device.adam_update(self.W, self.V, self.S, self.G, t, rates)
+            device.adam_update(self.b, self.Vb, self.Sb, self.Gb, t, of_bias)
+        else:
+            device.sgd_update(self.W, self.V, self.G, rates)
+            device.sgd_update(self.b, self.Vb, self.Gb, of_bias)
 
 
 class Maxout(Dense):

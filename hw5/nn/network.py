@@ -70,6 +70,7 @@ class Network:
         self.device, self.activation, self.loss = device, Activation.of(activation), LOSSES[loss]
         *hidden, top = parameters
         self.layers = [hidden_layer(device, W, b, self.activation) for W, b in hidden] + [Dense(device, *top)]
+        self.updates = device.upload(np.zeros(1), np.int32)  # the number of updates so far, which Adam needs
         self.unit_weights = device.upload(np.ones(max(len(top[1]), 2)), device.dtype)
         self.class_weights = self.unit_weights if class_weights is None else device.upload(class_weights, device.dtype)
 
@@ -80,20 +81,27 @@ class Network:
 
     def parameters(self):
         """[(W, b), ...] as host arrays."""
-        return [(self.device.download(layer.W), self.device.download(layer.b)) for layer in self.layers]
+        return self._download("W", "b")
 
     def velocities(self):
         """[(V, Vb), ...] as host arrays."""
-        return [(self.device.download(layer.V), self.device.download(layer.Vb)) for layer in self.layers]
+        return self._download("V", "Vb")
 
-    def assign(self, parameters, velocities=None):
-        """Set the parameters and, if given, the velocities, as the methods above return them."""
-        for layer, (W, b) in zip(self.layers, parameters):
-            self.device.assign(layer.W, W)
-            self.device.assign(layer.b, b)
-        for layer, (V, Vb) in zip(self.layers, velocities or ()):
-            self.device.assign(layer.V, V)
-            self.device.assign(layer.Vb, Vb)
+    def squares(self):
+        """[(S, Sb), ...] as host arrays."""
+        return self._download("S", "Sb")
+
+    def _download(self, *names):
+        return [tuple(self.device.download(getattr(layer, name)) for name in names) for layer in self.layers]
+
+    def assign(self, parameters, velocities=None, squares=None, updates=0):
+        """Set the parameters and, if given, the state of the optimiser, as the methods above return them."""
+        for names, pairs in (("W", "b"), parameters), (("V", "Vb"), velocities), (("S", "Sb"), squares):
+            for layer, pair in zip(self.layers, pairs or ()):
+                for name, host in zip(names, pair):
+                    self.device.assign(getattr(layer, name), host)
+        if velocities is not None:
+            self.device.assign(self.updates, [updates])
 
     def workspace(self, k, y_dtype):
         """The Workspace of a step over k examples, with labels or targets of a dtype."""
@@ -123,6 +131,8 @@ class Network:
             layers[l - 1].differentiate(slots[l - 1])
 
     def update(self, space, rates):
-        """W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer."""
+        """W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer, or another rule."""
+        if rates.adam:
+            self.device.advance(self.updates, 1)
         for layer, slot in zip(self.layers, space.slots):
-            layer.update(slot, rates)
+            layer.update(slot, rates, self.updates)

@@ -3,6 +3,7 @@
     W1, b1, W2, b2, ...         parameters, from the bottom layer up
     mean, scale                 standardisation of the features; target_mean, target_scale: of a regression's targets
     V1, Vb1, ...                velocities
+    S1, Sb1, ...                with Adam: the running means of the squared gradients (V1, ... are of the gradients)
     sums                        losses and correct predictions of the current epoch
     last_W1, last_b1, ...       with --patience: the last parameters (W1, ... are the best)
     before_W1, before_b1, ...   with --tolerance: the parameters at the end of the previous epoch
@@ -123,6 +124,8 @@ class Checkpoint:
         if self.of_targets:
             arrays |= {"target_mean": self.of_targets.mean, "target_scale": self.of_targets.scale}
         arrays |= _named("W", "b", self.parameters) | _named("V", "Vb", state.velocities)
+        if state.squares is not None:
+            arrays |= _named("S", "Sb", state.squares)
         if state.best:
             arrays |= _named("last_W", "last_b", state.parameters)
         if state.previous_parameters is not None:
@@ -196,13 +199,14 @@ class Checkpoint:
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
         shapes = [(size,) for _, size in standardisations for _ in range(2)]
         state = self.state
-        for pairs in (self.parameters, state.velocities, state.parameters, state.previous_parameters):
+        for pairs in (self.parameters, state.velocities, state.squares, state.parameters, state.previous_parameters):
             if pairs is not None:
                 arrays += [array for pair in pairs for array in pair]
                 shapes += _shapes([d, *settings.hidden, self.loss.units(m)], settings.activation)
         return (
             _is_valid(state)
             and (not settings.tolerance or state.previous_parameters is not None)
+            and (settings.optimizer == "adam") == (state.squares is not None)
             and all(set(row) == set(HISTORY) and all(map(_is_float, row.values())) for row in self.history)
             and [array.shape for array in arrays] == shapes
             and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
@@ -275,8 +279,9 @@ def _state(arrays, layers, description):
         parameters = _pairs("last_W", "last_b", arrays, layers)
     previous = _pairs("before_W", "before_b", arrays, layers) if "before_W1" in arrays else None
     velocities = _pairs("V", "Vb", arrays, layers)
+    squares = _pairs("S", "Sb", arrays, layers) if "S1" in arrays else None
     position = (training.epoch, training.done, arrays["sums"])
-    return State(parameters, velocities, *position, best, previous, training.ending)
+    return State(parameters, velocities, squares, *position, best, previous, training.ending)
 
 
 def _is_valid(state):

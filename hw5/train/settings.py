@@ -41,6 +41,8 @@ class Range:
             raise InputError(f"--{name.replace('_', '-')} {value} is out of range; give {kind} {bounds}")
 
 
+OPTIMIZERS = ("sgd", "adam")
+
 _COUNT, _RATE = Range(least=1, whole=True), Range()
 _POSITIVE, _FRACTION = Range(least_open=True), Range(most=1, most_open=True)
 
@@ -59,6 +61,7 @@ RANGES = {
     "momentum": _FRACTION,
     "l1": _RATE,
     "l2": _RATE,
+    "weight_decay": _RATE,
     "tolerance": _or_none(_POSITIVE),
     "patience": _or_none(_COUNT),
     "validation": _FRACTION,
@@ -79,6 +82,7 @@ class Settings:
     loss: str = "cross-entropy"  # a name in LOSSES
     epochs: int = 50
     batch_size: int | str = 32  # or "all"
+    optimizer: str = "sgd"  # a name in OPTIMIZERS
     lr: float = 0.03  # lecture 14: "0.03 is usually a good place to start"
     lr_schedule: str | None = None  # a name in SCHEDULES; default: step with lr_step, exponential with lr_decay
     lr_decay: float | None = None
@@ -88,6 +92,7 @@ class Settings:
     nesterov: bool = False
     l1: float = 0.0
     l2: float = 0.0
+    weight_decay: float = 0.0  # AdamW's, apart from the gradient
     class_weight: str | dict[str, float] | None = None  # as preprocessing.class_weights reads it
     tolerance: float | None = None  # stop when an epoch changes the weights by a smaller share
     patience: int | None = None  # stop after this many epochs without a better validation loss
@@ -101,6 +106,7 @@ class Settings:
         for size in self.hidden:
             _COUNT.require("hidden", size)
         require_known("loss", self.loss, LOSSES)
+        require_known("optimizer", self.optimizer, OPTIMIZERS)
         require_known("learning rate schedule", self.schedule, SCHEDULES)
         if self.loss == "perceptron":
             self._check_perceptron()
@@ -114,6 +120,11 @@ class Settings:
             raise InputError(
                 f"--warmup {self.warmup} leaves no epoch at the full learning rate; choose fewer than --epochs"
             )
+        if self.optimizer == "adam" and (self.momentum or self.nesterov):
+            flag = "--momentum" if self.momentum else "--nesterov"
+            raise InputError(f"{flag} has no effect on Adam, which has a momentum of its own; leave it out")
+        if self.weight_decay and self.optimizer != "adam":
+            raise InputError("--weight-decay needs --optimizer adam; with sgd, --l2 has the same effect")
         if self.nesterov and not self.momentum:
             raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
         if self.class_weight and not LOSSES[self.loss].gives_probabilities:
@@ -124,6 +135,7 @@ class Settings:
         plain = {
             "hidden": (),
             "batch_size": 1,
+            "optimizer": "sgd",
             "momentum": 0.0,
             "nesterov": False,
             "l1": 0.0,
@@ -160,4 +172,6 @@ class Settings:
 
     def rates(self, epoch):
         """The rates of an epoch, counted from 1."""
-        return Rates(learning_rate(self, epoch), self.momentum, self.l1, self.l2, self.nesterov)
+        adam = self.optimizer == "adam"
+        rates = learning_rate(self, epoch), self.momentum, self.l1, self.l2, self.nesterov
+        return Rates(*rates, adam, self.weight_decay)

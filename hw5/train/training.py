@@ -62,6 +62,7 @@ class State:
 
     parameters: list
     velocities: list
+    squares: list | None
     epoch: int  # counted from 1
     done: int  # examples of it
     sums: np.ndarray  # of the epoch's losses and correct predictions, as in Tally
@@ -92,6 +93,7 @@ class Training:
         self.previous_parameters = self.network.parameters() if settings.tolerance else None
         self._pause_every, self._last = pause_every, None
         self._order = device.empty(rows.shape, device.index_dtype)
+        self._kept_order = None, None
         self._pace = _Pace(self.batch_size)
 
     def __iter__(self):
@@ -114,12 +116,14 @@ class Training:
 
     def _train_epoch(self):
         rates, seconds, resumed_at = self.settings.rates(self.epoch), 0.0, self.done
-        self.stepper.device.assign(self._order, epoch_order(self.rows, self.settings.seed, self.epoch))
+        self.stepper.device.assign(self._order, self._order_of(self.epoch))
         while self.done < len(self.rows):
             stop = min(len(self.rows), self.done + self._pace.examples, self._next_pause())
             began = perf_counter()
             with np.errstate(all="ignore"):  # a diverging step shows in its loss
                 self.stepper.train(self._order[self.done : stop], self.batch_size, rates, self.tally)
+            if stop == len(self.rows) and self.epoch < self.settings.epochs:
+                self._order_of(self.epoch + 1)  # while a GPU is still busy
             loss, correct = self.tally.read()
             elapsed = perf_counter() - began
             self._pace.update(stop - self.done, elapsed)
@@ -130,6 +134,17 @@ class Training:
             whole = seconds * stop / (stop - resumed_at)  # extrapolated for a resumed epoch
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
             yield self._end_epoch(progress, stop - correct) if progress.epoch_ends else progress
+
+    @property
+    def how(self):
+        """A short description of how the device trains."""
+        return self.stepper.how_with(self.batch_size, self.settings.rates(1))
+
+    def _order_of(self, epoch):
+        """The order of an epoch's examples; the last one asked for is kept."""
+        if self._kept_order[0] != epoch:
+            self._kept_order = epoch, epoch_order(self.rows, self.settings.seed, epoch)
+        return self._kept_order[1]
 
     @property
     def is_over(self):
@@ -153,7 +168,8 @@ class Training:
         if self._last:  # the network has the best parameters by now
             return self._last
         network, sums = self.network, self.tally.sums()
-        progress = (network.parameters(), network.velocities(), self.epoch, self.done, sums)
+        squares = network.squares() if self.settings.optimizer == "adam" else None
+        progress = (network.parameters(), network.velocities(), squares, self.epoch, self.done, sums)
         return State(*progress, self.best, self.previous_parameters, self.ending)
 
     def restore(self, state):
@@ -163,9 +179,9 @@ class Training:
         """
         if state.sums.shape != (2, self.batch_size) or state.done > len(self.rows):
             raise InputError("the checkpoint does not fit these data; resume with the data that it was trained on")
-        self.network.assign(state.parameters, state.velocities)
-        self.tally.restore(state.sums)
         self.epoch, self.done, self.best = state.epoch, state.done, state.best
+        self.network.assign(state.parameters, state.velocities, state.squares, self.steps)
+        self.tally.restore(state.sums)
         self.previous_parameters, self.ending = state.previous_parameters, state.ending
 
     def _end_epoch(self, progress, mistakes):

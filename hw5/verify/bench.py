@@ -15,7 +15,8 @@ from hw5.devices.activations import Activation
 from hw5.devices.base import Rates, DeviceData, Tally
 
 SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
-SECONDS = 0.05  # of back-to-back calls per measurement
+SECONDS = 0.02  # of back-to-back calls per measurement
+IN_A_RECORDING = 64  # calls: enough that Python's time per replay does not count
 REPEATS = 7
 COPY_BYTES = 1 << 28
 
@@ -70,6 +71,7 @@ _OPERATIONS: dict[str, tuple[Callable, Callable]] = {
         lambda a: a.device.minibatch(a.floats, a.order, 0, a.Z, a.y_out),
     ),
     "sgd_update": (lambda k, m: 20 * k * m, lambda a: a.device.sgd_update(a.Z, a.X, a.G, _RATES)),
+    "adam_update": (lambda k, m: 28 * k * m, lambda a: a.device.adam_update(a.Z, a.X, a.S, a.G, a.t, _RATES)),
 }
 
 
@@ -80,6 +82,7 @@ class _Arrays:
         rng = np.random.default_rng(0)
         self.device = device
         self.Z, self.X, self.G = (device.upload(rng.random((k, m), np.float32)) for _ in range(3))
+        self.S, self.t = device.upload(np.ones((k, m), np.float32)), device.upload([1], np.int32)  # of Adam
         self.b, self.weights = device.upload(np.zeros(m, np.float32)), device.upload(np.ones(m, np.float32))
         self.pairs, self.largest = self.X.reshape((k // 2, 2 * m)), self.G[: k // 2]  # maxout of two pieces
         self.b_of_pairs = device.upload(np.zeros(2 * m, np.float32))
@@ -109,27 +112,28 @@ def bench_kernels(device, shapes=None):
 
 
 def _seconds(device, call):
-    """Seconds per call, averaged over back-to-back calls, in each of REPEATS measurements."""
+    """Seconds per call, averaged over back-to-back calls, in each of REPEATS measurements.
+
+    Calls are replayed from a recording if possible, so that Python's time for each does not count.
+    """
     call()
-    calls = 1
-    while (elapsed := _elapsed(device, repeated := _repeated(device, call, calls))) < SECONDS:
-        calls = max(2 * calls, round(calls * SECONDS / elapsed))
-    return [_elapsed(device, repeated) / calls for _ in range(REPEATS)]
+    replay, calls_in_one = device.record(lambda: _repeat(call, IN_A_RECORDING)), IN_A_RECORDING
+    if replay is None:
+        replay, calls_in_one = call, 1
+    times = 1
+    while (elapsed := _elapsed(device, replay, times)) < SECONDS:
+        times = max(2 * times, round(times * SECONDS / elapsed))
+    return [_elapsed(device, replay, times) / (times * calls_in_one) for _ in range(REPEATS)]
 
 
-def _repeated(device, call, calls):
-    """A function that repeats the call, from a recording if possible, so that Python's overhead does not count."""
-
-    def work():
-        for _ in range(calls):
-            call()
-
-    return device.record(work) or work
+def _repeat(call, times):
+    for _ in range(times):
+        call()
 
 
-def _elapsed(device, work):
+def _elapsed(device, call, times):
     device.synchronize()
     began = perf_counter()
-    work()
+    _repeat(call, times)
     device.synchronize()
     return perf_counter() - began

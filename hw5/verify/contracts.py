@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
-from hw5.devices.base import Rates, DeviceData
+from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
 
 TOLERANCE = 4.0  # in eps times the scale: expf and tanhf may be off by 2 eps, and a formula rounds a few more times
 EPS = float(np.finfo(np.float32).eps)
@@ -314,6 +314,146 @@ def sgd_update(bench, k, m, values):
         yield "W", error(bench.get(w), W - rates.eta * step, abs(W.astype(np.float64)) + 2 * rates.eta * scale)
 
 
+def adam_update(bench, k, m, values):
+    W, V, G = (f(bench.rng, (k, m)).astype(np.float32) for f in (values, VALUES["normal"], VALUES["normal"]))
+    S = bench.rng.random((k, m)).astype(np.float32)
+    for t, rates in ((1, Rates(0.1)), (2, Rates(0.01, l1=0.01, l2=0.5, weight_decay=0.3)), (100_000, Rates(0.03))):
+        w, v, s = bench.put(W), bench.put(V), bench.put(S)
+        bench.device.adam_update(w, v, s, bench.put(G), bench.put([t], np.int32), rates)
+        W64 = W.astype(np.float64)
+        g = G + rates.l2 * W64 + rates.l1 * np.sign(W)
+        g_scale = abs(G) + rates.l2 * abs(W64) + rates.l1
+        V64, S64 = BETA1 * V + (1 - BETA1) * g, BETA2 * S + (1 - BETA2) * g**2
+        v_scale, s_scale = abs(V) + g_scale, S + g_scale**2
+        root = np.sqrt(S64 / (1 - BETA2**t)) + EPSILON
+        step, c = V64 / root, 1 / (1 - BETA1**t)
+        yield "V", error(bench.get(v), V64, v_scale)
+        yield "S", error(bench.get(s), S64, s_scale)
+        scale = abs(W64) + rates.eta * c * (v_scale / root + abs(step) * (1 + s_scale / S64))
+        yield "W", error(bench.get(w), W64 - rates.eta * (rates.weight_decay * W64 + c * step), scale)
+
+
+# -- the fused steps of a small network. The scale of a product is the sum of its terms' absolute values.
+
+
+def _examples(bench, dtype, k, d, values):
+    """(DeviceData, order, x and the scale of its error in float64) of k of k + 3 examples, from the order's second on."""
+    X = bench.rng.integers(0, 256, (k + 3, d)) if dtype == np.uint8 else values(bench.rng, (k + 3, d))
+    X, order = X.astype(dtype), bench.rng.integers(0, k + 3, k + 2)
+    mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) / 64 + 0.01
+    y, index = bench.rng.integers(0, 2, k + 3), bench.device.index_dtype
+    data = DeviceData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
+    x = X[order[2:]].astype(np.float64)
+    return data, bench.put(order, index), (x - mean) * scale, (abs(x) + abs(mean)) * scale, y[order[2:]]
+
+
+def _layer(bench, m, d, theta=None):
+    """A layer with its arrays on the device, and its (W, V, b, Vb) in float64."""
+    arrays = [bench.rng.normal(size=shape).astype(np.float32) for shape in ((m, d), (m, d), (m,), (m,))]
+    W, V, b, Vb = map(bench.put, arrays)
+    return SimpleNamespace(W=W, V=V, b=b, Vb=Vb, theta=theta), [array.astype(np.float64) for array in arrays]
+
+
+def _empty(bench, *shape):
+    return bench.put(np.full(shape, np.nan))
+
+
+def hidden_layer(dtype, bench, k, m, values):
+    for d in (20, 131):
+        for name in ELEMENTWISE:
+            theta = _activations(name)[-1]
+            data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
+            layer, (W, _, b, _) = _layer(bench, m, d, theta)
+            H = _empty(bench, k, m)
+            bench.device.hidden_layer(data, order, 2, layer, H)
+            yield name, error(bench.get(H), _theta64(theta, x @ W.T + b), x_scale @ abs(W.T) + abs(b))
+
+
+def _output(bench, x, x_scale, y, W, b, operation):
+    """Run operation(weights, tally, Delta): the errors of what it wrote, and the expected Delta and its scale."""
+    k, m = len(x), len(b)
+    S, z_scale = x @ W.T + b, x_scale @ abs(W.T) + abs(b)
+    P, scale, shifted, log_sums = _softmax64(S)
+    weights = bench.rng.random(m).astype(np.float32) + 0.5
+    at_label, w = (np.arange(k), y), weights[y].astype(np.float64)
+    tally, loss_before, correct_before = _tally(bench, k)
+    Delta = _empty(bench, k, m)
+    operation(bench.put(weights), tally, Delta)
+    P[at_label] -= 1
+    scale += z_scale.max(axis=1, keepdims=True)
+    want, scale = w[:, None] * P, w[:, None] * scale
+    loss = w * (log_sums[:, 0] - shifted[at_label])
+    loss_scale = abs(loss_before) + w * (abs(shifted[at_label]) + m**0.5 + z_scale.max(axis=1))
+    errors = [
+        ("Delta", error(bench.get(Delta), want, scale)),
+        ("loss", error(bench.get(tally.loss), loss_before + loss, loss_scale)),
+        ("correct", error_of_integers(bench.get(tally.correct), correct_before + (S.argmax(axis=1) == y))),
+    ]
+    return errors, want, scale
+
+
+def output_layer(dtype, bench, k, m, values):
+    m = max(m, 2)  # the labels are 0 and 1
+    for d in (20, 131):
+        data, order, x, x_scale, y = _examples(bench, dtype, k, d, values)
+        layer, (W, _, b, _) = _layer(bench, m, d)
+        errors, *_ = _output(bench, x, x_scale, y, W, b, partial(bench.device.output_layer, data, order, 2, layer))
+        yield from errors
+
+
+def output_hidden(bench, k, m, values):
+    m = max(m, 2)
+    for d in (20, 131):
+        for name in ELEMENTWISE:
+            theta = _activations(name)[-1]
+            data, order, _, _, y = _examples(bench, np.uint8, k, 3, values)
+            X = _theta64(theta, values(bench.rng, (k, d))).astype(np.float32)
+            x = X.astype(np.float64)
+            layer, (W, _, b, _) = _layer(bench, m, d)
+            slot = SimpleNamespace(X=bench.put(X), Delta=_empty(bench, k, d))
+            operation = partial(bench.device.output_layer, data, order, 2, layer, below=(slot, theta))
+            errors, Delta, scale = _output(bench, x, abs(x), y, W, b, operation)
+            yield from errors
+            derivative = _derivative64(theta, x)
+            scale = (abs(Delta) * (1 + m**0.5) + scale) @ abs(W) * abs(derivative)
+            yield name, error(bench.get(slot.Delta), (Delta @ W) * derivative, scale)
+
+
+def update_layers(dtype, bench, k, m, values):
+    for d in (20, 131):
+        for rates in (Rates(0.1, l2=0.5), Rates(0.03, 0.9, 0.01, 0.5), Rates(0.03, 0.5, nesterov=True)):
+            data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
+            Delta, Delta2, H = (bench.rng.normal(size=(k, n)).astype(np.float32) for n in (m, 3, m))
+            layers = [_layer(bench, m, d), _layer(bench, 3, m)]
+            slots = [
+                SimpleNamespace(X=bench.put(H), Delta=bench.put(Delta)),
+                SimpleNamespace(X=None, Delta=bench.put(Delta2)),
+            ]
+            bench.device.update_layers(data, order, 2, [layer for layer, _ in layers], slots, rates)
+            H = H.astype(np.float64)
+            for (layer, arrays), delta, inputs, size in zip(layers, (Delta, Delta2), (x, H), (x_scale, abs(H))):
+                yield from _updated(bench, layer, arrays, delta.astype(np.float64), inputs, size, rates)
+
+
+def _updated(bench, layer, arrays, Delta, x, x_scale, rates):
+    """The errors of W, V, b and Vb after the update by the mean of Delta^T (x, 1)."""
+    W, V, b, Vb = arrays
+    k, mu = len(Delta), rates.momentum
+    columns = (
+        ("W", "V", W, V, x, x_scale, rates.l1, rates.l2),
+        ("b", "Vb", b[:, None], Vb[:, None], *np.ones((2, k, 1)), 0, 0),
+    )
+    for w_name, v_name, w, v, inputs, size, l1, l2 in columns:
+        g = Delta.T @ inputs / k + l2 * w + l1 * np.sign(w)
+        scale = abs(Delta.T) @ size / k + l2 * abs(w) + l1 + mu * abs(v)
+        plain = not (mu or rates.l1)
+        v64 = v if plain else mu * v + g
+        step = g if plain else g + mu * v64 if rates.nesterov else v64
+        got_w, got_v = (bench.get(getattr(layer, name)).reshape(w.shape) for name in (w_name, v_name))
+        yield v_name, error(got_v, v64, scale)
+        yield w_name, error(got_w, w - rates.eta * step, abs(w) + 2 * rates.eta * scale)
+
+
 # -- the kernels and their test cases
 
 
@@ -340,6 +480,7 @@ class Contract:
     operation: Callable
     shapes: tuple
     values: tuple
+    optional: bool = False  # whether training works without it
 
     def cases(self):
         """Every shape with normal values, awkward or not; then a few shapes with all kinds of values."""
@@ -378,6 +519,7 @@ _ROWS = (
     (3, 4099),
 )
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
+_SMALL = ((1, 1), (3, 10), (5, 33), (33, 5), (130, 7), (9, 40))
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
 
@@ -407,4 +549,13 @@ CONTRACTS = [
     Contract("minibatch_float32", "minibatch.cu", partial(minibatch, np.float32), _ROWS, _FINITE),
     Contract("advance", "minibatch.cu", advance, ((0, 1), (5, 7), (1 << 20, 512)), ()),
     Contract("sgd_update", "sgd_update.cu", sgd_update, _TALL, _FINITE),
+    Contract("adam_update", "adam_update.cu", adam_update, _TALL, ("normal", "outliers", "ties", "denormal")),
+    *(
+        Contract(
+            f"{part}_{dtype.__name__}", "small_network.cu", partial(operation, dtype), _SMALL, values, optional=True
+        )
+        for part, operation in (("hidden", hidden_layer), ("output", output_layer), ("update", update_layers))
+        for dtype, values in ((np.uint8, ()), (np.float32, ("normal", "outliers", "equal")))
+    ),
+    Contract("output_hidden", "small_network.cu", output_hidden, _SMALL, ("normal", "outliers"), optional=True),
 ]

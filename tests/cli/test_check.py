@@ -49,7 +49,8 @@ def test_our_kernels_are_right_in_every_order_of_threads(compiler):
     assert list(found) == [contract.kernel for contract in CONTRACTS]
     for report in found.values():
         assert report["verdict"] == "right" and report["worst"] <= report["tolerance"]
-        assert report["cases"] >= 4 * 2 * SHAPES.get(report["kernel"], 9)  # orders, comfort and not, shapes
+        shapes = 6 if report["file"] == "small_network.cu" else SHAPES.get(report["kernel"], 9)
+        assert report["cases"] >= 4 * 2 * shapes  # orders, comfort and not, shapes
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def solution(tmp_path_factory, compiler):
         shutil.copy(path, folder)
     change(folder / "argmax.cu", "row < k ? m : 0", "row < k ? m - 1 : 0")
     change(folder / "gradient_mean.cu", "        __syncthreads();\n", "")
-    change(folder / "sgd_update.cu", "l2 * w[j]", "l2 * u[j]")
+    change(folder / "sgd_update.cu", "sgd_step(w[j],", "sgd_step(u[j],")
     (folder / "minibatch.cu").unlink()
     return folder
 
@@ -90,7 +91,7 @@ def test_a_solution_is_graded_kernel_by_kernel(reports):
     }
     wrong = r"argmax.cu:23: shape \(1, 1\), values: normal: out\[0\] is -?\d+, expected 0"
     assert re.fullmatch(wrong, found["argmax"]["reason"])
-    assert "gradient_mean.cu:2" in found["gradient_mean"]["reason"] and "race" in found["gradient_mean"]["reason"]
+    assert "gradient_mean.cu:3" in found["gradient_mean"]["reason"] and "race" in found["gradient_mean"]["reason"]
     assert "add it, for example in minibatch.cu" in found["minibatch_uint8"]["reason"]
     assert "sgd_update.cu" in found["sgd_update"]["reason"] and "'u'" in found["sgd_update"]["reason"].replace(
         "‘", "'"

@@ -5,7 +5,8 @@
 
 #include "step.cpp"
 
-static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_size, double momentum, int64_t pieces) {
+static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_size, double momentum, bool adam,
+                              int64_t pieces) {
     constexpr int64_t EXAMPLES = 700;
     const int64_t d = sizes.front(), m = sizes.back(), depth = int64_t(sizes.size()) - 1;
     std::vector<uint8_t> X(EXAMPLES * d);
@@ -23,13 +24,14 @@ static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_s
     std::vector<Layer> layers;
     for (int64_t l = 0; l < depth; l++) {
         int64_t of_layer = l + 1 < depth ? pieces : 1, of_b = sizes[l + 1] * of_layer, of_W = sizes[l] * of_b;
-        layers.push_back({sizes[l], of_b, of_layer, array(of_W, 0.1f), array(of_b, 0), array(of_W, 0), array(of_b, 0)});
+        layers.push_back({sizes[l], of_b, of_layer, array(of_W, 0.1f), array(of_b, 0), array(of_W, 0), array(of_b, 0),
+                          array(of_W, 0), array(of_b, 0)});
     }
     std::vector<double> losses(batch_size), correct(batch_size);
     std::vector<float> Z(EXAMPLES * m);
     Job job{layers.data(), depth, 0, 0, 0, class_weights.data(), X.data(), 1, y.data(), mean.data(),
-            scale.data(), order.data(), EXAMPLES, batch_size, 0.01, momentum, 0, 0, 0, losses.data(), correct.data(),
-            nullptr, 4};
+            scale.data(), order.data(), EXAMPLES, batch_size, 0.01, momentum, 0, 0, 0, adam, 0.999, 1e-8, 0, 0,
+            losses.data(), correct.data(), nullptr, 4};
     if (hw5_train(&job) != 0) throw std::runtime_error("out of memory");
     job.Z = Z.data();
     if (hw5_predict(&job) != 0) throw std::runtime_error("out of memory");
@@ -40,6 +42,8 @@ int main() {
          {std::vector<int64_t>{784, 10}, {60, 200}, {60, 128, 10}, {50, 70, 100}, {40, 70, 60, 50, 5}})
         for (int64_t batch_size : {32, 300})
             for (double momentum : {0.0, 0.9})
-                for (int64_t pieces : {1, 2}) train_and_predict(sizes, batch_size, momentum, pieces);
+                for (int64_t pieces : {1, 2})
+                    for (bool adam : {false, true})
+                        if (momentum || !adam) train_and_predict(sizes, batch_size, momentum, adam, pieces);
     std::puts("done");
 }

@@ -8,8 +8,8 @@ from hw5.verify.contracts import CONTRACTS, TOLERANCE, Workbench, error
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.kernel)
 def test_operation_agrees_with_float64(device, contract):
-    if contract.kernel == "advance" and device.name in ("cpu", "numpy"):
-        pytest.skip("the NumPy device records no steps")
+    if device.name in ("cpu", "numpy") and contract.optional:
+        pytest.skip("the NumPy device does not fuse steps")
     for case in contract.cases():
         assert contract.run(device, case) <= TOLERANCE, case
 

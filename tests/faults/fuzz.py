@@ -216,18 +216,20 @@ def _npy_files():
 
 
 def _checkpoints():
-    """Those of a finished run, of one with a tolerance, and of one with early stopping."""
+    """Those of a finished run, of one with a tolerance, of one with early stopping, and of Adam."""
     of_targets = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
     for sizes, settings, names in (
         ((4, 3, 2), Settings(hidden=(3,)), ("x", "y")),
         ((4, 3, 3), Settings(hidden=(3,), activation="maxout:2", lr_decay=0.9, tolerance=0.1), ("x", "y", "ç")),
         ((4, 1), Settings(hidden=(), loss="squared", patience=2), ()),
+        ((4, 2), Settings(hidden=(), optimizer="adam"), ("x", "y")),
     ):
         parameters = initial_parameters(sizes, settings.activation, seed=0)
         checkpoint = Checkpoint(
             State(
                 parameters,
                 parameters,
+                parameters if settings.optimizer == "adam" else None,
                 epoch=2,
                 done=3,
                 sums=np.zeros((2, 3)),

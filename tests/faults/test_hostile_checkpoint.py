@@ -21,7 +21,7 @@ def saved(path, sizes, settings, class_names, of_targets=None):
     """The arrays and the description of a valid checkpoint with 6 features."""
     parameters = initial_parameters(sizes, settings.activation, seed=0)
     Checkpoint(
-        State(parameters, [(W * 0, b * 0) for W, b in parameters], 2, 0, np.zeros((2, 32))),
+        State(parameters, [(W * 0, b * 0) for W, b in parameters], None, 2, 0, np.zeros((2, 32))),
         Standardisation(np.zeros(6, np.float32), np.ones(6, np.float32)),
         settings,
         DataSource("a.csv", None, None, True, "0" * 32),

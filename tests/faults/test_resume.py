@@ -117,3 +117,14 @@ def test_every_checkpoint_of_a_run_leads_to_the_same_result(device, uninterrupte
     for copy in copies[::2]:
         run("train", "--resume", copy, "--device", device, "--epochs", EPOCHS, "--out", tmp_path / "end.npz")
         assert (tmp_path / "end.npz").read_bytes() == uninterrupted[0]
+
+
+def test_adam_is_resumed(device, tmp_path):
+    """In an epoch and at its end; the corrections of its running means depend on the number of updates."""
+    adam = ("train", "--optimizer", "adam", "--lr", 0.001, "--weight-decay", 0.01, "--hidden", 48, "--device", device)
+    run(*adam, "--epochs", 3, "--out", tmp_path / "uninterrupted.npz")
+    run(*adam, "--epochs", 2, "--out", tmp_path / "model.npz", "--checkpoint-every", "17steps", "--keep", 9)
+    for steps in (17, 82):
+        copy = tmp_path / f"model.step{steps}.npz"
+        run("train", "--resume", copy, "--device", device, "--epochs", 3, "--out", tmp_path / "end.npz")
+        assert (tmp_path / "end.npz").read_bytes() == (tmp_path / "uninterrupted.npz").read_bytes()

@@ -113,16 +113,27 @@ RATES = {
     "momentum, l1 and l2": Rates(0.05, 0.9, 0.01, 0.02),
     "nesterov": Rates(0.1, 0.9, nesterov=True),
     "nesterov and l2": Rates(0.1, 0.9, l2=0.05, nesterov=True),
+    "adam": Rates(0.01, adam=True),
+    "adam, l1 and l2": Rates(0.01, l1=0.01, l2=0.05, adam=True),
+    "adamw": Rates(0.01, adam=True, weight_decay=0.3),
 }
 
 
+def optimizer_of(rates, weights, biases):
+    """PyTorch's optimiser with these rates."""
+    decay = rates.weight_decay if rates.weight_decay else rates.l2
+    groups = [{"params": weights, "weight_decay": decay}, {"params": biases, "weight_decay": 0.0}]
+    if not rates.adam:
+        return torch.optim.SGD(groups, lr=rates.eta, momentum=rates.momentum, nesterov=rates.nesterov)
+    return (torch.optim.AdamW if rates.weight_decay else torch.optim.Adam)(groups, lr=rates.eta)
+
+
 def assert_same_steps(device, rates, theta, loss, steps):
-    """Compare every step with torch.optim.SGD, without weight decay of the biases."""
+    """Compare every step with PyTorch's optimiser, without weight decay of the biases."""
     parameters, X, y = problem(loss, (6, 9, 3), theta, k=steps * 8)
     peer, ours = Peer(parameters, theta, loss), Steps(device, parameters, theta, loss)
     weights, biases = (list(kind) for kind in zip(*peer.layers))
-    groups = [{"params": weights, "weight_decay": rates.l2}, {"params": biases}]
-    optimizer = torch.optim.SGD(groups, lr=rates.eta, momentum=rates.momentum, nesterov=rates.nesterov)
+    optimizer = optimizer_of(rates, weights, biases)
     for rows in np.split(np.arange(len(y)), steps):
         optimizer.zero_grad()
         (peer.mean_loss(X[rows], y[rows]) + rates.l1 * sum(W.abs().sum() for W in weights)).backward()

@@ -20,7 +20,7 @@ from hw5.train.training import Best, State
 def checkpoint():
     parameters = initial_parameters((4, 5, 3), "tanh", seed=1)
     return Checkpoint(
-        State(parameters, [(W * 2, b + 1) for W, b in parameters], 2, 64, np.arange(64.0).reshape(2, 32)),
+        State(parameters, [(W * 2, b + 1) for W, b in parameters], None, 2, 64, np.arange(64.0).reshape(2, 32)),
         Standardisation(np.arange(4, dtype=np.float32), np.ones(4, np.float32)),
         Settings(hidden=(5,), activation="tanh"),
         DataSource.of(made_up(), None, "kind"),

@@ -178,6 +178,13 @@ INVALID_COMBINATIONS = {
     "no activation": ({"activation": "relux"}, "did you mean 'relu'"),
     "one piece": ({"activation": "maxout:1"}, "from 2 to 1024"),
     "nesterov without momentum": ({"nesterov": True}, "--nesterov needs momentum"),
+    "adam with momentum": ({"optimizer": "adam", "momentum": 0.9}, "--momentum has no effect on Adam"),
+    "sgd with weight decay": ({"weight_decay": 0.1}, "--weight-decay needs --optimizer adam"),
+    "an unknown optimizer": ({"optimizer": "adm"}, "did you mean 'adam'"),
+    "a perceptron by adam": (
+        {"loss": "perceptron", "hidden": (), "batch_size": 1, "optimizer": "adam"},
+        "--optimizer has no effect",
+    ),
     "a regression with class weights": ({"loss": "squared", "class_weight": "balanced"}, "no effect on a regression"),
     "a perceptron with class weights": (
         {"loss": "perceptron", "class_weight": "balanced"},
@@ -200,7 +207,11 @@ def test_invalid_combinations_of_settings_are_rejected(case):
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize("rates", [Rates(0.01), Rates(0.01, 0.9, 1e-4, 1e-4)], ids=["gemm", "velocity"])
+@pytest.mark.parametrize(
+    "rates",
+    [Rates(0.01), Rates(0.01, 0.9, 1e-4, 1e-4), Rates(0.001, l1=1e-4, l2=1e-4, adam=True, weight_decay=1e-4)],
+    ids=["gemm", "velocity", "adam"],
+)
 @pytest.mark.parametrize("theta", ACTIVATIONS)
 def test_a_step_allocates_nothing(theta, rates):
     """50 steps, full and short minibatches: memory does not grow, and no temporary is as large as the smallest array.

@@ -9,18 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from hw5.compiler import build_shared_library
+from hw5.devices.base import BETA1, BETA2, EPSILON
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.stepper import Stepper
 from hw5.errors import InputError
 
-_FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-pthread")
+_FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-pthread")
 _FLOPS_PER_THREAD = 1_000_000  # of a minibatch: about 10 microseconds, for which one more thread pays off
 
 _POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 
+_ARRAYS = ("W", "b", "V", "Vb", "S", "Sb")  # of a layer
+
+
 class _Layer(ctypes.Structure):
-    _fields_ = [("d", _INT), ("m", _INT), ("pieces", _INT), *((name, _POINTER) for name in ("W", "b", "V", "Vb"))]
+    _fields_ = [("d", _INT), ("m", _INT), ("pieces", _INT), *((name, _POINTER) for name in _ARRAYS)]
 
 
 class _Job(ctypes.Structure):
@@ -43,6 +47,9 @@ class _Job(ctypes.Structure):
         ("batch_size", _INT),
         *((name, _DOUBLE) for name in ("eta", "momentum", "l1", "l2")),
         ("nesterov", _INT),
+        ("adam", _INT),
+        *((name, _DOUBLE) for name in ("beta2", "epsilon", "weight_decay")),
+        ("updates", _INT),
         ("losses", _POINTER),
         ("correct", _POINTER),
         ("Z", _POINTER),
@@ -104,7 +111,7 @@ class CompiledStepper(Stepper):
         library, theta = network.device.library, network.activation
         self._train, self._predict = library.train, library.predict
         layers = [
-            _Layer(*reversed(layer.W.shape), layer.pieces, *map(_address, (layer.W, layer.b, layer.V, layer.Vb)))
+            _Layer(*reversed(layer.W.shape), layer.pieces, *(_address(getattr(layer, name)) for name in _ARRAYS))
             for layer in network.layers
         ]
         self._job = _Job(
@@ -119,12 +126,18 @@ class CompiledStepper(Stepper):
             y=_address(data.y),
             mean=_address(data.mean),
             scale=_address(data.scale),
+            beta2=BETA2,
+            epsilon=EPSILON,
         )
 
     def train(self, order, batch_size, rates, tally):
         job = self._job
         job.eta, job.momentum, job.l1, job.l2 = rates.eta, rates.momentum, rates.l1, rates.l2
-        job.nesterov = rates.nesterov
+        job.nesterov, job.adam, job.weight_decay = rates.nesterov, rates.adam, rates.weight_decay
+        job.updates = self.network.updates[0]
+        if rates.adam:
+            job.momentum = BETA1
+            self.network.updates += math.ceil(len(order) / batch_size)
         job.losses, job.correct, job.Z = _address(tally.loss), _address(tally.correct), None
         self._call(self._train, order, batch_size)
 

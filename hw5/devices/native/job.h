@@ -2,11 +2,11 @@
 #pragma once
 #include <cstdint>
 
-// NumPy's arrays of a layer: W and V (m, d), b and Vb (m,)
+// NumPy's arrays of a layer: W, V and S (m, d), b, Vb and Sb (m,)
 struct Layer {
     int64_t d, m;
     int64_t pieces;  // rows of W per unit (maxout if above 1): the layer has m / pieces units
-    float *W, *b, *V, *Vb;
+    float *W, *b, *V, *Vb, *S, *Sb;
 };
 
 struct Job {
@@ -25,6 +25,9 @@ struct Job {
     int64_t batch_size;
     double eta, momentum, l1, l2;
     int64_t nesterov;
+    int64_t adam;  // momentum is then beta1
+    double beta2, epsilon, weight_decay;
+    int64_t updates;  // before this call
     double *losses, *correct;  // (batch_size,): sums over the minibatches, by position in the minibatch
     float *Z;                  // (examples, m): Z^(L) without its bias, for the forward pass only
     int64_t threads;

@@ -27,7 +27,7 @@ namespace {
 class Worker {
   public:
     Worker(Stretch &stretch, int64_t thread)
-        : stretch(stretch), job(stretch.job), rule(stretch.rule), self{int(thread)}, outcomes(2, stretch.rows) {
+        : stretch(stretch), job(stretch.job), self{int(thread)}, outcomes(2, stretch.rows) {
         if (stretch.is_narrow) thread_Delta = Matrix(layer(depth()).m, stretch.rows);
     }
 
@@ -70,7 +70,6 @@ class Worker {
   private:
     Stretch &stretch;
     const Job &job;
-    const Rule &rule;
     Team::Thread self;
     Chunk previous, current, next;    // going backward, going forward, being fetched
     Matrix thread_Delta;              // (m, rows) of a narrow top layer
@@ -309,6 +308,7 @@ void Worker::update_slice(int64_t l, Range slice, const Chunk &chunk) {
 // W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or another rule, for some rows and columns of W. The first
 // inputs also update the biases.
 void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
+    const Rule rule = stretch.rule.at(job, job.updates + chunk.start / job.batch_size + 1);
     const bool without_G = chunk.is_first() && chunk.is_last() && !rule.keeps_velocity;
     const float keep_G = chunk.is_first() ? 0 : 1;  // 1 to add to the gradient of the previous chunks
     const auto &[W, b] = parameters(l);

@@ -86,9 +86,9 @@ struct Stretch {
         const bool keeps_gradient = rule.keeps_velocity || job.batch_size > ROWS;
         slices.push_back(slices_of_inputs(job.layers[0].d));
         for (int64_t l = 1; l <= L; l++) {
-            auto [d, m, pieces, W, b, V, Vb] = job.layers[l - 1];
+            auto [d, m, pieces, W, b, V, Vb, S, Sb] = job.layers[l - 1];
             const int64_t of_W = pieces == 1 ? m : pieces * padded(m / pieces);
-            layers.push_back({{of_W, d, rule.keeps_velocity, keeps_gradient}, {1, of_W, rule.keeps_velocity, true}});
+            layers.push_back({{of_W, d, rule, keeps_gradient}, {1, of_W, rule, true}});
             slices.push_back(slices_of_units(m / pieces));
             for (auto &buffer : X) buffer.emplace_back(rows, d);
             if (l < L) Delta[l] = Matrix(rows, of_W);
@@ -120,11 +120,11 @@ struct Stretch {
         return slice.begin * pieces + i % pieces * padded(slice.size()) + unit - slice.begin;
     }
 
-    // copy(our array, NumPy's array, number of elements) for all parameters and velocities
+    // copy(our array, NumPy's array, number of elements) for all parameters, velocities and squares
     template <class Copy>
     void for_each_array(Copy copy) const {
         for (int64_t l = 1; l <= job.depth; l++) {
-            auto [d, m, pieces, W, b, V, Vb] = job.layers[l - 1];
+            auto [d, m, pieces, W, b, V, Vb, S, Sb] = job.layers[l - 1];
             const Parameters &own = layers[l - 1];
             const bool has_b = l < job.depth || !job.Z;
             for (int64_t i = 0; i < m; i++) {
@@ -132,6 +132,7 @@ struct Stretch {
                 copy(own.W.W.row(row), W + i * d, d);
                 if (has_b) copy(own.b.W.row(0) + row, b + i, 1);
                 if (rule.keeps_velocity) copy(own.W.V.row(row), V + i * d, d), copy(own.b.V.row(0) + row, Vb + i, 1);
+                if (rule.adam) copy(own.W.S.row(row), S + i * d, d), copy(own.b.S.row(0) + row, Sb + i, 1);
             }
         }
     }

@@ -3,6 +3,7 @@
 It prints a line for each check that needs a GPU, and the number of failures.
 """
 
+import functools
 import gc
 import time
 import traceback
@@ -82,19 +83,20 @@ def epoch(device, step_by_step=False):
     data = device.upload_data(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
     network = Network(device, initial_parameters((D, HIDDEN, CLASSES), "relu", seed=1))
     order = device.upload(rng.permutation(N), device.index_dtype)
-    stepper = Stepper(network, data) if step_by_step else device.stepper(network, data)
+    stepper = device.stepper(network, data)
+    train = functools.partial(Stepper.train, stepper) if step_by_step else stepper.train
     for _ in range(2):
         tally, began = Tally(device, K), time.perf_counter()
-        stepper.train(order, K, Rates(0.03), tally)
+        train(order, K, Rates(0.03), tally)
         loss, _ = tally.read()
     seconds = time.perf_counter() - began
     return loss, [array.tobytes() for pair in network.parameters() for array in pair], seconds
 
 
-def training():
+def training(fuses=False):
     """GPU and CPU agree, recorded steps give the same bits as launched ones, and equal seeds give equal bits."""
     runtime = PyCudaRuntime(kernel_sources())
-    device = KernelDevice("cuda", runtime)
+    device = KernelDevice("cuda", runtime, fuses=fuses)
     launched, again, recorded = (
         epoch(device, step_by_step=True),
         epoch(device, step_by_step=True),
@@ -107,6 +109,11 @@ def training():
     assert abs(loss - launched[0]) < 1e-2 * loss, (loss, launched[0])
     rates = [f"{N / s:.3g}" for s in (launched[2], recorded[2], seconds)]
     return f"{rates[0]} examples/s launched, {rates[1]} recorded, {rates[2]} on the CPU"
+
+
+def fused_training():
+    """The same with fused steps."""
+    return training(fuses=True)
 
 
 def cost_of_calls():
@@ -149,7 +156,7 @@ def ends():
 
 def main():
     failed = 0
-    for check in (versions, opened_warm, products, operations, training, cost_of_calls, ends):
+    for check in (versions, opened_warm, products, operations, training, fused_training, cost_of_calls, ends):
         try:
             print(f"{check.__name__}: {check()}", flush=True)
         except Exception:

@@ -28,9 +28,9 @@ def test_train_eval_and_predict_on_cuda(gpu, tmp_path):
 def test_the_second_gpu(simulated, tmp_path):
     simulated(count=2)
     model = tmp_path / "model.npz"
-    assert ", on cuda:1 (recorded steps)" in output_of("train", "--device", "cuda:1", "--epochs", 2, "--out", model)
+    assert ", on cuda:1 (" in output_of("train", "--device", "cuda:1", "--epochs", 2, "--out", model)
     resumed = output_of("train", "--resume", model, "--epochs", 3, "--device", "cuda:0")
-    assert ", on cuda:0 (recorded steps)" in resumed
+    assert ", on cuda:0 (" in resumed
     assert "there is no cuda:2: CUDA lists 2 GPUs, cuda:0 to cuda:1" in refused("eval", model, "--device", "cuda:2")
 
 
@@ -46,7 +46,7 @@ def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
         outputs.append([re.sub("[0-9,]+ examples/s", "", line) for line in output_of(*train).splitlines()])
         assert not gpu.allocations
     resident, streamed = outputs
-    device = streamed[1].replace("(recorded steps, streamed data)", "(recorded steps)")
+    device = streamed[1].replace(", streamed data)", ")")
     assert device != streamed[1] and resident == [streamed[0], device, *streamed[2:]]
 
 

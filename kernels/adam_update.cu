@@ -1,0 +1,44 @@
+// Update by Adam (Kingma and Ba 2015) with L1 and L2 penalties, and AdamW's weight decay (Loshchilov and Hutter 2019).
+//
+//     g = G + l2 W + l1 sign(W),   V <- V + share1 (g - V),   S <- S + share2 (g^2 - S)
+//     W <- W - eta decay W - eta V / (1 - beta1^t) / (sqrt(S / (1 - beta2^t)) + epsilon)
+//
+// W, V, S and G have n elements; G is the mean gradient of the minibatch, and *t >= 1 counts the updates. V and S are
+// running means of g and g^2: share1 = 1 - beta1 and share2 = 1 - beta2 are the shares of the latest. *t is in device
+// memory, so that a recorded launch can be replayed.
+//
+// Launch: any one-dimensional grid; threads loop. Moves 28 n bytes.
+#include "pack.cuh"
+
+namespace adam {
+
+// 1 - (1 - share)^t, without the difference of two numbers near 1
+__device__ double correction(float share, int t) { return -expm1(t * log1p(-static_cast<double>(share))); }
+
+}  // namespace adam
+
+extern "C" __global__ void adam_update(float *__restrict__ W, float *__restrict__ V, float *__restrict__ S,
+                                       const float *__restrict__ G, const int *__restrict__ t, float eta, float share1,
+                                       float share2, float epsilon, float l1, float l2, float decay, long long n) {
+    __shared__ float rate, root;  // V and S start at 0, which these factors correct
+    if (threadIdx.x == 0) {
+        rate = static_cast<float>(eta / adam::correction(share1, *t));
+        root = static_cast<float>(1.0 / sqrt(adam::correction(share2, *t)));
+    }
+    __syncthreads();
+    for_each_pack(n, aligned(W, V, S, G), [=](auto width, long long i) {
+        constexpr int N = decltype(width)::value;
+        auto w = load<N>(W + i), v = load<N>(V + i), s = load<N>(S + i);
+        const auto gradient = load<N>(G + i);
+        for (int j = 0; j < N; ++j) {
+            const float sign = static_cast<float>((w[j] > 0.0f) - (w[j] < 0.0f));
+            const float g = gradient[j] + l2 * w[j] + l1 * sign;
+            v[j] += share1 * (g - v[j]);
+            s[j] += share2 * (g * g - s[j]);
+            w[j] -= eta * decay * w[j] + rate * v[j] / (sqrtf(s[j]) * root + epsilon);
+        }
+        store(V + i, v);
+        store(S + i, s);
+        store(W + i, w);
+    });
+}

@@ -1,0 +1,97 @@
+"""The launches of a step and of an epoch: how many, and that none of them is made one by one."""
+
+import numpy as np
+import pytest
+
+from hw5.devices.base import Rates, Tally
+from hw5.devices.emulated import EmulatorRuntime
+from hw5.devices.fused import MOST_CLASSES, MOST_EXAMPLES
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.devices.stepper import Stepper
+from hw5.nn.network import Network, initial_parameters
+
+N, K = 300, 8
+
+
+class Counting(EmulatorRuntime):
+    """Lists the kernels and products that are not replayed."""
+
+    def __init__(self):
+        super().__init__(kernel_sources())
+        self.calls = []
+
+    def launch(self, kernel, *arguments):
+        if self._recording is None:
+            self.calls.append(kernel)
+        super().launch(kernel, *arguments)
+
+    def gemm(self, *arguments):
+        if self._recording is None:
+            self.calls.append("gemm")
+        super().gemm(*arguments)
+
+
+@pytest.fixture
+def device():
+    return KernelDevice("emulator", Counting())
+
+
+def stepper_on(device, sizes, n=N, theta="relu"):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (n, sizes[0]), dtype=np.uint8), rng.integers(0, sizes[-1], n)
+    data = device.upload_data(X, y, np.full(sizes[0], 127.0, np.float32), np.full(sizes[0], 1 / 74, np.float32))
+    network = Network(device, initial_parameters(sizes, theta, seed=1), theta)
+    return device.stepper(network, data), device.upload(np.arange(n), device.index_dtype)
+
+
+def calls_of_a_step(device, sizes, k=K, rates=Rates(0.1), theta="relu"):
+    stepper, order = stepper_on(device, sizes, k, theta)
+    device.runtime.calls.clear()
+    Stepper.train(stepper, order, k, rates, Tally(device, k))
+    return device.runtime.calls
+
+
+HIDDEN = ["minibatch_uint8", "gemm", "relu_forward", "gemm", "softmax_cross_entropy", "gemm", "relu_gradient"]
+UPDATES = ["gemm", "gradient_mean"] * 2
+
+
+def test_the_launches_of_a_step(device):
+    assert calls_of_a_step(device, (20, 8, 3)) == HIDDEN + UPDATES
+    assert calls_of_a_step(device, (20, 3)) == ["minibatch_uint8", "gemm", "softmax_cross_entropy", *UPDATES[:2]]
+    momentum = calls_of_a_step(device, (20, 8, 3), rates=Rates(0.1, 0.9))
+    assert momentum == HIDDEN + [*UPDATES[:2], "sgd_update", "sgd_update"] * 2
+
+
+def test_the_launches_of_a_fused_step(device):
+    device.fuses = True
+    assert calls_of_a_step(device, (20, 8, 3)) == ["hidden_uint8", "output_hidden", "update_uint8"]
+    assert calls_of_a_step(device, (20, 3), rates=Rates(0.1, 0.9)) == ["output_uint8", "update_uint8"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        dict(sizes=(20, 8, 8, 3)),
+        dict(sizes=(20, 8, 3), theta="maxout"),
+        dict(sizes=(2, 3), k=MOST_EXAMPLES + 1),
+        dict(sizes=(2000, 100, 2), k=400),
+        dict(sizes=(3, MOST_CLASSES + 1)),
+    ],
+    ids=["two hidden layers", "maxout", "many examples", "many products", "many classes"],
+)
+def test_steps_that_are_not_fused(device, what):
+    device.fuses = True
+    assert calls_of_a_step(device, **what)[0] == "minibatch_uint8"
+
+
+@pytest.mark.parametrize("fuses", [False, True], ids=["launched", "fused"])
+@pytest.mark.parametrize("k", [K, 7, 200, N], ids=lambda k: f"minibatch {k}")
+def test_after_the_first_steps_none_is_launched_one_by_one(device, k, fuses):
+    """Neither a whole minibatch that is left after the recordings of many, nor the last one, which is smaller."""
+    device.fuses = fuses
+    stepper, order = stepper_on(device, (20, 8, 3))
+    tally, rates = Tally(device, k), Rates(0.1)
+    stepper.train(order, k, rates, tally)
+    device.runtime.calls.clear()
+    stepper.train(order, k, rates, tally)
+    assert device.runtime.calls == []
