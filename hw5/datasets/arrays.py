@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hw5.datasets.opening import Length, inflation_limit, open_plain, read_array
-from hw5.datasets.table import (
+from hw5.opening import Length, inflation_limit, open_plain, read_array
+from hw5.tables.table import (
     Schema,
     Table,
     as_features,

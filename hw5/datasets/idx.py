@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets.opening import input_errors, open_gzip, read_array
-from hw5.datasets.table import Table, as_features, image_shape_of, make_table
+from hw5.opening import input_errors, open_gzip, read_array
+from hw5.tables.table import Table, as_features, image_shape_of, make_table
 from hw5.errors import InputError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

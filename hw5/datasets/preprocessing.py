@@ -7,7 +7,7 @@ import numpy as np
 
 from hw5.datasets import Dataset, Examples
 from hw5.datasets.random_streams import Stream
-from hw5.datasets.table import listed
+from hw5.tables.table import listed
 from hw5.errors import InputError, did_you_mean
 
 
@@ -44,6 +44,14 @@ def split_dataset(dataset: Dataset, validation, holdout, seed):
     return {name: subset for name, subset in subsets.items() if len(subset.rows)}
 
 
+def training_rows(y, has_test, validation, holdout, seed):
+    """The rows of labels y (n,) that split_dataset keeps to train on."""
+    rows = np.arange(len(y))
+    if not has_test:
+        rows, _ = _hold_out(y, rows, holdout, (seed, Stream.TEST))
+    return _hold_out(y, rows, validation, (seed, Stream.VALIDATION))[0]
+
+
 def _hold_out(y, rows, fraction, seed):
     """Split rows into (kept, held out), with the same fraction of every class, or of all rows if y are targets."""
     shuffled = np.random.default_rng(seed).permutation(rows)
@@ -56,25 +64,29 @@ def _hold_out(y, rows, fraction, seed):
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (1,) for targets."""
+    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (1,) for targets.
+
+    Those of targets are float64 if float32 would lose what tells the targets apart.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, subset: Subset):
+    def fit(cls, subset: Subset, are_images=False):
         """The Standardisation that gives features mean 0 and variance 1; a constant feature becomes 0.
 
-        Each feature has its own mean and variance, except the pixels of uint8 images, which share one mean and one
-        variance: a border pixel that is almost always black would otherwise be scaled up as much as all others.
+        Each feature has its own mean and variance, except the pixels of images, which share one mean and one variance:
+        a border pixel that is almost always black would otherwise be scaled up as much as all others.
         """
-        is_shared = subset.examples.X.dtype == np.uint8
+        is_shared = are_images or subset.examples.X.dtype == np.uint8
         mean = _mean(subset, lambda x: x, is_shared)
         variance = _mean(subset, lambda x: (x - mean) ** 2, is_shared)
         # constant except for rounding, or too small for the scale to be a float32
-        constant = variance <= np.maximum((np.finfo(np.float32).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
+        kind = np.promote_types(subset.examples.X.dtype, np.float32)
+        constant = variance <= np.maximum((np.finfo(kind).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
-        return cls(mean.astype(np.float32), scale.astype(np.float32))
+        return cls(mean.astype(kind), scale.astype(kind))
 
     @classmethod
     def fit_targets(cls, subset: Subset):

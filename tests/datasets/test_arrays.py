@@ -96,7 +96,7 @@ def test_class_names_are_sorted(tmp_path, labels, names):
         ({"X": np.zeros(9, [("a", "f4")]), "y": Y}, ["records"]),
         ({"X": np.float32(1), "y": Y}, ["shape ()"]),
         ({"x_train": X, "y_train": Y, "x_test": X}, ["no array is named y_test"]),
-        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1}, ["y_test, row 3", "class '3'"]),
+        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 9}, ["y_test, row 1", "class '9'"]),
         ({"x_train": X, "y_train": Y, "x_test": X[:, 1:], "y_test": Y}, ["3 features"]),
     ],
 )

@@ -1,14 +1,30 @@
 """Table, which every reader returns: numeric features, and labels as they are in the file (labels.py decodes them)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from hw5.tables.cells import is_missing
+from hw5.tables.columns import Columns
 from hw5.errors import InputError
 
-MISSING = {"", "?", "NA", "N/A", "NULL"}
-_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
+BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read to train on it.
+
+    text: "encode" or "refuse" columns of text. missing: fill gaps with the "mean", "refuse" them, or "drop" their rows.
+    drop, only, categorical: columns to leave out, to use alone, and whose numbers name categories.
+    """
+
+    text: str = "encode"
+    missing: str = "mean"
+    drop: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -17,16 +33,21 @@ class Table:
 
     where: str  # the file, for messages
     X: np.ndarray  # (N, d), uint8 or float32
-    codes: np.ndarray  # (N,), indices into labels
+    codes: np.ndarray | None  # (N,), indices into labels
     labels: list  # the distinct labels, numbers or text
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
-    lines: np.ndarray | None = None  # (N,), the line on which each row of a CSV begins
+    line_of: Callable | None = None  # gives the line of a file on which row i begins
     label_suffix: str = ""  # ", column 3", for messages
+    targets: np.ndarray | None = None  # (N,) float64, instead of codes and labels
+    label: str | None = None  # the label column, for messages
+    columns: Columns | None = None  # of a table of any format but .npy
+    notes: tuple[str, ...] = ()  # guesses, to be said
+    warnings: tuple[str, ...] = ()
 
     def label_location(self, row: int) -> str:
         """File, row and column of a label, for messages; rows count from 0."""
-        line = row + 1 if self.lines is None else self.lines[row]
+        line = row + 1 if self.line_of is None else self.line_of(row)
         return f"{self.where}, row {line}{self.label_suffix}"
 
 
@@ -39,6 +60,7 @@ class Schema:
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
     label_column: str | None = None  # if one was chosen for training; new data may have it elsewhere
+    columns: Columns | None = None  # if it was trained on a table
 
 
 def quoted(text: str) -> str:
@@ -53,13 +75,14 @@ def listed(names: Sequence[str]) -> str:
 
 _NOT_A_NUMBER = {
     "feature": "encode the column as numbers, or select it with --label-column if it holds the classes",
+    "label": "correct it",
     "target": "remove --task regression, or select a column of numbers with --label-column",
 }
 
 
 def number(text: str, role: str = "feature") -> float:
     """The finite float32 that `text` spells, as a "feature" or a "target"; ValueError with the reason otherwise."""
-    if text.strip() in MISSING:
+    if is_missing(text) and text.strip() != "nan":
         name = "value" if role == "feature" else role
         raise ValueError(f"the {name} is missing ({quoted(text)}); fill it in or remove the row")
     try:
@@ -68,7 +91,7 @@ def number(text: str, role: str = "feature") -> float:
         value = None
     if value is None or "_" in text:  # float() accepts "1_000"
         raise ValueError(f"{quoted(text)} is not a number; {_NOT_A_NUMBER[role]}")
-    if not abs(value) < _BEYOND_FLOAT32:
+    if not abs(value) < BEYOND_FLOAT32:
         raise ValueError(f"{quoted(text)} is not a finite float32; correct it or remove the row")
     return value
 
