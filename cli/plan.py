@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import click
+import numpy as np
 
 from hw5.datasets import BUILT_IN
 from hw5.tables.table import Reading
@@ -13,6 +14,12 @@ from hw5.train.settings import Settings
 DEFAULT = Settings()
 # Defaults that depend on the loss. The squared loss is steeper, so training diverges at a lower learning rate
 DEFAULTS_BY_LOSS = {"perceptron": {"batch_size": 1, "lr": 1.0}, "squared": {"lr": 0.01}}
+# Defaults for tables of text and numbers, which are small and of many scales, so that plain SGD needs many epochs
+DEFAULTS_OF_TABLES = {
+    "cross-entropy": {"momentum": 0.9},
+    "binary-cross-entropy": {"momentum": 0.9},
+    "squared": {"momentum": 0.9, "lr": 0.005},
+}
 
 # Options that may be changed when resuming: settings, and options that are not settings
 _MAY_CHANGE = ("epochs",)
@@ -41,6 +48,14 @@ class Plan(NamedTuple):
     label_column: str | None
     reading: Reading = Reading()
 
+    def for_data(self, dataset, given):
+        """The plan with the defaults of tables, if the data are one, for what is not given."""
+        if not (dataset.columns and dataset.columns.labels) or dataset.train.X.dtype == np.uint8:
+            return self
+        defaults = DEFAULTS_OF_TABLES.get(self.settings.loss, {})
+        chosen = {name: value for name, value in defaults.items() if name not in given}
+        return self._replace(settings=replace(self.settings, **chosen))
+
 
 def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):
     """The plan for these options. Raises InputError if they contradict each other."""
@@ -53,8 +68,8 @@ def new_plan(model, hidden, task, loss, data, test, label_column, reading=Readin
     if loss and (task == "regression") != (loss == "squared"):
         raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
-    for name in ("batch_size", "lr"):
-        if settings[name] is None:
+    for name in ("batch_size", "lr", "momentum"):
+        if settings.get(name) is None:
             settings[name] = DEFAULTS_BY_LOSS.get(loss, {}).get(name, getattr(DEFAULT, name))
     hidden = (hidden or DEFAULT.hidden) if model == "mlp" else ()
     return Plan(Settings(hidden=hidden, loss=loss, **settings), task, data, test, label_column, reading)

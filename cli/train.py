@@ -16,6 +16,7 @@ from hw5.cli.options import BatchSize, OneOf, Sizes, number
 from hw5.cli.plan import (
     DEFAULT,
     DEFAULTS_BY_LOSS,
+    DEFAULTS_OF_TABLES,
     given_options,
     new_plan,
     require_same_arithmetic,
@@ -73,6 +74,9 @@ def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
         flag, default = "--" + name.replace("_", "-"), getattr(DEFAULT, name)
         others = [f"{own[name]:g} for {loss} loss" for loss, own in DEFAULTS_BY_LOSS.items() if name in own]
+        of_tables = {loss: own[name] for loss, own in DEFAULTS_OF_TABLES.items() if name in own}
+        which = " for tables" if len(of_tables) > 1 else f" for {', '.join(of_tables)} loss of tables"
+        others += [f"{value:g}{which}" for value in set(of_tables.values())]
         if others:
             default, text = None, f"{text}  [default: {default}; {', '.join(others)}]"
         shown = default is not None and kind is not bool
@@ -164,6 +168,7 @@ def command(
                 seed=plan.settings.seed,
             ),
         )
+        plan = plan if checkpoint else plan.for_data(dataset, given)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
         pause_every = every.n if every and every.unit == "steps" else None
         run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)

@@ -23,7 +23,8 @@ from hw5.datasets import arrays, idx, sparse, synthetic
 from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
 from hw5.opening import Spool
-from hw5.tables.table import Reading, Schema, Table, as_features, column_index, training_label_column
+from hw5.tables.numeric import as_features
+from hw5.tables.table import Reading, Schema, Table, as_grey_images, column_index, training_label_column
 from hw5.errors import InputError, did_you_mean
 from hw5.tables import labels, reading as tables
 from hw5.text import printable
@@ -84,7 +85,7 @@ STANDARD_INPUT = "-"
 class _Reader(NamedTuple):
     """How a kind of file is read that is no table."""
 
-    read: Callable[..., _Tables]  # takes the path, and if has_label_column also label_column and schema
+    read: Callable[..., _Tables]  # takes the path, the label column if it has one, and the schema
     values: Callable[[Path], np.ndarray] | None = None  # the features without labels, as an array
     has_label_column: bool = False
 
@@ -160,10 +161,8 @@ def load(
     )
 
 
-def _schema_of(train: Table, class_names, label_column) -> Schema | None:
-    """To read a test set whose columns are those of the training set; None for arrays."""
-    if train.columns is None:
-        return None
+def _schema_of(train: Table, class_names, label_column) -> Schema:
+    """To read a test set whose columns are those of the training set."""
     return Schema(train.X.shape[1], class_names, train.feature_names, train.image_shape, label_column, train.columns)
 
 
@@ -190,11 +189,10 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
     values, d, image_shape = reader.values(file), schema.features, schema.image_shape
     if reader.has_label_column and values.ndim == 2 and values.shape[1] == d + 1:
         label = column_index(training_label_column(schema, d + 1) or "-1", d + 1, str(file))
-        return as_features(values, str(file), label)
+        return as_features(values, str(file), label, schema.columns)
     if values.shape in ((d,), image_shape):
         values = values[np.newaxis]
-    if image_shape is not None and values.ndim == 4 and 1 in (values.shape[1], values.shape[3]):
-        values = values.reshape(len(values), *(values.shape[2:] if values.shape[1] == 1 else values.shape[1:3]))
+    values = as_grey_images(values)
     is_reshaped = image_shape is not None and values.ndim > 2 and values.shape[1:] != image_shape
     if is_reshaped or math.prod(values.shape[1:]) != d:
         expected = " x ".join(map(str, image_shape or (d,)))
@@ -202,7 +200,7 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
             f"{file}: the array has shape {values.shape}, but the model takes {expected} features per example; "
             "give one such example a row"
         )
-    return as_features(values, str(file))
+    return as_features(values, str(file), columns=schema.columns)
 
 
 def open_inputs(path: str | Path | Spool, schema: Schema) -> tables.ForModel:
@@ -251,7 +249,7 @@ def _read(source: str, options: _Options) -> _Tables:
     if reader.has_label_column:
         return reader.read(path, options.label_column, options.schema)
     _refuse_table_options(source, options)
-    return reader.read(path)
+    return reader.read(path, options.schema)
 
 
 def _refuse_table_options(source: str, options: _Options) -> None:
@@ -297,7 +295,7 @@ def _records(path: Path | Spool, schema: Schema | None, label_column: str | None
 
 def _label_position(schema: Schema) -> int | None:
     """The position of the labels in training, from 0, or negative from the end."""
-    if schema.columns is not None:
+    if schema.columns is not None and schema.columns.labels:
         return schema.columns.labels[0]
     usual = schema.label_column or ""
     return int(usual) - (int(usual) > 0) if re.fullmatch(r"[-+]?[0-9]+", usual) else None

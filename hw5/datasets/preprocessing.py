@@ -73,11 +73,13 @@ class Standardisation:
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, subset: Subset, are_images=False):
+    def fit(cls, subset: Subset, are_images=False, indicators=None):
         """The Standardisation that gives features mean 0 and variance 1; a constant feature becomes 0.
 
         Each feature has its own mean and variance, except the pixels of images, which share one mean and one variance:
-        a border pixel that is almost always black would otherwise be scaled up as much as all others.
+        a border pixel that is almost always black would otherwise be scaled up as much as all others. Likewise, 0 and 1
+        of the features in the mask `indicators` become 2 apart, as if both were frequent: a rare category would otherwise
+        be far from 0, and training diverge.
         """
         is_shared = are_images or subset.examples.X.dtype == np.uint8
         mean = _mean(subset, lambda x: x, is_shared)
@@ -86,6 +88,8 @@ class Standardisation:
         kind = np.promote_types(subset.examples.X.dtype, np.float32)
         constant = variance <= np.maximum((np.finfo(kind).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
+        if indicators is not None:
+            scale[indicators & ~constant] = 2
         return cls(mean.astype(kind), scale.astype(kind))
 
     @classmethod

@@ -1,19 +1,28 @@
 """The svmlight format, which LIBSVM and others use: a label and the numbers that are not 0, as position:value."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hw5.opening import inflation_limit, open_inflated
-from hw5.tables.table import Table, as_features, make_table
+from hw5.tables.numeric import array_columns, as_features
+from hw5.tables.table import Schema, Table, make_table
 from hw5.errors import InputError
 
 
-def read(path: Path) -> tuple[Table, None]:
+def read(path: Path, schema: Schema | None = None) -> tuple[Table, None]:
     """The examples, with as many features as the highest position."""
     X, y = _load(path)
-    whole = (y == np.floor(y)).all()
-    return make_table(str(path), as_features(X, str(path)), y.astype(np.int64) if whole else y), None
+    if schema and X.shape[1] < schema.features:  # the last features may be 0 in all rows
+        X = np.pad(X, ((0, 0), (0, schema.features - X.shape[1])))
+    columns = schema.columns if schema else array_columns(X)
+    table = make_table(str(path), as_features(X, str(path), columns=columns), y.astype(np.int64) if _are_whole(y) else y)
+    return replace(table, columns=columns), None
+
+
+def _are_whole(y: np.ndarray) -> bool:
+    return bool((y == np.floor(y)).all())
 
 
 def read_values(path: Path) -> np.ndarray:

@@ -164,6 +164,11 @@ class Columns:
         return all(type(c) is Number and not c.gaps for c in self.each)
 
     @property
+    def indicators(self) -> np.ndarray:
+        """Which features are 0 or 1 by their kind, (d,)."""
+        return np.array([is_one for c in self.each for is_one in _indicators(c)], bool)
+
+    @property
     def feature_names(self) -> tuple[str, ...] | None:
         """The names of the features; None if the columns have none and are plain."""
         if self.are_plain and all(column.name is None for column in self.each):
@@ -193,6 +198,13 @@ class Columns:
         if self.label_names and all(n and "," not in n and not n.lstrip("+-").isdigit() for n in self.label_names):
             return ",".join(self.label_names)
         return ",".join(str(p + 1) for p in self.labels)
+
+
+def _indicators(column: Column) -> list[bool]:
+    n = len(column.features)
+    if isinstance(column, YesNo | Categories):
+        return [True] * n
+    return [False] * (n - column.gaps) + [True] * column.gaps if n else []
 
 
 def are_valid(columns: Columns) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hw5.tables import cells
 from hw5.tables.delimited import LONGEST_CELL
+from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, number, quoted
 from hw5.errors import InputError
 
@@ -272,22 +273,6 @@ def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=
         for i in np.flatnonzero(beyond.any(axis=1)):
             bad[int(i)] = bad.get(int(i), False) | beyond[i]
     return values, bad
-
-
-def offsets(values: np.ndarray) -> np.ndarray:
-    """What to subtract from numbers (k, n) before they become float32: 0, or the mean where digits would be lost.
-
-    float32 has 24 bits. Where the mean takes more than 8 of them, and the numbers are not whole numbers that float32
-    holds, little would be left of what tells them apart.
-    """
-    with np.errstate(all="ignore"):
-        present = np.isfinite(values)
-        count = np.maximum(present.sum(axis=1), 1)
-        filled = np.where(present, values, 0)
-        mean = filled.sum(axis=1) / count
-        deviation = np.sqrt((np.where(present, values - mean[:, np.newaxis], 0) ** 2).sum(axis=1) / count)
-        is_exact = (filled.astype(np.float32) == filled).all(axis=1)
-    return np.where((np.abs(mean) > 256 * deviation) & ~is_exact & (deviation > 0), mean, 0.0)
 
 
 def targets(records, array, position: int, start: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hw5.tables.cells import LABEL_MISSING
-from hw5.tables.gathering import offsets
+from hw5.tables.numeric import offsets
 from hw5.tables.table import Table, listed, number, quoted
 from hw5.errors import InputError
 

@@ -28,6 +28,7 @@ from hw5.tables.gathering import (
     targets,
     without_blank_rows,
 )
+from hw5.tables.numeric import as_pixels
 from hw5.tables.table import Reading, Schema, Table, column_index, listed, quoted, training_label_column
 from hw5.errors import InputError
 
@@ -71,7 +72,8 @@ def _read(records, label_column, reading, task, training_rows) -> Table:
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
     warnings = fitting.warnings + (label_warnings(table.label, class_names, y, len(y)) if class_names else [])
-    X = as_pixels(encoded(gathered, columns), columns)
+    X = encoded(gathered, columns)
+    X = as_pixels(X) if columns.are_plain else X
     names = columns.feature_names
     notes += fitting.notes
     return replace(table, X=X, feature_names=names, columns=columns, notes=tuple(notes), warnings=tuple(warnings))
@@ -250,31 +252,6 @@ def encoded(gathered: Gathered, columns: Columns) -> np.ndarray:
     return X
 
 
-_LEAST_PIXELS = 49
-
-
-def as_pixels(X: np.ndarray, columns: Columns | None = None) -> np.ndarray:
-    """X (N, d) as uint8 if it looks like the pixels of images, which share one scale; else X itself.
-
-    Pixels are many whole numbers from 0 to at most 255, of which the brightest is reached in half of the columns.
-    """
-    n, d = X.shape
-    if d < _LEAST_PIXELS or columns is not None and not columns.are_plain or not n:
-        return X
-    if not 0 <= X[0].min() <= X[0].max() <= 255 or (X[0] % 1).any():
-        return X
-    brightest = np.zeros(d, X.dtype)
-    for start in range(0, n, _ROWS):
-        part = X[start : start + _ROWS]
-        if part.min() < 0 or part.max() > 255 or (part % 1).any():
-            return X
-        np.maximum(brightest, part.max(axis=0), out=brightest)
-    top = brightest.max()
-    if top < 15 or np.mean(brightest >= 0.9 * top) < 0.5:
-        return X
-    return X.astype(np.uint8)
-
-
 # -- a table for a model
 
 
@@ -319,7 +296,7 @@ class ForModel:
 
     def _by_position(self, used, needs_label, label_column) -> list:
         records, columns, width = self.records, self.columns, self.records.width
-        n_labels = len(columns.labels)
+        n_labels = len(columns.labels) or 1  # a DataFrame has none
         for n, chosen in ((len(columns.each), columns.each), (len(used), used)):
             if width == n and not needs_label:
                 free = iter(range(width))
@@ -330,8 +307,6 @@ class ForModel:
             else:
                 continue
             return [next(free) if c in chosen else None for c in columns.each]
-        if needs_label and width == len(used) and width:
-            pass
         raise InputError(
             f"{records.where}: the table has {width} columns, but the model takes {len(used)} features; "
             "give these, with or without the label"
@@ -341,7 +316,7 @@ class ForModel:
         records, columns = self.records, self.columns
         if label_column is not None:
             return label_positions(records, label_column)
-        if self.schema.columns is not None and n == len(columns.each):
+        if self.schema.columns is not None and columns.labels and n == len(columns.each):
             return list(columns.labels)
         usual = training_label_column(self.schema, records.width)
         return label_positions(records, usual)
@@ -479,7 +454,7 @@ class ForModel:
         notes += self.unseen_notes()
         return replace(
             table,
-            X=as_pixels(X, self.columns),
+            X=as_pixels(X) if self.columns.are_plain else X,
             feature_names=self.columns.feature_names,
             columns=self.schema.columns,
             notes=tuple(notes),

@@ -121,33 +121,10 @@ def training_label_column(schema: Schema | None, width: int) -> str | None:
     return schema.label_column
 
 
-def as_features(values: np.ndarray, where: str, label: int | None = None) -> np.ndarray:
-    """Reshape `values` (N, ...) to features (N, d), uint8 if they are uint8 and finite float32 otherwise.
-
-    `label` is the column of the labels in a table, which is dropped.
-    """
-    if values.dtype.kind not in "buif":
-        raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
-    values = values.reshape(len(values), -1)
-    if label is not None:
-        values = np.delete(values, label, axis=1)
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
-    with np.errstate(over="ignore", invalid="ignore"):
-        X = values.astype(np.float32, order="C")
-    finite = np.isfinite(X)
-    if not finite.all():
-        row, column = divmod(int(finite.argmin()), X.shape[1])
-        position = column + 1 if label is None or column < label else column + 2
-        raise InputError(
-            f"{where}, row {row + 1}, column {position}: {values[row, column]} is not a finite float32; "
-            "correct it or remove the row"
-        )
-    return X
-
-
 def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, label_suffix: str = "") -> Table:
     """The Table of features X (N, d) and `labels` (N,), which are numbers or text."""
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "backslashreplace")
     if labels.dtype.kind not in "buifU":
         raise InputError(f"{where}: labels must be numbers or text, not {labels.dtype}; save them as int, float or str")
     if labels.dtype.kind == "f" or labels.dtype.kind == "U":
@@ -156,6 +133,13 @@ def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, 
         distinct = np.unique(labels)
         codes = np.searchsorted(distinct, labels)
     return Table(where, X, codes, distinct.tolist(), image_shape=image_shape, label_suffix=label_suffix)
+
+
+def as_grey_images(values: np.ndarray) -> np.ndarray:
+    """`values` without an axis of size 1 for the colours, as in (N, height, width, 1) and (N, 1, height, width)."""
+    if values.ndim == 4 and 1 in (values.shape[1], values.shape[3]):
+        return values[..., 0] if values.shape[3] == 1 else values[:, 0]
+    return values
 
 
 def image_shape_of(values: np.ndarray) -> tuple[int, ...] | None:

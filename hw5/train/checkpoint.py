@@ -75,7 +75,7 @@ class DataSource:
         X = dataset.train.X
         pixels = (float(X.min()), float(X.max())) if dataset.image_shape else ()
         if dataset.columns:
-            label_column = label_column or dataset.columns.label_option
+            label_column = label_column or dataset.columns.label_option or None
         source = (dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
         return cls(*source, *(pixels or (None, None)), reading if dataset.columns and reading != Reading() else None)
 

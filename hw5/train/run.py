@@ -31,7 +31,8 @@ class Run:
             self._require_the_data_of(checkpoint)
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
         else:
-            self.standardisation = Standardisation.fit(train, dataset.image_shape is not None)
+            indicators = dataset.columns.indicators if dataset.columns else None
+            self.standardisation = Standardisation.fit(train, dataset.image_shape is not None, indicators)
             self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
         self.network = self._new_network(device)
         self.sizes = self.network.sizes
