@@ -60,6 +60,8 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
                 f"{each.path}: the columns differ from those of {inputs[0].path}; predict one file at a time"
             )
     network = Model(open_device(device_name, threads=threads), model)
+    if hasattr(sys.stdout, "reconfigure") and not is_terminal(sys.stdout):
+        sys.stdout.reconfigure(encoding="utf-8")  # as all tables that hw5 reads
     output, header = CsvOutput(sys.stdout, spreadsheet), [_header(inputs[0].columns, model, top)]
     for each in inputs:
         for X, kept, start in each.blocks():

@@ -70,9 +70,9 @@ def _configuration(model):
 def _option(name, value):
     """The line of an option, after a comment if TOML or the option cannot hold the value."""
     if isinstance(value, dict):  # class weights, from Python
-        text = ",".join(f"{key}={weight!r}" for key, weight in value.items())
-        if any("," in key for key in value):
-            yield _comment(f"{name} has a name with a comma, so it can only be given in Python: {text}")
+        text = ",".join(f'"{key}"={weight!r}' if "," in key else f"{key}={weight!r}" for key, weight in value.items())
+        if any('"' in key for key in value):
+            yield _comment(f"{name} has a name with a quote, so it can only be given in Python: {text}")
             return
         value = text
     if isinstance(value, str) and encodable(value) != value:

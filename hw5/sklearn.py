@@ -9,7 +9,7 @@
 
 The parameters are the options of hw5 train, with the same names and defaults, except that validation is 0. Features are
 standardised, and X of dtype uint8 is treated as pixels. X may be a DataFrame with text, dates and gaps, which are encoded
-as in a file.
+as in a file, and a sparse matrix, which becomes dense.
 """
 
 import os
@@ -41,7 +41,7 @@ from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import Settings
 
 _CHOICES = {"loss": ("cross-entropy", "binary-cross-entropy"), "lr_schedule": tuple(SCHEDULES), "device": DEVICES}
-_FEATURES = {"dtype": (np.float64, np.float32, np.uint8), "order": "C"}
+_FEATURES = {"dtype": (np.float64, np.float32, np.uint8), "order": "C", "accept_sparse": True}
 
 
 # A dataclass has the __init__ that scikit-learn requires: it stores each parameter unchanged
@@ -79,6 +79,11 @@ class _Estimator(BaseEstimator):
         """Biases of each layer, (m,)."""
         return [b for _, b in self.checkpoint_.parameters]
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def save(self, path):
         """Save the fitted model as a checkpoint, for from_checkpoint and the hw5 command. Raises OSError."""
         check_is_fitted(self, "checkpoint_")
@@ -112,7 +117,8 @@ class _Estimator(BaseEstimator):
     def _validated(self, X, y, **options):
         """X and y after scikit-learn's checks; a DataFrame with text stays what it is."""
         if not is_table(X):
-            return validate_data(self, X, y, **_FEATURES, **options)
+            X, y = validate_data(self, X, y, **_FEATURES, **options)
+            return _dense(X), y
         y = check_array(y, dtype=None, ensure_2d=False, input_name="y", ensure_all_finite=True)
         check_consistent_length(X, y)
         self.n_features_in_, self.feature_names_in_ = X.shape[1], np.array(list(map(str, X.columns)), object)
@@ -144,7 +150,7 @@ class _Estimator(BaseEstimator):
         columns = self.checkpoint_.columns
         is_plain = columns is None or columns.are_plain
         if is_plain:
-            X = validate_data(self, X, reset=False, **_FEATURES)
+            X = _dense(validate_data(self, X, reset=False, **_FEATURES))
         with _errors_for_python():
             if is_plain:
                 X = as_features(X, "X", columns=columns)
@@ -325,6 +331,11 @@ def from_checkpoint(path, device="auto"):
         weights = class_weights(settings.class_weight, checkpoint.class_names, None)
         model.class_weight = dict(zip(model.classes_.tolist(), weights.tolist()))
     return model
+
+
+def _dense(X):
+    """X as an array in C order; hw5 computes with dense matrices."""
+    return X.toarray(order="C") if hasattr(X, "toarray") else X
 
 
 def _names(columns):

@@ -263,10 +263,14 @@ def test_bad_input_is_a_value_error(case):
         model.fit(X, y)
 
 
-def test_wrong_kinds_are_type_errors():
+def test_sparse_features():
     sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(TypeError, match="[Ss]parse"):
-        LinearClassifier().fit(sparse.csr_matrix(X), Y)
+    model = LinearClassifier(**SMALL).fit(sparse.csr_matrix(X), Y)
+    dense = LinearClassifier(**SMALL).fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(sparse.coo_matrix(X)), dense.predict_proba(X))
+
+
+def test_settings_out_of_range():
     with pytest.raises(ValueError, match="epochs 2.5 is out of range; give a whole number from 1"):
         LinearClassifier(epochs=2.5).fit(X, Y)
 

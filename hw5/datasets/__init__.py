@@ -223,7 +223,10 @@ def is_table(path: str | Path) -> bool:
 def data_directory(data_dir: str | Path | None = None) -> Path:
     """The directory of downloaded data sets: data_dir, else $HW5_DATA, else hw5/data in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return _absolute(data_dir or os.environ.get("HW5_DATA") or os.path.join(cache, "hw5", "data"))
+    folder = os.path.expanduser(data_dir or os.environ.get("HW5_DATA") or os.path.join(cache, "hw5", "data"))
+    if folder.startswith("~"):
+        raise InputError(f"{folder}: there is no such home directory; choose a folder with --data-dir or HW5_DATA")
+    return _absolute(folder)
 
 
 @dataclass(frozen=True)

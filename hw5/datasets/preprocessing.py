@@ -1,6 +1,7 @@
 """Preprocess a data set for training: split it, standardise it, and weight its classes."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,12 +112,13 @@ def class_weights(wanted, class_names, y):
     """The weight of every class, (m,), for training labels y (n,).
 
     wanted is "balanced", which gives a class with n_j of n examples the weight n / (m n_j), or NAME=WEIGHT,NAME=WEIGHT,
-    or a dictionary {name: weight}; classes that are not named have weight 1. Raises InputError.
+    where a NAME with a comma is in double quotes, or a dictionary {name: weight}; classes that are not named have weight
+    1. Raises InputError.
     """
     m = len(class_names)
     if wanted == "balanced":
         return len(y) / (m * np.maximum(np.bincount(y, minlength=m), 1))
-    pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in wanted.split(","))
+    pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in _items(wanted))
     weights = dict.fromkeys(class_names, 1.0)
     for name, weight in pairs:
         if name not in weights:
@@ -128,6 +130,12 @@ def class_weights(wanted, class_names, y):
             )
         weights[name] = _weight(weight, wanted)
     return np.array(list(weights.values()))
+
+
+def _items(wanted):
+    """The parts of "NAME=WEIGHT,NAME=WEIGHT", without the quotes around a NAME or a part."""
+    parts = re.findall(r'((?:"[^"]*"|[^,"])*)(?:,|$)', wanted)
+    return [part.replace('"', "") for part in parts[: len(parts) - (len(parts) > 1 and not wanted.endswith(","))]]
 
 
 def _weight(weight, wanted):

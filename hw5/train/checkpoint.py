@@ -67,6 +67,12 @@ class DataSource:
         if self.source == IN_MEMORY:
             raise InputError("this model was trained on in-memory arrays; pass the data with --data")
 
+    def beside(self, checkpoint):
+        """The source, with paths in the checkpoint's folder for files that were moved there together with it."""
+        folder = os.path.dirname(os.path.abspath(checkpoint))
+        paths = {name: _moved(getattr(self, name), folder) for name in ("source", "test")}
+        return replace(self, **paths)
+
     @classmethod
     def of(cls, dataset, test, label_column, reading=None):
         """The source of a data set that was loaded with these arguments."""
@@ -78,6 +84,14 @@ class DataSource:
             label_column = label_column or dataset.columns.label_option or None
         source = (dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
         return cls(*source, *(pixels or (None, None)), reading if dataset.columns and reading != Reading() else None)
+
+
+def _moved(path, folder):
+    """The path, or that of the same name in the folder if only that exists."""
+    if path is None or path in BUILT_IN or os.path.exists(path):
+        return path
+    beside = os.path.join(folder, os.path.basename(path))
+    return beside if os.path.exists(beside) else path
 
 
 def has_digest(examples, digest):
@@ -181,7 +195,8 @@ class Checkpoint:
             arrays = read_archive(path, _most_bytes)
         except InputError as error:
             raise InputError(f"{path} is truncated or damaged; use an earlier checkpoint") from error
-        return cls._from_arrays(arrays, path)
+        checkpoint = cls._from_arrays(arrays, path)
+        return replace(checkpoint, data=checkpoint.data.beside(path))
 
     @classmethod
     def _from_arrays(cls, arrays, path):
