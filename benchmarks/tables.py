@@ -153,7 +153,10 @@ def main_program():
     print("| table | hw5 | MLP | linear | guessing | hw5 - MLP |\n| --- | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
         for name in given.only.split(","):
-            rows = [_compare(given.directory / name, TABLES[name], seed, folder, given.options.split()) for seed in range(given.seeds)]
+            rows = [
+                _compare(given.directory / name, TABLES[name], seed, folder, given.options.split())
+                for seed in range(given.seeds)
+            ]
             hw5, linear, mlp, dummy = 100 * np.mean(rows, axis=0)
             print(f"| {name} | {hw5:.1f} | {mlp:.1f} | {linear:.1f} | {dummy:.1f} | {hw5 - mlp:+.1f} |", flush=True)
 

@@ -16,8 +16,8 @@ DEFAULT = Settings()
 DEFAULTS_BY_LOSS = {"perceptron": {"batch_size": 1, "lr": 1.0}, "squared": {"lr": 0.01}}
 # Defaults for tables of text and numbers, which are small and of many scales, so that plain SGD needs many epochs
 DEFAULTS_OF_TABLES = {
-    "cross-entropy": {"momentum": 0.9},
-    "binary-cross-entropy": {"momentum": 0.9},
+    "cross-entropy": {"momentum": 0.9, "lr": 0.02},
+    "binary-cross-entropy": {"momentum": 0.9, "lr": 0.02},
     "squared": {"momentum": 0.9, "lr": 0.005},
 }
 

@@ -75,8 +75,10 @@ def _settings(verb):
         flag, default = "--" + name.replace("_", "-"), getattr(DEFAULT, name)
         others = [f"{own[name]:g} for {loss} loss" for loss, own in DEFAULTS_BY_LOSS.items() if name in own]
         of_tables = {loss: own[name] for loss, own in DEFAULTS_OF_TABLES.items() if name in own}
-        which = " for tables" if len(of_tables) > 1 else f" for {', '.join(of_tables)} loss of tables"
-        others += [f"{value:g}{which}" for value in set(of_tables.values())]
+        squared = of_tables.pop("squared", None)
+        others += [f"{value:g} for tables" for value in set(of_tables.values())]
+        if squared is not None and squared not in of_tables.values():
+            others.append(f"{squared:g} for tables in regression")
         if others:
             default, text = None, f"{text}  [default: {default}; {', '.join(others)}]"
         shown = default is not None and kind is not bool

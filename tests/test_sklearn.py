@@ -307,7 +307,10 @@ def trees(n=120):
     import pandas as pd
 
     rng = np.random.default_rng(0)
-    site, day = rng.choice(["north", "south", "east"], n), pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n), "D")
+    site, day = (
+        rng.choice(["north", "south", "east"], n),
+        pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n), "D"),
+    )
     height = rng.normal(4, 1, n)
     y = np.where((site == "north") ^ (height > 4), "oak", "yew")
     height[::10] = np.nan
@@ -344,7 +347,9 @@ def test_numbers_that_float32_would_melt_into_one():
     assert MLPRegressor(random_state=0, epochs=100).fit(X[:, 1:], target).score(X[:, 1:], target) > 0.95
 
 
-@pytest.mark.parametrize("names", [["01", "1"], ["1e3", "2e5"], [" a", "a"], [False, True], ["0.5", "x"], ["nan", "NA"]])
+@pytest.mark.parametrize(
+    "names", [["01", "1"], ["1e3", "2e5"], [" a", "a"], [False, True], ["0.5", "x"], ["nan", "NA"]]
+)
 def test_class_names_keep_their_spelling(tmp_path, names):
     X, y = np.random.default_rng(0).normal(size=(40, 2)), np.array(names)[np.arange(40) % 2]
     model = LinearClassifier(random_state=0, epochs=2).fit(X, y)
@@ -359,7 +364,9 @@ def test_pixels_share_one_scale_in_any_type():
     images = np.random.default_rng(0).integers(0, 256, (60, 64))
     images[:, ::9] = 0
     y = np.arange(60) % 2
-    models = [LinearClassifier(random_state=0, epochs=1).fit(images.astype(dtype), y) for dtype in ("u1", "f8", "f4", "i8")]
+    models = [
+        LinearClassifier(random_state=0, epochs=1).fit(images.astype(dtype), y) for dtype in ("u1", "f8", "f4", "i8")
+    ]
     for model in models:
         assert len(np.unique(model.checkpoint_.standardisation.mean)) == 1
         np.testing.assert_array_equal(model.coefs_[0], models[0].coefs_[0])

@@ -68,7 +68,9 @@ def read_npz(path: Path, schema: Schema | None = None) -> tuple[Table, Table | N
         notes = (f"did not use the arrays {listed(others)}",) if others else ()
         if names.isdisjoint(_TEST_FEATURES + _TEST_LABELS):
             return replace(train, notes=notes), None
-        return replace(train, notes=notes), _read_table(path, archive, _TEST_FEATURES, _TEST_LABELS, schema or _schema(train))
+        return replace(train, notes=notes), _read_table(
+            path, archive, _TEST_FEATURES, _TEST_LABELS, schema or _schema(train)
+        )
 
 
 def _schema(train: Table) -> Schema:
@@ -171,7 +173,9 @@ def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Sche
     if y.size != len(y):
         raise InputError(f"{where_y} has shape {y.shape}; save it with one label per example")
     if len(X) != len(y):
-        raise InputError(f"{where_x} has {len(X)} examples, but {where_y} has {len(y)} labels; save one label per example")
+        raise InputError(
+            f"{where_x} has {len(X)} examples, but {where_y} has {len(y)} labels; save one label per example"
+        )
     X = as_grey_images(X)
     columns = schema.columns if schema else array_columns(X)
     table = make_table(where_y, as_features(X, where_x, columns=columns), y.ravel(), image_shape_of(X))

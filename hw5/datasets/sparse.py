@@ -17,7 +17,9 @@ def read(path: Path, schema: Schema | None = None) -> tuple[Table, None]:
     if schema and X.shape[1] < schema.features:  # the last features may be 0 in all rows
         X = np.pad(X, ((0, 0), (0, schema.features - X.shape[1])))
     columns = schema.columns if schema else array_columns(X)
-    table = make_table(str(path), as_features(X, str(path), columns=columns), y.astype(np.int64) if _are_whole(y) else y)
+    table = make_table(
+        str(path), as_features(X, str(path), columns=columns), y.astype(np.int64) if _are_whole(y) else y
+    )
     return replace(table, columns=columns), None
 
 

@@ -57,7 +57,10 @@ DATE_FORMATS = (  # the first that fits all cells; day before month as most of t
     "%H:%M",
     "%H:%M:%S",
 )
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?")
+_DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
+    r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
+)
 _ZONE = r"(Z|[+-]\d\d:?\d\d)$"
 
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from hw5.tables import cells
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
-from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell
+from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell, is_gap_word
 from hw5.tables.table import quoted
 from hw5.errors import InputError
 
@@ -50,7 +49,7 @@ class Fitting:
             if words.setdefault(position, (text or "").strip()) != (text or "").strip():
                 raise self._bad(position)
         for position, word in words.items():
-            if counts[position] < 2 or cells.is_number(word) or not any(map(str.isalpha, word)) and len(word) > 3:
+            if counts[position] < 2 or not is_gap_word(word):
                 raise self._bad(position)
             self.notes.append(f"{self.name(position)}: took {quoted(word)} ({counts[position]} times) as missing")
         return words

@@ -43,6 +43,7 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0": "old excel",
     b"\x80": "pickle",
     b"\x89HDF": "hdf5",
+    b"PK\5\6": "empty zip",
     **{b"\0\0" + bytes([kind, d]): "idx" for kind in (8, 9, 11, 12, 13, 14) for d in range(1, 5)},
 }
 
@@ -343,6 +344,7 @@ REFUSED = {
     "old excel": "an old Excel file (.xls); save it as .xlsx or CSV",
     "old feather": "an old Feather file (version 1); save it as Parquet or Feather 2",
     "pickle": "a pickle, which hw5 never loads, as it may run code; save it as CSV, Parquet or .npz",
+    "empty zip": "an empty zip archive; save it again",
     "hdf5": "an HDF5 file; save it as CSV, Parquet or .npz",
 }
 

@@ -148,6 +148,7 @@ class _Pass:
                     gathered.texts[p] = Texts(MOST_VALUES)
         self._present = np.zeros(len(gathered.numbers), np.int64)
         self._bad = np.zeros(len(gathered.numbers), np.int64)
+        self._words = [set() for _ in gathered.numbers]
         if self.task == "classification" or len(self.labels) > 1:
             gathered.labels = Texts()
 
@@ -175,11 +176,14 @@ class _Pass:
                 row, position = int(infinite[0]), gathered.numbers[i]
                 raise bad_cell(self.records, position, start + row, as_strings(columns[i])[row].as_py())
             self._bad[i] += len(rows)
+            self._words[i] |= set(as_strings(columns[i]).take(rows).unique().to_pylist()[:2])
             text = as_strings(columns[i]).take(rows[:_MOST_BAD]).to_pylist()
             gathered.bad += [(gathered.numbers[i], start + int(r), t) for r, t in zip(rows, text)]
             values[i, mask] = np.nan
         self._present += n - np.isnan(values).sum(axis=1)
-        text = (self._bad > np.maximum(1, self._present / 20)) | (self._bad > 0) & (self._bad >= self._present)
+        few = np.maximum(1, self._present / 20)
+        is_word = np.array([len(words) == 1 and is_gap_word(*words) for words in self._words], bool)
+        text = (self._bad > few) & ~is_word | (self._bad > 0) & (self._bad >= self._present)
         if text.any():
             raise _Contradiction(*(gathered.numbers[i] for i in np.flatnonzero(text)))
         if gathered.offsets is None:
@@ -212,9 +216,17 @@ class _Pass:
 
 def _are_numbers(array, decimal, unit) -> bool:
     values, bad = cells.numbers(array, decimal, unit=unit)
-    wrong = 0 if bad is None else int((bad & np.isnan(values)).sum())  # an infinite number is no text
-    present = int(np.isfinite(values).sum())
-    return not wrong or wrong <= max(1, present / 20) and wrong < present
+    if bad is None:
+        return True
+    bad &= np.isnan(values)  # an infinite number is no text
+    wrong, present = int(bad.sum()), int(np.isfinite(values).sum())
+    words = as_strings(array).take(np.flatnonzero(bad)).unique().to_pylist()
+    return wrong < max(present, 1) and (wrong <= max(1, present / 20) or len(words) == 1 and is_gap_word(words[0]))
+
+
+def is_gap_word(word: str) -> bool:
+    """Whether a word may stand for missing numbers, as unknown and --- do; 3+ does not."""
+    return not any(map(str.isdigit, word))
 
 
 def as_strings(array):
