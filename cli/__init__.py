@@ -38,6 +38,7 @@ class Program(click.Group):
 
     def main(self, args=None, prog_name="hw5", standalone_mode=True, **extra):
         _set_up_blas()
+        _set_up_streams()
         arguments = sys.argv[1:] if args is None else list(args)
         try:
             return super().main(arguments, prog_name, standalone_mode=False, **extra)
@@ -49,6 +50,13 @@ class Program(click.Group):
             with suppress(OSError):  # standard error may be gone, too
                 click.echo(f"hw5: {_printable(sentence, error)}", err=True)
             sys.exit(code)
+
+
+def _set_up_streams():
+    """Let no character of the data end the program: what a terminal's encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _set_up_blas():

@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from hw5.cli import options
-from hw5.cli.display import is_terminal, print_tables, say, table
+from hw5.cli.display import described, is_terminal, print_tables, say, table
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 
@@ -87,8 +87,9 @@ def _megabytes(size):
 @options.label_column
 @options.data_dir
 @options.task
+@options.reading
 @click.option("--plot", type=click.Path(), help="Plot samples to this PNG file.")
-def show(source, test, label_column, data_dir, task, plot):
+def show(source, test, label_column, data_dir, task, plot, **columns):
     """Show the classes and features of a data set or file.
 
     \b
@@ -99,8 +100,11 @@ def show(source, test, label_column, data_dir, task, plot):
 
         options.require_another_file(plot, "--plot", source, test)
         require_matplotlib()
-    dataset = load(source, test=test, label_column=label_column, data_dir=data_dir, task=task)
-    say(_headline(dataset))
+    reading = options.reading_of(**columns)
+    dataset = load(source, test=test, label_column=label_column, data_dir=data_dir, task=task, reading=reading)
+    for line in (_headline(dataset), *described(dataset)):
+        say(line)
+    options.warn_of(dataset)
     print_tables(_classes(dataset) if dataset.class_names else _targets(dataset), _features(dataset))
     if plot:
         from hw5.plots import plot_samples

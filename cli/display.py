@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from hw5.tables.fitting import described as describe
 from hw5.text import printable
 
 
@@ -22,6 +23,15 @@ def show_progress(progress, epochs):
         if lines and now.epoch_ends:
             say(f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s")
         yield now
+
+
+def described(dataset):
+    """Lines that say which column of a table has the labels, and how the others are used."""
+    if dataset.label:
+        kind = "labels" if dataset.class_names else "targets"
+        shown = ", ".join(dataset.class_names[:5]) + (", ..." if len(dataset.class_names) > 5 else "")
+        yield f"{kind}: {dataset.label}" + (f": {shown}" if shown else "")
+    yield from describe(dataset.columns) if dataset.columns else ()
 
 
 def is_terminal(stream):

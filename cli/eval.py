@@ -8,6 +8,7 @@ import click
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import loss_name, print_tables, say, table
+from hw5.tables.labels import UNKNOWN
 from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.metrics import confusion_matrix, precision_recall_f1
@@ -52,13 +53,16 @@ def _show_classification(model, subset, title, as_json):
             f"the model has {len(class_names):,} classes; hw5 eval counts mistakes for up to {_MOST_CLASSES:,}"
         )
     loss, accuracy, classes = model.evaluate(subset)
-    C = confusion_matrix(subset.examples.y[subset.rows], classes, len(class_names))
+    y = subset.examples.y[subset.rows]
+    known = y != UNKNOWN
+    C = confusion_matrix(y[known], classes[known], len(class_names))
     per_class = [
         {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
         for name, p, r, f1, n in zip(class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
     ]
     if as_json:
         figures = {"accuracy": accuracy, "loss": loss, "examples": len(subset.rows)}
+        figures |= {} if known.all() else {"examples_of_unknown_classes": int((~known).sum())}
         say(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
     loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"

@@ -5,8 +5,10 @@ import os
 
 import click
 
+from hw5.cli.display import warn
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS, is_device
+from hw5.tables.table import Reading
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
 from hw5.train.settings import RANGES
@@ -104,8 +106,49 @@ test = click.option("--test", metavar="PATH", help="Labelled test data.")
 label_column = click.option(
     "--label-column",
     metavar="COLUMN",
-    help="Column with the labels, in CSV or NPY files: a name or position (1 is the first, -1 the last).",
+    help="Column with the labels of a table: a name or position (1 is the first, -1 the last), or several one-hot columns.",
 )
+
+text = click.option(
+    "--text",
+    type=OneOf(["encode", "refuse"]),
+    default="encode",
+    show_default=True,
+    help="Columns of text: encode them (one feature a category), or refuse them.",
+)
+
+missing = click.option(
+    "--missing",
+    type=OneOf(["mean", "refuse", "drop"]),
+    default="mean",
+    show_default=True,
+    help="Missing values: fill in the training mean and add an indicator, refuse them, or drop their rows.",
+)
+
+drop = click.option("--drop", metavar="COLUMN,...", help="Columns to leave out, by name or position.")
+
+only = click.option("--only", metavar="COLUMN,...", help="Columns to use, besides the labels.  [default: all]")
+
+categorical = click.option("--categorical", metavar="COLUMN,...", help="Columns whose numbers are names of categories.")
+
+
+READING = ("text", "missing", "drop", "only", "categorical")
+
+
+def reading(verb):
+    """The options for the columns of a table, whose values reading_of turns into a Reading."""
+    for option in (categorical, only, drop, missing, text):
+        verb = option(verb)
+    return verb
+
+
+def reading_of(text, missing, drop, only, categorical):
+    """The Reading that the options of `reading` ask for."""
+    lists = (
+        tuple(name.strip() for name in (names or "").split(",") if name.strip()) for names in (drop, only, categorical)
+    )
+    return Reading(text, missing, *lists)
+
 
 data_dir = click.option(
     "--data-dir",
@@ -135,7 +178,16 @@ def load_split(model, data, test, label_column, data_dir, split):
         model.data.require_loadable()
         data, test = model.data.source, test or model.data.test
     dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
+    warn_of(dataset)
     return dataset, model.subset(dataset, split)
+
+
+def warn_of(dataset):
+    """Say what was guessed about a data set, and what may be wrong."""
+    for note in dataset.notes:
+        warn(f"{dataset.name}: {note}" if not note.startswith(dataset.source) else note)
+    for warning in dataset.warnings:
+        warn(f"warning: {warning}")
 
 
 def require_another_file(path, option, *inputs):

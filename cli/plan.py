@@ -1,18 +1,25 @@
 """The plan of a training run, from options or from a checkpoint to resume."""
 
-import os
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import click
+import numpy as np
 
 from hw5.datasets import BUILT_IN
+from hw5.tables.table import Reading
 from hw5.errors import InputError
 from hw5.train.settings import Settings
 
 DEFAULT = Settings()
 # Defaults that depend on the loss. The squared loss is steeper, so training diverges at a lower learning rate
 DEFAULTS_BY_LOSS = {"perceptron": {"batch_size": 1, "lr": 1.0}, "squared": {"lr": 0.01}}
+# Defaults for tables of text and numbers, which are small and of many scales, so that plain SGD needs many epochs
+DEFAULTS_OF_TABLES = {
+    "cross-entropy": {"momentum": 0.9, "lr": 0.02},
+    "binary-cross-entropy": {"momentum": 0.9, "lr": 0.02},
+    "squared": {"momentum": 0.9, "lr": 0.005},
+}
 
 # Options that may be changed when resuming: settings, and options that are not settings
 _MAY_CHANGE = ("epochs",)
@@ -39,9 +46,18 @@ class Plan(NamedTuple):
     data: str
     test: str | None
     label_column: str | None
+    reading: Reading = Reading()
+
+    def for_data(self, dataset, given):
+        """The plan with the defaults of tables, if the data are one, for what is not given."""
+        if not (dataset.columns and dataset.columns.labels) or dataset.train.X.dtype == np.uint8:
+            return self
+        defaults = DEFAULTS_OF_TABLES.get(self.settings.loss, {})
+        chosen = {name: value for name, value in defaults.items() if name not in given}
+        return self._replace(settings=replace(self.settings, **chosen))
 
 
-def new_plan(model, hidden, task, loss, data, test, label_column, **settings):
+def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):
     """The plan for these options. Raises InputError if they contradict each other."""
     if model != "mlp" and (hidden or settings["activation"] != DEFAULT.activation):
         flag = "--hidden" if hidden else "--activation"
@@ -52,11 +68,11 @@ def new_plan(model, hidden, task, loss, data, test, label_column, **settings):
     if loss and (task == "regression") != (loss == "squared"):
         raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
-    for name in ("batch_size", "lr"):
-        if settings[name] is None:
+    for name in ("batch_size", "lr", "momentum"):
+        if settings.get(name) is None:
             settings[name] = DEFAULTS_BY_LOSS.get(loss, {}).get(name, getattr(DEFAULT, name))
     hidden = (hidden or DEFAULT.hidden) if model == "mlp" else ()
-    return Plan(Settings(hidden=hidden, loss=loss, **settings), task, data, test, label_column)
+    return Plan(Settings(hidden=hidden, loss=loss, **settings), task, data, test, label_column, reading)
 
 
 def resumed_plan(checkpoint, path, given):
@@ -67,12 +83,14 @@ def resumed_plan(checkpoint, path, given):
     settings, data = checkpoint.settings, checkpoint.data
     data.require_loadable()
     ours = asdict(settings) | {"model": settings.model, "task": settings.task, "data": data.source, "test": data.test}
-    ours |= {"label_column": data.label_column}
+    reading = data.reading or Reading()
+    ours |= {"label_column": data.label_column} | asdict(reading)
+    moved = {name: given[name] for name in ("data", "test") if name in given}  # the digest of the data decides
     for name, value in given.items():
-        if name in _NOT_SETTINGS or name in _MAY_CHANGE:
+        if name in _NOT_SETTINGS or name in _MAY_CHANGE or name in moved and value not in BUILT_IN:
             continue
-        if name in ("data", "test") and value not in BUILT_IN:
-            value = os.path.abspath(os.path.expanduser(value))
+        if name in ("drop", "only", "categorical"):
+            value = tuple(part.strip() for part in value.split(","))
         if value != ours[name]:
             flag = "--" + name.replace("_", "-")
             raise InputError(f"{flag} cannot be changed when resuming: in {path} it is {_written(ours[name])}")
@@ -81,7 +99,8 @@ def resumed_plan(checkpoint, path, given):
         raise InputError(
             f"--epochs cannot be changed when resuming: the cosine schedule was set for {settings.epochs} epochs"
         )
-    return Plan(replace(settings, **changes), settings.task, data.source, data.test, data.label_column)
+    source, test = moved.get("data", data.source), moved.get("test", data.test)
+    return Plan(replace(settings, **changes), settings.task, source, test, data.label_column, reading)
 
 
 def require_same_arithmetic(checkpoint, path, device, given):

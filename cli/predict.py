@@ -1,6 +1,7 @@
 """hw5 predict"""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +13,11 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, warn
-from hw5.datasets import load_inputs, load_stream
+from hw5.datasets import is_table, load_inputs, open_inputs, open_stream
 from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.datasets.images import SUFFIXES, load_image
+from hw5.tables.reading import ForModel
 from hw5.text import encodable
 from hw5.train.run import Model
 
@@ -40,8 +42,8 @@ _DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
     """Predict classes or values for new examples, and print CSV.
 
-    Inputs are CSV, .npy or IDX files with one example per row, PNG or JPEG images, or - for CSV from standard input.
-    The columns of a CSV are kept, and predictions are appended as columns; images are identified by file name.
+    Inputs are tables, .npy or IDX files with one example per row, PNG or JPEG images, or - for a table from standard
+    input. The columns of a table are kept, and predictions are appended as columns; images are identified by file name.
 
     \b
     hw5 predict model.npz new.csv > predictions.csv
@@ -51,55 +53,86 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
     if top > 1 and not model.loss.gives_probabilities:
         kind = model.settings.model if model.loss.classes else model.settings.task
         raise InputError(f"--top {top} needs class probabilities, and a {kind} has none; leave it out")
-    tables = [_read(path, model, invert) for path in inputs]
-    for path, table in zip(inputs, tables):
-        if table.columns != tables[0].columns:
-            raise InputError(f"{path}: the columns differ from those of {inputs[0]}; predict one file at a time")
+    inputs = [_open(path, model, invert) for path in inputs]
+    for each in inputs:
+        if each.columns != inputs[0].columns:
+            raise InputError(
+                f"{each.path}: the columns differ from those of {inputs[0].path}; predict one file at a time"
+            )
     network = Model(open_device(device_name, threads=threads), model)
-    output = CsvOutput(sys.stdout, spreadsheet)
-    output.write([_header(tables[0].columns, model, top)])
-    for path, table in zip(inputs, tables):
-        try:
-            P = network.predict(table.X)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        predictions = _predictions(model, P, top)
-        output.write(map(list.__add__, table.rows, predictions) if table.columns else predictions)
+    if hasattr(sys.stdout, "reconfigure") and not is_terminal(sys.stdout):
+        sys.stdout.reconfigure(encoding="utf-8")  # as all tables that hw5 reads
+    output, header = CsvOutput(sys.stdout, spreadsheet), [_header(inputs[0].columns, model, top)]
+    for each in inputs:
+        for X, kept, start in each.blocks():
+            try:
+                P = network.predict(X)
+            except InputError as error:
+                raise InputError(f"{each.path}: {_numbered(error, start)}") from error
+            output.write(header)  # not before something can be predicted
+            header = []
+            output.write_columns([*kept, *_predictions(model, P, top)])
+        each.warn()
     output.warn_of_formulas()
 
 
-class _Table(NamedTuple):
-    """Examples X, and the columns and rows of the input that the output keeps; none for arrays."""
+class _Array(NamedTuple):
+    """An array or image: its output has no columns of the input but the name of an image."""
 
+    path: str
     X: np.ndarray
     columns: list[str]
-    rows: list[list[str]]
+    names: list[str]
+
+    def blocks(self):
+        yield self.X, [self.names] * len(self.columns), 0
+
+    def warn(self):
+        """Say nothing."""
 
 
-def _read(path, model, invert):
+class _Table(NamedTuple):
+    """A table, whose columns the output keeps."""
+
+    path: str
+    rows: ForModel
+
+    @property
+    def columns(self):
+        records = self.rows.records
+        if not records.names:
+            return [str(position + 1) for position in range(records.width)]
+        return [""] * (records.width - len(records.first)) + list(records.first)
+
+    def blocks(self):
+        for block in self.rows.blocks():
+            yield block.X, block.columns, block.start
+
+    def warn(self):
+        for note in self.rows.unseen_notes():
+            warn(note)
+
+
+def _numbered(error, start):
+    """The message about an example whose number counts from the start of a block."""
+    return re.sub(r"^example (\d+)", lambda match: f"example {start + int(match[1])}", str(error))
+
+
+def _open(path, model, invert):
     if Path(path).suffix.lower() in SUFFIXES:
-        return _Table(load_image(path, model, invert), ["file"], [[encodable(path)]])
+        return _Array(path, load_image(path, model, invert), ["file"], [encodable(path)])
+    name = _STANDARD_INPUT if path == "-" else path
     if invert is not None:
-        name = _STANDARD_INPUT if path == "-" else path
         raise InputError(f"{name}: --{'' if invert else 'no-'}invert is for images only; leave it out")
-    X, rows = _load(path, model.schema)
-    if not rows:
-        return _Table(X, [], [])
-    has_header = len(rows) > len(X)
-    columns = rows[0] if has_header else [str(position + 1) for position in range(len(rows[0]))]
-    return _Table(X, columns, rows[has_header:])
-
-
-def _load(path, schema):
-    """The features, and the rows of a CSV."""
-    rows = []
     if path == "-":
         if is_terminal(sys.stdin):
-            warn("reading CSV from the terminal; press Ctrl-D to end it")
-        return load_stream(sys.stdin.buffer, _STANDARD_INPUT, schema, rows), rows
+            warn("reading a table from the terminal; press Ctrl-D to end it")
+        return _Table(name, open_stream(sys.stdin.buffer, name, model.schema))
     if _is_stream(path):
-        raise InputError(f"{path}: not a regular file; pipe a CSV to hw5 predict, and give - for it")
-    return load_inputs(path, schema, rows), rows
+        raise InputError(f"{path}: not a regular file; pipe a table to hw5 predict, and give - for it")
+    if not is_table(path):
+        return _Array(path, load_inputs(path, model.schema), [], [])
+    return _Table(path, open_inputs(path, model.schema))
 
 
 def _is_stream(path):
@@ -121,10 +154,13 @@ def _header(kept, model, top):
 
 
 def _predictions(model, P, top):
-    """The cells of each example in the columns that are appended."""
+    """The columns that are appended, as lists of cells."""
     if not model.loss.classes:
-        return [[str(number)] for (number,) in P]  # the shortest text that identifies the float32
+        return [list(map(str, P[:, 0]))]  # the shortest text that identifies the number
+    names = np.array(model.class_names, object)
     if not model.loss.gives_probabilities:
-        return [[model.class_names[c]] for c in P.argmax(axis=1)]
+        return [names[P.argmax(axis=1)].tolist()]
     best = np.argsort(-P, axis=1, kind="stable")[:, :top]
-    return [[cell for c in row for cell in (model.class_names[c], f"{p[c]:.6f}")] for row, p in zip(best, P)]
+    probabilities = np.take_along_axis(P, best, axis=1)
+    columns = zip(best.T, probabilities.T)
+    return [cells for c, p in columns for cells in (names[c].tolist(), [f"{x:.6f}" for x in p.tolist()])]

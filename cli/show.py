@@ -7,6 +7,8 @@ import click
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
 from hw5.cli.plan import DEFAULT
+from hw5.tables.fitting import described
+from hw5.tables.table import Reading
 from hw5.text import encodable, printable, toml_string
 
 
@@ -33,6 +35,9 @@ def _summary(model, path):
     if model.class_names:
         names = ", ".join(model.class_names[:20]) + (", ..." if len(model.class_names) > 20 else "")
         yield _comment(f"{len(model.class_names)} classes: {names}")
+    if model.columns:
+        yield _comment(f"labels: {model.columns.label_option}")
+        yield from map(_comment, described(model.columns))
     partial = f", and {state.done:,} examples of epoch {state.epoch}" if 0 < state.done else ""
     yield _comment(f"trained {len(model.history)} of at most {settings.epochs} epochs{partial}")
     if state.ending:
@@ -55,6 +60,8 @@ def _configuration(model):
         options["loss"] = settings.loss
     options |= {"data": model.data.source, "test": model.data.test, "label_column": model.data.label_column}
     options |= {name: value for name, value in asdict(settings).items() if name != "loss"}
+    reading = asdict(model.data.reading or Reading())
+    options |= {name: x for name, x in reading.items() if x != getattr(Reading(), name)}
     for name, value in options.items():
         if value is not None and (value or value != getattr(DEFAULT, name, None)) and value != ():
             yield from _option(name.replace("_", "-"), value)
@@ -63,13 +70,15 @@ def _configuration(model):
 def _option(name, value):
     """The line of an option, after a comment if TOML or the option cannot hold the value."""
     if isinstance(value, dict):  # class weights, from Python
-        text = ",".join(f"{key}={weight!r}" for key, weight in value.items())
-        if any("," in key for key in value):
-            yield _comment(f"{name} has a name with a comma, so it can only be given in Python: {text}")
+        text = ",".join(f'"{key}"={weight!r}' if "," in key else f"{key}={weight!r}" for key, weight in value.items())
+        if any('"' in key for key in value):
+            yield _comment(f"{name} has a name with a quote, so it can only be given in Python: {text}")
             return
         value = text
     if isinstance(value, str) and encodable(value) != value:
         yield _comment(f"{name} is not UTF-8; give it on the command line instead")
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        value = ",".join(value)
     yield f"{name} = {_toml(value)}"
 
 

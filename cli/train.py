@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+from functools import partial
 from contextlib import contextmanager, nullcontext
 
 import click
@@ -10,17 +11,19 @@ import click
 from hw5.devices.activations import ACTIVATIONS
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options, output
-from hw5.cli.display import loss_name, say, show_progress, warn
+from hw5.cli.display import described, loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, OneOf, Sizes, number
 from hw5.cli.plan import (
     DEFAULT,
     DEFAULTS_BY_LOSS,
+    DEFAULTS_OF_TABLES,
     given_options,
     new_plan,
     require_same_arithmetic,
     resumed_plan,
 )
 from hw5.datasets import BUILT_IN, load
+from hw5.datasets.preprocessing import training_rows
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
@@ -74,6 +77,11 @@ def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
         flag, default = "--" + name.replace("_", "-"), getattr(DEFAULT, name)
         others = [f"{own[name]:g} for {loss} loss" for loss, own in DEFAULTS_BY_LOSS.items() if name in own]
+        of_tables = {loss: own[name] for loss, own in DEFAULTS_OF_TABLES.items() if name in own}
+        squared = of_tables.pop("squared", None)
+        others += [f"{value:g} for tables" for value in set(of_tables.values())]
+        if squared is not None and squared not in of_tables.values():
+            others.append(f"{squared:g} for tables in regression")
         if others:
             default, text = None, f"{text}  [default: {default}; {', '.join(others)}]"
         shown = default is not None and kind is not bool
@@ -96,7 +104,11 @@ def _settings(verb):
     type=OneOf([name for name in LOSSES if name != "perceptron"]),
     help="Loss function.  [default: cross-entropy; squared for regression]",
 )
-@options.data("digits", f"Built-in data set ({', '.join(BUILT_IN)}), or path to IDX, NPZ, NPY or CSV data.")
+@options.data(
+    "digits",
+    f"Built-in data set ({', '.join(BUILT_IN)}), or path to a table, or to IDX, NPZ or NPY data; - reads standard input.",
+)
+@options.reading
 @_settings
 @options.device
 @options.threads
@@ -131,7 +143,8 @@ def command(
     """
     given, out = given_options(ctx), out or resume
     every = _interval(checkpoint_every, keep, out)
-    plan, checkpoint = (None if resume else new_plan(**asked)), None
+    reading = options.reading_of(*(asked.pop(name) for name in options.READING))
+    plan, checkpoint = (None if resume else new_plan(reading=reading, **asked)), None
     if resume and not os.path.exists(resume):
         Checkpoint.load(resume)  # says what is wrong, before a folder is made for the lock
     if out:
@@ -144,11 +157,28 @@ def command(
         device = open_device(device_name, precision, threads)
         if checkpoint:
             require_same_arithmetic(checkpoint, resume, device, given)
-        dataset = load(plan.data, test=plan.test, label_column=plan.label_column, data_dir=data_dir, task=plan.task)
-        source = DataSource.of(dataset, plan.test, plan.label_column)
+        dataset = load(
+            plan.data,
+            test=plan.test,
+            label_column=plan.label_column,
+            data_dir=data_dir,
+            task=plan.task,
+            schema=checkpoint.schema if checkpoint else None,
+            reading=plan.reading,
+            training_rows=partial(
+                training_rows,
+                has_test=plan.test is not None,
+                validation=plan.settings.validation,
+                holdout=plan.settings.holdout,
+                seed=plan.settings.seed,
+            ),
+        )
+        plan = plan if checkpoint else plan.for_data(dataset, given)
+        source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
         pause_every = every.n if every and every.unit == "steps" else None
         run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
         say(_headline(run))
+        options.warn_of(dataset)
         saver = Saver(run, out, every, keep or 0, warn) if out else None
         _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, warn)], plot)
     lost = output.failure(streams)
@@ -218,8 +248,9 @@ def _headline(run):
     classes = f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else settings.task
     layers = "-".join(map(str, run.sizes))
     theta = f" {settings.activation}" if settings.hidden else ""
+    table = "".join(f"{line}\n" for line in described(run.dataset))
     return (
-        f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n"
+        f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n{table}"
         f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
         f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
     )

@@ -8,7 +8,8 @@
     model = from_checkpoint("model.npz")    # also loads the files of hw5 train --out
 
 The parameters are the options of hw5 train, with the same names and defaults, except that validation is 0. Features are
-standardised, and X of dtype uint8 is treated as pixels.
+standardised, and X of dtype uint8 is treated as pixels. X may be a DataFrame with text, dates and gaps, which are encoded
+as in a file, and a sparse matrix, which becomes dense.
 """
 
 import os
@@ -21,7 +22,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -29,9 +30,12 @@ from threadpoolctl import threadpool_limits
 
 from hw5.train.checkpoint import IN_MEMORY, Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
+from hw5.tables.frames import features_of, fitted_features, is_table
+from hw5.tables.table import listed
+from hw5.tables.numeric import array_columns, as_features, offsets
 from hw5.devices import open_device, require_device
 from hw5.errors import InputError, RunError, require_known
-from hw5.datasets.preprocessing import class_weights
+from hw5.datasets.preprocessing import class_weights, training_rows
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import OPTIMIZERS, Settings
@@ -41,7 +45,7 @@ _CHOICES = {
     "optimizer": OPTIMIZERS,
     "lr_schedule": tuple(SCHEDULES),
 }
-_FEATURES = {"dtype": (np.float32, np.uint8), "order": "C"}
+_FEATURES = {"dtype": (np.float64, np.float32, np.uint8), "order": "C", "accept_sparse": True}
 
 
 # A dataclass has the __init__ that scikit-learn requires: it stores each parameter unchanged
@@ -79,16 +83,28 @@ class _Estimator(BaseEstimator):
         """Biases of each layer, (m,)."""
         return [b for _, b in self.checkpoint_.parameters]
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def save(self, path):
         """Save the fitted model as a checkpoint, for from_checkpoint and the hw5 command. Raises OSError."""
         check_is_fitted(self, "checkpoint_")
         self.checkpoint_.save(path)
 
     def _train(self, X, y, class_names=(), weights=None):
-        """Fit X (n, d) and y (n,), float32 targets or int32 indices into class_names; return self."""
+        """Fit X (n, d) and y (n,), float targets or int32 indices into class_names; return self."""
         feature_names = getattr(self, "feature_names_in_", None)
         feature_names = None if feature_names is None else tuple(feature_names)
-        dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, None)
+        with _errors_for_python():
+            if is_table(X):
+                X, columns = self._fitted(X, y, class_names)
+                feature_names = columns.feature_names
+            else:
+                columns = array_columns(X)
+                X = as_features(X, "X", columns=columns)
+        dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, None, columns)
         with _errors_for_python():
             settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
             run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))
@@ -101,6 +117,21 @@ class _Estimator(BaseEstimator):
             warnings.warn(_in_parameters(progress.ending), ConvergenceWarning)
         self.checkpoint_ = run.checkpoint()
         return self
+
+    def _validated(self, X, y, **options):
+        """X and y after scikit-learn's checks; a DataFrame with text stays what it is."""
+        if not is_table(X):
+            X, y = validate_data(self, X, y, **_FEATURES, **options)
+            return _dense(X), y
+        y = check_array(y, dtype=None, ensure_2d=False, input_name="y", ensure_all_finite=True)
+        check_consistent_length(X, y)
+        self.n_features_in_, self.feature_names_in_ = X.shape[1], np.array(list(map(str, X.columns)), object)
+        return X, y
+
+    def _fitted(self, X, y, class_names):
+        """The features of a DataFrame with text, and its Columns, which are fitted on the training rows."""
+        rows = training_rows(y, has_test=True, validation=self.validation, holdout=0, seed=self._seed())
+        return fitted_features(X, y if class_names else None, rows)
 
     def _settings(self):
         """The parameters as Settings, without class_weight. Raises InputError, ValueError and TypeError."""
@@ -121,8 +152,17 @@ class _Estimator(BaseEstimator):
     def _call(self, X, method=Model.predict):
         """The result of a method of Model for X."""
         check_is_fitted(self, "checkpoint_")
-        X = validate_data(self, X, reset=False, **_FEATURES)
+        columns = self.checkpoint_.columns
+        is_plain = columns is None or columns.are_plain
+        if is_plain:
+            X = _dense(validate_data(self, X, reset=False, **_FEATURES))
         with _errors_for_python():
+            if is_plain:
+                X = as_features(X, "X", columns=columns)
+            elif hasattr(X, "iloc"):
+                X = features_of(X, self.checkpoint_.schema)
+            else:
+                raise InputError(f"X must be a DataFrame with the columns {listed(_names(columns))}")
             return method(Model(self._device(), self.checkpoint_), X)
 
     def _device(self):
@@ -173,7 +213,7 @@ class _Classifier(ClassifierMixin):
 
         Raises ValueError or TypeError for bad input, and RunError if training diverges.
         """
-        X, y = validate_data(self, X, y, **_FEATURES)
+        X, y = self._validated(X, y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -246,8 +286,11 @@ class MLPRegressor(RegressorMixin, _ByGradient):
 
         Raises ValueError or TypeError for bad input, and RunError if training diverges.
         """
-        X, y = validate_data(self, X, y, y_numeric=True, **_FEATURES)
-        return self._train(X, check_array(y, dtype=np.float32, ensure_2d=False, input_name="y"))
+        X, y = self._validated(X, y, y_numeric=True)
+        targets = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if not offsets(targets[np.newaxis])[0]:
+            targets = check_array(y, dtype=np.float32, ensure_2d=False, input_name="y")
+        return self._train(X, targets)
 
     def predict(self, X):
         """Predict the targets (n,) of the examples X (n, d)."""
@@ -274,7 +317,7 @@ class Perceptron(_Classifier, _Estimator):
 def from_checkpoint(path, device="auto"):
     """Load a fitted estimator from a checkpoint of save() or hw5 train --out. Raises ValueError if it is not one.
 
-    Class names are converted to integers if all are integers.
+    Class names are converted to integers if all are integers, and to booleans if they are False and True.
     """
     with _errors_for_python():
         checkpoint = Checkpoint.load(path)
@@ -284,7 +327,10 @@ def from_checkpoint(path, device="auto"):
     given = {field.name: getattr(settings, field.name) for field in fields(kind) if hasattr(settings, field.name)}
     model = kind(**given | {"device": device, "random_state": settings.seed})
     model.checkpoint_, model.n_features_in_ = checkpoint, checkpoint.schema.features
-    if checkpoint.feature_names:
+    if checkpoint.columns and not checkpoint.columns.are_plain:
+        model.n_features_in_, names = len(checkpoint.columns.each), _names(checkpoint.columns)
+        model.feature_names_in_ = np.array(names, object)
+    elif checkpoint.feature_names:
         model.feature_names_in_ = np.array(checkpoint.feature_names, object)
     if checkpoint.class_names:
         model.classes_ = _labels(checkpoint.class_names)
@@ -294,8 +340,19 @@ def from_checkpoint(path, device="auto"):
     return model
 
 
+def _dense(X):
+    """X as an array in C order; hw5 computes with dense matrices."""
+    return X.toarray(order="C") if hasattr(X, "toarray") else X
+
+
+def _names(columns):
+    return [column.name for column in columns.numbered]
+
+
 def _labels(names):
     try:
+        if set(names) == {"False", "True"}:
+            return np.array([name == "True" for name in names])
         numbers = [int(name) for name in names]
     except ValueError:
         return np.array(names)

@@ -18,10 +18,11 @@ ROOMS = (  # from the top down; each may import those below it
     {"nn"},
     {"devices"},
     {"datasets"},
+    {"tables"},
     {"emulator"},
     {"compiler", "metrics", "text"},
     {"cache"},
-    {"files", "scratch"},
+    {"files", "opening", "scratch"},
     {"errors"},
 )
 CORE = (  # in the order in which the README suggests to read them

@@ -233,7 +233,7 @@ def test_an_invalid_checkpoint_is_a_value_error(tmp_path):
 
 X, Y = iris()
 REFUSED = {
-    "beyond float32": (LinearClassifier(), X * 1e300, Y, "too large for dtype"),
+    "beyond float32": (LinearClassifier(), X * 1e300, Y, "X, row 1, column 1: 5.1e.300 is not a finite float32"),
     "targets beyond float32": (MLPRegressor(), X, np.full(150, 1e300), "y contains infinity or a value too large"),
     "one class": (LinearClassifier(), X, Y[:1].repeat(150), "one class only: .*setosa"),
     "continuous classes": (LinearClassifier(), X, np.linspace(0, 1, 150), "continuous"),
@@ -263,10 +263,14 @@ def test_bad_input_is_a_value_error(case):
         model.fit(X, y)
 
 
-def test_wrong_kinds_are_type_errors():
+def test_sparse_features():
     sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(TypeError, match="[Ss]parse"):
-        LinearClassifier().fit(sparse.csr_matrix(X), Y)
+    model = LinearClassifier(**SMALL).fit(sparse.csr_matrix(X), Y)
+    dense = LinearClassifier(**SMALL).fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(sparse.coo_matrix(X)), dense.predict_proba(X))
+
+
+def test_settings_out_of_range():
     with pytest.raises(ValueError, match="epochs 2.5 is out of range; give a whole number from 1"):
         LinearClassifier(epochs=2.5).fit(X, Y)
 
@@ -296,3 +300,73 @@ def test_a_column_of_labels_is_a_warning():
 def test_scikit_learn_is_imported_only_here():
     program = "import hw5.train.run, hw5.export, hw5.cli.train, sys; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def trees(n=120):
+    """A DataFrame in which text, a boolean, a date and a number with gaps determine the kind together."""
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    site, day = (
+        rng.choice(["north", "south", "east"], n),
+        pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n), "D"),
+    )
+    height = rng.normal(4, 1, n)
+    y = np.where((site == "north") ^ (height > 4), "oak", "yew")
+    height[::10] = np.nan
+    return pd.DataFrame({"site": site, "day": day, "wet": rng.random(n) > 0.5, "height": height}), y
+
+
+def test_a_data_frame_with_text_dates_and_gaps(tmp_path):
+    X, y = trees()
+    model = MLPClassifier(hidden=(16,), momentum=0.9, random_state=0, epochs=100).fit(X, y)
+    assert model.n_features_in_ == 4 and list(model.feature_names_in_) == ["site", "day", "wet", "height"]
+    assert model.score(X, y) > 0.85  # the gaps cannot be known
+    P = model.predict_proba(X)
+    np.testing.assert_array_equal(model.predict_proba(X[["height", "wet", "day", "site"]]), P)  # by name
+    model.save(tmp_path / "m.npz")
+    np.testing.assert_array_equal(from_checkpoint(tmp_path / "m.npz").predict_proba(X), P)
+    X.to_csv(tmp_path / "trees.csv", index=False)
+    rows = list(csv.DictReader(hw5("predict", tmp_path / "m.npz", tmp_path / "trees.csv").stdout.splitlines()))
+    assert [row["class"] for row in rows] == list(model.predict(X))
+    with pytest.raises(ValueError, match="DataFrame with the columns 'site'"):
+        model.predict(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="columns named 'wet'"):
+        model.predict(X.drop(columns="wet"))
+
+
+def test_numbers_that_float32_would_melt_into_one():
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    X = np.column_stack([1_700_000_000 + 20 * y + rng.uniform(0, 15, 120), rng.normal(size=120)])
+    assert len(np.unique(X[:, 0].astype(np.float32))) < 3
+    model = MLPClassifier(random_state=0, momentum=0.9).fit(X, y)
+    assert model.score(X, y) > 0.95
+    np.testing.assert_array_equal(MLPClassifier(random_state=0, momentum=0.9).fit(X, y).predict(X), model.predict(X))
+    target = 1.7e9 + X[:, 1] * 10
+    assert MLPRegressor(random_state=0, epochs=100).fit(X[:, 1:], target).score(X[:, 1:], target) > 0.95
+
+
+@pytest.mark.parametrize(
+    "names", [["01", "1"], ["1e3", "2e5"], [" a", "a"], [False, True], ["0.5", "x"], ["nan", "NA"]]
+)
+def test_class_names_keep_their_spelling(tmp_path, names):
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.array(names)[np.arange(40) % 2]
+    model = LinearClassifier(random_state=0, epochs=2).fit(X, y)
+    model.save(tmp_path / "m.npz")
+    again = from_checkpoint(tmp_path / "m.npz")
+    np.testing.assert_array_equal(again.classes_, model.classes_)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_pixels_share_one_scale_in_any_type():
+    """The digits of scikit-learn are float64."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 64))
+    images[:, ::9] = 0
+    y = np.arange(60) % 2
+    models = [
+        LinearClassifier(random_state=0, epochs=1).fit(images.astype(dtype), y) for dtype in ("u1", "f8", "f4", "i8")
+    ]
+    for model in models:
+        assert len(np.unique(model.checkpoint_.standardisation.mean)) == 1
+        np.testing.assert_array_equal(model.coefs_[0], models[0].coefs_[0])

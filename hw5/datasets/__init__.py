@@ -1,13 +1,16 @@
 """Data sets: `load` reads a named data set, a folder or a file into a Dataset.
 
 digits is bundled; xor, spirals and sine are synthetic (synthetic.py); mnist and the like are in the data directory, to
-which fetch.py downloads them. Files are IDX (idx.py), .npz and .npy (arrays.py) and CSV (csv_table.py). In messages,
-rows and columns count from 1, and the rows of a CSV are the lines of the file, including the header.
+which fetch.py downloads them. Files are IDX (idx.py), .npz and .npy (arrays.py), and tables (tables.py) of delimited
+text (delimited.py) and other formats (formats.py). In messages, rows and columns count from 1, and the rows of a text
+table are the lines of the file, including the header.
 """
 
 import math
 import os
+import re
 import string
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -16,10 +19,14 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from hw5.datasets import arrays, csv_table, idx, labels, synthetic
-from hw5.datasets.opening import Spool
-from hw5.datasets.table import Schema, Table, as_features, column_index, training_label_column
+from hw5.datasets import arrays, idx, sparse, synthetic
+from hw5.tables.columns import Columns, LeftOut
+from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
+from hw5.opening import Spool
+from hw5.tables.numeric import as_features
+from hw5.tables.table import Reading, Schema, Table, as_grey_images, column_index, training_label_column
 from hw5.errors import InputError, did_you_mean
+from hw5.tables import labels, reading as tables
 from hw5.text import printable
 
 
@@ -28,7 +35,7 @@ class Examples:
     """N examples of d features."""
 
     X: np.ndarray  # (N, d), uint8 or float32, C order
-    y: np.ndarray  # (N,), int32 indices into class_names, or the float32 targets of a regression
+    y: np.ndarray  # (N,), int32 indices into class_names (-1: another class), or the float targets of a regression
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,12 @@ class Dataset:
     train: Examples
     test: Examples | None
     class_names: tuple[str, ...]  # sorted as numbers if all are numbers, else as text; empty in a regression
-    feature_names: tuple[str, ...] | None  # from the header of a CSV
+    feature_names: tuple[str, ...] | None  # from the header of a table
     image_shape: tuple[int, ...] | None  # (height, width) of grey images
+    columns: Columns | None = None  # of a table: how its columns became features
+    label: str | None = None  # the label column of a table, for messages
+    notes: tuple[str, ...] = ()  # what was guessed about the file
+    warnings: tuple[str, ...] = ()  # what may be wrong
 
 
 BUILT_IN = {
@@ -68,27 +79,29 @@ _CLASSES = {
 }
 
 _Tables = tuple[Table, Table | None]  # training set and test set
+STANDARD_INPUT = "-"
 
 
 class _Reader(NamedTuple):
-    """How a kind of file is read."""
+    """How a kind of file is read that is no table."""
 
-    read: Callable[..., _Tables]  # takes the path, and if has_label_column also label_column and schema
+    read: Callable[..., _Tables]  # takes the path, the label column if it has one, and the schema
     values: Callable[[Path], np.ndarray] | None = None  # the features without labels, as an array
     has_label_column: bool = False
 
 
-_CSV = _Reader(csv_table.read, has_label_column=True)
-_READERS = {
+_ARRAY_READERS = {
     "folder": _Reader(idx.read_folder),
     "idx": _Reader(idx.read_file, idx.read_values),
-    ".npz": _Reader(arrays.read_npz, arrays.read_npz_values),
-    ".npy": _Reader(arrays.read_npy, arrays.read_npy_values, has_label_column=True),
-    ".csv": _CSV,
-    ".tsv": _CSV,
-    ".txt": _CSV,
-    ".data": _CSV,
+    "npz": _Reader(arrays.read_npz, arrays.read_npz_values),
+    "npy": _Reader(arrays.read_npy, arrays.read_npy_values, has_label_column=True),
+    "svmlight": _Reader(sparse.read, sparse.read_values),
 }
+
+
+def all_rows(y: np.ndarray) -> np.ndarray:
+    """The rows of labels y: all."""
+    return np.arange(len(y))
 
 
 def load(
@@ -99,59 +112,87 @@ def load(
     data_dir: str | Path | None = None,
     task: str = "classification",
     schema: Schema | None = None,
+    reading: Reading = Reading(),
+    training_rows: Callable = all_rows,
 ) -> Dataset:
-    """Load the data set with a name in BUILT_IN, or from a path.
+    """Load the data set with a name in BUILT_IN, or from a path, or from standard input ("-", a table).
 
     test: a name or path whose test set, or whose only set, becomes the test set.
-    label_column: the name or position of the label column of a CSV or .npy; see csv_table.
+    label_column: the name or position of the label column of a table or .npy; see tables.
     data_dir: the directory of downloaded data sets; see data_directory.
     task: "classification", or "regression" if the labels are numbers to predict.
-    schema: of a trained model, to load data for it. It determines the task and the numbers of the classes, which need
-    not all occur, and the order of a CSV's columns.
+    schema: of a trained model, to load data for it. It determines the task, the numbers of the classes, which need not
+    all occur, and what happens to the columns of a table.
+    reading, training_rows: without a schema, how the columns of a table are fitted, and training_rows(y) the rows on
+    which they are.
     Raises InputError, which says what is wrong with a file, where, and what to do.
     """
-    train, test_table = _read(source, label_column, data_dir, schema)
-    if test is not None:
-        only, test_table = _read(test, label_column, data_dir, schema)
-        test_table = only if test_table is None else test_table
-    if test_table is not None:
-        _require_same_features(train, test_table)
+    if schema is not None:
+        task = "classification" if schema.class_names else "regression"
+    options = _Options(label_column, data_dir, schema, reading, task, training_rows)
+    train, test_table = _read(source, options)
     if schema is not None:
         _require_features_of(schema, train)
         class_names = schema.class_names
     else:
         class_names = () if task == "regression" else labels.class_names(train)
-    is_named, path = source in BUILT_IN, _absolute(source)
+    if test is not None:
+        options = replace(options, schema=schema or _schema_of(train, class_names, label_column))
+        only, test_table = _read(test, options)
+        test_table = only if test_table is None else test_table
+    if test_table is not None:
+        _require_same_features(train, test_table)
+    is_named = source in BUILT_IN
+    path = source if source == STANDARD_INPUT else _absolute(source)
+    y = [_labels(table, class_names) for table in (train, test_table) if table is not None]
+    notes = [note for table in (train, test_table) if table is not None for note in table.notes]
     return Dataset(
-        name=source if is_named else printable(path.name),
+        name=source if is_named else "standard input" if source == STANDARD_INPUT else printable(path.name),
         source=source if is_named else str(path),
-        train=_examples(train, class_names),
-        test=None if test_table is None else _examples(test_table, class_names),
+        train=Examples(train.X, y[0]),
+        test=None if test_table is None else Examples(test_table.X, y[1]),
         class_names=class_names,
         feature_names=train.feature_names,
         image_shape=train.image_shape,
+        columns=train.columns,
+        label=train.label,
+        notes=tuple(notes),
+        warnings=(*train.warnings, *(w for t, each in zip((train, test_table), y) if t for w in _unknown(t, each))),
     )
 
 
-def load_inputs(path: str, schema: Schema, rows: list[list[str]] | None = None) -> np.ndarray:
+def _schema_of(train: Table, class_names, label_column) -> Schema:
+    """To read a test set whose columns are those of the training set."""
+    return Schema(train.X.shape[1], class_names, train.feature_names, train.image_shape, label_column, train.columns)
+
+
+def _labels(table: Table, class_names) -> np.ndarray:
+    return labels.class_indices(table, class_names) if class_names else labels.targets(table)
+
+
+def _unknown(table: Table, y: np.ndarray) -> list[str]:
+    return labels.unknown_classes(table, y) if y.dtype.kind == "i" else []
+
+
+def load_inputs(path: str, schema: Schema) -> np.ndarray:
     """Load the features (N, d) of a file, uint8 or float32, for a model to predict.
 
-    Labels in a table are ignored. The columns of a CSV are chosen by name if it has all the model's feature names.
-    Other files may hold a single example, of shape (d,) or the model's image_shape. If `rows` is given, every row of a
-    CSV as text, including the header, is appended to it. Raises InputError.
+    Labels in a table are ignored. The columns of a table are chosen by name if it has all those of the model. Other
+    files may hold a single example, of shape (d,) or the model's image_shape. Raises InputError.
     """
     file = _existing(path)
+    if is_table(file):
+        return np.concatenate([block.X for block in open_inputs(file, schema).blocks()])
     reader = _reader_of(file)
-    if reader is _CSV:
-        return csv_table.read_inputs(file, schema, rows)
     if reader.values is None:
         raise InputError(f"{file}: this is a folder; choose the file of the inputs in it")
     values, d, image_shape = reader.values(file), schema.features, schema.image_shape
     if reader.has_label_column and values.ndim == 2 and values.shape[1] == d + 1:
         label = column_index(training_label_column(schema, d + 1) or "-1", d + 1, str(file))
-        return as_features(values, str(file), label)
+        return as_features(values, str(file), label, schema.columns)
     if values.shape in ((d,), image_shape):
         values = values[np.newaxis]
+    values = as_grey_images(values)
     is_reshaped = image_shape is not None and values.ndim > 2 and values.shape[1:] != image_shape
     if is_reshaped or math.prod(values.shape[1:]) != d:
         expected = " x ".join(map(str, image_shape or (d,)))
@@ -159,30 +200,117 @@ def load_inputs(path: str, schema: Schema, rows: list[list[str]] | None = None) 
             f"{file}: the array has shape {values.shape}, but the model takes {expected} features per example; "
             "give one such example a row"
         )
-    return as_features(values, str(file))
+    return as_features(values, str(file), columns=schema.columns)
 
 
-def load_stream(stream: BinaryIO, name: str, schema: Schema, rows: list[list[str]] | None = None) -> np.ndarray:
-    """As load_inputs, from a CSV that can be read only once; `name` is for messages."""
-    return csv_table.read_inputs(Spool(stream, name), schema, rows)
+def open_inputs(path: str | Path | Spool, schema: Schema) -> tables.ForModel:
+    """The rows of a table for a model to predict, to be read block by block. Raises InputError."""
+    file = path if isinstance(path, Spool) else _existing(str(path))
+    return tables.ForModel(_records(file, schema, None), schema, needs_label=False)
+
+
+def open_stream(stream: BinaryIO, name: str, schema: Schema) -> tables.ForModel:
+    """As open_inputs, from a table that can be read only once; `name` is for messages."""
+    return open_inputs(Spool(stream, name), schema)
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether a file is read as a table. Raises InputError if there is no such file."""
+    file = _existing(str(path))
+    return not file.is_dir() and _kind_of(file) in READERS
 
 
 def data_directory(data_dir: str | Path | None = None) -> Path:
     """The directory of downloaded data sets: data_dir, else $HW5_DATA, else hw5/data in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return _absolute(data_dir or os.environ.get("HW5_DATA") or os.path.join(cache, "hw5", "data"))
+    folder = os.path.expanduser(data_dir or os.environ.get("HW5_DATA") or os.path.join(cache, "hw5", "data"))
+    if folder.startswith("~"):
+        raise InputError(f"{folder}: there is no such home directory; choose a folder with --data-dir or HW5_DATA")
+    return _absolute(folder)
 
 
-def _read(source: str, label_column: str | None, data_dir: str | Path | None, schema: Schema | None) -> _Tables:
-    path = None if source in BUILT_IN else _existing(source, BUILT_IN)
-    reader = None if path is None else _reader_of(path)
-    if reader is not None and reader.has_label_column:
-        return reader.read(path, label_column, schema)
-    if label_column is not None:
+@dataclass(frozen=True)
+class _Options:
+    """The arguments of load."""
+
+    label_column: str | None
+    data_dir: str | Path | None
+    schema: Schema | None
+    reading: Reading
+    task: str
+    training_rows: Callable
+
+
+def _read(source: str, options: _Options) -> _Tables:
+    if source in BUILT_IN:
+        _refuse_table_options(source, options)
+        return _read_built_in(source, options.data_dir)
+    path = Spool(sys.stdin.buffer, "standard input") if source == STANDARD_INPUT else _existing(source, BUILT_IN)
+    if isinstance(path, Spool) or not path.is_dir() and _kind_of(path) in READERS:
+        return _read_table(path, options), None
+    reader = _reader_of(path)
+    if reader.has_label_column:
+        return reader.read(path, options.label_column, options.schema)
+    _refuse_table_options(source, options)
+    return reader.read(path, options.schema)
+
+
+def _refuse_table_options(source: str, options: _Options) -> None:
+    if options.label_column is not None:
         raise InputError(
-            f"{source}: only CSV and .npy files have a label column to choose; remove --label-column {label_column}"
+            f"{source}: only tables and .npy files have a label column to choose; remove --label-column "
+            f"{options.label_column}"
         )
-    return _read_built_in(source, data_dir) if reader is None else reader.read(path)
+    for name in ("drop", "only", "categorical"):
+        if getattr(options.reading, name):
+            raise InputError(f"{source}: --{name} is for tables; remove it")
+
+
+def _read_table(path: Path | Spool, options: _Options) -> Table:
+    schema, label_column = options.schema, options.label_column
+    records = _records(path, schema, label_column)
+    if schema is None:
+        return tables.read(records, label_column, options.reading, options.task, options.training_rows)
+    if records.width < 2:
+        raise InputError(
+            f"{path}: the table has one column, but needs a feature and a label; separate columns by commas"
+        )
+    return tables.ForModel(records, schema, True, label_column).read(options.task)
+
+
+def _records(path: Path | Spool, schema: Schema | None, label_column: str | None):
+    """The records of a table, whose header is known by the names of the model's columns or the label's."""
+    wanted, position = _names_of(schema), None
+    if label_column is not None:
+        names = [label_column] if "," not in label_column else label_column.split(",")
+        numbers = [name for name in names if re.fullmatch(r"[-+]?[0-9]+", name.strip())]
+        position = int(numbers[0]) - (int(numbers[0]) > 0) if numbers else None
+        wanted = wanted or (frozenset() if numbers else frozenset({label_column}))
+    elif schema is not None:
+        position = _label_position(schema)
+    kind = _kind_of(path)
+    if kind not in READERS:
+        raise InputError(
+            f"{path}: this is not a table, as {'standard input' if isinstance(path, Spool) else 'it'} must be"
+        )
+    return open_records(path, kind, wanted, position)
+
+
+def _label_position(schema: Schema) -> int | None:
+    """The position of the labels in training, from 0, or negative from the end."""
+    if schema.columns is not None and schema.columns.labels:
+        return schema.columns.labels[0]
+    usual = schema.label_column or ""
+    return int(usual) - (int(usual) > 0) if re.fullmatch(r"[-+]?[0-9]+", usual) else None
+
+
+def _names_of(schema: Schema | None) -> frozenset:
+    """The names of the columns that a model needs, if they have names."""
+    if schema is None:
+        return frozenset()
+    if schema.columns is None:
+        return frozenset(schema.feature_names or ())
+    return frozenset(c.name for c in schema.columns.each if c.name and not isinstance(c, LeftOut))
 
 
 def _read_built_in(name: str, data_dir: str | Path | None) -> _Tables:
@@ -227,22 +355,27 @@ def _existing(source: str, names: Collection[str] = ()) -> Path:
     return path
 
 
+def _kind_of(path: Path | Spool) -> str:
+    """A name in READERS or _ARRAY_READERS; InputError for other files."""
+    if not isinstance(path, Spool):
+        if not path.is_file():
+            raise InputError(
+                f"{path}: not a regular file; give a table such as .csv, an .npz or .npy, an IDX file named like "
+                f"{idx.FILES[0]}, or a folder of IDX files"
+            )
+        if idx.FILE_NAME.search(path.name):
+            return "idx"
+        if path.suffix.lower() in (".npz", ".npy"):
+            return path.suffix.lower()[1:]
+    kind = kind_of(path)
+    if kind in REFUSED:
+        raise InputError(f"{path}: this is {REFUSED[kind]}")
+    return kind
+
+
 def _reader_of(path: Path) -> _Reader:
-    if path.is_dir():
-        return _READERS["folder"]
-    suffix = "idx" if idx.FILE_NAME.search(path.name) else path.suffix.lower()
-    if suffix not in _READERS:
-        suffixes = ", ".join(name for name in _READERS if name.startswith("."))
-        what = "the name has no known file type" if path.is_file() else "not a regular file"
-        raise InputError(
-            f"{path}: {what}; give a file named {suffixes}, an IDX file named like "
-            f"{idx.FILES[0]}, or a folder of IDX files"
-        )
-    return _READERS[suffix]
-
-
-def _examples(table: Table, class_names: tuple[str, ...]) -> Examples:
-    return Examples(table.X, labels.class_indices(table, class_names) if class_names else labels.targets(table))
+    """How a folder or file that is no table is read."""
+    return _ARRAY_READERS["folder" if path.is_dir() else _kind_of(path)]
 
 
 def _require_features_of(schema: Schema, table: Table) -> None:

@@ -1,26 +1,29 @@
 """NumPy files: .npz with features and labels in separate arrays, and .npy with a single table.
 
 An .npz has X and y, or other names from the lists below, such as Keras's x_train, y_train, x_test and y_test; each
-example is flattened. An .npy has a 2-D array whose last column is the label, unless another is chosen. Python objects
-are never loaded.
+example is flattened. An .npy has a 2-D array whose last column is the label, unless another is chosen, or its labels are
+in a file beside it: y_train.npy for X_train.npy. Python objects are never loaded.
 """
 
 import io
+import re
 import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from hw5.datasets.opening import Length, inflation_limit, open_plain, read_array
-from hw5.datasets.table import (
+from hw5.opening import Length, inflation_limit, open_plain, read_array
+from hw5.tables.numeric import array_columns, as_features
+from hw5.tables.table import (
     Schema,
     Table,
-    as_features,
+    as_grey_images,
     column_index,
     image_shape_of,
     listed,
@@ -30,10 +33,20 @@ from hw5.datasets.table import (
 )
 from hw5.errors import InputError
 
-_FEATURES = ("x_train", "X_train", "X", "x", "data", "images")
-_LABELS = ("y_train", "y", "labels", "target")
-_TEST_FEATURES = ("x_test", "X_test")
-_TEST_LABELS = ("y_test",)
+_FEATURES = (
+    *("x_train", "X_train", "X", "x", "data", "images"),  # which messages name
+    *("train_x", "train_X", "train_images", "train_data", "train_features", "features", "inputs", "arr_0"),
+)
+_LABELS = (
+    *("y_train", "y", "labels", "target"),
+    *("Y_train", "train_y", "train_Y", "train_labels", "train_targets", "Y", "label", "targets", "arr_1"),
+)
+_TEST_FEATURES = ("x_test", "X_test", "test_x", "test_X", "test_images", "test_data", "test_features")
+_TEST_LABELS = ("y_test", "Y_test", "test_y", "test_Y", "test_labels", "test_targets")
+_LABELS_OF = (  # the name of the labels' file by that of the features'
+    (re.compile(r"(?<![a-zA-Z])[xX](?![a-zA-Z])"), "y"),
+    (re.compile("images|features|data"), "labels"),
+)
 
 _MAX_CODE_POINT = 0x10FFFF  # of Unicode
 
@@ -45,12 +58,23 @@ _HEADERS = {
 _MAX_HEADER = 10_000  # NumPy parses no longer header, but reads it into memory first
 
 
-def read_npz(path: Path) -> tuple[Table, Table | None]:
+def read_npz(path: Path, schema: Schema | None = None) -> tuple[Table, Table | None]:
     """The training set, and the test set if the archive has one."""
     with _open_archive(path) as archive:
-        train = _read_table(path, archive, _FEATURES, _LABELS)
-        has_test = not _array_names(archive).isdisjoint(_TEST_FEATURES + _TEST_LABELS)
-        return train, _read_table(path, archive, _TEST_FEATURES, _TEST_LABELS) if has_test else None
+        train = _read_table(path, archive, _FEATURES, _LABELS, schema)
+        names = _array_names(archive)
+        known = {*_FEATURES, *_LABELS, *_TEST_FEATURES, *_TEST_LABELS}
+        others = sorted(name for name in names if name not in known)
+        notes = (f"did not use the arrays {listed(others)}",) if others else ()
+        if names.isdisjoint(_TEST_FEATURES + _TEST_LABELS):
+            return replace(train, notes=notes), None
+        return replace(train, notes=notes), _read_table(
+            path, archive, _TEST_FEATURES, _TEST_LABELS, schema or _schema(train)
+        )
+
+
+def _schema(train: Table) -> Schema:
+    return Schema(train.X.shape[1], columns=train.columns)
 
 
 def read_npz_values(path: Path) -> np.ndarray:
@@ -69,7 +93,11 @@ def read_archive(path: Path, most_bytes: Callable[[int], int] = inflation_limit)
 
 
 def read_npy(path: Path, label_column: str | None, schema: Schema | None = None) -> tuple[Table, None]:
-    """The examples of a 2-D array."""
+    """The examples of a 2-D array, or of a file of features and one of labels in the same folder."""
+    of_labels = None if label_column else _file_of_labels(path)
+    if of_labels:
+        train = _pair(str(path), read_npy_values(path), str(of_labels), read_npy_values(of_labels), schema)
+        return replace(train, label=f"the file {of_labels.name}"), _test_pair(path, schema or _schema(train))
     values = read_npy_values(path)
     if values.ndim != 2 or values.shape[1] < 2:
         raise InputError(
@@ -78,8 +106,25 @@ def read_npy(path: Path, label_column: str | None, schema: Schema | None = None)
         )
     width = values.shape[1]
     label = column_index(label_column or training_label_column(schema, width) or "-1", width, str(path))
-    X = as_features(values, str(path), label)
-    return make_table(str(path), X, values[:, label], label_suffix=f", column {label + 1}"), None
+    columns = schema.columns if schema else array_columns(values, label)
+    X = as_features(values, str(path), label, columns)
+    table = make_table(str(path), X, values[:, label], label_suffix=f", column {label + 1}")
+    return replace(table, label=f"column {label + 1}", columns=columns), None
+
+
+def _file_of_labels(path: Path) -> Path | None:
+    """y.npy for X.npy, y_train.npy for X_train.npy, and so on, if there is such a file."""
+    names = (path.with_name(pattern.sub(word, path.stem) + path.suffix) for pattern, word in _LABELS_OF)
+    return next((each for each in names if each.name != path.name and each.is_file()), None)
+
+
+def _test_pair(path: Path, schema: Schema) -> Table | None:
+    """The test set beside X_train.npy, X_test.npy with y_test.npy, if there is one."""
+    features = path.with_name(path.name.replace("train", "test"))
+    of_labels = _file_of_labels(features)
+    if features == path or not features.is_file() or not of_labels:
+        return None
+    return _pair(str(features), read_npy_values(features), str(of_labels), read_npy_values(of_labels), schema)
 
 
 def read_npy_values(path: Path) -> np.ndarray:
@@ -115,16 +160,36 @@ def _zip_errors() -> Iterator[None]:
         raise zipfile.BadZipFile("damaged") from error
 
 
-def _read_table(path: Path, archive: zipfile.ZipFile, features: tuple[str, ...], labels: tuple[str, ...]) -> Table:
+def _read_table(path: Path, archive, features: tuple, labels: tuple, schema: Schema | None) -> Table:
     x_name, X = _read_first(path, archive, features)
     y_name, y = _read_first(path, archive, labels)
-    if y.size != len(y):  # Keras has labels of shape (N, 1)
-        raise InputError(f"{path}: {y_name} has shape {y.shape}; save it with one label per example")
+    return _pair(f"{path}, {x_name}", X, f"{path}, {y_name}", y, schema)
+
+
+def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Schema | None) -> Table:
+    """The Table of features X (N, ...) and labels y: (N,), (N, 1) as Keras has them, or one-hot (N, m)."""
+    if y.ndim == 2 and y.shape[1] > 1 and len(X) == len(y):
+        y = _from_one_hot(y, where_y)
+    if y.size != len(y):
+        raise InputError(f"{where_y} has shape {y.shape}; save it with one label per example")
     if len(X) != len(y):
         raise InputError(
-            f"{path}: {x_name} has {len(X)} examples, but {y_name} has {len(y)} labels; save one label per example"
+            f"{where_x} has {len(X)} examples, but {where_y} has {len(y)} labels; save one label per example"
         )
-    return make_table(f"{path}, {y_name}", as_features(X, f"{path}, {x_name}"), y.ravel(), image_shape_of(X))
+    X = as_grey_images(X)
+    columns = schema.columns if schema else array_columns(X)
+    table = make_table(where_y, as_features(X, where_x, columns=columns), y.ravel(), image_shape_of(X))
+    return replace(table, columns=columns)
+
+
+def _from_one_hot(y: np.ndarray, where: str) -> np.ndarray:
+    """The class of each row of one-hot labels (N, m)."""
+    if y.dtype.kind in "buif" and (np.count_nonzero(y, axis=1) == 1).all() and (y.sum(axis=1) == 1).all():
+        return y.argmax(axis=1)
+    raise InputError(
+        f"{where} has shape {y.shape}, but not a single 1 and otherwise 0 in each row; hw5 needs one label per example, "
+        "such as y.argmax(axis=1)"
+    )
 
 
 def _array_names(archive: zipfile.ZipFile) -> set[str]:
@@ -137,7 +202,7 @@ def _read_first(path: Path, archive: zipfile.ZipFile, names: tuple[str, ...]) ->
     name = next((name for name in names if name in present), None)
     if name is None:
         raise InputError(
-            f"{path}: no array is named {' or '.join(names)}; the file has {listed(sorted(present)) or 'no arrays'}: "
+            f"{path}: no array is named {' or '.join(names[:6])}; the file has {listed(sorted(present)) or 'no arrays'}: "
             "save it with numpy.savez(file, X=X, y=y)"
         )
     return name, _read_member(path, archive, name)

@@ -7,12 +7,14 @@ fastest.
 
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets.opening import input_errors, open_gzip, read_array
-from hw5.datasets.table import Table, as_features, image_shape_of, make_table
+from hw5.opening import input_errors, open_gzip, read_array
+from hw5.tables.numeric import as_features
+from hw5.tables.table import Schema, Table, image_shape_of, make_table
 from hw5.errors import InputError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -38,18 +40,30 @@ def read_values(path: Path) -> np.ndarray:
 
 
 def read_pair(images: Path, labels: Path) -> Table:
-    """The examples of an image file (or of other features) and its label file."""
+    """The examples of an image file (or of other features) and its label file.
+
+    EMNIST's own files, emnist-*, have transposed images, which are turned upright. QMNIST's labels (N, 8) have the class
+    first.
+    """
     values, y = read_values(images), read_values(labels)
+    notes = []
+    if images.name.startswith("emnist-") and values.ndim == 3:
+        values = values.transpose(0, 2, 1)
+        notes.append("turned EMNIST's images upright")
+    if labels.name.endswith("idx2-int") and y.ndim == 2:
+        y = y[:, 0]
+        notes.append("took the first of QMNIST's labels")
     if y.ndim != 1:
         raise InputError(f"{labels}: labels must have one dimension, not {y.ndim}; choose the file of the labels")
     if len(values) != len(y):
         raise InputError(
             f"{images} has {len(values)} images, but {labels} has {len(y)} labels; choose files of the same examples"
         )
-    return make_table(str(labels), as_features(values, str(images)), y, image_shape_of(values))
+    table = make_table(str(labels), as_features(values, str(images)), y, image_shape_of(values))
+    return replace(table, notes=tuple(notes))
 
 
-def read_file(path: Path) -> tuple[Table, None]:
+def read_file(path: Path, schema: Schema | None = None) -> tuple[Table, None]:
     """The examples of an image file whose label file is in the same folder."""
     prefix, images, _ = path.name.rpartition("images")
     if not images:
@@ -57,15 +71,31 @@ def read_file(path: Path) -> tuple[Table, None]:
     return read_pair(path, _require(path.parent, prefix + "labels")), None
 
 
-def read_folder(folder: Path) -> tuple[Table, Table | None]:
-    """The training set, and the test set (t10k-*) if the folder has one."""
+_TEST = ("t10k", "test")  # MNIST's name for the test files, and that of others
 
-    def read(prefix: str) -> Table:
-        return read_pair(*(_require(folder, f"{prefix}-{kind}") for kind in kinds))
 
-    kinds = ("images", "labels")
-    has_test = any(_find(folder, f"t10k-{kind}") for kind in kinds)
-    return read("train"), read("t10k") if has_test else None
+def read_folder(folder: Path, schema: Schema | None = None) -> tuple[Table, Table | None]:
+    """The training set, and the test set (t10k-* or test-*) if the folder has one.
+
+    The names may begin with that of a data set, as in emnist-letters-train-images-idx3-ubyte.
+    """
+
+    def read(part: str) -> Table:
+        return read_pair(*(_require(folder, f"{part}-{kind}") for kind in kinds))
+
+    kinds, before = ("images", "labels"), _prefix(folder)
+    test = next((before + part for part in _TEST for kind in kinds if _find(folder, f"{before}{part}-{kind}")), None)
+    return read(f"{before}train"), read(test) if test else None
+
+
+def _prefix(folder: Path) -> str:
+    """What the names of a folder have before train-images, if all have the same."""
+    with input_errors(folder):
+        found = {path.name.partition("train-images")[0] for path in folder.iterdir() if "train-images" in path.name}
+    if len(found) > 1 and "" not in found:
+        names = ", ".join(f"{name}train-images" for name in sorted(found))
+        raise InputError(f"{folder}: there are several data sets ({names}); give the file of the images of one")
+    return "" if "" in found or not found else found.pop()
 
 
 def is_complete(folder: Path) -> bool:
@@ -74,12 +104,13 @@ def is_complete(folder: Path) -> bool:
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    """The file `stem`-idx?-*, uncompressed if the folder has both."""
+    """The file `stem`-idx?-*, uncompressed if the folder has both; or the file in a folder of that name, as unpacked."""
     with input_errors(folder):
         names = sorted(path.name for path in folder.iterdir())
-    return next(
-        (folder / name for name in names if name.startswith(stem) and FILE_NAME.fullmatch(name, len(stem))), None
-    )
+    found = [folder / name for name in names if name.startswith(stem) and FILE_NAME.fullmatch(name, len(stem))]
+    files = [path for path in found if not path.is_dir()]
+    inside = [path / path.name for path in found if path.is_dir() and (path / path.name).is_file()]
+    return next(iter([*files, *inside, *found]), None)
 
 
 def _require(folder: Path, stem: str) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from hw5.datasets.exif import require_sound_jpeg, require_sound_png
-from hw5.datasets.opening import open_plain
+from hw5.opening import open_plain
 from hw5.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -1,13 +1,14 @@
 """Preprocess a data set for training: split it, standardise it, and weight its classes."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from hw5.datasets import Dataset, Examples
 from hw5.datasets.random_streams import Stream
-from hw5.datasets.table import listed
+from hw5.tables.table import listed
 from hw5.errors import InputError, did_you_mean
 
 
@@ -44,6 +45,14 @@ def split_dataset(dataset: Dataset, validation, holdout, seed):
     return {name: subset for name, subset in subsets.items() if len(subset.rows)}
 
 
+def training_rows(y, has_test, validation, holdout, seed):
+    """The rows of labels y (n,) that split_dataset keeps to train on."""
+    rows = np.arange(len(y))
+    if not has_test:
+        rows, _ = _hold_out(y, rows, holdout, (seed, Stream.TEST))
+    return _hold_out(y, rows, validation, (seed, Stream.VALIDATION))[0]
+
+
 def _hold_out(y, rows, fraction, seed):
     """Split rows into (kept, held out), with the same fraction of every class, or of all rows if y are targets."""
     shuffled = np.random.default_rng(seed).permutation(rows)
@@ -56,25 +65,33 @@ def _hold_out(y, rows, fraction, seed):
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (1,) for targets."""
+    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (1,) for targets.
+
+    Those of targets are float64 if float32 would lose what tells the targets apart.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, subset: Subset):
+    def fit(cls, subset: Subset, are_images=False, indicators=None):
         """The Standardisation that gives features mean 0 and variance 1; a constant feature becomes 0.
 
-        Each feature has its own mean and variance, except the pixels of uint8 images, which share one mean and one
-        variance: a border pixel that is almost always black would otherwise be scaled up as much as all others.
+        Each feature has its own mean and variance, except the pixels of images, which share one mean and one variance:
+        a border pixel that is almost always black would otherwise be scaled up as much as all others. Likewise, 0 and 1
+        of the features in the mask `indicators` become 2 apart, as if both were frequent: a rare category would otherwise
+        be far from 0, and training diverge.
         """
-        is_shared = subset.examples.X.dtype == np.uint8
+        is_shared = are_images or subset.examples.X.dtype == np.uint8
         mean = _mean(subset, lambda x: x, is_shared)
         variance = _mean(subset, lambda x: (x - mean) ** 2, is_shared)
         # constant except for rounding, or too small for the scale to be a float32
-        constant = variance <= np.maximum((np.finfo(np.float32).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
+        kind = np.promote_types(subset.examples.X.dtype, np.float32)
+        constant = variance <= np.maximum((np.finfo(kind).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
-        return cls(mean.astype(np.float32), scale.astype(np.float32))
+        if indicators is not None:
+            scale[indicators & ~constant] = 2
+        return cls(mean.astype(kind), scale.astype(kind))
 
     @classmethod
     def fit_targets(cls, subset: Subset):
@@ -95,12 +112,13 @@ def class_weights(wanted, class_names, y):
     """The weight of every class, (m,), for training labels y (n,).
 
     wanted is "balanced", which gives a class with n_j of n examples the weight n / (m n_j), or NAME=WEIGHT,NAME=WEIGHT,
-    or a dictionary {name: weight}; classes that are not named have weight 1. Raises InputError.
+    where a NAME with a comma is in double quotes, or a dictionary {name: weight}; classes that are not named have weight
+    1. Raises InputError.
     """
     m = len(class_names)
     if wanted == "balanced":
         return len(y) / (m * np.maximum(np.bincount(y, minlength=m), 1))
-    pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in wanted.split(","))
+    pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in _items(wanted))
     weights = dict.fromkeys(class_names, 1.0)
     for name, weight in pairs:
         if name not in weights:
@@ -112,6 +130,12 @@ def class_weights(wanted, class_names, y):
             )
         weights[name] = _weight(weight, wanted)
     return np.array(list(weights.values()))
+
+
+def _items(wanted):
+    """The parts of "NAME=WEIGHT,NAME=WEIGHT", without the quotes around a NAME or a part."""
+    parts = re.findall(r'((?:"[^"]*"|[^,"])*)(?:,|$)', wanted)
+    return [part.replace('"', "") for part in parts[: len(parts) - (len(parts) > 1 and not wanted.endswith(","))]]
 
 
 def _weight(weight, wanted):

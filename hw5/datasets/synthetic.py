@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hw5.datasets.table import Table, make_table
+from hw5.tables.table import Table, make_table
 
 _SEED = 179
 

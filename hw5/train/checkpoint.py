@@ -9,6 +9,7 @@
     before_W1, before_b1, ...   with --tolerance: the parameters at the end of the previous epoch
     description                 JSON text: everything else, and a checksum
 
+Format 2 has `columns` in its description, for a model of a table: see hw5/datasets/columns.py. Others are of format 1.
 The file has no pickles and no timestamps: equal runs write equal bytes.
 """
 
@@ -27,8 +28,10 @@ from hw5.devices.activations import Activation
 from hw5.train.decode import decode
 from hw5.datasets import BUILT_IN, Dataset, Schema
 from hw5.datasets.arrays import read_archive
-from hw5.datasets.opening import open_plain
-from hw5.datasets.labels import class_name
+from hw5.tables.columns import Columns, are_valid
+from hw5.opening import open_plain
+from hw5.tables.labels import is_text
+from hw5.tables.table import Reading
 from hw5.errors import InputError
 from hw5.files import atomic_write
 from hw5.nn.losses import LOSSES
@@ -36,7 +39,7 @@ from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 
-FORMAT = 1
+FORMAT = 2
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
@@ -48,7 +51,7 @@ class DataSource:
     """The arguments of hw5.datasets.load that give the training data, and properties of the data.
 
     is_held_out: whether the test set was held out from the training data. digest: hash of the training data. darkest
-    and brightest: the lowest and highest pixel of images.
+    and brightest: the lowest and highest pixel of images. reading: the options for the columns of a table.
     """
 
     source: str
@@ -58,24 +61,47 @@ class DataSource:
     digest: str
     darkest: float | None = None
     brightest: float | None = None
+    reading: Reading | None = None
 
     def require_loadable(self):
         """Raise InputError if the data were arrays, which cannot be loaded again."""
         if self.source == IN_MEMORY:
             raise InputError("this model was trained on in-memory arrays; pass the data with --data")
 
+    def beside(self, checkpoint):
+        """The source, with paths in the checkpoint's folder for files that were moved there together with it."""
+        folder = os.path.dirname(os.path.abspath(checkpoint))
+        paths = {name: _moved(getattr(self, name), folder) for name in ("source", "test")}
+        return replace(self, **paths)
+
     @classmethod
-    def of(cls, dataset, test, label_column):
+    def of(cls, dataset, test, label_column, reading=None):
         """The source of a data set that was loaded with these arguments."""
         if test is not None and test not in BUILT_IN:
             test = os.path.abspath(os.path.expanduser(test))
         X = dataset.train.X
         pixels = (float(X.min()), float(X.max())) if dataset.image_shape else ()
-        return cls(dataset.source, test, label_column, dataset.test is None, _digest(dataset.train), *pixels)
+        if dataset.columns:
+            label_column = label_column or dataset.columns.label_option or None
+        source = (dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
+        return cls(*source, *(pixels or (None, None)), reading if dataset.columns and reading != Reading() else None)
 
 
-def _digest(examples):
-    digest = hashlib.blake2b(np.ascontiguousarray(examples.X), digest_size=16)
+def _moved(path, folder):
+    """The path, or that of the same name in the folder if only that exists."""
+    if path is None or path in BUILT_IN or os.path.exists(path):
+        return path
+    beside = os.path.join(folder, os.path.basename(path))
+    return beside if os.path.exists(beside) else path
+
+
+def has_digest(examples, digest):
+    """Whether this is the digest of the examples. Whole numbers up to 255 may have been float32 when it was made."""
+    return digest in (_digest(examples), examples.X.dtype == np.uint8 and _digest(examples, np.float32))
+
+
+def _digest(examples, dtype=None):
+    digest = hashlib.blake2b(np.ascontiguousarray(examples.X, dtype), digest_size=16)
     digest.update(np.ascontiguousarray(examples.y))
     return digest.hexdigest()
 
@@ -94,6 +120,7 @@ class Checkpoint:
     history: list[dict[str, int | float | None]]  # one row per epoch, with the columns HISTORY
     of_targets: Standardisation | None = None  # for a regression
     arithmetic: str = USUAL_ARITHMETIC  # what computed the training steps, as Device.arithmetic
+    columns: Columns | None = None  # for a table: how its columns become features
 
     @property
     def parameters(self):
@@ -109,7 +136,8 @@ class Checkpoint:
     def schema(self):
         """The Schema with which hw5.datasets reads other data for the network."""
         features = self.parameters[0][0].shape[1]
-        return Schema(features, self.class_names, self.feature_names, self.image_shape, self.data.label_column)
+        names = (self.class_names, self.feature_names, self.image_shape, self.data.label_column)
+        return Schema(features, *names, self.columns)
 
     def save(self, path, like=None):
         """Write the checkpoint, atomically replacing any file at path (see atomic_write). Raises OSError."""
@@ -134,22 +162,26 @@ class Checkpoint:
 
     def _description(self):
         state = self.state
-        return {
-            "format": FORMAT,
-            "layers": len(self.parameters),
-            "training": {
-                "epoch": state.epoch,
-                "done": state.done,
-                "ending": state.ending,
-                "best": state.best and {"epoch": state.best.epoch, "loss": state.best.loss},
-            },
-            "settings": asdict(self.settings),
-            "data": asdict(self.data),
-            "class_names": self.class_names,
-            "feature_names": self.feature_names,
-            "image_shape": self.image_shape,
-            "history": self.history,
-        } | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
+        return (
+            {
+                "format": FORMAT if self.columns or self.data.reading else 1,
+                "layers": len(self.parameters),
+                "training": {
+                    "epoch": state.epoch,
+                    "done": state.done,
+                    "ending": state.ending,
+                    "best": state.best and {"epoch": state.best.epoch, "loss": state.best.loss},
+                },
+                "settings": asdict(self.settings),
+                "data": {name: x for name, x in asdict(self.data).items() if name != "reading" or x is not None},
+                "class_names": self.class_names,
+                "feature_names": self.feature_names,
+                "image_shape": self.image_shape,
+                "history": self.history,
+            }
+            | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
+            | ({"columns": asdict(self.columns)} if self.columns else {})
+        )
 
     @classmethod
     def load(cls, path):
@@ -166,7 +198,8 @@ class Checkpoint:
             arrays = read_archive(path, _most_bytes)
         except InputError as error:
             raise InputError(f"{path} is truncated or damaged; use an earlier checkpoint") from error
-        return cls._from_arrays(arrays, path)
+        checkpoint = cls._from_arrays(arrays, path)
+        return replace(checkpoint, data=checkpoint.data.beside(path))
 
     @classmethod
     def _from_arrays(cls, arrays, path):
@@ -183,6 +216,7 @@ class Checkpoint:
                 *(decode(kinds[name], description[name]) for name in _DESCRIBED),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
                 decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
+                decode(Columns, description["columns"]) if "columns" in description else None,
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
@@ -209,13 +243,15 @@ class Checkpoint:
             and (settings.optimizer == "adam") == (state.squares is not None)
             and all(set(row) == set(HISTORY) and all(map(_is_float, row.values())) for row in self.history)
             and [array.shape for array in arrays] == shapes
-            and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
+            and all(map(_is_number, arrays))
+            and all(array.dtype == np.float32 for array in [*arrays[:2], *arrays[2 * len(standardisations) :]])
             and all(each.scale.min() > 0 for each, _ in standardisations)
             and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
             and _are_class_names(self.class_names)
             and settings.activation.isprintable()  # a parameter may have white space around it
             and "\0" not in self.data.source + (self.data.test or "")  # they are paths
             and (self.feature_names is None or len(self.feature_names) == d)
+            and (self.columns is None or are_valid(self.columns) and self.columns.width == d)
             and (self.image_shape is None or _is_image_shape(self.image_shape) and math.prod(self.image_shape) == d)
         )
 
@@ -226,9 +262,12 @@ class Checkpoint:
         that was loaded now. For another one, they are its own subsets, or all of it if it has no test set. Raises
         InputError if there is no such subset.
         """
-        if dataset.source != self.data.source:
+        is_own = has_digest(dataset.train, self.data.digest)
+        if dataset.source != self.data.source and not is_own:
             return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
         subset = self._trained_splits(dataset).get(split)
+        if subset is None and dataset.source != self.data.source:
+            return Subset.whole(dataset.train)
         if subset is None:
             raise InputError(
                 f"{dataset.name} has no test set, and nothing was held out for testing; pass test data with --test, or "
@@ -237,7 +276,7 @@ class Checkpoint:
         return subset
 
     def _trained_splits(self, dataset):
-        if _digest(dataset.train) != self.data.digest:
+        if not has_digest(dataset.train, self.data.digest):
             raise InputError(
                 f"{dataset.name} has changed since training, so the held-out examples are unknown; restore it, or pass "
                 "other data with --data"
@@ -297,6 +336,11 @@ def _is_valid(state):
     )
 
 
+def _is_number(array):
+    """Whether an array has finite floats; the means of targets may be float64."""
+    return array.dtype in (np.float32, np.float64) and np.isfinite(array).all()
+
+
 def _is_float(figure):
     """Whether a figure of the history can be a float; JSON has integers of any size."""
     return not isinstance(figure, int) or abs(figure) <= sys.float_info.max
@@ -307,11 +351,8 @@ def _is_image_shape(shape):
 
 
 def _are_class_names(names):
-    """Whether the names are distinct, and each is what class_name makes of a label with this text."""
-    try:
-        return len(set(names)) == len(names) and all(class_name(name) == name for name in names)
-    except ValueError:
-        return False
+    """Whether the names are distinct, and have no characters that are not text."""
+    return len(set(names)) == len(names) and all(map(is_text, names))
 
 
 def _shapes(sizes, activation):

@@ -3,12 +3,13 @@
 import numpy as np
 
 from hw5.datasets import Examples
+from hw5.tables.labels import UNKNOWN
 from hw5.datasets.preprocessing import Standardisation, class_weights, split_dataset
 from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network, initial_parameters
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource
+from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, has_digest
 from hw5.train.training import Training
 
 
@@ -30,7 +31,8 @@ class Run:
             self._require_the_data_of(checkpoint)
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
         else:
-            self.standardisation = Standardisation.fit(train)
+            indicators = dataset.columns.indicators if dataset.columns else None
+            self.standardisation = Standardisation.fit(train, dataset.image_shape is not None, indicators)
             self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
         self.network = self._new_network(device)
         self.sizes = self.network.sizes
@@ -42,7 +44,7 @@ class Run:
             self.training.restore(checkpoint.state)
 
     def _require_the_data_of(self, checkpoint):
-        if self.data_source.digest != checkpoint.data.digest:
+        if not has_digest(self.dataset.train, checkpoint.data.digest):
             raise InputError(
                 f"{self.dataset.name} has changed since the checkpoint was written; resume with the original data"
             )
@@ -74,7 +76,7 @@ class Run:
     def evaluate(self, name):
         """Mean loss and accuracy (None for a regression) on "train", "validation" or "test"."""
         subset = self.splits[name]
-        loss, accuracy, _ = self._stepper_for(subset).evaluate(subset.rows)
+        loss, accuracy, _ = _evaluate(self._stepper_for(subset), subset)
         return loss, accuracy if self.network.loss.classes else None
 
     def regression_figures(self, name):
@@ -95,6 +97,7 @@ class Run:
             list(self.history),  # which grows
             self.of_targets,
             self.network.device.arithmetic,
+            self.dataset.columns,
         )
 
 
@@ -118,9 +121,12 @@ class Model:
         self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
 
     def evaluate(self, subset):
-        """Mean loss, accuracy and predicted classes (n,) of a Subset, whose labels are numbered as here."""
+        """Mean loss, accuracy and predicted classes (n,) of a Subset, whose labels are numbered as here.
+
+        An example of another class counts as a mistake, and has no loss.
+        """
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
-            return self._stepper(subset.examples).evaluate(subset.rows)
+            return _evaluate(self._stepper(subset.examples), subset)
 
     def regression_figures(self, subset):
         """Mean loss, R^2 and root mean square error (in units of the targets) of a Subset."""
@@ -156,7 +162,24 @@ class Model:
 def _stepper(network, examples, standardisation, of_targets):
     """The Stepper of a network on examples, which it standardises."""
     device, y = network.device, examples.y if of_targets is None else of_targets.transform(examples.y)
+    y = y.astype(np.float32) if y.dtype == np.float64 else y
     return device.stepper(network, device.upload_data(examples.X, y, standardisation.mean, standardisation.scale))
+
+
+def _evaluate(stepper, subset):
+    """As Stepper.evaluate, of a Subset whose labels may be UNKNOWN."""
+    y = subset.examples.y[subset.rows]
+    known = y != UNKNOWN if y.dtype.kind == "i" else np.ones(len(y), bool)
+    if known.all():
+        return stepper.evaluate(subset.rows)
+    classes = np.empty(len(y), np.int64)
+    if known.any():
+        loss, accuracy, classes[known] = stepper.evaluate(subset.rows[known])
+    else:
+        loss, accuracy = np.nan, 0.0
+    outputs = stepper.outputs(subset.rows[~known])
+    classes[~known] = stepper.network.loss.classes(outputs).argmax(axis=1)
+    return loss, accuracy * known.mean(), classes
 
 
 def _regression_figures(stepper, of_targets, subset):

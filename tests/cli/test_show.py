@@ -52,7 +52,8 @@ def test_show_reports_the_progress(tmp_path):
 WEIGHTS = {  # given in Python, and as an option
     '{"a": 2.0, "b": 0.5}': 'class-weight = "a=2.0,b=0.5"',
     '{"a = 1": 2.0}': 'class-weight = "a = 1=2.0"',
-    '{"a,b": 2.0}': "# class-weight has a name with a comma, so it can only be given in Python: a,b=2.0",
+    '{"a,b": 2.0}': r'class-weight = "\"a,b\"=2.0"',
+    '{"a\\"b": 2.0}': '# class-weight has a name with a quote, so it can only be given in Python: a"b=2.0',
 }
 
 

@@ -109,22 +109,12 @@ def test_header_and_label_column(table, content, column, names, classes, first):
         (IRIS + "1,2,3,4\n", None, ["row 5", "4 columns", "3"]),
         (IRIS + "\n1,abc,x\n", None, ["row 6, column 2 ('width')", "'abc'", "not a number"]),
         (IRIS + "1,1_000,x\n", None, ["row 5, column 2", "'1_000'", "not a number"]),
-        (IRIS + "1,2 000,x\n", None, ["row 5, column 2", "'2 000'", "not a number"]),
-        (IRIS + "1,,x\n", None, ["row 5, column 2 ('width')", "missing"]),
-        (IRIS + "1, ,x\n", None, ["row 5, column 2", "missing"]),
-        (IRIS + "?,2,x\n", None, ["row 5, column 1 ('length')", "missing", "'?'"]),
-        (IRIS + "NA,2,x\n", None, ["row 5, column 1", "missing", "'NA'"]),
-        (IRIS + "nan,2,x\n", None, ["row 5, column 1", "'nan'", "finite"]),
         (IRIS + "-inf,2,x\n", None, ["row 5, column 1", "'-inf'", "finite"]),
         (IRIS + "1e39,2,x\n", None, ["row 5, column 1", "'1e39'", "float32"]),
-        (IRIS + "1,2,\n", None, ["row 5, column 3 ('species')", "label is missing"]),
-        (IRIS + "1,2,?\n", None, ["row 5, column 3", "label is missing"]),
-        (IRIS + "1,2,nan\n", None, ["row 5, column 3", "'nan'", "neither a whole number nor text"]),
         (IRIS + "1,2,0.5\n", None, ["row 5, column 3", "'0.5'", "neither a whole number nor text"]),
         (IRIS + '1,2,"x\n', None, ["row 5", "quote"]),
         pytest.param(IRIS + '1,2,"' + "x" * 200_000 + '"\n', None, ["row 5", "not valid CSV"], id="huge"),
-        ("?,1,a\n1,2,b\n", None, ["row 1, column 1", "missing"]),
-        ("setosa,1,2\nother,3,4\n", None, ["row 2, column 1", "'other'", "--label-column"]),
+        (IRIS + "1,2 00,x\n", None, ["row 5, column 2", "'2 00'", "not a number"]),
         (IRIS, "colour", ["no column named 'colour'", "'length', 'width', 'species'"]),
         (IRIS, "4", ["no column 4", "1 to 3"]),
         (IRIS, "0", ["no column 0"]),
@@ -133,7 +123,6 @@ def test_header_and_label_column(table, content, column, names, classes, first):
         ("a,label\n1,x\n2,x\n", None, ["at least two classes", "'x'"]),
         ("a,label\n1,x\n", None, ["at least two classes", "'x'"]),
         (IRIS.replace("setosa", "sétosa").encode("latin-1"), None, ["byte 30", "UTF-8"]),
-        (b"\xff\xfe" + IRIS.encode("utf-16-le"), None, ["byte 0", "UTF-8"]),
         (IRIS.encode() + b"1,2,caf\xc3", None, ["byte 78", "UTF-8"]),
     ],
 )
@@ -163,8 +152,8 @@ def test_memory_is_little_more_than_the_array(table):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_array_equal(data.train.X, pixels)
-    # A growing list takes up to half as much again, and the cells of a block about 60 bytes each.
-    assert peak < 1.5 * data.train.X.nbytes + 3e6
+    # Twice the array as float32, before pixels become bytes; and a block's text, float64 and the cells of the sample.
+    assert peak < 2 * 4 * data.train.X.size + 6e6
 
 
 def test_round_trip_with_the_csv_module(tmp_path):
@@ -186,13 +175,12 @@ def test_a_separate_test_set(table):
     path = table("1,2,setosa\n3,4,virginica\n", "c.csv")  # no header
     assert load(train, test=path).test.y.tolist() == [0, 2]
     path = table("length,width,species\n1,2,setosa\n\n3,4,tulip\n", "d.csv")
-    with input_error(path, "row 4", "'tulip'"):
-        load(train, test=path)
+    data = load(train, test=path)
+    assert data.test.y.tolist() == [0, -1] and "row 4" in data.warnings[-1] and "'tulip'" in data.warnings[-1]
     path = table("width,length,species\n1,2,setosa\n", "e.csv")
-    with input_error(path, train, "feature 1", "'width'", "'length'"):
-        load(train, test=path)
+    assert load(train, test=path).test.X.tolist() == [[2, 1]]  # by name
     path = table("length,species\n1,setosa\n", "f.csv")
-    with input_error(path, train, "1 features", "2"):
+    with input_error(path, "columns named 'width'"):
         load(train, test=path)
 
 
@@ -220,7 +208,7 @@ def test_inputs(table, content, column):
         ("1,2,3,4\n", ["4 columns", "2 features"]),
         ("length,height\n1,2\n", ["columns named 'width'"]),
         ("length,width\n1,x\n", ["row 2, column 2 ('width')", "'x'"]),
-        ("length,width\n1,\n", ["row 2, column 2", "missing"]),
+        ("length,width\n1,\n", ["row 2, column 2", "missing"]),  # without columns, as in format 1
         ("length,width\n", ["no rows"]),
         ("", ["empty"]),
     ],

@@ -112,7 +112,7 @@ def test_arrays(folder, X):
     )
 )
 def test_labels_of_text(folder, labels):
-    names = [label.strip() for label in labels.tolist()]
+    names = labels.tolist()
     assume(len(set(names)) > 1)
     np.savez(folder / "a.npz", X=np.zeros((len(labels), 1)), y=labels)
     data = load(str(folder / "a.npz"))

@@ -65,10 +65,7 @@ def test_an_explicit_label_column_takes_precedence(table):
 @pytest.mark.parametrize(
     "content, words",
     [
-        (
-            "length,width,species\n1,2,rose\n1,2,daisy\n",
-            ["row 3, column 3", "class 'daisy'", "'iris', 'rose', 'tulip'"],
-        ),
+        ("length,width,species\n1,2,daisy\n", ["row 2, column 3", "class 'daisy'", "'iris', 'rose', 'tulip'"]),
         ("length,height,species\n1,2,rose\n", ["columns named 'width'"]),
         ("height,species\n1,rose\n", ["columns named 'length', 'width'"]),
         ("length,width\n1,2\n", ["no label column"]),

@@ -3,6 +3,8 @@
 import sys
 
 import numpy as np
+import pyarrow.compute  # noqa: F401  not to count its import as memory of reading
+import pyarrow.csv  # noqa: F401
 import pytest
 
 from hw5.datasets import Schema, load, load_inputs
@@ -29,7 +31,6 @@ INVALID = {
         b"a,b,label\n1,2\0,x\n3,4,y\n",
         ["row 2"],
     ),  # Python 3.10 reads no NUL: no column
-    "UTF-16": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16"), ["byte 0", "UTF-8"]),
     "UTF-16 without a byte-order mark": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16-le"), []),
     "Latin-1": ("a,b,label\n1,2,caf\xe9\n3,4,y\n".encode("latin-1"), ["byte 17", "UTF-8"]),
     "Latin-1 far down": (b"a,label\n" + b"1,x\n2,y\n" * 5000 + b"3,\xe9\n", ["byte 40010", "UTF-8"]),
@@ -39,16 +40,16 @@ INVALID = {
     "an unclosed quote and a long text": ("a,label\n" + '1,"x\n' + "2,y\n" * 100_000, ["row 2", "quote"]),
     "text after a quote": ('a,label\n1,"x"y\n', ["row 2", "quote"]),
     "nothing but quotes": ('"' * 99_999, ["quote"]),
-    "nothing but commas": ("," * 100_000, ["row 1, column 1", "missing"]),
+    "nothing but commas": ("," * 100_000, ["one column"]),
     "nothing but line breaks": ("\r\n" * 100_000, ["no rows"]),
     "a cell of 200,000 characters": ("1," + "9" * 200_000 + "\n", ["row 1"]),
-    "a number of 100,000 digits": ("1,x\n" + "9" * 100_000 + ",y\n", ["row 2, column 1", "finite float32"]),
+    "a number of 100,000 digits": ("a,b\n1,2\n" + "9" * 100_000 + ",3\n", ["row 3, column 1", "finite float32"]),
     "a class of 100,000 digits": ("1,2\n3," + "9" * 100_000 + "\n", ["row 2, column 2"]),
-    "a pickle": (b"\x80\x04\x95" + bytes(range(256)), ["UTF-8"]),
+    "a pickle": (b"\x80\x04\x95" + bytes(range(256)), ["pickle"]),
     "one column": ("x" * 100_000, ["one column"]),
     "a class that clears the screen": ("a,label\n1,1\n2,\x1b[2J\n", ["row 3, column 2 ('label')", "'\\x1b[2J'"]),
     "a class of NUL": (b"a,label\n1,1\n2,y\0\n", ["row 3" if sys.version_info >= (3, 11) else "NUL"]),
-    "a missing class": ("a,label\n1,\n2,x\n", ["row 2, column 2 ('label')", "missing"]),
+    "no class but missing ones": ("a,label\n1,\n2,?\n", ["row 2, column 2 ('label')", "missing"]),
 }
 
 
@@ -70,6 +71,7 @@ def test_invalid_files(table, name, task):
         '"a","b","label"\n"1","2","x"\n"3","4","y"\n',
         "a;b;label\n\n\n1;2;x\n\n3;4;y\n\n",
         "a\tb\tlabel\n1\t2\tx\n3\t4\ty\n",
+        "a,b,label\n1,2,x\n3,4,y\n".encode("utf-16"),
         "a, b, label\n1,\t2,x\n\u20033,4\xa0,y\n",  # float() skips the spaces of Unicode
     ],
 )
@@ -99,7 +101,7 @@ def test_quoted_line_breaks_count_as_lines(table):
     data = load(table('"a\r\nb",label\n1,"x\ny"\n2,"\n\n"\n'.replace('"\n\n"', '"z\n\n"')))
     assert data.feature_names == ("a\r\nb",) and data.class_names == ("x\ny", "z")
     with input_error("row 5, column 1"):
-        load(table('"a\r\nb",label\n1,"x\ny"\noops,z\n'))
+        load(table('"a\r\nb",label\n1,"x\ny"\noops,z\n2,z\n3,z\n'))
 
 
 @pytest.mark.slow

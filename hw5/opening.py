@@ -6,7 +6,10 @@ and zip members that overlap any size. Converting bytes to float32 takes another
 states the bounds of each reader. Only regular files are read: nothing waits for a pipe, or reads a device.
 """
 
+import bz2
 import gzip
+import io
+import lzma
 import math
 import os
 import shutil
@@ -37,6 +40,7 @@ _MESSAGES = {
     NotImplementedError: "the zip archive uses a feature that NumPy never uses; save it with numpy.savez",
     EOFError: "the compressed data are truncated; save or download the file again",
     zlib.error: "the compressed data are damaged; save or download the file again",
+    lzma.LZMAError: "the compressed data are damaged; save or download the file again",
     OSError: "the file cannot be read; check the file and its disk",
 }
 
@@ -73,8 +77,10 @@ def open_regular(path: str, flags: int) -> int:
 class Spool:
     """A copy of a stream, to be read like a file, and more than once. It has no name, so nothing is left of it."""
 
+    suffix = ""
+
     def __init__(self, stream: BinaryIO, name: str):
-        self._name = name
+        self._name = self.name = name
         try:
             self._file = tempfile.TemporaryFile()
             shutil.copyfileobj(stream, self._file)
@@ -122,22 +128,85 @@ def open_plain(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 @contextmanager
-def open_text(path: Path | Spool) -> Iterator[TextIO]:
-    """Open a file of text in UTF-8, with or without a byte-order mark; line endings are kept."""
-    with input_errors(path), open(path, encoding="utf-8-sig", newline="", opener=opener_of(path)) as file:
-        _size_of(path, file)
-        yield file
-
-
-@contextmanager
 def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
-    """Open a file, inflating it if its name ends in .gz; gives the stream and its Length."""
+    """Open a file, inflating it if it begins like a gzip file or its name ends in .gz; gives the stream and its Length."""
     with open_plain(path) as (stream, size):
-        if path.suffix == ".gz":
+        start = stream.read(2)
+        stream.seek(0)
+        if start == b"\x1f\x8b" or path.suffix == ".gz":
             with gzip.open(stream) as unzipped:
                 yield unzipped, Length(None, inflation_limit(size))
         else:
             yield stream, Length(size, size)
+
+
+_ZIP = b"PK\3\4"
+_INFLATE = {  # by the first bytes of a file
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+    b"\x28\xb5\x2f\xfd": lambda stream: _zstd(stream),
+    _ZIP: lambda stream: _only_member(stream),
+}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+
+@contextmanager
+def open_inflated(path: Path | Spool) -> Iterator[BinaryIO]:
+    """Open a file, inflating it if its first bytes are those of gzip, bzip2, xz, zstd, or of a zip with one file.
+
+    Reading raises InputError beyond inflation_limit.
+    """
+    with open_plain(path) as (stream, size):
+        start = stream.read(6)
+        stream.seek(0)
+        inflate = next((inflate for magic, inflate in _INFLATE.items() if start.startswith(magic)), None)
+        yield stream if inflate is None else _Limited(path, inflate(stream), inflation_limit(size))
+
+
+def _zstd(stream: BinaryIO) -> BinaryIO:
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(pyarrow.PythonFile(stream, "r"), "zstd")
+
+
+def _only_member(stream: BinaryIO) -> BinaryIO:
+    """The one file in a zip archive, apart from what macOS adds; its name is never used as a path."""
+    try:
+        archive = zipfile.ZipFile(stream)
+        members = [
+            each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")
+        ]
+        if len(members) != 1:
+            names = ", ".join(repr(each.filename)[:42] for each in members[:5])
+            raise InputError(f"{stream.name}: the archive has {len(members)} files ({names}); unpack it and choose one")
+        if members[0].flag_bits & 1:
+            raise InputError(f"{stream.name}: the archive is encrypted; unpack it")
+        return archive.open(members[0])
+    except (ValueError, OverflowError, UnicodeError) as error:  # of damaged archives
+        raise zipfile.BadZipFile("damaged") from error
+
+
+class _Limited(io.RawIOBase):
+    """A stream that may be read to so many bytes and no further, as a small file may inflate to any size."""
+
+    def __init__(self, path: Path | Spool, stream: BinaryIO, limit: int):
+        self._path, self._stream, self._left = path, stream, limit
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(self._left + 1 if size is None or size < 0 else size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError(f"{self._path}: inflates to too many bytes for its size; decompress it first")
+        return data
+
+    def readinto(self, buffer) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def inflation_limit(size: int) -> int:

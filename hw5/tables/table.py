@@ -1,14 +1,30 @@
 """Table, which every reader returns: numeric features, and labels as they are in the file (labels.py decodes them)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from hw5.tables.cells import is_missing
+from hw5.tables.columns import Columns
 from hw5.errors import InputError
 
-MISSING = {"", "?", "NA", "N/A", "NULL"}
-_BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
+BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read to train on it.
+
+    text: "encode" or "refuse" columns of text. missing: fill gaps with the "mean", "refuse" them, or "drop" their rows.
+    drop, only, categorical: columns to leave out, to use alone, and whose numbers name categories.
+    """
+
+    text: str = "encode"
+    missing: str = "mean"
+    drop: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -17,16 +33,21 @@ class Table:
 
     where: str  # the file, for messages
     X: np.ndarray  # (N, d), uint8 or float32
-    codes: np.ndarray  # (N,), indices into labels
+    codes: np.ndarray | None  # (N,), indices into labels
     labels: list  # the distinct labels, numbers or text
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
-    lines: np.ndarray | None = None  # (N,), the line on which each row of a CSV begins
+    line_of: Callable | None = None  # gives the line of a file on which row i begins
     label_suffix: str = ""  # ", column 3", for messages
+    targets: np.ndarray | None = None  # (N,) float64, instead of codes and labels
+    label: str | None = None  # the label column, for messages
+    columns: Columns | None = None  # of a table of any format but .npy
+    notes: tuple[str, ...] = ()  # guesses, to be said
+    warnings: tuple[str, ...] = ()
 
     def label_location(self, row: int) -> str:
         """File, row and column of a label, for messages; rows count from 0."""
-        line = row + 1 if self.lines is None else self.lines[row]
+        line = row + 1 if self.line_of is None else self.line_of(row)
         return f"{self.where}, row {line}{self.label_suffix}"
 
 
@@ -39,6 +60,7 @@ class Schema:
     feature_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
     label_column: str | None = None  # if one was chosen for training; new data may have it elsewhere
+    columns: Columns | None = None  # if it was trained on a table
 
 
 def quoted(text: str) -> str:
@@ -53,13 +75,14 @@ def listed(names: Sequence[str]) -> str:
 
 _NOT_A_NUMBER = {
     "feature": "encode the column as numbers, or select it with --label-column if it holds the classes",
+    "label": "correct it",
     "target": "remove --task regression, or select a column of numbers with --label-column",
 }
 
 
 def number(text: str, role: str = "feature") -> float:
     """The finite float32 that `text` spells, as a "feature" or a "target"; ValueError with the reason otherwise."""
-    if text.strip() in MISSING:
+    if is_missing(text) and text.strip() != "nan":
         name = "value" if role == "feature" else role
         raise ValueError(f"the {name} is missing ({quoted(text)}); fill it in or remove the row")
     try:
@@ -68,7 +91,7 @@ def number(text: str, role: str = "feature") -> float:
         value = None
     if value is None or "_" in text:  # float() accepts "1_000"
         raise ValueError(f"{quoted(text)} is not a number; {_NOT_A_NUMBER[role]}")
-    if not abs(value) < _BEYOND_FLOAT32:
+    if not abs(value) < BEYOND_FLOAT32:
         raise ValueError(f"{quoted(text)} is not a finite float32; correct it or remove the row")
     return value
 
@@ -98,33 +121,10 @@ def training_label_column(schema: Schema | None, width: int) -> str | None:
     return schema.label_column
 
 
-def as_features(values: np.ndarray, where: str, label: int | None = None) -> np.ndarray:
-    """Reshape `values` (N, ...) to features (N, d), uint8 if they are uint8 and finite float32 otherwise.
-
-    `label` is the column of the labels in a table, which is dropped.
-    """
-    if values.dtype.kind not in "buif":
-        raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
-    values = values.reshape(len(values), -1)
-    if label is not None:
-        values = np.delete(values, label, axis=1)
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
-    with np.errstate(over="ignore", invalid="ignore"):
-        X = values.astype(np.float32, order="C")
-    finite = np.isfinite(X)
-    if not finite.all():
-        row, column = divmod(int(finite.argmin()), X.shape[1])
-        position = column + 1 if label is None or column < label else column + 2
-        raise InputError(
-            f"{where}, row {row + 1}, column {position}: {values[row, column]} is not a finite float32; "
-            "correct it or remove the row"
-        )
-    return X
-
-
 def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, label_suffix: str = "") -> Table:
     """The Table of features X (N, d) and `labels` (N,), which are numbers or text."""
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "backslashreplace")
     if labels.dtype.kind not in "buifU":
         raise InputError(f"{where}: labels must be numbers or text, not {labels.dtype}; save them as int, float or str")
     if labels.dtype.kind == "f" or labels.dtype.kind == "U":
@@ -133,6 +133,13 @@ def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, 
         distinct = np.unique(labels)
         codes = np.searchsorted(distinct, labels)
     return Table(where, X, codes, distinct.tolist(), image_shape=image_shape, label_suffix=label_suffix)
+
+
+def as_grey_images(values: np.ndarray) -> np.ndarray:
+    """`values` without an axis of size 1 for the colours, as in (N, height, width, 1) and (N, 1, height, width)."""
+    if values.ndim == 4 and 1 in (values.shape[1], values.shape[3]):
+        return values[..., 0] if values.shape[3] == 1 else values[:, 0]
+    return values
 
 
 def image_shape_of(values: np.ndarray) -> tuple[int, ...] | None:

@@ -1,0 +1,230 @@
+"""Cells of a table: which are missing, which are numbers, and which are dates.
+
+Numbers may have a decimal comma, thousands separators, a percent or currency sign, or a unit after them, as
+spreadsheets write; what is common is converted fast, and the rest by regular expressions.
+"""
+
+import re
+
+import numpy as np
+
+MISSING = {"", "?", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "nan", "-nan", "none", "nil", "-", "--", "---", ".", "..", "*",
+           "missing", "nat", "#value!", "#div/0!", "#ref!"}  # fmt: skip
+LABEL_MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "null", "nan"}  # in a column of classes: none may be a class
+
+_GROUPS = "'’\u00a0\u2009\u202f "  # that part thousands, apart from the comma or point
+_CURRENCY = "$€£¥₹"
+_SIGN, _UNIT = r"[-+\x{2212}]?", rf"%|[{_CURRENCY}]|°?[A-Za-zµ][A-Za-zµ²³/]{{0,7}}"
+# RE2, the syntax of pyarrow
+_NUMBER = (
+    rf"^(?P<sign>{_SIGN})(?P<currency>(?:[{_CURRENCY}]\s?)?)(?P<inner>{_SIGN})(?P<digits>{{digits}})"
+    rf"(?P<exponent>(?:[eE][-+]?\d+)?)\s?(?P<unit>(?:{_UNIT})?)$"
+)
+_DIGITS = {
+    ".": rf"(?:\d{{1,3}}(?:[,{_GROUPS}]\d{{3}})+|\d+)(?:\.\d*)?|\.\d+",
+    ",": rf"(?:\d{{1,3}}(?:[.{_GROUPS}]\d{{3}})+|\d+)(?:,\d*)?|,\d+|\d+\.\d+",
+}
+_PATTERN = {decimal: _NUMBER.replace("{digits}", digits) for decimal, digits in _DIGITS.items()}
+_LOOKS = re.compile(_PATTERN["."].replace(r"\x{2212}", "\u2212"))
+
+_LONGEST = 60  # number or date
+
+ISO = "ISO 8601"
+DATE_FORMATS = (  # the first that fits all cells; day before month as most of the world writes it
+    ISO,
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d-%b-%y",
+    "%Y-%m",
+    "%H:%M",
+    "%H:%M:%S",
+)
+_DATE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
+    r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
+)
+_ZONE = r"(Z|[+-]\d\d:?\d\d)$"
+
+
+def is_missing(cell: str) -> bool:
+    return cell.strip().lower() in MISSING
+
+
+def is_number(cell: str) -> bool:
+    """Whether `cell` is a number, written in any usual way except with a decimal comma."""
+    cell = cell.strip()
+    try:
+        return "_" not in cell and isinstance(float(cell), float)
+    except ValueError:
+        return len(cell) < _LONGEST and _LOOKS.match(cell) is not None
+
+
+def is_date(cell: str) -> bool:
+    """Whether `cell` looks like a date or time."""
+    return len(cell) < _LONGEST and _DATE.fullmatch(cell.strip()) is not None
+
+
+def missing_mask(strings):
+    """Which cells are missing, as a pyarrow array of booleans without nulls."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lower = pc.utf8_lower(pc.utf8_trim_whitespace(strings))
+    return pc.or_(pc.is_null(strings), pc.is_in(lower, value_set=pa.array(sorted(MISSING), lower.type)))
+
+
+def unit_of(array, decimal="."):
+    """The unit or currency that most numbers of a pyarrow array of text have, or ""."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    if not types.is_string(array.type):
+        return ""
+    units = pc.drop_null(_units(pc.extract_regex(pc.utf8_trim_whitespace(array), _PATTERN[decimal])))
+    return (
+        max(zip(*pc.value_counts(units).flatten()), key=lambda pair: pair[1].as_py())[0].as_py() if len(units) else ""
+    )
+
+
+def _units(parts):
+    import pyarrow.compute as pc
+
+    units = (pc.struct_field(parts, name) for name in ("currency", "unit"))
+    return pc.utf8_trim_whitespace(pc.binary_join_element_wise(*units, ""))
+
+
+def numbers(array, decimal=".", also_missing=(), unit=""):
+    """(values, bad) of a pyarrow array of text or numbers: float64 with NaN where missing, and a mask or None.
+
+    unit: what numbers may have, before or after them. bad: the cells that are no numbers; infinities are bad too.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        values = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
+        return values, _infinite(values)
+    except pa.ArrowInvalid:
+        pass
+    missing = missing_mask(array)
+    if also_missing:
+        trimmed = pc.utf8_trim_whitespace(array)
+        missing = pc.or_(missing, pc.fill_null(pc.is_in(trimmed, value_set=pa.array(also_missing, array.type)), False))
+    present = pc.if_else(missing, None, array)
+    try:
+        values = pc.cast(present, pa.float64()).to_numpy(zero_copy_only=False)
+        return values, _infinite(values)
+    except pa.ArrowInvalid:
+        pass
+    values = pc.cast(_plain(pc.utf8_trim_whitespace(present), decimal, unit), pa.float64()).to_numpy(
+        zero_copy_only=False
+    )
+    bad = np.isnan(values) & ~missing.to_numpy(zero_copy_only=False)
+    infinite = _infinite(values)
+    bad = bad if infinite is None else bad | infinite
+    return values, bad if bad.any() else None
+
+
+def _infinite(values):
+    infinite = np.isinf(values)
+    return infinite if infinite.any() else None
+
+
+_PLAIN = r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|^[-+]?(?i:inf|infinity)$"
+
+
+def _plain(strings, decimal, unit):
+    """The numbers without separators, signs and the unit; null for what is no number."""
+    import pyarrow.compute as pc
+
+    parts = pc.extract_regex(strings, _PATTERN[decimal])
+    field = lambda name: pc.struct_field(parts, name)  # noqa: E731
+    digits = pc.replace_substring_regex(field("digits"), rf"[{_GROUPS}]", "")
+    if decimal == ",":
+        has_comma = pc.match_substring(digits, ",")
+        grouped = pc.match_substring_regex(digits, r"^\d{1,3}(\.\d{3})+$")
+        digits = pc.if_else(pc.or_(has_comma, grouped), pc.replace_substring(digits, ".", ""), digits)
+        digits = pc.replace_substring(digits, ",", ".")
+    else:
+        digits = pc.replace_substring(digits, ",", "")
+    sign = pc.replace_substring_regex(pc.binary_join_element_wise(field("sign"), field("inner"), ""), "\u2212", "-")
+    text = pc.binary_join_element_wise(pc.replace_substring(sign, "+", ""), digits, field("exponent"), "")
+    units = _units(parts)  # 12 cm and 3 kg are not one quantity
+    text = pc.if_else(pc.or_(pc.equal(units, ""), pc.equal(units, unit)), text, None)
+    plain = pc.match_substring_regex(strings, _PLAIN)
+    return pc.if_else(plain, strings, pc.if_else(pc.equal(sign, "--"), None, text))
+
+
+def date_format(array):
+    """The first of DATE_FORMATS in which all cells that are not missing are written, or None."""
+    import pyarrow.compute as pc
+
+    present = pc.filter(array, pc.invert(missing_mask(array)))
+    if not len(present) or not is_datelike(present[0].as_py()) or not is_datelike(present[-1].as_py()):
+        return None
+    return next((format for format in DATE_FORMATS if dates(present, format)[1] is None), None)
+
+
+def is_datelike(cell):
+    return re.search(r"\d", cell) is not None and re.search(r"\d[-/.: ]|[-/.: ,]\d", cell) is not None
+
+
+def dates(array, format):
+    """(seconds since 1970, bad) of a pyarrow array of text: float64 with NaN where missing, and a mask or None."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    missing = missing_mask(array)
+    present = pc.if_else(missing, None, pc.utf8_trim_whitespace(array))
+    times = _iso(present) if format == ISO else _strptime(present, format)
+    seconds = pc.cast(times, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1e6
+    bad = np.isnan(seconds) & ~missing.to_numpy(zero_copy_only=False)
+    return seconds, bad if bad.any() else None
+
+
+def _iso(strings):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    local = pc.replace_substring_regex(strings, _ZONE, "")
+    valid = pc.match_substring_regex(local, r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?$")
+    try:
+        times = pc.cast(pc.if_else(valid, local, None), pa.timestamp("us"))
+    except pa.ArrowInvalid:  # the 31st of June
+        return pa.nulls(len(strings), pa.timestamp("us"))
+    zone = pc.extract_regex(strings, r"(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)$")
+    if zone.null_count == len(zone) or not pc.any(pc.match_substring_regex(strings, r":\d\d.*" + _ZONE)).as_py():
+        return times
+    minutes = pc.add(
+        pc.multiply(pc.cast(pc.struct_field(zone, "hours"), pa.int64()), 60),
+        pc.cast(pc.struct_field(zone, "minutes"), pa.int64()),
+    )
+    minutes = pc.if_else(pc.equal(pc.struct_field(zone, "sign"), "-"), pc.negate(minutes), minutes)
+    shift = pc.cast(pc.multiply(pc.fill_null(minutes, 0), 60_000_000), pa.duration("us"))
+    return pc.subtract(times, shift)
+
+
+def _strptime(strings, format):
+    import pyarrow.compute as pc
+
+    if "%Y" in format:  # strptime takes years of any length
+        strings = pc.if_else(pc.match_substring_regex(strings, r"(^|[^\d])\d{4}([^\d]|$)"), strings, None)
+    return pc.strptime(strings, format=format, unit="us", error_is_null=True)

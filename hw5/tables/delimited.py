@@ -1,0 +1,271 @@
+"""Text tables: one example a row, in any usual dialect (dialect.py), read by pyarrow a megabyte at a time.
+
+Cells stay text, so that what they mean is decided column by column (columns.py). Where pyarrow finds a fault, the file
+is read again with Python's csv module, which tells the row: rows count from 1 and are lines of the file.
+"""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from hw5.tables.dialect import BLANKS, Dialect, detect
+from hw5.opening import Spool, input_errors, open_inflated
+from hw5.errors import InputError
+
+_SAMPLE = 1 << 18  # bytes
+_BLOCK = 1 << 20
+LONGEST_CELL = 1 << 17  # characters, as in Python's csv module
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
+
+
+class TextRecords:
+    """The rows of a text table.
+
+    wanted: names of columns; a first row with all of them is the header. label: the position of the labels, if known.
+    """
+
+    label = None  # the format does not tell
+
+    def __init__(self, path: Path | Spool, wanted=frozenset(), label=None):
+        self.path, self.where = path, str(path)
+        with open_inflated(path) as stream:
+            start = stream.read(4)
+            self._encoding = next((name for bom, name in _ENCODINGS.items() if start.startswith(bom)), "utf-8")
+            sample = self._sample(start, stream)
+        suffix = Path(self.where.lower().removesuffix(".gz")).suffix
+        self.dialect = detect(sample, suffix, frozenset(wanted), label)
+        self.names, self.width, self.notes = self.dialect.names, self.dialect.width, list(self.dialect.notes)
+        self.decimal = self.dialect.decimal
+        self._longest = max(map(len, sample.splitlines()), default=0)
+        if not self.dialect.first:
+            self._raise_first_fault()
+            raise InputError(f"{path}: the file has no rows; save or download it again")
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """The first row, which is the header or an example."""
+        return self.dialect.first
+
+    def _sample(self, start: bytes, stream) -> str:
+        """The first whole lines, at least three."""
+        data, size = start, _SAMPLE
+        while chunk := stream.read(size):
+            data, size = data + chunk, len(data)
+            if len(data) > _SAMPLE and (data.count(b"\n") > 3 or data.count(b"\r") > 3):
+                break
+        text = codecs.getincrementaldecoder(self._encoding)("replace").decode(data)
+        whole = max(text.rfind("\n"), text.rfind("\r")) + 1
+        return text if len(data) <= _SAMPLE or not whole else text[:whole]
+
+    def batches(self, has_nulls: bool) -> Iterator[list]:
+        """The rows as lists of columns, pyarrow arrays of text. With has_nulls, unquoted missing cells are null."""
+        import pyarrow as pa
+
+        with open_inflated(self.path) as stream:
+            source = _Source(self.where, stream, self._encoding, self.dialect)
+            with input_errors(self.path):
+                try:
+                    yield from self._batches(source, has_nulls)
+                except (pa.ArrowException, UnicodeDecodeError) as error:
+                    self._raise_first_fault()
+                    text = str(error).splitlines()[0][:200]
+                    raise InputError(f"{self.where}: not a valid table ({text}); save it again as CSV") from error
+        if source.is_suspicious:
+            self._raise_first_fault()
+
+    def _batches(self, source, has_nulls):
+        from pyarrow import csv as arrow_csv
+        from pyarrow import string
+
+        dialect, names = self.dialect, [str(position) for position in range(self.width)]
+        reader = arrow_csv.open_csv(
+            source,
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False,
+                block_size=max(_BLOCK, 16 * self._longest),
+                column_names=names,
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter="\t" if dialect.delimiter == BLANKS else dialect.delimiter,
+                quote_char=dialect.quote,
+                newlines_in_values=True,
+                invalid_row_handler=self._on_invalid_row,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, string()),
+                null_values=_NULLS if has_nulls else [],
+                strings_can_be_null=has_nulls,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+        drop = 1 if dialect.header and not dialect.row_names else 0
+        for batch in reader:
+            if batch.num_rows > drop:
+                yield [column.slice(drop) for column in batch.columns]
+            drop = 0 if batch.num_rows else drop
+
+    def _on_invalid_row(self, row) -> str:
+        text = row.text.strip()
+        is_header = self.dialect.row_names and row.actual_columns == self.width - 1 and row.number in (1, None)
+        return "skip" if not text or self._is_comment(text) or is_header else "error"
+
+    def _is_comment(self, text: str) -> bool:
+        return bool(self.dialect.comment) and text.startswith(self.dialect.comment)
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row of the table that is not blank, with its line, by Python's csv module; raises csv.Error."""
+        dialect = self.dialect
+        with open_inflated(self.path) as stream:
+            raw = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
+            lines = io.TextIOWrapper(raw, self._encoding, newline="")
+            for _ in range(dialect.skipped):
+                next(lines, None)
+            line, delimiter = dialect.skipped + 1, dialect.delimiter
+            if delimiter == BLANKS:
+                lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
+            options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
+            reader = csv.reader(lines, **options)
+            for cells in reader:
+                is_comment = len(cells) != self.width and cells and self._is_comment(cells[0])
+                if (
+                    cells not in ([], [""])
+                    and not (len(cells) == 1 < self.width and not cells[0].strip())
+                    and not is_comment
+                ):
+                    yield line, cells
+                line = dialect.skipped + reader.line_num + 1
+
+    def _raise_first_fault(self) -> None:
+        """Raise InputError for the first row that is no row of the table, if there is one."""
+        line = self.dialect.skipped + 1
+        rows = self._rows()
+        try:
+            for position, (line, cells) in enumerate(rows):
+                is_header = position == 0 and self.dialect.row_names
+                if len(cells) != self.width - is_header:
+                    raise InputError(
+                        f"{self.where}, row {line}: the row has {len(cells)} columns, but the first row has "
+                        f"{self.width}; look for a missing or extra delimiter"
+                    )
+                line += 1
+        except csv.Error as error:
+            reason = str(error).replace("\t", "tab")
+            raise InputError(
+                f"{self.where}, row {line}: not valid CSV ({reason}); look for an unclosed quote"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{self.where}: byte {self._undecodable()} (counted from 0) is not UTF-8; save the file as UTF-8"
+            ) from error
+
+    def _undecodable(self) -> int:
+        """The position, from 0, of the first byte that is not UTF-8."""
+        position = 0
+        with open_inflated(self.path) as file:
+            for line in iter(lambda: file.readline(), b""):
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    return position + error.start
+                position += len(line)
+        return position
+
+    def line(self, row: int) -> int:
+        """The line on which an example begins; examples count from 0."""
+        kept = (line for line, cells in self._rows() if "".join(cells).strip())
+        try:
+            for position, line in enumerate(kept, start=-self.dialect.header):
+                if position == row:
+                    return line
+        except csv.Error:
+            self._raise_first_fault()
+        return row + 1
+
+    def require_closed_quotes(self) -> None:
+        """Raise InputError if the quotes have a fault."""
+        try:
+            for _ in self._rows():
+                pass
+        except csv.Error:
+            self._raise_first_fault()
+        except UnicodeDecodeError:
+            pass
+
+
+class _Source(io.RawIOBase):
+    """The bytes of a table from its first row on, in UTF-8, with one tab for a run of blanks.
+
+    is_suspicious: whether there may be a fault in the quotes, which pyarrow accepts: one that is not closed, or text
+    after one.
+    """
+
+    def __init__(self, where: str, stream, encoding: str, dialect: Dialect):
+        self._where, self._stream, self._dialect, self._ends = where, stream, dialect, 0
+        self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
+        self._rest, self._skip, self._is_first = b"", dialect.skipped, True
+        self._by_line = dialect.delimiter == BLANKS or dialect.spaces
+        quote = re.escape(dialect.quote.encode())
+        delimiter = rb"\t" if dialect.delimiter == BLANKS else re.escape(dialect.delimiter.encode())
+        self._quote, self._quotes = dialect.quote.encode(), 0
+        self._odd = re.compile(
+            quote + rb"(?=[^\r\n" + quote + delimiter + rb"])(?<=[^\r\n" + quote + delimiter + rb"]" + quote + rb")"
+        )
+        self._has_odd = False
+        gap = (
+            rb'"[^"\n]*"|[ \t]+'
+            if dialect.delimiter == BLANKS
+            else delimiter + rb"[ \t]+(?=" + quote + rb"(?!" + quote + rb"))"
+        )
+        self._gap = re.compile(gap)
+
+    @property
+    def is_suspicious(self) -> bool:
+        return self._has_odd or self._quotes % 2 == 1
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = b""
+        while not data:
+            chunk = self._stream.read(size)
+            data = self._converted(chunk)
+            if not chunk:
+                break
+        self._require_text(data)
+        self._quotes += data.count(self._quote)
+        self._has_odd = self._has_odd or self._odd.search(data) is not None
+        return data
+
+    def _require_text(self, data: bytes) -> None:
+        at = data.find(b"\0")
+        if at >= 0:
+            row = self._ends + self._dialect.skipped + 1 + data.count(b"\n", 0, at)
+            raise InputError(
+                f"{self._where}, row {row}: there is a NUL character, so this is no text in UTF-8; save it as UTF-8"
+            )
+        self._ends += data.count(b"\n")
+
+    def _converted(self, chunk: bytes) -> bytes:
+        if self._decoder:
+            chunk = self._decoder.decode(chunk, final=not chunk).encode() if chunk or self._rest else chunk
+        if self._is_first:
+            chunk, self._is_first = chunk.removeprefix(codecs.BOM_UTF8), False
+        while self._skip and chunk:
+            head, end, rest = chunk.partition(b"\n")
+            if not end:
+                return b""
+            chunk, self._skip = rest, self._skip - 1
+        if not self._by_line:
+            return chunk
+        data = self._rest + chunk
+        whole = data.rfind(b"\n") + 1 if chunk else len(data)
+        data, self._rest = data[:whole], data[whole:]
+        if self._dialect.delimiter == BLANKS:
+            data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+            return self._gap.sub(lambda gap: gap[0] if gap[0][:1] == b'"' else b"\t", data)
+        return self._gap.sub(lambda gap: gap[0][:1], data)

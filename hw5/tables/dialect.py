@@ -1,0 +1,261 @@
+"""The dialect of a text table, found from its first rows: delimiter, quotes, decimal commas, lines above, and header.
+
+Each decision is a guess that people can check: `Dialect.notes` says those that are not the usual ones.
+"""
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from hw5.tables.cells import is_date, is_missing, is_number
+
+BLANKS = " "  # as a delimiter: runs of blanks and tabs
+_DELIMITERS = ",;\t|" + BLANKS
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANKS: "blanks"}
+_LONG = 200  # characters, of a text
+_ROWS, _CELLS = 200, 20_000  # of the sample
+_SEP = re.compile(r'^"?sep=(.)"?\r?$')
+_JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
+_DECIMAL_COMMA = re.compile(r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*%?")
+LABEL_NAMES = ("label", "class", "target", "species", "y")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text table is written."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    skipped: int = 0  # lines above the table
+    comment: str = "#"  # rows that begin with it, and have another number of cells, are skipped
+    spaces: bool = False  # blanks between a delimiter and a quote
+    decimal: str = "."
+    header: bool = False
+    row_names: bool = False  # the header has no cell for the first column
+    width: int = 0
+    first: tuple[str, ...] = ()  # the first row of the table
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the columns, if there is a header."""
+        if not self.header:
+            return None
+        return ("",) * self.row_names + tuple(name.strip() for name in self.first)
+
+
+def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label: int | None = None) -> Dialect:
+    """The dialect of a table that begins with `sample`, which has whole lines.
+
+    wanted: names of columns; a first row with all of them is the header. label: the position of the label column, from
+    0, or negative from the end, if it is known.
+    """
+    sample, above = _without_lines_above(sample)
+    lines = sample.splitlines()
+    forced = _SEP.match(lines[0]) if lines else None
+    if forced:
+        sample, above = sample[sample.index("\n") + 1 :] if "\n" in sample else "", above + 1
+    candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else _DELIMITERS
+    found = max((_reading(sample, each) for each in candidates), key=lambda reading: reading.score)
+    sample, titles = _without_title(sample, found.rows)
+    dialect = Dialect(found.delimiter, skipped=above + titles)
+    return _with_header(_with_quotes(dialect, sample, rows_of(sample, found.delimiter)), sample, wanted, label)
+
+
+def rows_of(sample: str, delimiter: str, quote: str = '"', limit: int = _ROWS) -> list[list[str]]:
+    """The first rows that are not blank; those before an error in the quotes."""
+    rows, count = [], 0
+    if delimiter == BLANKS:
+        lines = (re.sub(r"[ \t]+", " ", line.strip()) for line in sample.splitlines())
+    else:
+        lines = sample.splitlines(keepends=True)
+    try:
+        for cells in csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True):
+            if "".join(cells).strip():
+                rows.append(cells)
+                count += len(cells)
+            if len(rows) >= limit or count > _CELLS and len(rows) > 2:
+                break
+    except csv.Error:  # with the wrong delimiter, a long row may be too large for one cell
+        pass
+    return rows
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The sample with a delimiter, and how well it fits."""
+
+    delimiter: str
+    rows: list
+    score: tuple
+
+
+def _reading(sample: str, delimiter: str) -> _Reading:
+    rows = rows_of(sample, delimiter)
+    widths = Counter(map(len, rows[1:] or rows))
+    width, count = max(widths.items(), key=lambda pair: (pair[1], pair[0]), default=(1, 0))
+    share = count / sum(widths.values()) if count else 0
+    cells = [cell for row in rows[:50] for cell in row[:1000]]
+    fits = sum(map(_fitness, cells)) / len(cells) if cells else 0
+    fits -= 0.3 * (delimiter == BLANKS)  # which are in many texts
+    fits_header = bool(rows) and len(rows[0]) == width
+    score = (width > 1 and share > 0.5, round(share, 1), round(fits, 2), fits_header, width)
+    return _Reading(delimiter, rows, score)
+
+
+def _fitness(cell: str) -> float:
+    """1 for a cell that looks whole, less for one that another delimiter would part."""
+    cell = cell.strip()
+    if len(cell) > _LONG:
+        return 0.5
+    if is_number(cell) or _DECIMAL_COMMA.fullmatch(cell):
+        return 1
+    if _JOINED.search(cell) and re.fullmatch(r"[-+\d.,;|\s]+[^\d]*", cell):
+        return 0
+    return 0.5 if any(each in cell for each in ";\t|") else 1
+
+
+def _without_lines_above(sample: str) -> tuple[str, int]:
+    """The sample from the table on, and the number of lines above it: comments, and titles of one cell.
+
+    A comment with as many cells as the row below it is a header.
+    """
+    lines = sample.splitlines(keepends=True)
+    top = 0
+    while top < len(lines) and (not lines[top].strip() or lines[top].lstrip().startswith(("#", "%", "//"))):
+        top += 1
+    comments = [i for i in range(top) if lines[i].strip()]
+    if comments and top < len(lines):
+        head, below = lines[comments[-1]], lines[top]
+        best = max(_DELIMITERS, key=lambda each: (len(rows_of(below, each)[0]), each != BLANKS))
+        cells = rows_of(head.lstrip("#% \t"), best)
+        if cells and len(cells[0]) == len(rows_of(below, best)[0]) > 1:
+            top = comments[-1]
+            lines[top] = head.lstrip("#% \t")
+    return "".join(lines[top:]), top
+
+
+def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:
+    single = [cell for row in rows for cell in row if len(cell) > 1 and cell[0] == cell[-1] == "'"]
+    if len(single) > max(1, len(rows) // 2) and '"' not in sample:
+        dialect = replace(dialect, quote="'")
+    spaces = re.search(f"[{re.escape(dialect.delimiter)}][ \t]+{dialect.quote}(?!{dialect.quote})", sample) is not None
+    return replace(dialect, spaces=spaces and dialect.delimiter != BLANKS)
+
+
+def _without_title(sample: str, rows: list) -> tuple[str, int]:
+    """The sample without titles of one cell above a table of several columns, and the number of lines removed."""
+    titles = next((i for i, row in enumerate(rows[:6]) if len(row) > 1), 0)
+    if not titles or len(rows) < titles + 2 or any(len(row) == 1 for row in rows[titles:]):
+        return sample, 0
+    lines = sample.splitlines(keepends=True)
+    filled = [i for i, line in enumerate(lines) if line.strip()]
+    return "".join(lines[filled[titles] :]), filled[titles]
+
+
+def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | None) -> Dialect:
+    rows = rows_of(sample, dialect.delimiter, dialect.quote)
+    if not rows:
+        return dialect
+    first, below = rows[0], rows[1:]
+    widths = Counter(map(len, below))
+    width = max(widths, key=lambda each: (widths[each], each), default=len(first))
+    row_names = width == len(first) + 1 and widths[width] > len(below) / 2
+    if not row_names and len(first) != width and widths[width] <= len(below) / 2:
+        width = len(first)
+    below = [row for row in below if len(row) == width]
+    names = {cell.strip() for cell in first}
+    header = row_names or bool(wanted) and wanted <= names or _is_header(first, below, label)
+    decimal = "," if _has_decimal_commas(below or rows, dialect.delimiter) else "."
+    return replace(
+        dialect,
+        header=header,
+        row_names=row_names,
+        width=width if row_names else len(first),
+        first=tuple(first),
+        decimal=decimal,
+        notes=tuple(_notes(dialect, header, row_names, decimal, first, below)),
+    )
+
+
+def _notes(dialect, header, row_names, decimal, first, below):
+    if dialect.skipped:
+        lines = "line" if dialect.skipped == 1 else f"{dialect.skipped} lines"
+        yield f"skipped the {lines} above the table"
+    if decimal == ",":
+        yield "read the comma in numbers as a decimal comma"
+    if row_names:
+        yield "the header has no name for the first column, which are row names: left out"
+    elif header and not any(map(_is_text, first)):
+        yield f"took the first row ({', '.join(first[:4])}{', ...' if len(first) > 4 else ''}) as the header"
+    elif not header and below and any(map(_is_text, first)):
+        yield "took the first row as an example, since it looks like those below it: the columns have no names"
+
+
+def _has_decimal_commas(rows: list, delimiter: str) -> bool:
+    cells = [cell.strip() for row in rows for cell in row if "," in cell]
+    commas = sum(1 for cell in cells if _DECIMAL_COMMA.fullmatch(cell))
+    points = sum(1 for row in rows for cell in row if re.fullmatch(r"\s*[-+]?\d*\.\d+\s*", cell))
+    return commas > len(cells) / 2 and commas > points / 4
+
+
+def _is_text(cell: str) -> bool:
+    """Whether `cell` is neither a number, nor a date, nor missing."""
+    return not is_missing(cell) and not _is_numeric(cell)
+
+
+def _is_header(first: list, below: list, label: int | None) -> bool:
+    """Whether the first row names the columns.
+
+    It does if it has text over a column of numbers. If not, a cell that occurs below it in its column is no name. Names
+    are then a label's usual name, numbers in order (1, 2, 3, ...) as pandas writes that the rows below do not continue,
+    and text over text if its columns repeat their values but not the first.
+    """
+    columns = list(zip(*below))
+    if not below:
+        return any(_is_text(cell) for position, cell in enumerate(first) if position != _at(label, len(first)))
+    kinds = [_evidence(cell, column) for cell, column in zip(first, columns)]
+    if "text over numbers" in kinds:
+        return True
+    if any(_is_text(cell) and cell in column for cell, column in zip(first, columns)):
+        return False
+    numbers = [cell for cell, kind in zip(first, kinds) if kind == "number"]
+    in_order = len(numbers) > 2 and _count_up(numbers) and not any(_count_up(row) for row in below)
+    if numbers and not in_order:
+        return any(kind == "name of a label" for kind in kinds) and all(
+            re.fullmatch(r"\d+", n.strip()) for n in numbers
+        )
+    over_text = [kind for kind in kinds if kind in ("new text over repeated", "name of a label")]
+    if any(kind == "new text over unique" for kind in kinds) and not over_text:
+        return in_order
+    return bool(over_text) or in_order
+
+
+def _at(label, width):
+    return width - 1 if label is None else label % width
+
+
+def _evidence(cell: str, column: tuple) -> str:
+    present = [each for each in column if not is_missing(each)]
+    if is_missing(cell) or not present:
+        return "none"
+    if _is_numeric(cell):
+        return "number"
+    if sum(map(_is_numeric, present)) > len(present) / 2:
+        return "text over numbers"
+    if cell.strip().lower() in LABEL_NAMES[:-1]:
+        return "name of a label"
+    return "new text over repeated" if len(set(present)) <= len(present) / 2 else "new text over unique"
+
+
+def _is_numeric(cell: str) -> bool:
+    return is_number(cell) or is_date(cell) or len(cell) < _LONG and _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
+
+
+def _count_up(cells) -> bool:
+    """Whether the cells are whole numbers, each one more than the one before."""
+    if not all(re.fullmatch(r"\s*\d{1,9}\s*", cell) for cell in cells):
+        return False
+    numbers = list(map(int, cells))
+    return all(b == a + 1 for a, b in zip(numbers, numbers[1:]))

@@ -1,0 +1,269 @@
+"""Fit the columns of a table on its training rows, and say what looks odd about them."""
+
+import numpy as np
+
+from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
+from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell, is_gap_word
+from hw5.tables.table import quoted
+from hw5.errors import InputError
+
+_MOST_CATEGORIES = 100  # the rarer ones share a feature
+_ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
+_ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
+_DAY = 86_400
+
+
+class Fitting:
+    """Fits the Columns of a gathered table. notes: what was guessed. warnings: what may be wrong."""
+
+    def __init__(self, records, gathered: Gathered, labels, rows, options, classes, left_out):
+        """rows: the training rows. classes: the class of every row (N,), or None. left_out: {position: why}."""
+        self.records, self.gathered, self.rows, self.options = records, gathered, rows, options
+        self.classes, self.left_out, self.labels = classes, left_out, labels
+        self.notes, self.warnings = [], []
+        self._number_of = {p: i for i, p in enumerate(gathered.numbers)}
+        self._gap_words = self._words_for_gaps()
+
+    def fit(self) -> Columns:
+        positions = [p for p in range(self.records.width) if p not in self.labels]
+        means = self._means()
+        columns = tuple(self._column(p, means) for p in positions)
+        if not any(column.features for column in columns if not isinstance(column, LeftOut)):
+            raise InputError(
+                f"{self.records.where}: no column is left as a feature: "
+                f"{'; '.join(f'{self.name(p)}: {c.why}' for p, c in list(zip(positions, columns))[:5])}"
+            )
+        names = tuple(self.records.names[p] for p in self.labels) if self.records.names else ()
+        return Columns(columns, tuple(self.labels), names)
+
+    def name(self, position: int) -> str:
+        """A column, for messages."""
+        names = self.records.names
+        return quoted(names[position]) if names and names[position] else f"column {position + 1}"
+
+    def _words_for_gaps(self) -> dict[int, str]:
+        """The one word that stands for missing numbers, by column; InputError for other cells that are no numbers."""
+        words, counts = {}, {}
+        for position, row, text in self.gathered.bad:
+            counts[position] = counts.get(position, 0) + 1
+            if words.setdefault(position, (text or "").strip()) != (text or "").strip():
+                raise self._bad(position)
+        for position, word in words.items():
+            if counts[position] < 2 or not is_gap_word(word):
+                raise self._bad(position)
+            self.notes.append(f"{self.name(position)}: took {quoted(word)} ({counts[position]} times) as missing")
+        return words
+
+    def _bad(self, position):
+        row, text = next((row, text) for p, row, text in self.gathered.bad if p == position)
+        return bad_cell(self.records, position, row, text)
+
+    def _means(self):
+        """For all columns of numbers: mean over the training rows, whether cells are missing there, minimum, maximum."""
+        k, gathered = len(self.gathered.numbers), self.gathered
+        mask = np.zeros(gathered.rows, bool)
+        mask[self.rows] = True
+        total, count = np.zeros(k), np.zeros(k, np.int64)
+        low, high, start = np.full(k, np.inf), np.full(k, -np.inf), 0
+        for block in gathered.blocks:
+            part = block[:, mask[start : start + block.shape[1]]]
+            start += block.shape[1]
+            if part.shape[1]:
+                total += np.nansum(part, axis=1, dtype=np.float64)
+                count += part.shape[1] - np.isnan(part).sum(axis=1)
+                low, high = np.fmin(low, np.fmin.reduce(part, axis=1)), np.fmax(high, np.fmax.reduce(part, axis=1))
+        with np.errstate(all="ignore"):
+            return total / count, count < len(self.rows), low, high, count
+
+    def _column(self, position, means):
+        names = self.records.names
+        name = names[position] if names else None
+        if position in self.left_out:
+            return LeftOut(name, self.left_out[position])
+        if position in self.gathered.dates:
+            return self._date(name, position)
+        if position in self.gathered.texts:
+            return self._text(name, position)
+        i = self._number_of[position]
+        return self._number(name, position, i, *(each[i] for each in means))
+
+    def _number(self, name, position, i, mean, has_gaps, low, high, count):
+        if not count:
+            return LeftOut(name, "no value in the training rows")
+        whole = high > low and low == int(low) and high - low + 1 >= count == len(self.rows) > 2
+        if whole and not has_gaps:
+            why = self._index_or_id(name, position, i)
+            if why:
+                return LeftOut(name, why)
+        if low == high and not has_gaps:
+            self.warnings.append(f"{self.name(position)} is constant in the training rows")
+        else:
+            self._check_telltale(position, i)
+        refuses = self.options.missing == "refuse"
+        if refuses and has_gaps:
+            self._refuse_gap(position, np.isnan(self.gathered.number_cells(i)))
+        offset = float(self.gathered.offsets[i])
+        return Number(name, None if refuses else _short(mean), bool(has_gaps), offset, *self._words(position))
+
+    def _words(self, position):
+        """The word for a gap, and the unit, if there are any."""
+        unit = self.gathered.units.get(position)
+        if unit:
+            self.notes.append(f"{self.name(position)}: read the numbers without {quoted(unit)}")
+        return self._gap_words.get(position), unit
+
+    def _index_or_id(self, name, position, i):
+        """Why a column is left out as an index or ID, or None; a warning if it may be one."""
+        values = self.gathered.number_cells(i)
+        if (values != np.floor(values)).any() or len(np.unique(values)) < len(values):
+            return None
+        counts_up = (np.diff(values) == 1).all()
+        if position == 0 and name == "" and counts_up:
+            return "an index without a name, which counts the rows"
+        lower = (name or "").strip().lower()
+        if lower in _ID_NAMES:
+            return "an ID: all values are different"
+        if counts_up and len(values) > 9 or lower.endswith(("id", "_no", "number")) or not name and len(values) > 50:
+            self.warnings.append(
+                f"{self.name(position)} has a different whole number in each row; if it is an ID, leave it out with "
+                f"--drop {position + 1 if not name else name}"
+            )
+        return None
+
+    def _check_telltale(self, position, i):
+        """Warn if a column of a few values determines the class."""
+        if self.classes is None or self.gathered.rows > 200_000 or len(self.gathered.numbers) > 200:
+            return
+        values = self.gathered.number_cells(i)[self.rows]
+        distinct, codes = np.unique(values, return_inverse=True)
+        self._warn_of_telltale(position, codes, len(distinct))
+
+    def _warn_of_telltale(self, position, codes, k):
+        if self.classes is None or not 2 <= k <= max(2, len(self.rows) // 10):
+            return
+        classes = self.classes[self.rows]
+        pairs = len(np.unique(codes.astype(np.int64) * (int(classes.max()) + 2) + classes))
+        if pairs == len(np.unique(codes)) and len(np.unique(classes)) > 1:
+            self.warnings.append(
+                f"{self.name(position)} alone determines the class; if it would not be known for new examples, leave it "
+                f"out with --drop {self._option(position)}"
+            )
+
+    def _option(self, position):
+        name = self.records.names[position] if self.records.names else ""
+        return name if name and "," not in name else str(position + 1)
+
+    def _refuse_gap(self, position, mask):
+        row = self.gathered.row_number(int(mask.argmax()))
+        where = f"{self.records.where}, row {self.records.line(row)}, column {position + 1}"
+        name = f" ({self.name(position)})" if self.records.names else ""
+        raise InputError(f"{where}{name}: the value is missing; fill it in or remove the row, or use --missing mean")
+
+    def _date(self, name, position):
+        format, seconds = self.gathered.dates[position]
+        seconds = seconds[self.rows]
+        present = seconds[~np.isnan(seconds)]
+        if not len(present):
+            return LeftOut(name, "no date in the training rows")
+        gaps = bool(len(present) < len(seconds))
+        if gaps and self.options.missing == "refuse":
+            self._refuse_gap(position, np.isnan(self.gathered.dates[position][1]))
+        origin = float(np.floor(present.mean() / _DAY))
+        fill = None if self.options.missing == "refuse" else _short(float((present / _DAY - origin).mean()))
+        span = present.max() - present.min()
+        cycles = tuple(
+            cycle
+            for cycle, period in CYCLES.items()
+            if span >= period and len(np.unique(present % period // (period / 8))) > 2
+        )
+        if "%d/%m" in format or "%m/%d" in format or "%d-%m" in format or "%m-%d" in format:
+            order = "day before month" if format.index("%d") < format.index("%m") else "month before day"
+            self.notes.append(f"{self.name(position)}: read the dates with the {order}")
+        return Date(name, format, origin, fill, cycles, gaps)
+
+    def _text(self, name, position):
+        texts = self.gathered.texts[position]
+        if self.options.text == "refuse":
+            code = next((c for v, c in texts.index.items() if v is not None), 0)
+            row = int((texts.codes == code).argmax())
+            raise bad_cell(self.records, position, self.gathered.row_number(row), texts.values[code] or "")
+        if texts.is_overflown:
+            return LeftOut(name, f"text with more than {MOST_VALUES:,} different values")
+        counts = texts.count(self.rows)
+        missing = texts.index.get(None)
+        gaps = missing is not None and bool(counts[missing])
+        if missing is not None and self.options.missing == "refuse":
+            self._refuse_gap(position, texts.codes == missing)
+        found = {v: int(n) for v, n in zip(texts.values, counts) if n and v is not None}
+        present = sum(found.values())
+        if not found:
+            return LeftOut(name, "no value in the training rows")
+        if len(found) == 1 and not gaps:
+            return LeftOut(name, f"always {quoted(next(iter(found)))}")
+        if len(found) > max(20, _ALL_DIFFERENT * present) or len(found) == present > 5:
+            return LeftOut(name, f"text with {len(found):,} different values in {present:,} rows, such as names or IDs")
+        self._warn_of_telltale(position, texts.codes[self.rows], len(found))
+        if len(found) == 2:
+            no, yes = sorted(found)
+            return YesNo(name, no, yes, _short(found[yes] / present), gaps)
+        ordered = sorted(found, key=lambda v: (-found[v], v))
+        return Categories(
+            name, tuple(sorted(ordered[:_MOST_CATEGORIES])), tuple(sorted(ordered[_MOST_CATEGORIES:])), gaps
+        )
+
+
+def _short(value) -> float:
+    """A float64 for JSON that float32 holds, since features are float32."""
+    return float(np.float32(value))
+
+
+def label_warnings(where_label: str, class_names, y, n: int) -> list[str]:
+    """What may be wrong about the classes of n labels y."""
+    m, numeric = len(class_names), all(name.lstrip("-").isdigit() for name in class_names)
+    if m > max(20, n / 10) or m > max(2, n / 2) or numeric and m > 20:
+        kind = " that look like counts or prices" if numeric else ""
+        hint = "did you mean --task regression, or another --label-column?" if numeric else "choose with --label-column"
+        return [f"the labels in {where_label} have {m:,} classes in {n:,} rows{kind}; {hint}"]
+    return []
+
+
+def described(columns: Columns, most: int = 8) -> list[str]:
+    """How the columns are used, in a line for each kind."""
+    lines = []
+    kinds = {
+        "number": "numbers",
+        "yes/no": "yes/no",
+        "categories": "categories",
+        "date": "dates",
+        "left out": "left out",
+    }
+    for kind, plural in kinds.items():
+        chosen = [c for c in columns.numbered if c.kind == kind]
+        if chosen:
+            shown = ", ".join(map(_one, chosen[:most])) + (
+                f", ... {len(chosen) - most} more" if len(chosen) > most else ""
+            )
+            lines.append(f"{plural}: {shown}")
+    return lines
+
+
+def _one(column) -> str:
+    name = column.name if column.name else "(no name)"
+    if column.kind == "left out":
+        return f"{name} ({column.why})"
+    notes = []
+    if column.kind == "categories":
+        notes.append(f"{len(column.values)}{' and others' if column.rare else ''}")
+    if column.kind == "yes/no":
+        notes.append(f"{column.no} 0, {column.yes} 1")
+    if column.kind == "date" and column.cycles:
+        notes.append(f"with the {', '.join(column.cycles)}")
+    if getattr(column, "gaps", False):
+        notes.append("missing: a category" if column.kind == "categories" else _fill(column))
+    return f"{name} ({'; '.join(notes)})" if notes else name
+
+
+def _fill(column) -> str:
+    if column.kind == "number":
+        return f"missing filled with {column.fill + column.offset:.6g}"
+    return "missing filled with the mean"

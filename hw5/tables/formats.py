@@ -1,0 +1,356 @@
+"""Tables in other formats than delimited text: Parquet, Arrow and Feather, JSON, Excel, ARFF and Orange's .tab.
+
+What a file is, its first bytes say: suffixes may be missing or wrong. ARFF, .tab and Excel become delimited text with
+names of their own; the others give pyarrow arrays. Nothing in a file is executed.
+"""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hw5.tables.delimited import TextRecords
+from hw5.tables.dialect import Dialect
+from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
+from hw5.errors import InputError
+
+_ROWS = 1 << 14
+_START = 1 << 16
+_SVMLIGHT = re.compile(rb"^[-+.\deE,]+([ \t]+qid:\d+)?([ \t]+\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?$")
+
+
+def kind_of(path: Path | Spool) -> str:
+    """A name in READERS, or "text", "npz", "npy", "idx", "svmlight" or "unknown", by the first bytes of a file."""
+    with open_plain(path) as (stream, _):
+        start = stream.read(_START)
+        if start.startswith(b"PK\3\4"):
+            return _kind_of_archive(path, stream)
+    for magic, kind in _MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    with input_errors(path), open_inflated(path) as stream:
+        return _kind_of_text(stream.read(_START))
+
+
+_MAGIC = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"FEA1": "old feather",
+    b"\x93NUMPY": "npy",
+    b"\xd0\xcf\x11\xe0": "old excel",
+    b"\x80": "pickle",
+    b"\x89HDF": "hdf5",
+    b"PK\5\6": "empty zip",
+    **{b"\0\0" + bytes([kind, d]): "idx" for kind in (8, 9, 11, 12, 13, 14) for d in range(1, 5)},
+}
+
+
+def _kind_of_archive(path, stream) -> str:
+    stream.seek(0)
+    try:
+        names = zipfile.ZipFile(stream).namelist()
+    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError):
+        return "text"  # whose reader names the damage
+    if any(name.startswith("xl/") for name in names):
+        return "excel"
+    return "npz" if names and all(name.endswith(".npy") for name in names) else "text"
+
+
+def _kind_of_text(start: bytes) -> str:
+    lines = [line for line in start.splitlines() if line.strip()]
+    text = start.lstrip()
+    if re.match(rb"(?i)(%[^\n]*\n|\s)*@relation\s", text):
+        return "arff"
+    if text[:1] == b"{" and text[1:].lstrip()[:1] in (b'"', b"}"):
+        return "json lines"
+    if text[:1] == b"[" and text[1:].lstrip()[:1] == b"{":
+        return "json"
+    if lines and all(map(_SVMLIGHT.match, lines[: max(1, min(5, len(lines) - 1))])):
+        return "svmlight"
+    if len(lines) > 3 and _is_orange(lines):
+        return "orange"
+    return "text"
+
+
+# -- formats that are delimited text
+
+
+class _NamedText(TextRecords):
+    """Delimited text whose format names the columns, and may say which are categories, which are labels, or unused."""
+
+    def __init__(self, path, names, dialect, label=None, categorical=(), left_out=(), where=None):
+        self.path, self.where, self._encoding = path, where or str(path), "utf-8"
+        self.dialect, self.width, self.notes, self.decimal = dialect, len(names), [], "."
+        self.names, self.label = names, label
+        self.categorical, self.left_out = set(categorical), dict(left_out)
+        self._longest = 1 << 12
+
+    @property
+    def first(self):
+        return self.names
+
+
+def _decoded(path) -> str:
+    with input_errors(path), open_inflated(path) as stream:
+        return stream.read(_START * 64).decode("utf-8", "replace")
+
+
+_ATTRIBUTE = re.compile(r"""(?i)\s*@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{]+)\s*(.*)""")
+
+
+def _arff(path, wanted=frozenset(), label=None):
+    text = _decoded(path)
+    names, kinds, line = [], [], 0
+    for line, each in enumerate(text.splitlines()):
+        match = _ATTRIBUTE.match(each)
+        if match:
+            names.append(match[1].strip("'\"").replace("\\", ""))
+            kinds.append(match[2].strip().lower())
+        if each.strip().lower().startswith("@data"):
+            break
+    else:
+        raise InputError(f"{path}: the ARFF file has no @data; save it again")
+    body = "\n".join(text.splitlines()[line + 1 : line + 200])
+    if re.search(r"^\s*\{", body, re.MULTILINE):
+        raise InputError(f"{path}: sparse ARFF is not supported; save it as dense ARFF or CSV")
+    quote = "'" if "'" in body and '"' not in body else '"'
+    delimiter = "," if "," in body else "\t"
+    dialect = Dialect(delimiter, quote, line + 1, "%", bool(re.search(rf",[ \t]+{quote}", body)), width=len(names))
+    nominal = [i for i, kind in enumerate(kinds) if kind.startswith("{")]
+    lower = [name.lower() for name in names]
+    return _NamedText(path, tuple(names), dialect, lower.index("class") if "class" in lower else None, nominal)
+
+
+_ORANGE_KINDS = {
+    "c",
+    "d",
+    "s",
+    "t",
+    "n",
+    "continuous",
+    "discrete",
+    "string",
+    "time",
+    "numeric",
+    "categorical",
+    "datetime",
+}
+
+
+def _is_orange(lines: list) -> bool:
+    """Whether the second row has types, and the third roles."""
+    kinds, roles = (line.decode("utf-8", "replace").split("\t") for line in lines[1:3])
+    one_of = [kind.strip().lower() in _ORANGE_KINDS or " " in kind.strip() for kind in kinds]
+    return (
+        len(kinds) > 1
+        and all(one_of)
+        and any(k.strip().lower() in _ORANGE_KINDS for k in kinds)
+        and all(
+            role.strip().lower().split("=")[0] in ("", "class", "meta", "ignore", "i", "m", "weight") for role in roles
+        )
+    )
+
+
+def _orange(path, wanted=frozenset(), label=None):
+    head = _decoded(path).splitlines()[:3]
+    names, kinds, roles = ([cell.strip() for cell in line.split("\t")] for line in head)
+    roles += [""] * (len(names) - len(roles))
+    labels = [i for i, role in enumerate(roles) if role.lower() == "class"]
+    unused = {
+        i: f"{role} in the file"
+        for i, role in enumerate(roles)
+        if role.lower() in ("meta", "ignore", "i", "m", "weight")
+    }
+    nominal = [i for i, kind in enumerate(kinds) if kind.lower() not in ("c", "continuous", "numeric", "n", "s", "t")]
+    dialect = Dialect("\t", skipped=3, width=len(names))
+    return _NamedText(path, tuple(names), dialect, labels[0] if labels else None, nominal, unused)
+
+
+def _excel(path, wanted=frozenset(), label=None):
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise InputError(f"{path}: Excel files need openpyxl: pip install 'hw5[excel]'") from error
+    with open_plain(path) as (stream, size):
+        total = sum(member.file_size for member in zipfile.ZipFile(stream).infolist())
+        if total > inflation_limit(size):
+            raise InputError(f"{path}: inflates to {total} bytes, too many for its size; save it as CSV")
+        text = io.StringIO()
+        writer = csv.writer(text)
+        try:
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            sheet = next((sheet for sheet in book.worksheets if sheet.max_row is None or sheet.max_row > 1), None)
+            if sheet is None:
+                raise InputError(f"{path}: no sheet has rows; save it again")
+            for row in sheet.iter_rows(values_only=True):
+                writer.writerow(["" if cell is None else str(cell).replace(" 00:00:00", "") for cell in row])
+        except InputError:
+            raise
+        except Exception as error:  # openpyxl raises many types for damaged files
+            raise InputError(f"{path}: not a valid Excel file; save it again, or save it as CSV") from error
+    records = TextRecords(
+        Spool(io.BytesIO(text.getvalue().encode("utf-8", "backslashreplace")), str(path)), wanted, label
+    )
+    if len(book.worksheets) > 1:
+        records.notes.append(f"read the sheet {sheet.title!r} of {len(book.worksheets)}")
+    return records
+
+
+# -- formats with types
+
+
+class ArrowRecords:
+    """The rows of a file that pyarrow reads with types. read: a function that yields record batches."""
+
+    decimal, label = ".", None
+
+    def __init__(self, path, names, read):
+        self.where, self.names, self.width, self._read, self.notes = str(path), tuple(names), len(names), read, []
+
+    @property
+    def first(self):
+        return self.names
+
+    def batches(self, has_nulls: bool) -> Iterator[list]:
+        import pyarrow as pa
+
+        try:
+            for batch in self._read():
+                for start in range(0, batch.num_rows, _ROWS):
+                    yield [
+                        _flat(self, column, name) for column, name in zip(batch.slice(start, _ROWS).columns, self.names)
+                    ]
+        except (pa.ArrowException, OSError, NotImplementedError) as error:
+            raise _invalid(self.where, error) from error
+
+    def line(self, row: int) -> int:
+        return row + 1
+
+    def require_closed_quotes(self) -> None:
+        """Do nothing: there are none."""
+
+
+def _invalid(path, error) -> InputError:
+    return InputError(f"{path}: the file cannot be read ({str(error).splitlines()[0][:200]}); save it again")
+
+
+def _flat(records, array, name):
+    """A column as text or numbers."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    if types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if types.is_boolean(array.type):
+        import pyarrow.compute as pc
+
+        return pc.if_else(array, "True", "False")
+    if types.is_decimal(array.type):
+        return array.cast(pa.float64())
+    if types.is_null(array.type):
+        return array.cast(pa.string())
+    if types.is_integer(array.type) or types.is_floating(array.type):
+        return array
+    if types.is_nested(array.type) or types.is_binary(array.type) or types.is_large_binary(array.type):
+        raise InputError(
+            f"{records.where}: the column {name!r} has {array.type} in its cells; leave it out of the file"
+        )
+    return array.cast(pa.string())
+
+
+def _opened(path, read):
+    import pyarrow as pa
+
+    try:
+        return read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _invalid(path, error) from error
+
+
+def _parquet(path, wanted=frozenset(), label=None):
+    from pyarrow import parquet
+
+    def batches():
+        with open_plain(path) as (stream, _):
+            yield from parquet.ParquetFile(stream).iter_batches(_ROWS)
+
+    with open_plain(path) as (stream, size):
+        file = _opened(path, lambda: parquet.ParquetFile(stream))
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        if max(4 * cells, sum(group.total_byte_size for group in groups)) > inflation_limit(size):
+            raise InputError(
+                f"{path}: has {cells:,} cells, too many for its size; if it is not damaged, save it as CSV"
+            )
+        return ArrowRecords(path, file.schema_arrow.names, batches)
+
+
+def _arrow(path, wanted=frozenset(), label=None):
+    from pyarrow import ipc
+
+    def batches():
+        with open_plain(path) as (stream, size):
+            reader, total = ipc.open_file(stream), 0
+            for i in range(reader.num_record_batches):
+                batch = reader.get_batch(i)
+                total += batch.nbytes
+                if total > inflation_limit(size):
+                    raise InputError(f"{path}: inflates to too many bytes for its size; save it without compression")
+                yield batch
+
+    with open_plain(path) as (stream, _):
+        return ArrowRecords(path, _opened(path, lambda: ipc.open_file(stream).schema.names), batches)
+
+
+def _json_lines(path, wanted=frozenset(), label=None):
+    from pyarrow import json as arrow_json
+
+    def read():
+        with input_errors(path), open_inflated(path) as stream:
+            return arrow_json.read_json(
+                stream, read_options=arrow_json.ReadOptions(use_threads=False, block_size=1 << 24)
+            )
+
+    table = _opened(path, read)
+    return ArrowRecords(path, table.column_names, table.to_batches)
+
+
+def _json(path, wanted=frozenset(), label=None):
+    import pyarrow as pa
+
+    with input_errors(path), open_inflated(path) as stream:
+        try:
+            rows = json.load(stream)
+            table = pa.Table.from_pylist(rows)
+        except (ValueError, RecursionError, TypeError, AttributeError, pa.ArrowException) as error:
+            raise InputError(f"{path}: not a JSON list of objects with the same keys; save it as JSON lines") from error
+    return ArrowRecords(path, table.column_names, table.to_batches)
+
+
+READERS = {
+    "text": TextRecords,
+    "arff": _arff,
+    "orange": _orange,
+    "excel": _excel,
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "json lines": _json_lines,
+    "json": _json,
+}
+REFUSED = {
+    "old excel": "an old Excel file (.xls); save it as .xlsx or CSV",
+    "old feather": "an old Feather file (version 1); save it as Parquet or Feather 2",
+    "pickle": "a pickle, which hw5 never loads, as it may run code; save it as CSV, Parquet or .npz",
+    "empty zip": "an empty zip archive; save it again",
+    "hdf5": "an HDF5 file; save it as CSV, Parquet or .npz",
+}
+
+
+def open_records(path: Path | Spool, kind: str, wanted=frozenset(), label: int | None = None):
+    """The records of a file of a kind in READERS; wanted and label as in TextRecords."""
+    if kind == "text":
+        return TextRecords(path, wanted, label)
+    return READERS[kind](path, wanted, label)

@@ -1,0 +1,325 @@
+"""Gather the cells of a table in one pass: numbers as float32, dates as seconds, and text as codes.
+
+What a column holds is decided by its first rows. If later ones contradict, the table is read again with that column as
+text. A few cells that are no numbers in a column of numbers do not make it text: they are kept for the message.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hw5.tables import cells
+from hw5.tables.delimited import LONGEST_CELL
+from hw5.tables.numeric import offsets
+from hw5.tables.table import BEYOND_FLOAT32, number, quoted
+from hw5.errors import InputError
+
+MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
+_MOST_BAD = 1000  # cells that are no numbers
+
+
+class Texts:
+    """Text cells, as codes (n,) of distinct values; None stands for a missing cell."""
+
+    def __init__(self, most=None):
+        self.index, self.most, self.is_overflown, self._codes = {}, most, False, []
+
+    def add(self, array, missing):
+        """Append a pyarrow array of text; missing: a function that says whether a text stands for a missing cell."""
+        encoded = array.dictionary_encode()
+        values = [None if v is None or missing(v) else v.strip() for v in encoded.dictionary.to_pylist()]
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        if self.is_overflown or self.most and len(self.index) + len(values) > self.most:
+            self.is_overflown, self.index, values = True, {None: 0}, [None] * len(values)
+        lookup = np.array([*(self.index.setdefault(v, len(self.index)) for v in values), -1], np.int32)
+        codes = np.nan_to_num(codes, nan=-1).astype(np.int64)
+        if (codes < 0).any():
+            lookup[-1] = self.index.setdefault(None, len(self.index))
+        self._codes.append(lookup[codes])
+
+    @property
+    def values(self) -> list:
+        return list(self.index)
+
+    @property
+    def codes(self) -> np.ndarray:
+        self._codes = [np.concatenate(self._codes)] if len(self._codes) > 1 else self._codes
+        return self._codes[0]
+
+    def keep(self, rows):
+        self._codes = [self.codes[rows]]
+
+    def count(self, rows) -> np.ndarray:
+        """How often each value occurs in some rows."""
+        return np.bincount(self.codes[rows], minlength=len(self.index))
+
+
+class Gathered:
+    """The cells of all rows.
+
+    numbers: the positions of the columns of numbers, whose cells are the rows of `blocks`, (numbers, n) float32 after
+    the offsets; units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position. labels: Texts, or float64 targets.
+    bad: (position, row, text) of cells that are no numbers.
+    """
+
+    def __init__(self):
+        self.numbers, self.offsets, self.blocks, self.units = [], None, [], {}
+        self.texts, self.dates, self.bad = {}, {}, []
+        self.rows = 0
+        self.row_numbers = None  # of the rows in the file, if some were dropped
+        self.labels = None
+
+    def number_cells(self, i: int) -> np.ndarray:
+        """The cells (N,) of self.numbers[i]."""
+        return np.concatenate([block[i] for block in self.blocks])
+
+    def keep(self, mask: np.ndarray) -> None:
+        """Drop the rows that are not in the mask."""
+        numbers = np.arange(self.rows) if self.row_numbers is None else self.row_numbers
+        self.row_numbers, self.rows = numbers[mask], int(mask.sum())
+        ends = np.cumsum([block.shape[1] for block in self.blocks])[:-1]
+        self.blocks = [block[:, part] for block, part in zip(self.blocks, np.split(mask, ends))]
+        for texts in self.texts.values():
+            texts.keep(mask)
+        self.dates = {position: (format, seconds[mask]) for position, (format, seconds) in self.dates.items()}
+        if isinstance(self.labels, Texts):
+            self.labels.keep(mask)
+        else:
+            self.labels = self.labels[mask]
+
+    def row_number(self, row: int) -> int:
+        return int(row if self.row_numbers is None else self.row_numbers[row])
+
+
+class _Contradiction(Exception):
+    """Columns that seemed to hold numbers or dates hold text; args: their positions."""
+
+
+def gather(records, labels: Sequence[int], left_out: set[int], as_text: set[int], task: str) -> Gathered:
+    """The cells of a table. labels, left_out: positions of the label columns, and of those not to read.
+
+    as_text: positions of columns whose numbers are names of categories. Raises InputError.
+    """
+    as_text = set(as_text)
+    while True:
+        try:
+            return _Pass(records, labels, left_out, as_text, task).gathered
+        except _Contradiction as contradiction:
+            as_text |= set(contradiction.args)
+
+
+class _Pass:
+    def __init__(self, records, labels, left_out, as_text, task):
+        self.records, self.labels, self.task, self.as_text = records, labels, task, as_text
+        self.gathered, self._targets, self._present = Gathered(), [], None
+        self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
+        for columns in records.batches(has_nulls=True):
+            columns = without_blank_rows(columns)
+            if not len(columns[0]):
+                continue
+            if self._present is None:
+                self._choose_kinds(columns)
+            self._add(columns)
+        gathered = self.gathered
+        if not gathered.rows:
+            raise InputError(f"{records.where}: there are no rows below the header; add examples")
+        if self._targets:
+            gathered.labels = np.concatenate(self._targets)
+        gathered.dates = {p: (format, np.concatenate(parts)) for p, (format, parts) in gathered.dates.items()}
+
+    def _choose_kinds(self, columns):
+        gathered, decimal = self.gathered, self.records.decimal
+        maybe = [p for p in self._columns if p not in self.as_text]
+        if _cast_together([columns[p] for p in maybe]) is None:
+            for p in maybe:
+                unit = cells.unit_of(columns[p], decimal)
+                if _are_numbers(columns[p], decimal, unit):
+                    gathered.numbers.append(p)
+                    gathered.units |= {p: unit} if unit else {}
+        else:
+            gathered.numbers = maybe
+        numbers = set(gathered.numbers)
+        for p in self._columns:
+            if p not in numbers:
+                format = None if p in self.as_text else cells.date_format(as_strings(columns[p]))
+                if format:
+                    gathered.dates[p] = (format, [])
+                else:
+                    gathered.texts[p] = Texts(MOST_VALUES)
+        self._present = np.zeros(len(gathered.numbers), np.int64)
+        self._bad = np.zeros(len(gathered.numbers), np.int64)
+        self._words = [set() for _ in gathered.numbers]
+        if self.task == "classification" or len(self.labels) > 1:
+            gathered.labels = Texts()
+
+    def _add(self, columns):
+        gathered, start = self.gathered, self.gathered.rows
+        gathered.rows += len(columns[0])
+        self._add_numbers([columns[p] for p in gathered.numbers], start)
+        for p, texts in gathered.texts.items():
+            texts.add(self._strings(columns, p), cells.is_missing)
+        for p, (format, parts) in gathered.dates.items():
+            seconds, bad = cells.dates(as_strings(columns[p]), format)
+            if bad is not None:
+                raise _Contradiction(p)
+            parts.append(seconds)
+        self._add_labels(columns, start)
+
+    def _add_numbers(self, columns, start):
+        gathered, n = self.gathered, self.gathered.rows - start
+        units = [gathered.units.get(p, "") for p in gathered.numbers]
+        values, bad = numbers_together(columns, self.records.decimal, n, units=units)
+        for i, mask in bad.items():
+            rows = np.flatnonzero(mask)
+            infinite = rows[~np.isnan(values[i, rows])]
+            if len(infinite):
+                row, position = int(infinite[0]), gathered.numbers[i]
+                raise bad_cell(self.records, position, start + row, as_strings(columns[i])[row].as_py())
+            self._bad[i] += len(rows)
+            self._words[i] |= set(as_strings(columns[i]).take(rows).unique().to_pylist()[:2])
+            text = as_strings(columns[i]).take(rows[:_MOST_BAD]).to_pylist()
+            gathered.bad += [(gathered.numbers[i], start + int(r), t) for r, t in zip(rows, text)]
+            values[i, mask] = np.nan
+        self._present += n - np.isnan(values).sum(axis=1)
+        few = np.maximum(1, self._present / 20)
+        is_word = np.array([len(words) == 1 and is_gap_word(*words) for words in self._words], bool)
+        text = (self._bad > few) & ~is_word | (self._bad > 0) & (self._bad >= self._present)
+        if text.any():
+            raise _Contradiction(*(gathered.numbers[i] for i in np.flatnonzero(text)))
+        if gathered.offsets is None:
+            gathered.offsets = offsets(values)
+        gathered.blocks.append((values - gathered.offsets[:, np.newaxis]).astype(np.float32))
+
+    def _strings(self, columns, position):
+        """A column as text, of which no cell is too long to be the name of anything."""
+        import pyarrow.compute as pc
+
+        strings = as_strings(columns[position])
+        longest = pc.max(pc.utf8_length(strings)).as_py() or 0
+        if longest > LONGEST_CELL:
+            name = f" ({quoted(self.records.names[position])})" if self.records.names else ""
+            raise InputError(
+                f"{self.records.where}, column {position + 1}{name}: a cell has {longest:,} characters; leave it out of the file"
+            )
+        return strings
+
+    def _add_labels(self, columns, start):
+        if not self.labels:
+            return
+        if len(self.labels) > 1:
+            self.gathered.labels.add(one_hot_labels(self.records, columns, self.labels, start), lambda text: False)
+        elif self.task == "classification":
+            self.gathered.labels.add(self._strings(columns, self.labels[0]), lambda text: not text.strip())
+        else:
+            self._targets.append(targets(self.records, columns[self.labels[0]], self.labels[0], start))
+
+
+def _are_numbers(array, decimal, unit) -> bool:
+    values, bad = cells.numbers(array, decimal, unit=unit)
+    if bad is None:
+        return True
+    bad &= np.isnan(values)  # an infinite number is no text
+    wrong, present = int(bad.sum()), int(np.isfinite(values).sum())
+    words = as_strings(array).take(np.flatnonzero(bad)).unique().to_pylist()
+    return wrong < max(present, 1) and (wrong <= max(1, present / 20) or len(words) == 1 and is_gap_word(words[0]))
+
+
+def is_gap_word(word: str) -> bool:
+    """Whether a word may stand for missing numbers, as unknown and --- do; 3+ does not."""
+    return not any(map(str.isdigit, word))
+
+
+def as_strings(array):
+    """A pyarrow array as text."""
+    import pyarrow as pa
+
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+
+
+def without_blank_rows(columns: list) -> list:
+    """The columns without the rows in which every cell is empty."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    blank = None
+    for array in columns:
+        empty = array.is_null()
+        if types.is_string(array.type):
+            empty = pc.or_(empty, pc.fill_null(pc.equal(array, ""), True))
+        blank = empty if blank is None else pc.and_(blank, empty)
+        if not pc.any(blank).as_py():
+            return columns
+    return [array.filter(pc.invert(blank)) for array in columns]
+
+
+def _cast_together(columns: list):
+    """The numbers of several columns (k, n), float64 with NaN where null; None if a cell is no number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not columns:
+        return np.empty((0, 0))
+    try:
+        same = all(array.type == columns[0].type for array in columns)
+        arrays = [pa.concat_arrays(columns)] if same else columns
+        parts = [pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False) for array in arrays]
+        return np.concatenate(parts).reshape(len(columns), -1)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+
+
+def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=None):
+    """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers})."""
+    values = _cast_together(columns) if columns else np.empty((0, n))
+    bad = {}
+    if values is None:
+        values = np.empty((len(columns), n))
+        for i, array in enumerate(columns):
+            words = [gap_words[i]] if gap_words and gap_words[i] else ()
+            values[i], mask = cells.numbers(array, decimal, words, units[i] if units else "")
+            if mask is not None:
+                bad[i] = mask
+    with np.errstate(invalid="ignore"):
+        beyond = np.abs(values) >= BEYOND_FLOAT32
+    if beyond.any():
+        for i in np.flatnonzero(beyond.any(axis=1)):
+            bad[int(i)] = bad.get(int(i), False) | beyond[i]
+    return values, bad
+
+
+def targets(records, array, position: int, start: int) -> np.ndarray:
+    """The targets of a regression, float64 with NaN where missing; InputError names a cell that is no number."""
+    values, bad = cells.numbers(array, records.decimal)
+    with np.errstate(invalid="ignore"):
+        bad = (np.abs(values) >= BEYOND_FLOAT32) | (False if bad is None else bad)
+    if bad.any():
+        row = int(bad.argmax())
+        raise bad_cell(records, position, start + row, as_strings(array)[row].as_py(), "target")
+    return values
+
+
+def one_hot_labels(records, columns, labels: Sequence[int], start: int):
+    """The name of the one label column that is not 0 in each row, as a pyarrow array."""
+    import pyarrow as pa
+
+    values = np.stack([targets(records, columns[p], p, start) for p in labels])
+    wrong = (values != 0).sum(axis=0) != 1
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"{records.where}, row {records.line(start + row)}: of the {len(labels)} label columns exactly one must be 1 "
+            "and the others 0; correct the row, or choose one column with --label-column"
+        )
+    names = [records.names[p] if records.names else f"column {p + 1}" for p in labels]
+    return pa.DictionaryArray.from_arrays(pa.array(values.argmax(axis=0)), pa.array(names)).dictionary_decode()
+
+
+def bad_cell(records, position: int, row: int, text: str | None, role: str = "feature") -> InputError:
+    """The error for a cell that is no number; row counts from 0, in the file."""
+    name = f" ({quoted(records.names[position])})" if records.names else ""
+    where = f"{records.where}, row {records.line(row)}, column {position + 1}{name}"
+    try:
+        number(text or "", role)
+    except ValueError as error:
+        return InputError(f"{where}: {error}")
+    return InputError(f"{where}: {quoted(text)} is not a number like the others of its column; correct it")

@@ -1,0 +1,137 @@
+"""Decode labels: to class names and class indices, or to the targets of a regression."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+
+import numpy as np
+
+from hw5.tables.cells import LABEL_MISSING
+from hw5.tables.numeric import offsets
+from hw5.tables.table import Table, listed, number, quoted
+from hw5.errors import InputError
+
+UNKNOWN = -1  # the class of an example whose label training did not have: any prediction is a mistake
+_WHOLE = re.compile(r"[-+]?(0|[1-9]\d*)(\.0*)?|[-+]?\d\.\d+e[-+]\d\d")  # also as numpy.savetxt writes them
+
+
+def class_names(table: Table) -> tuple[str, ...]:
+    """The two or more classes of a table, sorted as numbers if all are numbers and as text otherwise."""
+    names = sorted(set(_names(table)))
+    if len(names) < 2:
+        raise InputError(f"{table.where}: all labels are {quoted(names[0])}; a classifier needs at least two classes")
+    try:
+        return tuple(sorted(names, key=int))
+    except ValueError:
+        return tuple(names)
+
+
+def class_indices(table: Table, class_names: tuple[str, ...]) -> np.ndarray:
+    """The class of every row, (N,) int32 indices into class_names, or UNKNOWN. InputError if no label is a class."""
+    index = {name: y for y, name in enumerate(class_names)}
+    for y, name in enumerate(class_names):
+        index.setdefault(_number_or_text(name), y)
+    spelled = _convert(table, class_name)
+    found = [index.get(name, index.get(_number_or_text(name), UNKNOWN)) for name in spelled]
+    y = np.array(found, np.int32)[table.codes]
+    if y.max() == UNKNOWN:
+        raise InputError(
+            f"{table.label_location(0)}: the training data have no class {quoted(spelled[table.codes[0]])}, only "
+            f"{listed(class_names)}; correct the labels, or choose their column with --label-column"
+        )
+    return y
+
+
+def unknown_classes(table: Table, y: np.ndarray) -> list[str]:
+    """A sentence about the labels that are UNKNOWN in y, if there are any."""
+    rows = np.flatnonzero(y == UNKNOWN)
+    if not len(rows):
+        return []
+    names = sorted({str(table.labels[code]) for code in np.unique(table.codes[rows])})
+    examples = "1 example" if len(rows) == 1 else f"{len(rows):,} examples"
+    return [
+        f"{table.label_location(int(rows[0]))}: training had no class {listed(names)}; {examples} of "
+        f"{'it' if len(names) == 1 else 'them'} count as mistakes"
+    ]
+
+
+def _names(table: Table) -> list[str]:
+    """The name of each of table.labels.
+
+    Labels keep their spelling, so that 01 and 1e3 stay what they are. But if all are plain numbers, or two spell the same
+    number (9 and 9.0), numbers are written as whole numbers.
+    """
+    spelled = _convert(table, class_name)
+    numbers = {name: number for name in spelled if (number := _number_or_text(name)).lstrip("-").isdigit()}
+    if all(_WHOLE.fullmatch(name) for name in spelled) or _are_spelled_twice(numbers):
+        return [numbers.get(name, name) for name in spelled]
+    return spelled
+
+
+def _are_spelled_twice(numbers: dict[str, str]) -> bool:
+    has_zeros = any(re.match(r"[-+]?0\d", name) for name in numbers)
+    return not has_zeros and len(set(numbers.values())) < len(numbers)
+
+
+def targets(table: Table) -> np.ndarray:
+    """The finite target of every row, (N,): float32, or float64 if float32 would lose what tells them apart."""
+    y = table.targets
+    if y is None:
+        y = np.array(_convert(table, lambda label: number(label, "target")), np.float64)[table.codes]
+    return y if offsets(y[np.newaxis])[0] else y.astype(np.float32)
+
+
+def _convert(table: Table, function: Callable) -> list:
+    """function(label) for each of table.labels; InputError names the first row with a ValueError."""
+    values, errors = [], {}
+    for code, label in enumerate(table.labels):
+        try:
+            values.append(function(str(label)))
+        except ValueError as error:
+            errors[code] = error
+    if errors:
+        row = int(np.isin(table.codes, list(errors)).argmax())
+        raise InputError(f"{table.label_location(row)}: {errors[table.codes[row]]}")
+    return values
+
+
+def class_name(label: str) -> str:
+    """`label` itself, if it can be the name of a class.
+
+    Raises ValueError for a missing label, and for a fraction, since a column of measurements is no column of classes.
+    """
+    if label.strip().lower() in LABEL_MISSING and label.strip() not in ("NA", "nan"):
+        raise ValueError(f"the label is missing ({quoted(label)}); fill it in or remove the row")
+    if not is_text(label):
+        raise ValueError(f"the label {quoted(label)} has characters that are not text; correct it or remove the row")
+    _number_or_text(label)
+    return label
+
+
+def _number_or_text(label: str) -> str:
+    """ "3" for "3", "3.0" and "3e0", and text unchanged. Raises ValueError for a fraction."""
+    label = label.strip()
+    if "_" in label:
+        return label
+    for convert in (int, float):  # int first, which keeps every digit of a long number
+        try:
+            value = convert(label)
+        except ValueError:
+            continue
+        if isinstance(value, int) or math.isfinite(value) and value == int(value):
+            return str(int(value))
+        raise ValueError(
+            f"the label {quoted(label)} is neither a whole number nor text; select the column of the classes with "
+            "--label-column, or predict numbers with --task regression"
+        )
+    return label
+
+
+def is_text(label: str) -> bool:
+    """Whether a label has no control characters, which could change a terminal, and no lone surrogates."""
+    return all(map(_is_text, label))
+
+
+def _is_text(character: str) -> bool:
+    return character.isprintable() or character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")

@@ -1,0 +1,469 @@
+"""Tables of any format: choose the labels, fit the columns or apply those of a model, and make features.
+
+The label columns are chosen by name or position: 1 is the first column, -1 the last; several are one-hot labels. The
+default is the column named label, class, target, species or y, in any case, otherwise what the format says, otherwise
+the last one.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hw5.tables import cells, labels
+from hw5.tables.columns import Columns, Date, LeftOut, Number
+from hw5.tables.dialect import LABEL_NAMES
+from hw5.tables.fitting import Fitting, label_warnings
+from hw5.tables.gathering import (
+    Gathered,
+    Texts,
+    as_strings,
+    bad_cell,
+    gather,
+    numbers_together,
+    one_hot_labels,
+    targets,
+    without_blank_rows,
+)
+from hw5.tables.numeric import as_pixels
+from hw5.tables.table import Reading, Schema, Table, column_index, listed, quoted, training_label_column
+from hw5.errors import InputError
+
+_ROWS = 1 << 14  # encoded at once
+
+
+# -- a table to train on
+
+
+def read(records, label_column, reading: Reading, task: str, training_rows: Callable) -> Table:
+    """The Table of records whose columns are fitted on the rows training_rows(y), of all N rows."""
+    with explained(records):
+        return _read(records, label_column, reading, task, training_rows)
+
+
+@contextmanager
+def explained(records) -> Iterator[None]:
+    """Blame an error on the quotes of a text file, if there is a fault in them."""
+    try:
+        yield
+    except InputError:
+        records.require_closed_quotes()
+        raise
+
+
+def _read(records, label_column, reading, task, training_rows) -> Table:
+    if records.width < 2:
+        raise InputError(
+            f"{records.where}: the table has one column, but needs a feature and a label; "
+            "separate columns by commas, semicolons or tabs"
+        )
+    chosen = label_positions(records, label_column)
+    _require_unique_names(records)
+    left_out = _left_out(records, reading, chosen)
+    as_text = {position_of(records, name) for name in reading.categorical}
+    gathered = gather(records, chosen, set(left_out), as_text, task)
+    notes = [*records.notes, *_drop_rows(records, gathered, chosen, reading)]
+    table = _labelled(records, gathered, chosen)
+    class_names = None if task == "regression" else labels.class_names(table)
+    y = labels.targets(table) if class_names is None else labels.class_indices(table, class_names)
+    fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
+    columns = fitting.fit()
+    warnings = fitting.warnings + (label_warnings(table.label, class_names, y, len(y)) if class_names else [])
+    X = encoded(gathered, columns)
+    X = as_pixels(X) if columns.are_plain else X
+    names = columns.feature_names
+    notes += fitting.notes
+    return replace(table, X=X, feature_names=names, columns=columns, notes=tuple(notes), warnings=tuple(warnings))
+
+
+def _require_unique_names(records) -> None:
+    counts = Counter(name for name in records.names or () if name)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{records.where}: {counts[twice[0]]} columns are named {quoted(twice[0])}; give each a unique name"
+        )
+
+
+def label_positions(records, wanted: str | None) -> list[int]:
+    """The positions of the label columns."""
+    if wanted is None:
+        lower = [name.lower() for name in records.names or ()]
+        position = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
+        position = records.label if position is None else position
+        return [records.width - 1 if position is None else position]
+    return positions_of(records, wanted)
+
+
+def positions_of(records, wanted: str) -> list[int]:
+    """The positions of columns given as NAME or POSITION, or several of these with commas."""
+    if records.names and wanted in records.names or "," not in wanted:
+        return [position_of(records, wanted)]
+    found = [position_of(records, part.strip()) for part in wanted.split(",") if part.strip()]
+    if len(set(found)) < len(found):
+        raise InputError(f"{records.where}: {wanted} names a column twice; name each once")
+    return found
+
+
+def position_of(records, wanted: str) -> int:
+    """The position of a column given by name, or counted from 1, or from -1 backwards."""
+    if records.names and wanted in records.names and not re.fullmatch(r"[-+]?\d+", wanted):
+        return records.names.index(wanted)
+    if re.fullmatch(r"[-+]?\d+", wanted):
+        return column_index(wanted, records.width, records.where)
+    raise InputError(
+        f"{records.where}: there is no column named {quoted(wanted)}; the first row has "
+        f"{listed([cell.strip() for cell in records.first])}: choose one of these, or a position"
+    )
+
+
+def _left_out(records, reading, chosen) -> dict[int, str]:
+    """The columns that are not read, and why."""
+    for option in ("drop", "only", "categorical"):
+        for name in getattr(reading, option):
+            if position_of(records, name) in chosen:
+                raise InputError(f"--{option} {name}: this is the label column of {records.where}; leave it out")
+    dropped = {position_of(records, name): "--drop" for name in reading.drop}
+    if reading.only:
+        kept = {position_of(records, name) for name in reading.only}
+        dropped |= {p: "not in --only" for p in range(records.width) if p not in kept and p not in chosen}
+    if getattr(records, "dialect", None) and records.dialect.row_names:
+        dropped.setdefault(0, "row names")
+    for position, why in getattr(records, "left_out", {}).items():
+        dropped.setdefault(position, why)
+    return dropped
+
+
+def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
+    """Drop rows without a label, and with --missing drop those with gaps; return what was done."""
+    notes = []
+    if isinstance(gathered.labels, Texts):
+        missing = _missing_labels(gathered.labels, notes)
+    else:
+        missing = np.isnan(gathered.labels)
+    if missing.any():
+        row = gathered.row_number(int(missing.argmax()))
+        if missing.all() or reading.missing == "refuse":
+            raise bad_cell(records, chosen[0], row, "", "label" if isinstance(gathered.labels, Texts) else "target")
+        line = records.line(row)
+        notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")
+        gathered.keep(~missing)
+    if reading.missing == "drop":
+        gaps = _gaps(gathered)
+        if gaps.all():
+            raise InputError(f"{records.where}: every row has a missing value, so --missing drop leaves none; use mean")
+        if gaps.any():
+            notes.append(f"left out {_rows(int(gaps.sum()))} with missing values (--missing drop)")
+            gathered.keep(~gaps)
+    return notes
+
+
+def _rows(n):
+    return "1 row" if n == 1 else f"{n:,} rows"
+
+
+_CODE = re.compile(r"[A-Z]{2}")
+
+
+def _missing_labels(texts: Texts, notes: list) -> np.ndarray:
+    """Which rows have no class. NA among classes of two capital letters is a class."""
+    values = texts.values
+    rest = [v for v in values if v is not None]
+    if None in values and len(rest) > 1 and all(_CODE.fullmatch(v) for v in rest) and "NA" not in rest:
+        index = texts.index.pop(None)
+        texts.index = {
+            ("NA" if i == index else v): i for v, i in sorted([*texts.index.items(), (None, index)], key=lambda p: p[1])
+        }
+        notes.append("took NA in the labels as a class, since the others are codes of two letters as well")
+        values = texts.values
+    return np.isin(texts.codes, [code for code, v in enumerate(values) if v is None])
+
+
+def _gaps(gathered: Gathered) -> np.ndarray:
+    gaps = np.zeros(gathered.rows, bool)
+    start = 0
+    for block in gathered.blocks:
+        gaps[start : start + block.shape[1]] = np.isnan(block).any(axis=0)
+        start += block.shape[1]
+    for _, seconds in gathered.dates.values():
+        gaps |= np.isnan(seconds)
+    for texts in gathered.texts.values():
+        if None in texts.index and not texts.is_overflown:
+            gaps |= texts.codes == texts.index[None]
+    return gaps
+
+
+def _labelled(records, gathered: Gathered, chosen) -> Table:
+    """The Table with its labels, and no features yet."""
+    location = lambda row: records.line(gathered.row_number(row))  # noqa: E731
+    suffix, label = ", ".join(_place(records, p) for p in chosen), _label_name(records, chosen)
+    common = {"where": records.where, "X": None, "line_of": location, "label_suffix": f", {suffix}", "label": label}
+    if isinstance(gathered.labels, Texts):
+        used, codes = np.unique(gathered.labels.codes, return_inverse=True)
+        values = gathered.labels.values
+        return Table(codes=codes, labels=[values[code] for code in used], **common)
+    return Table(codes=None, labels=[], targets=gathered.labels, **common)
+
+
+def _place(records, position: int) -> str:
+    name = f" ({quoted(records.names[position])})" if records.names else ""
+    return f"column {position + 1}{name}"
+
+
+def _label_name(records, chosen) -> str:
+    if len(chosen) > 1:
+        return "the columns " + ", ".join(quoted(records.names[p]) if records.names else str(p + 1) for p in chosen)
+    return _place(records, chosen[0])
+
+
+def encoded(gathered: Gathered, columns: Columns) -> np.ndarray:
+    """The features (N, d), float32 in C order, of a gathered table, whose blocks are used up."""
+    X, start = np.empty((gathered.rows, columns.width), np.float32), {}
+    at = 0
+    for position, column in zip(columns.positions, columns.each):
+        start[position], at = at, at + len(column.features)
+    each = dict(zip(columns.positions, columns.each))
+    plain = [(i, start[p]) for i, p in enumerate(gathered.numbers) if isinstance(each[p], Number)]
+    first = 0
+    numbers, targets_of = [i for i, _ in plain], [j for _, j in plain]
+    is_all = numbers == list(range(len(gathered.numbers))) and targets_of == list(range(columns.width))
+    while gathered.blocks:
+        block = gathered.blocks.pop(0)
+        stop = first + block.shape[1]
+        if is_all:
+            X[first:stop] = block.T
+        else:
+            X[first:stop, targets_of] = block[numbers].T
+        first = stop
+    for i, j in plain:
+        column = each[gathered.numbers[i]]
+        if column.gaps or np.isnan(X[:, j]).any():
+            column.encode(X[:, j].copy(), X[:, j : j + len(column.features)])
+    for position, column in each.items():
+        part = X[:, start[position] : start[position] + len(column.features)]
+        if isinstance(column, Date):
+            column.encode(gathered.dates[position][1], part)
+        elif position in gathered.texts and not isinstance(column, LeftOut):
+            texts = gathered.texts[position]
+            column.encode((texts.values, texts.codes), part)
+    return X
+
+
+# -- a table for a model
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a table for a model: features (n, d), and what the options asked for besides."""
+
+    X: np.ndarray
+    columns: list  # pyarrow arrays of all columns, as in the file
+    start: int  # the first row's number, from 0
+
+
+class ForModel:
+    """The rows of a table as the features of a model; iterate over blocks(). unseen: {column: number of cells}."""
+
+    def __init__(self, records, schema: Schema, needs_label: bool, label_column: str | None = None):
+        self.records, self.schema = records, schema
+        self.columns = schema.columns or Columns.of_names(schema.feature_names, schema.features)
+        self.unseen, self.labels = Counter(), []
+        self.positions = self._positions(needs_label, label_column)
+
+    def _positions(self, needs_label, label_column) -> list:
+        """Where the columns of the model are; sets self.labels if labels are needed."""
+        records, columns, where = self.records, self.columns, self.records.where
+        used = [c for c in columns.each if not isinstance(c, LeftOut)]
+        index = {name: p for p, name in reversed(list(enumerate(records.names or ())))}
+        if used and all(c.name for c in used) and all(c.name in index for c in used):
+            counts = Counter(records.names)
+            twice = next((c.name for c in used if counts[c.name] > 1), None)
+            if twice is not None:
+                raise InputError(f"{where}: {counts[twice]} columns are named {quoted(twice)}; give each a unique name")
+            if needs_label:
+                self.labels = self._label_by_name({c.name for c in used}, label_column)
+            return [index.get(c.name) if c.name else None for c in columns.each]
+        if records.names and used and all(c.name for c in used):
+            missing = [c.name for c in used if c.name not in index]
+            raise InputError(
+                f"{where}: the model needs columns named {listed(missing)}, which the table lacks; "
+                "give the columns of the training data, in any order"
+            )
+        return self._by_position(used, needs_label, label_column)
+
+    def _by_position(self, used, needs_label, label_column) -> list:
+        records, columns, width = self.records, self.columns, self.records.width
+        n_labels = len(columns.labels) or 1  # a DataFrame has none
+        for n, chosen in ((len(columns.each), columns.each), (len(used), used)):
+            if width == n and not needs_label:
+                free = iter(range(width))
+            elif width == n + n_labels and (self.schema.columns is None or n == len(columns.each) or label_column):
+                labels = self._labels_by_position(label_column, n)
+                free = iter(p for p in range(width) if p not in labels)
+                self.labels = labels if needs_label else []
+            else:
+                continue
+            return [next(free) if c in chosen else None for c in columns.each]
+        raise InputError(
+            f"{records.where}: the table has {width} columns, but the model takes {len(used)} features; "
+            "give these, with or without the label"
+        )
+
+    def _labels_by_position(self, label_column, n) -> list[int]:
+        records, columns = self.records, self.columns
+        if label_column is not None:
+            return label_positions(records, label_column)
+        if self.schema.columns is not None and columns.labels and n == len(columns.each):
+            return list(columns.labels)
+        usual = training_label_column(self.schema, records.width)
+        return label_positions(records, usual)
+
+    def _label_by_name(self, features: set, wanted: str | None) -> list[int]:
+        records, schema = self.records, self.schema
+        if wanted is not None:
+            return label_positions(records, wanted)
+        names = self.columns.label_names
+        if names and all(name in records.names for name in names):
+            return [records.names.index(name) for name in names]
+        left_out = {c.name for c in self.columns.each if isinstance(c, LeftOut)}
+        others = {name: p for p, name in enumerate(records.names) if name not in features}
+        if schema.label_column in others:
+            return [others[schema.label_column]]
+        new = {name: p for name, p in others.items() if name not in left_out}
+        if len(new) == 1:
+            return list(new.values())
+        lower = {name.lower(): p for name, p in others.items()}
+        for name in LABEL_NAMES:
+            if name in lower:
+                return [lower[name]]
+        if not others:
+            raise InputError(f"{records.where}: the table has the features of the model but no label column; add it")
+        raise InputError(
+            f"{records.where}: any of the columns {listed(list(others))} may be the label; choose with --label-column"
+        )
+
+    def blocks(self, has_nulls: bool = False) -> Iterator[Block]:
+        """The table in blocks of some thousand rows. Raises InputError."""
+        start = 0
+        for columns in self.records.batches(has_nulls):
+            columns = without_blank_rows(columns)
+            if len(columns[0]):
+                yield Block(self._encoded(columns, start), columns, start)
+                start += len(columns[0])
+        if not start:
+            raise InputError(f"{self.records.where}: there are no rows below the header; add examples")
+
+    def _encoded(self, arrays, start) -> np.ndarray:
+        n, records = len(arrays[0]), self.records
+        X = np.empty((n, self.columns.width), np.float32)
+        numbers, at = [], 0
+        for column, position in zip(self.columns.each, self.positions):
+            if isinstance(column, Number):
+                numbers.append((column, position, at))
+            elif not isinstance(column, LeftOut):
+                self._encode(column, arrays[position], X[:, at : at + len(column.features)], position, start)
+            at += len(column.features)
+        values, bad = numbers_together(
+            [arrays[p] for _, p, _ in numbers],
+            records.decimal,
+            n,
+            [c.gap_word for c, *_ in numbers],
+            [c.unit or "" for c, *_ in numbers],
+        )
+        for i, mask in bad.items():
+            row, position = int(mask.argmax()), numbers[i][1]
+            raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py())
+        offsets = np.array([c.offset for c, *_ in numbers])
+        values = (values - offsets[:, np.newaxis]).astype(np.float32)
+        missing = np.isnan(values)
+        if not missing.any() and len(numbers) == X.shape[1]:
+            X[:] = values.T
+            return X
+        has_gaps = missing.any(axis=1)
+        X[:, [at for *_, at in numbers]] = values.T
+        for i, (column, position, at) in enumerate(numbers):
+            if has_gaps[i] and column.fill is None:
+                row = int(missing[i].argmax())
+                raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py() or "")
+            if has_gaps[i] or column.gaps:
+                column.encode(values[i], X[:, at : at + len(column.features)])
+        return X
+
+    def _encode(self, column, array, out, position, start) -> None:
+        strings = as_strings(array)
+        if isinstance(column, Date):
+            seconds, bad = cells.dates(strings, column.format)
+            if bad is not None:
+                seconds, bad = self._dates_in_any_format(strings, seconds, bad)
+            if bad is not None:
+                row = int(bad.argmax())
+                raise InputError(
+                    f"{self.records.where}, row {self.records.line(start + row)}, {_place(self.records, position)}: "
+                    f"{quoted(strings[row].as_py())} is not a date like those in training ({column.format}); correct it"
+                )
+            missing = np.isnan(seconds)
+            if missing.any() and column.fill is None:
+                raise bad_cell(self.records, position, start + int(missing.argmax()), "")
+            column.encode(seconds, out)
+            return
+        texts = Texts()
+        texts.add(strings, cells.is_missing)
+        unknown = [code for code, value in enumerate(texts.values) if not column.known(value)]
+        if unknown:
+            self.unseen[column.name or f"column {position + 1}"] += int(np.isin(texts.codes, unknown).sum())
+        column.encode((texts.values, texts.codes), out)
+
+    def _dates_in_any_format(self, strings, seconds, bad):
+        format = cells.date_format(strings)
+        return cells.dates(strings, format) if format else (seconds, bad)
+
+    def read(self, task: str) -> Table:
+        """All rows with their labels, as a Table."""
+        with explained(self.records):
+            return self._read(task)
+
+    def _read(self, task) -> Table:
+        parts, texts, numbers = [], Texts(), []
+        records, chosen, start = self.records, self.labels, 0
+        for block in self.blocks(has_nulls=True):
+            parts.append(block.X)
+            if len(chosen) > 1:
+                texts.add(one_hot_labels(records, block.columns, chosen, start), lambda text: False)
+            elif task == "classification":
+                texts.add(as_strings(block.columns[chosen[0]]), lambda text: not text.strip())
+            else:
+                numbers.append(targets(records, block.columns[chosen[0]], chosen[0], start))
+            start += len(block.X)
+        gathered = Gathered()
+        gathered.rows, gathered.labels = start, texts if task == "classification" else np.concatenate(numbers)
+        X = np.concatenate(parts)
+        notes = []
+        missing = _missing_labels(texts, notes) if task == "classification" else np.isnan(gathered.labels)
+        if missing.any():
+            if missing.all() or self.schema.columns is None:
+                row = int(missing.argmax())
+                raise bad_cell(records, chosen[0], row, "", "label" if task == "classification" else "target")
+            line = records.line(int(missing.argmax()))
+            notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")
+            gathered.keep(~missing)
+            X = X[~missing]
+        table = _labelled(records, gathered, chosen)
+        notes += self.unseen_notes()
+        return replace(
+            table,
+            X=as_pixels(X) if self.columns.are_plain else X,
+            feature_names=self.columns.feature_names,
+            columns=self.schema.columns,
+            notes=tuple(notes),
+        )
+
+    def unseen_notes(self) -> list[str]:
+        """Sentences about values that training did not have."""
+        return [
+            f"{self.records.where}: {count:,} {'value' if count == 1 else 'values'} of {quoted(name)} did not occur in "
+            "training; each counts as none of its categories"
+            for name, count in self.unseen.items()
+        ]

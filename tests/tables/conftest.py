@@ -1,0 +1,3 @@
+"""Fixtures for the tests of tables."""
+
+from tests.tables.helpers import write  # noqa: F401

@@ -1,0 +1,172 @@
+"""Text tables in the dialects that programs and people write: the same numbers, whatever the dialect."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from hw5.datasets import load
+from tests.datasets.helpers import input_error
+from tests.tables.helpers import TREES, rows, text
+
+X, NAMES = rows()
+CELLS = [[*map(str, x), name] for x, name in zip(X.tolist(), NAMES)]
+COMMAS = [[c.replace(".", ",") for c in row] for row in CELLS]
+PLAIN = text(CELLS)
+
+
+def quoted(cells, quote='"'):
+    return [[f"{quote}{cell}{quote}" for cell in row] for row in cells]
+
+
+def zipped(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def zstd(content):
+    file = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(file, "zstd") as stream:
+        stream.write(content)
+    return file.getvalue().to_pybytes()
+
+
+DIALECTS = {  # name: (content, file name, words of the notes)
+    "semicolons and decimal commas": (text(COMMAS, delimiter=";"), "a.csv", "decimal comma"),
+    "the same without a header": (text(COMMAS, "", ";"), "a.csv", "decimal comma"),
+    "tabs and decimal commas": (text(COMMAS, delimiter="\t"), "a.tsv", "decimal comma"),
+    "quoted decimal commas": (text(quoted(COMMAS)), "a.csv", "decimal comma"),
+    "bars": (text(CELLS, delimiter="|"), "a.txt", ""),
+    "blanks": (text(CELLS, "", " "), "a.txt", ""),
+    "aligned by blanks": (text([["", *(c.rjust(9) for c in row)] for row in CELLS], "", " "), "a.data", ""),
+    "single quotes": (text(quoted(CELLS, "'"), ""), "a.csv", ""),
+    "double quotes": (text(quoted(CELLS), "", ";"), "a.csv", ""),
+    "blanks before quotes": (text(quoted(CELLS), delimiter=", "), "a.csv", ""),
+    "comments above": ("# written by the logger\n# units: cm\n" + PLAIN, "a.csv", "2 lines above"),
+    "a header in a comment": ("#" + text(CELLS, delimiter="\t"), "a.txt", ""),
+    "a title above": ("Trees of the park\n\n" + PLAIN, "a.csv", "above the table"),
+    "sep=": ("sep=;\n" + text(CELLS, delimiter=";"), "a.csv", "the line above"),
+    "empty rows at the end": (PLAIN + ",,,\n,,,\n\n  \n", "a.csv", ""),
+    "an empty column": (text([[*row[:3], "", row[3]] for row in CELLS], "leaf,bark,height,,tree"), "a.csv", ""),
+    "row names of R": (text([[f'"{i}"', *row] for i, row in enumerate(CELLS, 1)]), "a.csv", "row names"),
+    "an index of pandas": (text([[i, *row] for i, row in enumerate(CELLS)], ",leaf,bark,height,tree"), "a.csv", ""),
+    "numbers as names": (text(CELLS, "0,1,2,3"), "a.csv", ""),
+    "UTF-8 with a mark": ("\ufeff" + PLAIN, "a.csv", ""),
+    "UTF-16": (PLAIN.encode("utf-16"), "a.csv", ""),
+    "UTF-16, big-endian": (b"\xfe\xff" + PLAIN.encode("utf-16-be"), "a.csv", ""),
+    "carriage returns": (text(CELLS, end="\r"), "a.csv", ""),
+    "an unknown suffix": (PLAIN, "a.train", ""),
+    "no suffix": (PLAIN, "a", ""),
+    "a suffix of something else": (PLAIN, "a.tab", ""),
+    "thousands": (text([[f'"{float(row[0]) * 1e6:,.0f}"', *row[1:]] for row in CELLS]), "a.csv", ""),
+    "thousands parted by no-break spaces": (
+        text([[f"{float(row[0]) * 1e6:,.0f}".replace(",", "\u00a0"), *row[1:]] for row in CELLS]),
+        *("a.csv", ""),
+    ),
+    "percent": (text([[row[0] + "%", *row[1:]] for row in CELLS]), "a.csv", "without '%'"),
+    "a currency": (text([["$" + row[0], *row[1:]] for row in CELLS]), "a.csv", "without '$'"),
+    "a unit": (text([[row[0] + " cm", *row[1:]] for row in CELLS]), "a.csv", "without 'cm'"),
+    "gzip": (gzip.compress(PLAIN.encode()), "a.csv.gz", ""),
+    "gzip without .gz": (gzip.compress(PLAIN.encode()), "a.csv", ""),
+    "bzip2": (bz2.compress(PLAIN.encode()), "a.csv.bz2", ""),
+    "xz": (lzma.compress(PLAIN.encode()), "a.csv.xz", ""),
+    "zstd": (zstd(PLAIN.encode()), "a.csv.zst", ""),
+    "zip": (zipped({"a.csv": PLAIN, "__MACOSX/._a.csv": "x"}), "a.zip", ""),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_dialects(write, name):
+    content, file, words = DIALECTS[name]
+    data = load(write(content, file))
+    expected = X * [1e6, 1, 1] if "thousands" in name else X
+    np.testing.assert_array_equal(data.train.X, expected.astype(np.float32))
+    if name != "numbers as names":
+        assert data.class_names == TREES
+    np.testing.assert_array_equal(np.array(data.class_names)[data.train.y], NAMES)
+    assert words in " ".join(data.notes)
+    names = data.feature_names
+    headless = text(CELLS, "") in str(content) or names is None or names[0] == "column 1"
+    assert headless or names == (("0", "1", "2") if "as names" in name else ("leaf", "bark", "height"))
+
+
+HEADERS = {  # first rows that are no header, over columns of text; and the class of the first row
+    "repeated text": ("a,x,1\nb,y,2\na,y,1\nb,x,2\n", 4),
+    "the same text twice": ("1,west,west,ash\n2,west,east,yew\n3,east,west,ash\n4,east,east,yew\n", 4),
+    "a dash": ("1,-,ash\n2,3,yew\n3,4,ash\n2,5,yew\n", 4),
+    "codes": ("A11,6,1\nA12,48,2\nA14,12,1\nA11,42,2\n", 4),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_first_row_that_is_an_example(write, name):
+    content, n = HEADERS[name]
+    data = load(write(content))
+    assert len(data.train.y) == n and data.feature_names is None or "column" in data.feature_names[0]
+
+
+@pytest.mark.parametrize("header", ["site,kind", "2019,2020,2021,group", "1,2,3,4"])
+def test_a_first_row_that_is_a_header(write, header):
+    body = [["north", "oak"], ["south", "yew"], ["north", "oak"], ["south", "yew"]]
+    if "," in header[5:]:
+        body = [[0.5, 2.5, 7.1, 0], [1.5, 2.2, 7.3, 1], [0.1, 2.1, 7.7, 0], [1.4, 2.9, 7.2, 1]]
+    data = load(write(text(body, header)))
+    assert len(data.train.y) == 4 and len(data.class_names) == 2
+    assert data.columns.label_names == (header.split(",")[-1],)
+
+
+def test_a_one_column_file_of_decimal_commas(write):
+    """The tab of a .tsv parts columns, although each line has one comma as well."""
+    data = load(write("".join(f"{i},5\t{i % 2}\n" for i in range(20)), "a.tsv"))
+    np.testing.assert_array_equal(data.train.X[:, 0], np.arange(20) + 0.5)
+    assert data.class_names == ("0", "1")
+
+
+REFUSED = {
+    "several files": (zipped({"a.csv": "1,2\n", "b.csv": "1,2\n"}), "a.zip", ["2 files", "'a.csv', 'b.csv'"]),
+    "an empty archive": (zipped({}), "a.zip", ["empty zip archive"]),
+    "a bomb": (bz2.compress(b"1,2\n" * 20_000_000, 1), "a.csv.bz2", ["inflates to too many bytes"]),
+    "a cut gzip": (gzip.compress(PLAIN.encode())[:-40], "a.csv.gz", ["truncated"]),
+    "a cut xz": (lzma.compress(PLAIN.encode())[:-40], "a.csv.xz", ["truncated"]),
+    "a damaged bzip2": (bz2.compress(PLAIN.encode())[:60] + b"xyz" * 9, "a.csv.bz2", []),
+    "another alphabet": ("h\xf6he,tree\n1,ash\n".encode("cp1252"), "a.csv", ["byte 1", "UTF-8"]),
+    "one total": (PLAIN + "Total,1,2,\n", "a.csv", ["row 92, column 1 ('leaf')", "'Total' is not a number"]),
+    "an infinite number": (PLAIN + "inf,1,2,ash\n", "a.csv", ["row 92, column 1", "'inf' is not a finite"]),
+    "the same name twice": (text(CELLS, "leaf,leaf,height,tree"), "a.csv", ["2 columns are named 'leaf'"]),
+    "a ragged row": (PLAIN + "1,2\n", "a.csv", ["row 92", "2 columns", "4"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(write, name):
+    content, file, words = REFUSED[name]
+    path = write(content, file)
+    with input_error(path, *words):
+        load(path)
+
+
+def test_a_bad_cell_far_down_is_named(write):
+    """In the second megabyte, in a column of numbers."""
+    lines = [f"{i},{i / 7:.12f},{'ab'[i % 2]}" for i in range(60_000)]
+    lines[50_000] = "50000,oops,a"
+    path = write("\n".join(["n,x,kind", *lines]))
+    with input_error(path, "row 50002, column 2 ('x')", "'oops'"):
+        load(path)
+
+
+def test_text_below_a_megabyte_of_numbers(write):
+    """The column is read again as text."""
+    lines = [f"{i / 7:.12f},{i % 9 if i < 50_000 else 'x' if i % 2 else 'y'},{'ab'[i % 2]}" for i in range(100_000)]
+    data = load(write("\n".join(["x,code,kind", *lines])))
+    assert data.feature_names == ("x", *(f"code={v}" for v in "012345678xy"))
+    np.testing.assert_array_equal(data.train.X[:, 1:].sum(axis=1), 1)
+    assert data.train.X[99_999, -2] == 1
