@@ -4,22 +4,15 @@ from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import click
-import numpy as np
-
 from hw5.datasets import BUILT_IN
+from hw5.datasets.preprocessing import training_rows
 from hw5.tables.table import Reading
 from hw5.errors import InputError
+from hw5.train.defaults import settings_for
 from hw5.train.settings import Settings
 
 DEFAULT = Settings()
-# Defaults that depend on the loss. The squared loss is steeper, so training diverges at a lower learning rate
-DEFAULTS_BY_LOSS = {"perceptron": {"batch_size": 1, "lr": 1.0}, "squared": {"lr": 0.01}}
-# Defaults for tables of text and numbers, which are small and of many scales, so that plain SGD needs many epochs
-DEFAULTS_OF_TABLES = {
-    "cross-entropy": {"momentum": 0.9, "lr": 0.02},
-    "binary-cross-entropy": {"momentum": 0.9, "lr": 0.02},
-    "squared": {"momentum": 0.9, "lr": 0.005},
-}
+_SOME = 1000  # training examples, before their number is known
 
 # Options that may be changed when resuming: settings, and options that are not settings
 _MAY_CHANGE = ("epochs",)
@@ -47,14 +40,14 @@ class Plan(NamedTuple):
     test: str | None
     label_column: str | None
     reading: Reading = Reading()
+    given: dict = {}  # the settings that do not depend on the data
 
-    def for_data(self, dataset, given):
-        """The plan with the defaults of tables, if the data are one, for what is not given."""
-        if not (dataset.columns and dataset.columns.labels) or dataset.train.X.dtype == np.uint8:
-            return self
-        defaults = DEFAULTS_OF_TABLES.get(self.settings.loss, {})
-        chosen = {name: value for name, value in defaults.items() if name not in given}
-        return self._replace(settings=replace(self.settings, **chosen))
+    def for_data(self, dataset):
+        """The plan with the settings that are chosen by the number of training examples."""
+        settings = self.settings
+        split = settings.validation, settings.holdout, settings.seed
+        n = len(training_rows(dataset.train.y, dataset.test is not None, *split))
+        return self._replace(settings=settings_for(n, **self.given))
 
 
 def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):
@@ -68,11 +61,8 @@ def new_plan(model, hidden, task, loss, data, test, label_column, reading=Readin
     if loss and (task == "regression") != (loss == "squared"):
         raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
-    for name in ("batch_size", "lr", "momentum"):
-        if settings.get(name) is None:
-            settings[name] = DEFAULTS_BY_LOSS.get(loss, {}).get(name, getattr(DEFAULT, name))
-    hidden = (hidden or DEFAULT.hidden) if model == "mlp" else ()
-    return Plan(Settings(hidden=hidden, loss=loss, **settings), task, data, test, label_column, reading)
+    given = settings | {"hidden": (hidden or DEFAULT.hidden) if model == "mlp" else (), "loss": loss}
+    return Plan(settings_for(_SOME, **given), task, data, test, label_column, reading, given)
 
 
 def resumed_plan(checkpoint, path, given):

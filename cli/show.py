@@ -7,6 +7,7 @@ import click
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
 from hw5.cli.plan import DEFAULT
+from hw5.train.defaults import CHOSEN
 from hw5.tables.fitting import described
 from hw5.tables.table import Reading
 from hw5.text import encodable, printable, toml_string
@@ -63,7 +64,8 @@ def _configuration(model):
     reading = asdict(model.data.reading or Reading())
     options |= {name: x for name, x in reading.items() if x != getattr(Reading(), name)}
     for name, value in options.items():
-        if value is not None and (value or value != getattr(DEFAULT, name, None)) and value != ():
+        is_default = not value and name not in CHOSEN and value == getattr(DEFAULT, name, None)
+        if value is not None and value != () and not is_default:
             yield from _option(name.replace("_", "-"), value)
 
 

@@ -15,8 +15,6 @@ from hw5.cli.display import described, loss_name, say, show_progress, warn
 from hw5.cli.options import BatchSize, OneOf, Sizes, number
 from hw5.cli.plan import (
     DEFAULT,
-    DEFAULTS_BY_LOSS,
-    DEFAULTS_OF_TABLES,
     given_options,
     new_plan,
     require_same_arithmetic,
@@ -32,6 +30,7 @@ from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
+from hw5.train.defaults import CHOSEN
 from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import OPTIMIZERS
 from hw5.train.tensorboard import TensorBoard
@@ -39,9 +38,29 @@ from hw5.train.tensorboard import TensorBoard
 # The options that set the setting of the same name: name, type and help
 _SETTINGS = (
     ("activation", str, f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter."),
-    ("epochs", number("epochs"), "Maximum number of passes over the training examples."),
-    ("batch_size", BatchSize(), "Examples per minibatch; all makes one step per epoch."),
-    ("lr", number("lr"), "Learning rate."),
+    (
+        "epochs",
+        number("epochs"),
+        "Maximum number of passes over the training examples.  [default: 100, fewer for more than 20,000 examples; "
+        "50 for sgd]",
+    ),
+    (
+        "batch_size",
+        BatchSize(),
+        "Examples per minibatch; all makes one step per epoch.  [default: 32; 128 for adam with more than 10,000 "
+        "examples; 1 for the perceptron]",
+    ),
+    (
+        "optimizer",
+        OneOf(OPTIMIZERS),
+        "Adam, or stochastic gradient descent.  [default: adam; sgd for the perceptron, and with --momentum]",
+    ),
+    (
+        "lr",
+        number("lr"),
+        "Learning rate.  [default: 0.003; 0.03 for a linear model with up to 10,000 examples; sgd: 0.03, 0.01 for regression, 1 for the "
+        "perceptron]",
+    ),
     (
         "lr_schedule",
         OneOf(list(SCHEDULES)),
@@ -50,15 +69,19 @@ _SETTINGS = (
     (
         "lr_decay",
         number("lr_decay"),
-        "Factor of the learning rate per epoch (step: per --lr-step epochs; 1/t: the rate is lr / (1 + decay t)).",
+        "Factor of the learning rate per epoch (step: per --lr-step epochs; 1/t: the rate is lr / (1 + decay t)).  "
+        "[default: for adam, the rate falls to 5 % over the default --epochs]",
     ),
     ("lr_step", number("lr_step"), "Epochs between the steps of the step schedule."),
     ("warmup", number("warmup"), "Number of epochs of linear warmup."),
-    ("optimizer", OneOf(OPTIMIZERS), "Stochastic gradient descent, or Adam."),
     ("momentum", number("momentum"), "Momentum coefficient of sgd."),
     ("nesterov", bool, "Use Nesterov momentum."),
     ("l1", number("l1"), "L1 penalty on the weights."),
-    ("l2", number("l2"), "L2 penalty on the weights."),
+    (
+        "l2",
+        number("l2"),
+        "L2 penalty on the weights.  [default: 5 / number of training examples, 1 / number for a linear model; 0 for sgd]",
+    ),
     ("weight_decay", number("weight_decay"), "Weight decay of Adam, apart from the gradient (AdamW)."),
     ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),
     ("tolerance", number("tolerance"), "Stop when an epoch changes the weights by at most this fraction."),
@@ -75,15 +98,7 @@ _SETTINGS = (
 
 def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
-        flag, default = "--" + name.replace("_", "-"), getattr(DEFAULT, name)
-        others = [f"{own[name]:g} for {loss} loss" for loss, own in DEFAULTS_BY_LOSS.items() if name in own]
-        of_tables = {loss: own[name] for loss, own in DEFAULTS_OF_TABLES.items() if name in own}
-        squared = of_tables.pop("squared", None)
-        others += [f"{value:g} for tables" for value in set(of_tables.values())]
-        if squared is not None and squared not in of_tables.values():
-            others.append(f"{squared:g} for tables in regression")
-        if others:
-            default, text = None, f"{text}  [default: {default}; {', '.join(others)}]"
+        flag, default = "--" + name.replace("_", "-"), None if name in CHOSEN else getattr(DEFAULT, name)
         shown = default is not None and kind is not bool
         verb = click.option(flag, type=kind, is_flag=kind is bool, default=default, show_default=shown, help=text)(verb)
     return verb
@@ -173,7 +188,7 @@ def command(
                 seed=plan.settings.seed,
             ),
         )
-        plan = plan if checkpoint else plan.for_data(dataset, given)
+        plan = plan if checkpoint else plan.for_data(dataset)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
         pause_every = every.n if every and every.unit == "steps" else None
         run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
@@ -251,7 +266,7 @@ def _headline(run):
     table = "".join(f"{line}\n" for line in described(run.dataset))
     return (
         f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n{table}"
-        f"{settings.model} {layers}{theta}, minibatch {settings.batch_size}, "
+        f"{settings.model} {layers}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
         f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
     )
 

@@ -38,6 +38,7 @@ from hw5.errors import InputError, RunError, require_known
 from hw5.datasets.preprocessing import class_weights, training_rows
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES
+from hw5.train.defaults import settings_for
 from hw5.train.settings import OPTIMIZERS, Settings
 
 _CHOICES = {
@@ -53,8 +54,8 @@ _FEATURES = {"dtype": (np.float64, np.float32, np.uint8), "order": "C", "accept_
 class _Estimator(BaseEstimator):
     """The parameters of all estimators. The fitted attribute is checkpoint_; the others are read from it."""
 
-    lr: float = 0.03
-    epochs: int = 50
+    lr: float | None = None
+    epochs: int | None = None
     tolerance: float | None = None
     patience: int | None = None
     validation: float = 0.0
@@ -106,14 +107,16 @@ class _Estimator(BaseEstimator):
                 X = as_features(X, "X", columns=columns)
         dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, None, columns)
         with _errors_for_python():
-            settings = Settings(**self._settings(), class_weight=weights, holdout=0.0)
+            n = len(training_rows(y, has_test=True, validation=self.validation, holdout=0, seed=0))
+            settings = settings_for(n, **self._settings(), class_weight=weights, holdout=0.0)
             run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))
             with threadpool_limits(1, user_api="blas"):  # see hw5.cli._set_up_blas
                 for progress in run.train():
                     pass
         if self.tolerance and progress.ending is None:
-            warnings.warn(f"tolerance {self.tolerance} was not reached in {self.epochs} epochs", ConvergenceWarning)
-        if settings.loss == "perceptron" and progress.epoch == self.epochs and progress.accuracy < 1:
+            text = f"tolerance {self.tolerance} was not reached in {settings.epochs} epochs"
+            warnings.warn(text, ConvergenceWarning)
+        if settings.loss == "perceptron" and progress.epoch == settings.epochs and progress.accuracy < 1:
             warnings.warn(_in_parameters(progress.ending), ConvergenceWarning)
         self.checkpoint_ = run.checkpoint()
         return self
@@ -194,16 +197,16 @@ def _in_parameters(message):
 class _ByGradient(_Estimator):
     """The parameters of minibatch stochastic gradient descent."""
 
-    batch_size: int | str = 32
+    batch_size: int | str | None = None
     lr_schedule: str | None = None
     lr_decay: float | None = None
     lr_step: int | None = None
     warmup: int = 0
-    optimizer: str = "sgd"
+    optimizer: str | None = None
     momentum: float = 0.0
     nesterov: bool = False
     l1: float = 0.0
-    l2: float = 0.0
+    l2: float | None = None
     weight_decay: float = 0.0
 
 
@@ -275,7 +278,6 @@ class MLPRegressor(RegressorMixin, _ByGradient):
     hw5.devices.activations, optionally with its parameter.
     """
 
-    lr: float = 0.01  # the squared loss is steeper: at 0.03 it diverges on many small data sets
     hidden: tuple[int, ...] = (128,)
     activation: str = "relu"
 
@@ -300,8 +302,6 @@ class MLPRegressor(RegressorMixin, _ByGradient):
 @dataclass(eq=False, repr=False, kw_only=True)
 class Perceptron(_Classifier, _Estimator):
     """Rosenblatt's perceptron, for two or more classes."""
-
-    lr: float = 1.0
 
     _fixed = {"loss": "perceptron", "hidden": (), "batch_size": 1}
 

@@ -21,7 +21,7 @@ def test_train_reports_and_saves(tmp_path):
     result = hw5("train", "--model", "linear", "--epochs", 3, "--out", out)
     lines = result.stdout.splitlines()
     assert lines[0].startswith("digits: 64 features, 10 classes; 1,29")
-    assert re.match(r"linear 64-10, minibatch 32, learning rate 0.03, on (cpu|cuda) \(", lines[1])
+    assert re.match(r"linear 64-10, adam, minibatch 32, learning rate 0.03, on (cpu|cuda) \(", lines[1])
     assert [line.split("  ")[0] for line in lines[2:5]] == ["epoch 1", "epoch 2", "epoch 3"]
     assert lines[5].startswith("test accuracy ") and lines[6] == f"saved {out}"
     assert len(Checkpoint.load(out).history) == 3
@@ -153,7 +153,7 @@ def test_schedule_and_warmup_are_used(tmp_path):
         "warm": ("--warmup", 1),
         "nesterov": ("--momentum", 0.5, "--nesterov"),
     }.items():
-        hw5("train", "--epochs", 2, *options, "--out", tmp_path / name)
+        hw5("train", "--optimizer", "sgd", "--epochs", 2, *options, "--out", tmp_path / name)
         checkpoint = Checkpoint.load(tmp_path / name)
         saved[name] = checkpoint.parameters[0][0].tobytes()
         assert checkpoint.settings.nesterov == (name == "nesterov")
