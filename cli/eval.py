@@ -11,7 +11,14 @@ from hw5.cli.display import loss_name, print_tables, say, table
 from hw5.tables.labels import UNKNOWN
 from hw5.devices import open_device
 from hw5.errors import InputError
-from hw5.metrics import confusion_matrix, precision_recall_f1
+from hw5.metrics import (
+    balanced_accuracy,
+    calibration_error,
+    confusion_matrix,
+    precision_recall_f1,
+    roc_auc,
+    wilson_interval,
+)
 from hw5.train.run import Model
 
 _MOST_CLASSES = 10_000  # whose confusion matrix takes 800 MB
@@ -60,16 +67,40 @@ def _show_classification(model, subset, title, as_json):
         {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
         for name, p, r, f1, n in zip(class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
     ]
+    more = _more_figures(C, accuracy, len(y), model.probabilities(subset), y, known)
     if as_json:
-        figures = {"accuracy": accuracy, "loss": loss, "examples": len(subset.rows)}
+        figures = {"accuracy": accuracy, "loss": loss, "examples": len(subset.rows)} | more
         figures |= {} if known.all() else {"examples_of_unknown_classes": int((~known).sum())}
         say(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
         return
     loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"
     say(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(subset.rows):,} examples)")
+    say(_in_words(more))
     print_tables(_per_class_table(per_class), *_confusion_tables(C, class_names))
 
 
+def _more_figures(C, accuracy, n, P, y, known):
+    """Figures that put the accuracy into perspective, by name."""
+    figures = {"accuracy_interval": list(wilson_interval(accuracy * n, n))}
+    if known.any():
+        figures |= {"commonest_class": float(C.sum(axis=1).max() / n), "balanced_accuracy": balanced_accuracy(C)}
+    if P is not None and known.any():
+        if P.shape[1] == 2:
+            figures["roc_auc"] = roc_auc(y[known], P[known, 1])
+        figures["calibration_error"] = calibration_error(P[known], y[known])
+    return figures
+
+
+def _in_words(figures):
+    low, high = figures["accuracy_interval"]
+    words = [f"95 % interval of the accuracy {low:.1%} to {high:.1%}"]
+    words += [f"{name.replace('_', ' ')} {figures[name]:.1%}" for name in _PERCENT if name in figures]
+    if "roc_auc" in figures:
+        words.append(f"ROC AUC {figures['roc_auc']:.3f}")
+    return "; ".join(words)
+
+
+_PERCENT = ("commonest_class", "balanced_accuracy", "calibration_error")
 _SHOW = {"regression": _show_regression, "classification": _show_classification}
 
 

@@ -30,6 +30,7 @@ from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
+from hw5.train.advice import advice, worse_than_guessing
 from hw5.train.defaults import CHOSEN
 from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import OPTIMIZERS
@@ -278,12 +279,17 @@ def _going_on(training):
 
 
 def _test_figures(run):
+    """The figures of the test split, and a sentence if they are no better than guessing, else None."""
     n = len(run.splits["test"].rows)
     if run.settings.task == "regression":
         _, r2, rmse = run.regression_figures("test")
-        return f"test R² {r2:.4f}, RMSE {rmse:.4g} ({n:,} examples)"
+        guessing = "no better than always predicting the mean: check the features" if r2 <= 0 else None
+        return f"test R² {r2:.4f}, RMSE {rmse:.4g} ({n:,} examples)", guessing
     loss, accuracy = run.evaluate("test")
-    return f"test accuracy {accuracy:.2%}, {loss_name(run.settings)} {loss:.4f} ({n:,} examples)"
+    train, test = (run.splits[name] for name in ("train", "test"))
+    labels = (subset.examples.y[subset.rows] for subset in (train, test))
+    guessing = worse_than_guessing(accuracy, *labels, run.dataset.class_names)
+    return f"test accuracy {accuracy:.2%}, {loss_name(run.settings)} {loss:.4f} ({n:,} examples)", guessing
 
 
 @contextmanager
@@ -319,8 +325,12 @@ def _report(run, progress, saver, plot):
         say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
     elif progress.ending:
         say(progress.ending)
+    guessing = None
     if "test" in run.splits:
-        say(_test_figures(run))
+        text, guessing = _test_figures(run)
+        say(text)
+    if progress and not progress.ending and (what_to_do := guessing or advice(run.history, run.settings)):
+        say(what_to_do)
     if saver and not saver.error:
         say(f"saved {saver.path}")
     if plot and run.history:

@@ -31,3 +31,42 @@ def r2_and_rmse(y, predicted):
     squares, spread = np.square(np.float64(y) - predicted), np.square(np.float64(y) - np.mean(y, dtype=np.float64))
     r2 = 1 - squares.sum() / spread.sum() if spread.any() else np.nan
     return float(r2), float(np.sqrt(squares.mean()))
+
+
+def balanced_accuracy(C):
+    """The mean recall of the classes that have examples, from a confusion matrix."""
+    examples = C.sum(axis=1)
+    return float((np.diag(C)[examples > 0] / examples[examples > 0]).mean())
+
+
+def wilson_interval(correct, n, z=1.959964):
+    """The interval that holds a share of which `correct` of n were observed, with 95 % confidence (Wilson 1927)."""
+    p, squared = correct / n, z * z / n
+    middle, half = p + squared / 2, z * np.sqrt(p * (1 - p) / n + squared / (4 * n))
+    return float((middle - half) / (1 + squared)), float((middle + half) / (1 + squared))
+
+
+def roc_auc(y, scores):
+    """The area under the ROC curve: how often an example of class 1 has a higher score than one of class 0.
+
+    Ties count half. y (n,) 0 or 1, scores (n,). NaN if a class has no examples.
+    """
+    _, rank, ties = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[rank]  # from 1; ties have their mean
+    ones = int(np.sum(y == 1))
+    zeros = len(y) - ones
+    return float((ranks[y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)) if ones and zeros else np.nan
+
+
+def calibration_error(P, y, bins=10):
+    """The expected calibration error of probabilities P (n, m): the mean gap of confidence and accuracy by bin.
+
+    The predictions are put into equal bins of confidence, the largest probability (Guo et al. 2017). NaN if a
+    probability is.
+    """
+    if not np.isfinite(P).all():
+        return np.nan
+    confidence, correct = P.max(axis=1), P.argmax(axis=1) == y
+    of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(of_bin, confidence - correct, minlength=bins)
+    return float(abs(gaps).sum() / len(y))

@@ -128,6 +128,14 @@ class Model:
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
             return _evaluate(self._stepper(subset.examples), subset)
 
+    def probabilities(self, subset):
+        """The probability of each class (n, m) for the examples of a Subset, or None if the model has none."""
+        loss = self.network.loss
+        if not loss.gives_probabilities:
+            return None
+        with np.errstate(all="ignore"):
+            return loss.classes(self._stepper(subset.examples).outputs(subset.rows))
+
     def regression_figures(self, subset):
         """Mean loss, R^2 and root mean square error (in units of the targets) of a Subset."""
         return _regression_figures(self._stepper(subset.examples), self.checkpoint.of_targets, subset)

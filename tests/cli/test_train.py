@@ -23,7 +23,9 @@ def test_train_reports_and_saves(tmp_path):
     assert lines[0].startswith("digits: 64 features, 10 classes; 1,29")
     assert re.match(r"linear 64-10, adam, minibatch 32, learning rate 0.03, on (cpu|cuda) \(", lines[1])
     assert [line.split("  ")[0] for line in lines[2:5]] == ["epoch 1", "epoch 2", "epoch 3"]
-    assert lines[5].startswith("test accuracy ") and lines[6] == f"saved {out}"
+    assert (
+        lines[5].startswith("test accuracy ") and lines[6].startswith("still improving") and lines[7] == f"saved {out}"
+    )
     assert len(Checkpoint.load(out).history) == 3
 
 

@@ -1,0 +1,67 @@
+"""The closing line of a training: each claim is made where it is true, and only there."""
+
+import numpy as np
+import pytest
+
+from hw5.datasets import load
+from hw5.devices.cpu import CpuDevice
+from hw5.train.advice import advice, worse_than_guessing
+from hw5.train.checkpoint import DataSource
+from hw5.train.defaults import settings_for
+from hw5.train.run import Run
+
+
+def history(losses, validation=None):
+    rows = zip(losses, validation if validation is not None else [None] * len(losses))
+    return [{"epoch": n, "loss": loss, "validation_loss": v} for n, (loss, v) in enumerate(rows, start=1)]
+
+
+SETTINGS = settings_for(1000, epochs=40)
+T = np.arange(1, 41)
+NOISE = 0.01 * np.random.default_rng(0).normal(size=40)
+FLAT, FALLING, RISING = 0.3 + NOISE + np.exp(-T), 2 / T**0.5, np.where(T < 20, 2 / T, 2 / 20 + 0.02 * (T - 20))
+
+
+@pytest.mark.parametrize(
+    ("losses", "validation", "words"),
+    [
+        (FALLING, None, "still improving when the epochs ended: try --epochs 80"),
+        (FALLING, FALLING + 0.1 + NOISE, "still improving"),
+        (FALLING, FLAT, None),  # the validation loss decides
+        (FLAT, FLAT, None),
+        (1e-4 * FALLING + 2.0 * (T == 1), None, None),  # improving, but there is nothing left to gain
+        (FALLING, RISING, "overfitting: the validation loss was lowest in epoch 20"),
+        (RISING, RISING, "the training loss did not fall: the learning rate may be too high; try --lr 0.001"),
+        (2.3 + NOISE, 2.3 + NOISE + 0.01 * T, "learning rate may be too high"),
+    ],
+)
+def test_each_claim(losses, validation, words):
+    line = advice(history(losses, validation), SETTINGS)
+    assert line is None if words is None else line.startswith(words) or words in line
+
+
+def test_where_there_is_no_advice():
+    assert advice(history(FALLING[:1]), SETTINGS) is None
+    assert advice(history(FALLING, RISING), settings_for(1000, patience=3)) is None  # the best weights are kept
+    assert advice(history(RISING), settings_for(1000, loss="perceptron", hidden=())) is None
+
+
+def test_worse_than_guessing():
+    y_train, y_test = np.array([0, 1, 1]), np.array([1, 1, 0, 1])
+    assert "always answering 'b', the commonest class (75.00%" in worse_than_guessing(0.75, y_train, y_test, ("a", "b"))
+    assert worse_than_guessing(0.76, y_train, y_test, ("a", "b")) is None
+
+
+def line_after(**given):
+    """The advice after a training on the digits."""
+    digits = load("digits")
+    run = Run(CpuDevice(), digits, settings_for(1295, **given), DataSource.of(digits, None, None))
+    for _ in run.train():
+        pass
+    return advice(run.history, run.settings) or ""
+
+
+def test_real_trainings():
+    assert "still improving" in line_after(epochs=3)
+    assert "too high" in line_after(lr=0.1, lr_schedule="constant", epochs=40)
+    assert line_after(epochs=60) == ""
