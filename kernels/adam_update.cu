@@ -8,35 +8,21 @@
 // memory, so that a recorded launch can be replayed.
 //
 // Launch: any one-dimensional grid; threads loop. Moves 28 n bytes.
+#include "adam.cuh"
 #include "pack.cuh"
-
-namespace adam {
-
-// 1 - (1 - share)^t, without the difference of two numbers near 1
-__device__ double correction(float share, int t) { return -expm1(t * log1p(-static_cast<double>(share))); }
-
-}  // namespace adam
 
 extern "C" __global__ void adam_update(float *__restrict__ W, float *__restrict__ V, float *__restrict__ S,
                                        const float *__restrict__ G, const int *__restrict__ t, float eta, float share1,
                                        float share2, float epsilon, float l1, float l2, float decay, long long n) {
-    __shared__ float rate, root;  // V and S start at 0, which these factors correct
-    if (threadIdx.x == 0) {
-        rate = static_cast<float>(eta / adam::correction(share1, *t));
-        root = static_cast<float>(1.0 / sqrt(adam::correction(share2, *t)));
-    }
+    const adam::Rates rates{eta, share1, share2, epsilon, l1, l2, decay};
+    __shared__ adam::Correction by;
+    if (threadIdx.x == 0) by = adam::correction(rates, *t);
     __syncthreads();
     for_each_pack(n, aligned(W, V, S, G), [=](auto width, long long i) {
         constexpr int N = decltype(width)::value;
         auto w = load<N>(W + i), v = load<N>(V + i), s = load<N>(S + i);
-        const auto gradient = load<N>(G + i);
-        for (int j = 0; j < N; ++j) {
-            const float sign = static_cast<float>((w[j] > 0.0f) - (w[j] < 0.0f));
-            const float g = gradient[j] + l2 * w[j] + l1 * sign;
-            v[j] += share1 * (g - v[j]);
-            s[j] += share2 * (g * g - s[j]);
-            w[j] -= eta * decay * w[j] + rate * v[j] / (sqrtf(s[j]) * root + epsilon);
-        }
+        const auto g = load<N>(G + i);
+        for (int j = 0; j < N; ++j) adam::step(w[j], v[j], s[j], g[j], rates, by);
         store(V + i, v);
         store(S + i, s);
         store(W + i, w);

@@ -2,7 +2,8 @@
 //
 //     hidden   X1 = theta(W1^T x + b1)                       lecture 14, "Using minibatches", for a whole minibatch
 //     output   Delta2 = w (softmax(W2^T X1 + b2) - Y),   Delta1 = (W2 Delta2) o theta'(X1)
-//     update   W <- W - eta/k X Delta^T in both layers, by sgd_update.cu's rule; the 1 of x' = (1, x) makes b a column
+//     update   W <- W - eta/k X Delta^T in both layers, by the rule of sgd_update.cu or adam_update.cu; the 1
+//              of x' = (1, x) makes b a column
 //
 // A linear classifier has no hidden layer: output_uint8 and update_uint8 with m2 = 0 are its step, in two launches. The
 // gather of minibatch.cu, the matrix products and what follows them are fused, because in a small network the launches
@@ -10,13 +11,14 @@
 //
 // X (N, d) is uint8 or float32; order, first, offset, mean, scale and y are as in minibatch.cu; H is X1 (k, m1) and W
 // (m, d), as everywhere. theta is the number of a row of activations.cuh, and a its parameter. weights, loss and correct
-// are as in softmax.cu.
+// are as in softmax.cu. With is_adam, *t is the number of the update, and mu is not used.
 //
 // Launch:
 //     hidden   block (32, u, e): a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k, 4 u y >= m
 //     output   block (32, 4), grid.x * 4 >= k, dynamic shared memory for 4 m floats
 //     update   block 512; a block has 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2), with
 //              tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
+#include "adam.cuh"
 #include "sgd.cuh"
 #include "softmax.cuh"
 #include "standardise.cuh"
@@ -211,7 +213,7 @@ constexpr int THREADS = 512;  // of a block, in GROUPS of 64 that take turns wit
 constexpr int GROUPS = THREADS / 64;
 
 struct Layer {
-    float *W, *V, *b, *Vb;
+    float *W, *V, *S, *b, *Vb, *Sb;
     const float *Delta;
     int m;
 };
@@ -219,12 +221,21 @@ struct Layer {
 struct Rule {
     float eta, mu, l1, l2;
     int nesterov;
+    bool is_adam;
+    adam::Rates of_adam;
 
-    __device__ void step(float *w, float *v, float g) const {
-        if (mu == 0.0f && l1 == 0.0f)
+    __device__ void step(float *w, float *v, float *s, float g, const adam::Correction &by) const {
+        if (is_adam)
+            adam::step(*w, *v, *s, g, of_adam, by);
+        else if (mu == 0.0f && l1 == 0.0f)
             *w = (1.0f - eta * l2) * *w - eta * g;
         else
             sgd_step(*w, *v, g, eta, mu, l1, l2, nesterov);
+    }
+    __device__ Rule without_penalties() const {
+        Rule rule = *this;
+        rule.l1 = rule.l2 = rule.of_adam.l1 = rule.of_adam.l2 = rule.of_adam.decay = 0.0f;
+        return rule;
     }
 };
 
@@ -274,22 +285,23 @@ __device__ void sum_products(Inputs inputs, const float *Delta, int unit, int co
 }
 
 template <class Inputs>
-__device__ void update(Inputs inputs, Layer layer, Rule rule, int tile, int k, float (*memory)[TILE]) {
+__device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correction &by, int tile, int k,
+                       float (*memory)[TILE]) {
     const auto sums = reinterpret_cast<float(*)[TILE][TILE]>(memory);
     const int d = inputs.d, column = tile % tiles_across(d) * TILE, unit = tile / tiles_across(d) * TILE;
     sum_products(inputs, layer.Delta, unit, column, k, layer.m, sums, memory, memory + ROWS);
-    Rule without_penalties = rule;
-    without_penalties.l1 = without_penalties.l2 = 0.0f;
+    const Rule of_bias = rule.without_penalties();
     for (int at = threadIdx.x; at < TILE * TILE; at += THREADS) {
         const int u = at / TILE, j = unit + u, c = column + at % TILE;
         float g = 0.0f;
         for (int group = 0; group < GROUPS; ++group) g += sums[group][u][at % TILE];
         g /= static_cast<float>(k);
         if (j >= layer.m || c > d) continue;
+        const size_t i = static_cast<size_t>(j) * d + c;
         if (c == d)
-            without_penalties.step(layer.b + j, layer.Vb + j, g);
+            of_bias.step(layer.b + j, layer.Vb + j, layer.Sb + j, g, by);
         else
-            rule.step(layer.W + static_cast<size_t>(j) * d + c, layer.V + static_cast<size_t>(j) * d + c, g);
+            rule.step(layer.W + i, layer.V + i, layer.S + i, g, by);
     }
 }
 
@@ -318,19 +330,23 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, int tile, int k, f
     extern "C" __global__ void update_##NAME(                                                                          \
         const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,                \
         const int *__restrict__ order, const int *__restrict__ first, int offset, float *__restrict__ W1,              \
-        float *__restrict__ V1, float *__restrict__ b1, float *__restrict__ Vb1, const float *__restrict__ Delta1,     \
-        const float *__restrict__ H, float *__restrict__ W2, float *__restrict__ V2, float *__restrict__ b2,           \
-        float *__restrict__ Vb2, const float *__restrict__ Delta2, int k, int d, int m1, int m2, float eta, float mu,  \
-        float l1, float l2, int nesterov) {                                                                            \
+        float *__restrict__ V1, float *__restrict__ S1, float *__restrict__ b1, float *__restrict__ Vb1,               \
+        float *__restrict__ Sb1, const float *__restrict__ Delta1, const float *__restrict__ H,                        \
+        float *__restrict__ W2, float *__restrict__ V2, float *__restrict__ S2, float *__restrict__ b2,                \
+        float *__restrict__ Vb2, float *__restrict__ Sb2, const float *__restrict__ Delta2, int k, int d, int m1,      \
+        int m2, float eta, float mu, float l1, float l2, int nesterov, int is_adam, const int *__restrict__ t,         \
+        float share1, float share2, float epsilon, float decay) {                                                      \
         using namespace small_network;                                                                                 \
         alignas(16) __shared__ float memory[2 * ROWS][TILE];                                                           \
+        __shared__ adam::Correction by;                                                                                \
         const int tiles = tiles_across(d) * ((m1 + TILE - 1) / TILE), tile = blockIdx.x;                               \
-        const Rule rule{eta, mu, l1, l2, nesterov};                                                                    \
+        const Rule rule{eta, mu, l1, l2, nesterov, is_adam != 0, {eta, share1, share2, epsilon, l1, l2, decay}};       \
+        if (is_adam && threadIdx.x == 0) by = adam::correction(rule.of_adam, *t);                                      \
         if (tile < tiles)                                                                                              \
-            update(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d}, {W1, V1, b1, Vb1, Delta1, m1}, rule, \
-                   tile, k, memory);                                                                                   \
+            update(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d},                                      \
+                   {W1, V1, S1, b1, Vb1, Sb1, Delta1, m1}, rule, by, tile, k, memory);                                 \
         else                                                                                                           \
-            update(Outputs{H, m1}, {W2, V2, b2, Vb2, Delta2, m2}, rule, tile - tiles, k, memory);                      \
+            update(Outputs{H, m1}, {W2, V2, S2, b2, Vb2, Sb2, Delta2, m2}, rule, by, tile - tiles, k, memory);         \
     }
 
 SMALL_NETWORK(unsigned char, uint8)

@@ -14,18 +14,18 @@ MOST_CLASSES = 1024  # whose Z fits in the shared memory of every GPU
 class FusedStepper(RecordedStepper):
     """Records and replays steps, which it fuses where the device, the network and the minibatches allow it."""
 
-    def fuses(self, k, rates):
-        """Whether steps of k examples are fused: SGD of a softmax classifier with at most one, elementwise hidden layer."""
+    def fuses(self, k):
+        """Whether steps of k examples are fused: of a softmax classifier with at most one, elementwise hidden layer."""
         layers, loss = self.network.layers, self.network.loss
         small = k <= MOST_EXAMPLES and k * sum(layer.W.size for layer in layers) <= MOST_PRODUCTS
         simple = loss.name == "cross-entropy" and len(layers) <= 2 and layers[0].pieces == 1
-        return self.device.fuses and not rates.adam and simple and small and layers[-1].units <= MOST_CLASSES
+        return self.device.fuses and simple and small and layers[-1].units <= MOST_CLASSES
 
-    def how_with(self, batch_size, rates):
-        return self.how.replace("steps", "fused steps") if self.fuses(batch_size, rates) else self.how
+    def how_with(self, batch_size):
+        return self.how.replace("steps", "fused steps") if self.fuses(batch_size) else self.how
 
     def step(self, order, start, space, rates, tally):
-        if not self.fuses(len(space.y), rates):
+        if not self.fuses(len(space.y)):
             return super().step(order, start, space, rates, tally)
         device, data, network = self.device, self.data, self.network
         *hidden, top = network.layers
@@ -34,4 +34,6 @@ class FusedStepper(RecordedStepper):
             device.hidden_layer(data, order, start, layer, slot.X)
             below = slot, layer.theta
         device.output_layer(data, order, start, top, network.class_weights, tally, space.Z, below)
-        device.update_layers(data, order, start, network.layers, space.slots, rates)
+        if rates.adam:
+            device.advance(network.updates, 1)
+        device.update_layers(data, order, start, network.layers, space.slots, rates, network.updates)

@@ -17,8 +17,8 @@ class Stepper:
         self.network, self.data, self.device, self.how = network, data, network.device, how
         self._largest, self._spaces = 0, {}
 
-    def how_with(self, batch_size, rates):
-        """How it trains with minibatches of this size and these rates."""
+    def how_with(self, batch_size):
+        """How it trains with minibatches of this size."""
         return self.how
 
     def space(self, k):

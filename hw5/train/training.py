@@ -138,7 +138,7 @@ class Training:
     @property
     def how(self):
         """A short description of how the device trains."""
-        return self.stepper.how_with(self.batch_size, self.settings.rates(1))
+        return self.stepper.how_with(self.batch_size)
 
     def _order_of(self, epoch):
         """The order of an epoch's examples; the last one asked for is kept."""

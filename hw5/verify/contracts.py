@@ -348,10 +348,12 @@ def _examples(bench, dtype, k, d, values):
 
 
 def _layer(bench, m, d, theta=None):
-    """A layer with its arrays on the device, and its (W, V, b, Vb) in float64."""
+    """A layer with its arrays on the device, and its (W, V, b, Vb, S, Sb) in float64."""
     arrays = [bench.rng.normal(size=shape).astype(np.float32) for shape in ((m, d), (m, d), (m,), (m,))]
-    W, V, b, Vb = map(bench.put, arrays)
-    return SimpleNamespace(W=W, V=V, b=b, Vb=Vb, theta=theta), [array.astype(np.float64) for array in arrays]
+    arrays += [bench.rng.random(shape).astype(np.float32) for shape in ((m, d), (m,))]
+    W, V, b, Vb, S, Sb = map(bench.put, arrays)
+    layer = SimpleNamespace(W=W, V=V, b=b, Vb=Vb, S=S, Sb=Sb, theta=theta)
+    return layer, [array.astype(np.float64) for array in arrays]
 
 
 def _empty(bench, *shape):
@@ -363,7 +365,7 @@ def hidden_layer(dtype, bench, k, m, values):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
-            layer, (W, _, b, _) = _layer(bench, m, d, theta)
+            layer, (W, _, b, *_) = _layer(bench, m, d, theta)
             H = _empty(bench, k, m)
             bench.device.hidden_layer(data, order, 2, layer, H)
             yield name, error(bench.get(H), _theta64(theta, x @ W.T + b), x_scale @ abs(W.T) + abs(b))
@@ -396,7 +398,7 @@ def output_layer(dtype, bench, k, m, values):
     m = max(m, 2)  # the labels are 0 and 1
     for d in (20, 131):
         data, order, x, x_scale, y = _examples(bench, dtype, k, d, values)
-        layer, (W, _, b, _) = _layer(bench, m, d)
+        layer, (W, _, b, *_) = _layer(bench, m, d)
         errors, *_ = _output(bench, x, x_scale, y, W, b, partial(bench.device.output_layer, data, order, 2, layer))
         yield from errors
 
@@ -409,7 +411,7 @@ def output_hidden(bench, k, m, values):
             data, order, _, _, y = _examples(bench, np.uint8, k, 3, values)
             X = _theta64(theta, values(bench.rng, (k, d))).astype(np.float32)
             x = X.astype(np.float64)
-            layer, (W, _, b, _) = _layer(bench, m, d)
+            layer, (W, _, b, *_) = _layer(bench, m, d)
             slot = SimpleNamespace(X=bench.put(X), Delta=_empty(bench, k, d))
             operation = partial(bench.device.output_layer, data, order, 2, layer, below=(slot, theta))
             errors, Delta, scale = _output(bench, x, abs(x), y, W, b, operation)
@@ -421,7 +423,7 @@ def output_hidden(bench, k, m, values):
 
 def update_layers(dtype, bench, k, m, values):
     for d in (20, 131):
-        for rates in (Rates(0.1, l2=0.5), Rates(0.03, 0.9, 0.01, 0.5), Rates(0.03, 0.5, nesterov=True)):
+        for rates in _UPDATES:
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
             Delta, Delta2, H = (bench.rng.normal(size=(k, n)).astype(np.float32) for n in (m, 3, m))
             layers = [_layer(bench, m, d), _layer(bench, 3, m)]
@@ -429,29 +431,57 @@ def update_layers(dtype, bench, k, m, values):
                 SimpleNamespace(X=bench.put(H), Delta=bench.put(Delta)),
                 SimpleNamespace(X=None, Delta=bench.put(Delta2)),
             ]
-            bench.device.update_layers(data, order, 2, [layer for layer, _ in layers], slots, rates)
+            t = bench.put([_T], np.int32)
+            bench.device.update_layers(data, order, 2, [layer for layer, _ in layers], slots, rates, t)
             H = H.astype(np.float64)
             for (layer, arrays), delta, inputs, size in zip(layers, (Delta, Delta2), (x, H), (x_scale, abs(H))):
                 yield from _updated(bench, layer, arrays, delta.astype(np.float64), inputs, size, rates)
 
 
+_T = 3  # the number of the update
+_UPDATES = (
+    Rates(0.1, l2=0.5),
+    Rates(0.03, 0.9, 0.01, 0.5),
+    Rates(0.03, 0.5, nesterov=True),
+    Rates(0.01, l1=0.01, l2=0.5, adam=True, weight_decay=0.3),
+)
+
+
 def _updated(bench, layer, arrays, Delta, x, x_scale, rates):
-    """The errors of W, V, b and Vb after the update by the mean of Delta^T (x, 1)."""
-    W, V, b, Vb = arrays
-    k, mu = len(Delta), rates.momentum
-    columns = (
-        ("W", "V", W, V, x, x_scale, rates.l1, rates.l2),
-        ("b", "Vb", b[:, None], Vb[:, None], *np.ones((2, k, 1)), 0, 0),
-    )
-    for w_name, v_name, w, v, inputs, size, l1, l2 in columns:
-        g = Delta.T @ inputs / k + l2 * w + l1 * np.sign(w)
-        scale = abs(Delta.T) @ size / k + l2 * abs(w) + l1 + mu * abs(v)
-        plain = not (mu or rates.l1)
-        v64 = v if plain else mu * v + g
-        step = g if plain else g + mu * v64 if rates.nesterov else v64
-        got_w, got_v = (bench.get(getattr(layer, name)).reshape(w.shape) for name in (w_name, v_name))
-        yield v_name, error(got_v, v64, scale)
-        yield w_name, error(got_w, w - rates.eta * step, abs(w) + 2 * rates.eta * scale)
+    """The errors of the parameters, velocities and squares after the update by the mean of Delta^T (x, 1)."""
+    W, V, b, Vb, S, Sb = arrays
+    ones = np.ones((len(Delta), 1))
+    yield from _updated_by(bench, (layer.W, layer.V, layer.S), (W, V, S), Delta, x, x_scale, rates)
+    host, on_device = (b[:, None], Vb[:, None], Sb[:, None]), (layer.b, layer.Vb, layer.Sb)
+    yield from _updated_by(bench, on_device, host, Delta, ones, ones, rates.without_penalties())
+
+
+def _updated_by(bench, on_device, arrays, Delta, inputs, size, rates):
+    """As _updated, of weights or biases."""
+    W, V, S = arrays
+    g = Delta.T @ inputs / len(Delta) + rates.l2 * W + rates.l1 * np.sign(W)
+    g_scale = abs(Delta.T) @ size / len(Delta) + rates.l2 * abs(W) + rates.l1
+    step, scale, V, S = _adam64(V, S, g, g_scale) if rates.adam else (*_sgd64(V, g, g_scale, rates), S)
+    got = [bench.get(array).reshape(W.shape) for array in on_device]
+    yield "W", error(got[0], W - rates.eta * (step + rates.weight_decay * W), abs(W) + 2 * rates.eta * scale)
+    yield "V", error(got[1], V, abs(V) + g_scale)
+    yield "S", error(got[2], S, abs(S) + g_scale**2)
+
+
+def _sgd64(V, g, g_scale, rates):
+    """The step, its scale, and V after it."""
+    if not (rates.momentum or rates.l1):
+        return g, g_scale, V
+    after = rates.momentum * V + g
+    return (g + rates.momentum * after if rates.nesterov else after), g_scale + rates.momentum * abs(V), after
+
+
+def _adam64(V, S, g, g_scale):
+    """The step, its scale, V and S after it."""
+    v, s = BETA1 * V + (1 - BETA1) * g, BETA2 * S + (1 - BETA2) * g**2
+    root = np.sqrt(s / (1 - BETA2**_T)) + EPSILON
+    step = v / (1 - BETA1**_T) / root
+    return step, (abs(V) + g_scale) / (1 - BETA1**_T) / root + abs(step) * (1 + g_scale**2 * (1 - BETA2) / s), v, s
 
 
 # -- the kernels and their test cases

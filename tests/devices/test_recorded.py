@@ -65,6 +65,8 @@ def test_the_launches_of_a_step(device):
 def test_the_launches_of_a_fused_step(device):
     device.fuses = True
     assert calls_of_a_step(device, (20, 8, 3)) == ["hidden_uint8", "output_hidden", "update_uint8"]
+    adam = calls_of_a_step(device, (20, 8, 3), rates=Rates(0.1, adam=True))
+    assert adam == ["hidden_uint8", "output_hidden", "advance", "update_uint8"]
     assert calls_of_a_step(device, (20, 3), rates=Rates(0.1, 0.9)) == ["output_uint8", "update_uint8"]
 
 
