@@ -214,7 +214,8 @@ class ArrowRecords:
     def first(self):
         return self.names
 
-    def batches(self, has_nulls: bool) -> Iterator[list]:
+    def batches(self, has_nulls: bool, numbers=()) -> Iterator[list]:
+        """As TextRecords.batches; what is typed stays so."""
         import pyarrow as pa
 
         try:
