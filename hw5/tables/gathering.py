@@ -178,7 +178,7 @@ class _Pass:
     def _add_numbers(self, columns, start):
         gathered, n = self.gathered, self.gathered.rows - start
         units = [gathered.units.get(p, "") for p in gathered.numbers]
-        values, bad = numbers_together(columns, self.records.decimal, n, units=units)
+        values, bad, _ = numbers_together(columns, self.records.decimal, n, units=units)
         if bad and self._is_typed:
             raise NotNumbers  # to name the cell as it is written
         for i, mask in bad.items():
@@ -288,10 +288,13 @@ def _cast_together(columns: list):
 
 
 def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=None):
-    """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers})."""
+    """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers}, is_plain).
+
+    is_plain: whether all cells are written as programs write numbers.
+    """
     values = _cast_together(columns) if columns else np.empty((0, n))
-    bad = {}
-    if values is None:
+    bad, is_plain = {}, values is not None
+    if not is_plain:
         values = np.empty((len(columns), n))
         for i, array in enumerate(columns):
             words = [gap_words[i]] if gap_words and gap_words[i] else ()
@@ -300,12 +303,12 @@ def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=
                 bad[i] = mask
     with np.errstate(invalid="ignore", over="ignore"):
         if abs(values.sum()) < BEYOND_FLOAT32 and values.min(initial=0) > -BEYOND_FLOAT32:  # false for NaN
-            return values, bad
+            return values, bad, is_plain
         beyond = np.abs(values) >= BEYOND_FLOAT32
     if beyond.any():
         for i in np.flatnonzero(beyond.any(axis=1)):
             bad[int(i)] = bad.get(int(i), False) | beyond[i]
-    return values, bad
+    return values, bad, is_plain
 
 
 def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:

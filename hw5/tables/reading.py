@@ -265,6 +265,7 @@ class Block:
     X: np.ndarray
     columns: list  # pyarrow arrays of all columns, as in the file
     start: int  # the first row's number, from 0
+    plain: frozenset  # positions of columns whose cells are nothing but digits, signs, points and exponents
 
 
 class ForModel:
@@ -354,12 +355,14 @@ class ForModel:
         for columns in self.records.batches(has_nulls):
             columns = without_blank_rows(columns)
             if len(columns[0]):
-                yield Block(self._encoded(columns, start), columns, start)
+                X, plain = self._encoded(columns, start)
+                yield Block(X, columns, start, plain)
                 start += len(columns[0])
         if not start:
             raise InputError(f"{self.records.where}: there are no rows below the header; add examples")
 
-    def _encoded(self, arrays, start) -> np.ndarray:
+    def _encoded(self, arrays, start) -> tuple[np.ndarray, frozenset]:
+        """The features, and the positions of Block.plain."""
         n, records = len(arrays[0]), self.records
         X = np.empty((n, self.columns.width), np.float32)
         numbers, at = [], 0
@@ -369,20 +372,21 @@ class ForModel:
             elif not isinstance(column, LeftOut):
                 self._encode(column, arrays[position], X[:, at : at + len(column.features)], position, start)
             at += len(column.features)
-        values, bad = numbers_together(
+        values, bad, is_plain = numbers_together(
             [arrays[p] for _, p, _ in numbers],
             records.decimal,
             n,
             [c.gap_word for c, *_ in numbers],
             [c.unit or "" for c, *_ in numbers],
         )
+        plain = frozenset(p for _, p, _ in numbers) if is_plain else frozenset()
         for i, mask in bad.items():
             row, position = int(mask.argmax()), numbers[i][1]
             raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py())
         block = as_float32(values, np.array([c.offset for c, *_ in numbers]))
         is_whole = not has_gaps(block)
         if is_whole and len(numbers) == X.shape[1]:
-            return block
+            return block, plain
         X[:, [at for *_, at in numbers]] = block
         missing = np.zeros(len(numbers), bool) if is_whole else np.isnan(block).any(axis=0)
         for i, (column, position, at) in enumerate(numbers):
@@ -391,7 +395,7 @@ class ForModel:
                 raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py() or "")
             if missing[i] or column.gaps:
                 column.encode(block[:, i], X[:, at : at + len(column.features)])
-        return X
+        return X, plain
 
     def _encode(self, column, array, out, position, start) -> None:
         strings = as_strings(array)
