@@ -6,6 +6,7 @@ in a file beside it: y_train.npy for X_train.npy. Python objects are never loade
 """
 
 import io
+import math
 import re
 import struct
 import warnings
@@ -48,6 +49,7 @@ _LABELS_OF = (  # the name of the labels' file by that of the features'
     (re.compile("images|features|data"), "labels"),
 )
 
+LARGE = 1 << 28  # bytes of an .npy from which it is mapped, not read
 _MAX_CODE_POINT = 0x10FFFF  # of Unicode
 
 # By format version: the width in bytes of the header's length, and the parser of the header
@@ -128,8 +130,19 @@ def _test_pair(path: Path, schema: Schema) -> Table | None:
 
 
 def read_npy_values(path: Path) -> np.ndarray:
-    """The array of an .npy, with its own shape and type."""
+    """The array of an .npy, with its own shape and type; mapped rather than read if it is large and can be used as it is.
+
+    A large file of float32 or bytes may be larger than memory: its pages are read when they are needed.
+    """
     with open_plain(path) as (stream, size):
+        if size > LARGE:
+            shape, fortran_order, dtype = _checked_header(stream, str(path))
+            at = stream.tell()
+            if not fortran_order and dtype in (np.uint8, np.float32) and dtype.isnative and len(shape) > 1:
+                if size - at != math.prod(shape) * dtype.itemsize:
+                    raise InputError(f"{path}: the header declares {shape}, which is not the size of the file; save it again")
+                return np.memmap(stream, dtype, "r", at, shape)
+            stream.seek(0)
         return _read_npy(stream, Length(size, size), str(path))
 
 
@@ -219,6 +232,15 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str, scalar: bool =
 
 def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False) -> np.ndarray:
     """Read an .npy, whose header numpy.lib.format describes."""
+    shape, fortran_order, dtype = _checked_header(stream, where)
+    order = "F" if fortran_order else "C"
+    array = read_array(stream, shape, dtype, length=length, where=where, order=order, scalar=scalar)
+    if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _MAX_CODE_POINT).any():
+        raise InputError(f"{where}: the text has characters that are not Unicode; save it again")
+    return array
+
+
+def _checked_header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # outdated types, and syntax warnings from damaged headers
@@ -227,11 +249,7 @@ def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False
         raise InputError(f"{where}: not a valid NumPy header; save it with numpy.save or numpy.savez") from error
     if dtype.kind not in "biufcSUmM":
         raise InputError(f"{where}: Python objects and records are never loaded; save arrays of numbers or text")
-    order = "F" if fortran_order else "C"
-    array = read_array(stream, shape, dtype, length=length, where=where, order=order, scalar=scalar)
-    if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _MAX_CODE_POINT).any():
-        raise InputError(f"{where}: the text has characters that are not Unicode; save it again")
-    return array
+    return shape, fortran_order, dtype
 
 
 def _read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
