@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
@@ -245,6 +245,7 @@ def read_array(
     left = None if length.exact is None else length.exact - stream.tell()
     data = bytearray()
     if left is None or left == declared:
+        _require_memory(declared, where)
         while len(data) <= declared and (chunk := stream.read(min(_CHUNK, declared + 1 - len(data)))):
             data += chunk
         left = len(data)
@@ -255,6 +256,31 @@ def read_array(
         )
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     return array if order == "C" else array.copy()
+
+
+def _require_memory(declared: int, where: str) -> None:
+    free = free_memory()
+    if declared > free:
+        raise InputError(
+            f"{where}: needs {declared / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; save features of float32 "
+            "or bytes as X.npy and labels as y.npy, which are read in pieces"
+        )
+
+
+def free_memory(meminfo: Path = Path("/proc/meminfo"), groups: Path = Path("/sys/fs/cgroup")) -> float:
+    """The bytes of memory that are free, for the machine and this process's control group; infinity if unknown."""
+    found = [math.inf]
+    with suppress(OSError, ValueError):
+        found += [
+            1024 * int(line.split()[1]) for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable")
+        ]
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):  # memory.max may be "max"
+            found.append(int((groups / limit).read_text()) - int((groups / used).read_text()))
+    return min(found)
 
 
 def _short(shape: tuple[int, ...]) -> str:

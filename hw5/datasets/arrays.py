@@ -114,10 +114,16 @@ def read_npy(path: Path, label_column: str | None, schema: Schema | None = None)
     return replace(table, label=f"column {label + 1}", columns=columns), None
 
 
-def _file_of_labels(path: Path) -> Path | None:
-    """y.npy for X.npy, y_train.npy for X_train.npy, and so on, if there is such a file."""
+def labels_beside(path: Path) -> Path | None:
+    """y.npy for X.npy, y_train.npy for X_train.npy, and so on; None for a name that is not that of features."""
     names = (path.with_name(pattern.sub(word, path.stem) + path.suffix) for pattern, word in _LABELS_OF)
-    return next((each for each in names if each.name != path.name and each.is_file()), None)
+    return next((each for each in names if each.name != path.name), None)
+
+
+def _file_of_labels(path: Path) -> Path | None:
+    """labels_beside, if there is such a file."""
+    of_labels = labels_beside(path)
+    return of_labels if of_labels and of_labels.is_file() else None
 
 
 def _test_pair(path: Path, schema: Schema) -> Table | None:
@@ -140,7 +146,9 @@ def read_npy_values(path: Path) -> np.ndarray:
             at = stream.tell()
             if not fortran_order and dtype in (np.uint8, np.float32) and dtype.isnative and len(shape) > 1:
                 if size - at != math.prod(shape) * dtype.itemsize:
-                    raise InputError(f"{path}: the header declares {shape}, which is not the size of the file; save it again")
+                    raise InputError(
+                        f"{path}: the header declares {shape}, which is not the size of the file; save it again"
+                    )
                 return np.memmap(stream, dtype, "r", at, shape)
             stream.seek(0)
         return _read_npy(stream, Length(size, size), str(path))

@@ -74,7 +74,14 @@ def test_predict_applies_the_columns_and_keeps_the_cells(parks, tmp_path):
     with open(path) as file:
         table = list(csv.DictReader(file))
     new = tmp_path / "new.csv"
-    names = ["note", "height", "bark", "day", "site", "leaf"]  # other order, other columns, no label, dropped or ID column
+    names = [
+        "note",
+        "height",
+        "bark",
+        "day",
+        "site",
+        "leaf",
+    ]  # other order, other columns, no label, dropped or ID column
     with open(new, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)

@@ -178,7 +178,10 @@ REFUSED = {
     "two types in a column": (lambda: '{"a": 1, "y": 2}\n{"a": "x", "y": 2}', ["cannot be read"]),
     "a pickle": (lambda: b"\x80\x04\x95" + bytes(99), ["pickle, which hw5 never loads"]),
     "ARFF without data": (lambda: "@relation a\n@attribute b numeric\n", ["no @data"]),
-    "sparse ARFF": (lambda: "@relation a\n@attribute b numeric\n@attribute c {x,y}\n@data\n{0 1, 1 x}\n", ["sparse ARFF"]),
+    "sparse ARFF": (
+        lambda: "@relation a\n@attribute b numeric\n@attribute c {x,y}\n@data\n{0 1, 1 x}\n",
+        ["sparse ARFF"],
+    ),
     "HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), ["HDF5", "Parquet"]),
     "svmlight of a huge position": (lambda: "1 1:2\n0 999999999:1\n", ["too many"]),
 }
