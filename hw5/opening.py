@@ -89,6 +89,10 @@ class Spool:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"{name} cannot be copied to a temporary file: {reason}; save it to a file") from error
 
+    def __del__(self):
+        if hasattr(self, "_file"):
+            self._file.close()
+
     def __fspath__(self) -> str:
         return self._name
 
@@ -140,11 +144,12 @@ def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
             yield stream, Length(size, size)
 
 
+_XZ_MEMORY = 80 << 20  # bytes
 _ZIP = b"PK\3\4"
 _INFLATE = {  # by the first bytes of a file
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
-    b"\xfd7zXZ\0": lzma.open,
+    b"\xfd7zXZ\0": lambda stream: _Xz(stream),
     b"\x28\xb5\x2f\xfd": lambda stream: _zstd(stream),
     _ZIP: lambda stream: _only_member(stream),
 }
@@ -185,6 +190,22 @@ def _only_member(stream: BinaryIO) -> BinaryIO:
         return archive.open(members[0])
     except (ValueError, OverflowError, UnicodeError) as error:  # of damaged archives
         raise zipfile.BadZipFile("damaged") from error
+
+
+class _Xz:
+    """The content of an xz file, which may ask for a dictionary of any size; that of xz -9 is allowed."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream, self._decompressor = stream, lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while not data and not self._decompressor.eof:
+            chunk = self._stream.read(_CHUNK) if self._decompressor.needs_input else b""
+            if not chunk and self._decompressor.needs_input:
+                raise EOFError
+            data = self._decompressor.decompress(chunk, size)
+        return data
 
 
 class _Limited(io.RawIOBase):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hw5.tables.dialect import BLANKS, Dialect, detect
+from hw5.text import printable
 from hw5.opening import Spool, input_errors, open_inflated
 from hw5.errors import InputError
 
@@ -86,11 +87,11 @@ class TextRecords:
                         f"{self.where}, row {self._row_of_nul()}: there is a NUL character, so this is no text in UTF-8; "
                         "save it as UTF-8"
                     ) from error
-                except (pa.ArrowException, UnicodeDecodeError) as error:
+                except (pa.ArrowException, UnicodeError) as error:
                     if numbers:
                         raise NotNumbers from error
                     self._raise_first_fault()
-                    text = str(error).splitlines()[0][:200]
+                    text = printable(str(error).splitlines()[0][:200])
                     raise InputError(f"{self.where}: not a valid table ({text}); save it again as CSV") from error
         if source.is_suspicious:
             self._raise_first_fault()
@@ -138,26 +139,25 @@ class TextRecords:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Every row of the table that is not blank, with its line, by Python's csv module; raises csv.Error."""
-        dialect = self.dialect
         with open_inflated(self.path) as stream:
             raw = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
-            lines = io.TextIOWrapper(raw, self._encoding, newline="")
-            for _ in range(dialect.skipped):
-                next(lines, None)
-            line, delimiter = dialect.skipped + 1, dialect.delimiter
-            if delimiter == BLANKS:
-                lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
-            options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
-            reader = csv.reader(lines, **options)
-            for cells in reader:
-                is_comment = len(cells) != self.width and cells and self._is_comment(cells[0])
-                if (
-                    cells not in ([], [""])
-                    and not (len(cells) == 1 < self.width and not cells[0].strip())
-                    and not is_comment
-                ):
-                    yield line, cells
-                line = dialect.skipped + reader.line_num + 1
+            with io.TextIOWrapper(raw, self._encoding, newline="") as text:
+                yield from self._rows_of(text)
+
+    def _rows_of(self, lines) -> Iterator[tuple[int, list[str]]]:
+        dialect, width = self.dialect, self.width
+        for _ in range(dialect.skipped):
+            next(lines, None)
+        line, delimiter = dialect.skipped + 1, dialect.delimiter
+        if delimiter == BLANKS:
+            lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
+        options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
+        reader = csv.reader(lines, **options)
+        for cells in reader:
+            is_blank = cells in ([], [""]) or len(cells) == 1 < width and not cells[0].strip()
+            if not is_blank and not (len(cells) != width and self._is_comment(cells[0])):
+                yield line, cells
+            line = dialect.skipped + reader.line_num + 1
 
     def _raise_first_fault(self) -> None:
         """Raise InputError for the first row that is no row of the table, if there is one."""
@@ -177,7 +177,9 @@ class TextRecords:
             raise InputError(
                 f"{self.where}, row {line}: not valid CSV ({reason}); look for an unclosed quote"
             ) from error
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            if not self._encoding.startswith("utf-8"):
+                raise InputError(f"{self.where}: not valid {self._encoding.upper()}; save the file as UTF-8") from error
             raise InputError(
                 f"{self.where}: byte {self._undecodable()} (counted from 0) is not UTF-8; save the file as UTF-8"
             ) from error
@@ -205,7 +207,7 @@ class TextRecords:
             for position, line in enumerate(kept, start=-self.dialect.header):
                 if position == row:
                     return line
-        except csv.Error:
+        except (csv.Error, UnicodeError):
             self._raise_first_fault()
         return row + 1
 
@@ -216,7 +218,7 @@ class TextRecords:
                 pass
         except csv.Error:
             self._raise_first_fault()
-        except UnicodeDecodeError:
+        except UnicodeError:
             pass
 
 
@@ -229,6 +231,7 @@ class _Source(io.RawIOBase):
     def __init__(self, stream, encoding: str, dialect: Dialect):
         self._stream, self._dialect = stream, dialect
         self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
+        self._check = codecs.getincrementaldecoder("utf-8")("strict")
         self._rest, self._skip, self._is_first = b"", dialect.skipped, True
         self._by_line = dialect.delimiter == BLANKS or dialect.spaces
         self._quote, self._quotes = dialect.quote.encode(), 0
@@ -252,6 +255,7 @@ class _Source(io.RawIOBase):
                 break
         if b"\0" in data:
             raise NulError
+        self._check.decode(data, final=not data)  # raises UnicodeDecodeError
         self._quotes += data.count(self._quote)
         return data
 

@@ -31,6 +31,8 @@ def as_features(values: np.ndarray, where: str, label: int | None = None, column
     """
     if values.dtype.kind not in "buif":
         raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
+    if columns is not None and not columns.are_plain:
+        raise InputError(f"{where}: the model takes the columns of a table, such as text or dates; give it a table")
     values = values.reshape(len(values), -1)
     if label is not None:
         values = np.delete(values, label, axis=1)
