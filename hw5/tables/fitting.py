@@ -1,5 +1,7 @@
 """Fit the columns of a table on its training rows, and say what looks odd about them."""
 
+import re
+
 import numpy as np
 
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
@@ -10,6 +12,7 @@ from hw5.errors import InputError
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
+_ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
 _DAY = 86_400
 
 
@@ -126,9 +129,9 @@ class Fitting:
         if position == 0 and name == "" and counts_up:
             return "an index without a name, which counts the rows"
         lower = (name or "").strip().lower()
-        if lower in _ID_NAMES:
+        if lower in _ID_NAMES or _ENDS_IN_ID.search((name or "").strip()):
             return "an ID: all values are different"
-        if counts_up and len(values) > 9 or lower.endswith(("id", "_no", "number")) or not name and len(values) > 50:
+        if counts_up and len(values) > 9 or lower.endswith(("_no", "number")) or not name and len(values) > 50:
             self.warnings.append(
                 f"{self.name(position)} has a different whole number in each row; if it is an ID, leave it out with "
                 f"--drop {position + 1 if not name else name}"
