@@ -191,14 +191,15 @@ def _targets(dataset):
 
 def _features(dataset):
     X = dataset.train.X
+    offsets = dataset.columns.offsets if dataset.columns else np.zeros(X.shape[1])
     names = dataset.feature_names or [str(i) for i in range(1, X.shape[1] + 1)]
     if dataset.image_shape or len(names) > _MOST_ROWS:
         rows = table("features" if not dataset.image_shape else "pixels", *_STATISTICS)
-        rows.add_row("all", *_statistics(X))
+        rows.add_row("all", *_statistics(X + offsets if offsets.any() else X))
         return rows
     rows = table("feature", *_STATISTICS)
-    for name, column in zip(names, X.T):
-        rows.add_row(name, *_statistics(column))
+    for name, column, offset in zip(names, X.T, offsets):
+        rows.add_row(name, *_statistics(column + offset))
     return rows
 
 

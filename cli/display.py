@@ -32,8 +32,9 @@ def described(dataset):
     if dataset.label:
         kind = "labels" if dataset.class_names else "targets"
         shown = ", ".join(dataset.class_names[:5]) + (", ..." if len(dataset.class_names) > 5 else "")
-        yield f"{kind}: {dataset.label}" + (f": {shown}" if shown else "")
-    yield from describe(dataset.columns) if dataset.columns else ()
+        yield printable(f"{kind}: {dataset.label}" + (f": {shown}" if shown else ""))
+    if dataset.label and dataset.columns:
+        yield from map(printable, describe(dataset.columns))
 
 
 @contextmanager
