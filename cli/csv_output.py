@@ -11,7 +11,7 @@ _SIGNS = "=+-@\t\r\n＝＋－＠"
 _SEPARATOR = "\x1f"
 _NUMBER = "[+-][0-9.]+(?:[eE][+-]?[0-9]+)?"
 _MAY_BE_FORMULA = re.compile(f"{_SEPARATOR}(?=[{re.escape(_SIGNS)}])(?!{_NUMBER}{_SEPARATOR})")
-_PERHAPS_FORMULA = r"\r|^[=@\t＝＋－＠]|^[+-].*[^0-9.eE+-]|^[+-][^0-9.]"  # RE2, the syntax of pyarrow
+_PERHAPS_FORMULA = r"\r|^[=@\t＝＋－＠]|^[+-]"  # RE2, the syntax of pyarrow; more than is_formula finds
 
 
 def _cells(array):
@@ -42,9 +42,12 @@ class CsvOutput:
             # Not all versions of Python quote a carriage return, which would end the row
             (self._quoting_writer if "\r" in text else self._writer).writerow(row)
 
-    def write_columns(self, columns):
-        """Write rows given as columns, lists or pyarrow arrays. Ordinary cells are joined by the column, which is fast."""
-        text = self._ordinary_rows(columns) if not self._is_terminal and columns else None
+    def write_columns(self, columns, plain=()):
+        """Write rows given as columns, lists or pyarrow arrays. Ordinary cells are joined by the column, which is fast.
+
+        plain: positions of columns that have plain numbers only.
+        """
+        text = self._ordinary_rows(columns, plain) if not self._is_terminal and len(columns) > 1 else None
         if text is None:
             lists = [column if isinstance(column, list) else _cells(column) for column in columns]
             self.write(map(list, zip(*lists)))
@@ -52,26 +55,24 @@ class CsvOutput:
             self._file.write(text)
 
     @staticmethod
-    def _ordinary_rows(columns):
-        """The rows as text, if no cell begins like a formula or has a carriage return, else None."""
+    def _ordinary_rows(columns, plain):
+        """The rows as text, if no cell may be a formula or has a carriage return, else None."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        quoted = []
-        for column in columns:
-            column = pc.fill_null(
-                pa.array(column, pa.string()) if isinstance(column, list) else column.cast(pa.string()), ""
-            )
-            if pc.any(pc.match_substring_regex(column, _PERHAPS_FORMULA)).as_py():
-                return None
-            special = pc.match_substring_regex(column, '[",\n]')
-            if pc.any(special).as_py():
-                inner = pc.replace_substring(column, '"', '""')
-                column = pc.if_else(special, pc.binary_join_element_wise('"', inner, '"', ""), column)
-            quoted.append(column)
-        if len(quoted) == 1:
-            return None
-        return "\n".join([*pc.binary_join_element_wise(*quoted, ",").to_pylist(), ""])
+        joined = []
+        for position, column in enumerate(columns):
+            column = pa.array(column, pa.string()) if isinstance(column, list) else column.cast(pa.string())
+            if position not in plain:
+                column = pc.fill_null(column, "")
+                if pc.any(pc.match_substring_regex(column, _PERHAPS_FORMULA)).as_py():
+                    return None
+                special = pc.match_substring_regex(column, '[",\n]')
+                if pc.any(special).as_py():
+                    inner = pc.replace_substring(column, '"', '""')
+                    column = pc.if_else(special, pc.binary_join_element_wise('"', inner, '"', ""), column)
+            joined.append(column)
+        return "\n".join([*pc.binary_join_element_wise(*joined, ",").to_pylist(), ""])
 
     def warn_of_formulas(self):
         if self._formulas and not self._spreadsheet:

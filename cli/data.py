@@ -1,14 +1,18 @@
 """hw5 data"""
 
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
 
 from hw5.cli import options
-from hw5.cli.display import described, is_terminal, print_tables, say, table
+from hw5.cli.display import described, is_terminal, print_tables, say, table, warn
 from hw5.datasets import BUILT_IN, load
+from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
+from hw5.errors import InputError
+from hw5.files import atomic_write
 
 _MOST_ROWS = 30  # of a table
 
@@ -113,6 +117,42 @@ def show(source, test, label_column, data_dir, task, plot, **columns):
         say(f"saved {plot}")
 
 
+@command.command("convert")
+@click.argument("source", metavar="NAME|PATH")
+@click.option("--out", type=click.Path(), required=True, help="Write the features to this file, such as X_trees.npy.")
+@options.label_column
+@options.data_dir
+@options.task
+@options.reading
+def convert(source, out, label_column, data_dir, task, **columns):
+    """Convert a data set to .npy files, which hw5 train reads in pieces, also if they are larger than memory.
+
+    The labels are written to a file beside it: y_trees.npy for X_trees.npy.
+
+    \b
+    hw5 data convert trees.csv --out X_trees.npy
+    hw5 train --data X_trees.npy
+    """
+    of_labels = labels_beside(Path(out))
+    if of_labels is None or Path(out).suffix != ".npy":
+        raise InputError(
+            f"--out {out}: choose a name such as X_{Path(out).stem}.npy, whose labels are y_{Path(out).stem}.npy"
+        )
+    for path in (out, of_labels):
+        options.require_another_file(path, "--out", source)
+    reading = options.reading_of(**columns)
+    dataset = load(source, label_column=label_column, data_dir=data_dir, task=task, reading=reading)
+    options.warn_of(dataset)
+    y = dataset.train.y
+    names = np.array(dataset.class_names)[y] if dataset.class_names else y
+    for path, array in ((out, dataset.train.X), (of_labels, names)):
+        with atomic_write(path) as file:
+            np.save(file, array, allow_pickle=False)
+        say(f"saved {path}")
+    if dataset.test:
+        warn(f"{dataset.name} also has a test set, which was left out")
+
+
 def _headline(dataset):
     X, shape = dataset.train.X, dataset.image_shape
     what = f"images of {shape[0]} x {shape[1]} pixels" if shape else _count(X.shape[1], "feature")
@@ -151,14 +191,15 @@ def _targets(dataset):
 
 def _features(dataset):
     X = dataset.train.X
+    offsets = dataset.columns.offsets if dataset.columns else np.zeros(X.shape[1])
     names = dataset.feature_names or [str(i) for i in range(1, X.shape[1] + 1)]
     if dataset.image_shape or len(names) > _MOST_ROWS:
         rows = table("features" if not dataset.image_shape else "pixels", *_STATISTICS)
-        rows.add_row("all", *_statistics(X))
+        rows.add_row("all", *_statistics(X + offsets if offsets.any() else X))
         return rows
     rows = table("feature", *_STATISTICS)
-    for name, column in zip(names, X.T):
-        rows.add_row(name, *_statistics(column))
+    for name, column, offset in zip(names, X.T, offsets):
+        rows.add_row(name, *_statistics(column + offset))
     return rows
 
 

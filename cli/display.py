@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+from contextlib import contextmanager
 
 import click
 
@@ -30,8 +32,32 @@ def described(dataset):
     if dataset.label:
         kind = "labels" if dataset.class_names else "targets"
         shown = ", ".join(dataset.class_names[:5]) + (", ..." if len(dataset.class_names) > 5 else "")
-        yield f"{kind}: {dataset.label}" + (f": {shown}" if shown else "")
-    yield from describe(dataset.columns) if dataset.columns else ()
+        yield printable(f"{kind}: {dataset.label}" + (f": {shown}" if shown else ""))
+    if dataset.label and dataset.columns:
+        yield from map(printable, describe(dataset.columns))
+
+
+@contextmanager
+def waiting(text):
+    """Show on a terminal that something takes long, from its second second on, with the time that has passed."""
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    display = Progress(*columns, console=Console(stderr=True), transient=True)
+    display.add_task(printable(text))
+    timer = threading.Timer(1, display.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        display.stop()
 
 
 def is_terminal(stream):

@@ -5,10 +5,10 @@ import os
 import click
 
 from hw5.train.checkpoint import Checkpoint
-from hw5.cli.display import say
+from hw5.cli.display import say, warn
 from hw5.cli.options import OneOf
 from hw5.errors import InputError
-from hw5.export import FORMATS, export
+from hw5.export import FORMATS, columns_to_encode, export
 from hw5.files import require_writable
 
 
@@ -28,3 +28,8 @@ def command(checkpoint, format, out):
     require_writable(out, "--out")
     export(model, format, out)
     say(f"saved {out}")
+    if format != "onnx" and columns_to_encode(model):
+        warn(
+            f"{out} has the network alone, whose {model.columns.width} features are made of the {len(model.columns.each)} "
+            "columns of the table; --format onnx takes the columns themselves"
+        )

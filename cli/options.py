@@ -5,7 +5,7 @@ import os
 
 import click
 
-from hw5.cli.display import warn
+from hw5.cli.display import waiting, warn
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS, is_device
 from hw5.tables.table import Reading
@@ -177,7 +177,8 @@ def load_split(model, data, test, label_column, data_dir, split):
     if data is None:
         model.data.require_loadable()
         data, test = model.data.source, test or model.data.test
-    dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
+    with waiting(f"reading {data}"):
+        dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     warn_of(dataset)
     return dataset, model.subset(dataset, split)
 

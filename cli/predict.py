@@ -64,14 +64,14 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
         sys.stdout.reconfigure(encoding="utf-8")  # as all tables that hw5 reads
     output, header = CsvOutput(sys.stdout, spreadsheet), [_header(inputs[0].columns, model, top)]
     for each in inputs:
-        for X, kept, start in each.blocks():
+        for X, kept, plain, start in each.blocks():
             try:
                 P = network.predict(X)
             except InputError as error:
                 raise InputError(f"{each.path}: {_numbered(error, start)}") from error
             output.write(header)  # not before something can be predicted
             header = []
-            output.write_columns([*kept, *_predictions(model, P, top)])
+            output.write_columns([*kept, *_predictions(model, P, top)], plain)
         each.warn()
     output.warn_of_formulas()
 
@@ -85,7 +85,7 @@ class _Array(NamedTuple):
     names: list[str]
 
     def blocks(self):
-        yield self.X, [self.names] * len(self.columns), 0
+        yield self.X, [self.names] * len(self.columns), (), 0
 
     def warn(self):
         """Say nothing."""
@@ -106,7 +106,7 @@ class _Table(NamedTuple):
 
     def blocks(self):
         for block in self.rows.blocks():
-            yield block.X, block.columns, block.start
+            yield block.X, block.columns, block.plain, block.start
 
     def warn(self):
         for note in self.rows.unseen_notes():

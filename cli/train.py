@@ -11,7 +11,7 @@ import click
 from hw5.devices.activations import ACTIVATIONS
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options, output
-from hw5.cli.display import described, loss_name, say, show_progress, warn
+from hw5.cli.display import described, loss_name, say, show_progress, waiting, warn
 from hw5.cli.options import BatchSize, OneOf, Sizes, number
 from hw5.cli.plan import (
     DEFAULT,
@@ -173,22 +173,23 @@ def command(
         device = open_device(device_name, precision, threads)
         if checkpoint:
             require_same_arithmetic(checkpoint, resume, device, given)
-        dataset = load(
-            plan.data,
-            test=plan.test,
-            label_column=plan.label_column,
-            data_dir=data_dir,
-            task=plan.task,
-            schema=checkpoint.schema if checkpoint else None,
-            reading=plan.reading,
-            training_rows=partial(
-                training_rows,
-                has_test=plan.test is not None,
-                validation=plan.settings.validation,
-                holdout=plan.settings.holdout,
-                seed=plan.settings.seed,
-            ),
-        )
+        with waiting(f"reading {plan.data}"):
+            dataset = load(
+                plan.data,
+                test=plan.test,
+                label_column=plan.label_column,
+                data_dir=data_dir,
+                task=plan.task,
+                schema=checkpoint.schema if checkpoint else None,
+                reading=plan.reading,
+                training_rows=partial(
+                    training_rows,
+                    has_test=plan.test is not None,
+                    validation=plan.settings.validation,
+                    holdout=plan.settings.holdout,
+                    seed=plan.settings.seed,
+                ),
+            )
         plan = plan if checkpoint else plan.for_data(dataset)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
         pause_every = every.n if every and every.unit == "steps" else None

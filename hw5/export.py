@@ -18,6 +18,7 @@ from hw5.devices.activations import Activation
 from hw5.errors import InputError
 from hw5.files import atomic_write
 from hw5.datasets.preprocessing import Standardisation
+from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 
 
 def export(checkpoint, format, path):
@@ -45,6 +46,7 @@ class _Portable:
     loss: str
     class_names: tuple[str, ...]  # empty for a regression
     feature_names: tuple[str, ...] | None
+    columns: Columns | None = None  # of a table with text, dates or gaps
 
     @classmethod
     def of(cls, checkpoint):
@@ -62,6 +64,7 @@ class _Portable:
             settings.loss,
             checkpoint.class_names,
             checkpoint.feature_names,
+            columns_to_encode(checkpoint),
         )
 
     @property
@@ -114,23 +117,32 @@ def _onnx(network):
 
     arrays = network.preprocessing
     graph, theta = _OnnxGraph(helper.make_node, arrays), Activation.of(network.activation)
-    x = graph.add("Mul", graph.add("Sub", "X", "mean"), "scale")
+    columns = network.columns.numbered if network.columns else []
+    inputs = {c.name: _ONNX_TYPES[type(c)] for c in columns if not isinstance(c, LeftOut)} or {"X": "FLOAT"}
+    x = _onnx_features(graph, columns) if columns else "X"
+    x = graph.add("Mul", graph.add("Sub", x, "mean"), "scale")
     for l, (W, b) in enumerate(network.layers, start=1):
         arrays |= {f"W{l}": W, f"b{l}": b}
         if l > 1:
             x = theta.formula.onnx(graph.add, x, theta.alpha)
         x = graph.add("Gemm", x, f"W{l}", f"b{l}", transB=1)
-    number, index = TensorProto.FLOAT, TensorProto.INT64
+    number, types = TensorProto.FLOAT, {"label": TensorProto.INT64, "class": TensorProto.STRING}
     outputs = _onnx_outputs(graph, network, x)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "hw5",
-            [helper.make_tensor_value_info("X", number, ["N", network.layers[0][0].shape[1]])],
-            [helper.make_tensor_value_info(name, index if name == "label" else number, s) for name, s in outputs],
+            [
+                helper.make_tensor_value_info(
+                    name, getattr(TensorProto, kind), ["N", 1 if columns else network.layers[0][0].shape[1]]
+                )
+                for name, kind in inputs.items()
+            ],
+            [helper.make_tensor_value_info(name, types.get(name, number), shape) for name, shape in outputs],
             [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
         ),
-        opset_imports=[helper.make_opsetid("", 17)],  # with this IR version, supported by runtimes since 2022
+        # with this IR version, supported by runtimes since 2022
+        opset_imports=[helper.make_opsetid("", 17)] + [helper.make_opsetid(_ML, 3)] * bool(columns),
         ir_version=8,
         producer_name="hw5",
         producer_version=version("hw5"),
@@ -152,6 +164,12 @@ class _OnnxGraph:
         self.nodes.append(self.make_node(operator, list(map(self._name, inputs)), [output], **attributes))
         return output
 
+    def look_up(self, key, values, default, of_keys, of_values, output=None):
+        """Append a LabelEncoder, a dictionary of ONNX; of_keys, of_values: strings, int64s or floats."""
+        attributes = {f"keys_{of_keys}": list(values), f"values_{of_values}": list(values.values())}
+        attributes[f"default_{of_values.rstrip('s')}"] = default
+        return self.add("LabelEncoder", key, output=output, domain=_ML, **attributes)
+
     def _name(self, operand):
         """The name of an operand; numbers become float32 constants."""
         if isinstance(operand, str):
@@ -169,7 +187,76 @@ def _onnx_outputs(graph, network, z):
     if network.loss != "perceptron":  # a perceptron has no probabilities
         z = graph.add("Softmax", z, output="probabilities", axis=1)
         outputs.append((z, ["N", len(network.class_names)]))
-    return [*outputs, (graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"])]
+    outputs.append((graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"]))
+    if network.columns:
+        keys = dict(enumerate(network.class_names))
+        outputs.append((graph.look_up("label", keys, "", "int64s", "strings", output="class"), ["N"]))
+    return outputs
+
+
+# -- the columns of a table in ONNX: each is an input (N, 1) with its name
+
+_ML = "ai.onnx.ml"
+_ONNX_TYPES = {Number: "DOUBLE", Date: "DOUBLE", YesNo: "STRING", Categories: "STRING"}
+
+
+def columns_to_encode(checkpoint):
+    """The Columns of a checkpoint that ONNX takes by name; None if its features are simply numbers."""
+    columns = checkpoint.columns
+    if columns is None or columns.are_plain and not any(column.offset for column in columns.each):
+        return None
+    return columns
+
+
+def _onnx_features(graph, columns):
+    """Append the nodes that make the features (N, d) of the columns; return the name of their output."""
+    encode = {Number: _onnx_number, YesNo: _onnx_yes_no, Categories: _onnx_categories, Date: _onnx_date}
+    parts = [part for c in columns if not isinstance(c, LeftOut) for part in encode[type(c)](graph, c)]
+    return graph.add("Concat", *parts, axis=1)
+
+
+def _onnx_number(graph, column):
+    missing = graph.add("IsNaN", column.name)
+    value = graph.add("Cast", graph.add("Sub", column.name, np.array(column.offset)), to=_FLOAT)
+    yield graph.add("Where", missing, column.fill or 0.0, value)
+    yield from [graph.add("Cast", missing, to=_FLOAT)] if column.gaps else ()
+
+
+def _onnx_yes_no(graph, column):
+    yield graph.look_up(column.name, {column.no: 0.0, column.yes: 1.0}, column.share, "strings", "floats")
+    yield from _onnx_text_gap(graph, column)
+
+
+def _onnx_categories(graph, column):
+    """One-hot, with a last place for other values, which is cut off."""
+    others = dict.fromkeys(column.rare, len(column.values))
+    n = len(column.values) + bool(column.rare)
+    index = graph.look_up(column.name, {v: i for i, v in enumerate(column.values)} | others, n, "strings", "int64s")
+    one_hot = graph.add("OneHot", index, np.array([n + 1]), np.float32([0, 1]), axis=-1)  # (N, 1, n + 1)
+    yield graph.add("Slice", graph.add("Squeeze", one_hot, np.array([1])), np.array([0]), np.array([n]), np.array([1]))
+    yield from _onnx_text_gap(graph, column)
+
+
+def _onnx_text_gap(graph, column):
+    if column.gaps:
+        yield graph.look_up(column.name, {"": 1.0}, 0.0, "strings", "floats")
+
+
+def _onnx_date(graph, column):
+    """Of seconds since 1970, with NaN where missing."""
+    missing = graph.add("IsNaN", column.name)
+    days = graph.add("Sub", graph.add("Div", column.name, np.array(86_400.0)), np.array(column.origin))
+    yield graph.add("Where", missing, column.fill or 0.0, graph.add("Cast", days, to=_FLOAT))
+    for cycle in column.cycles:
+        turns = graph.add("Div", column.name, np.array(float(CYCLES[cycle])))
+        part = graph.add("Cast", graph.add("Sub", turns, graph.add("Floor", turns)), to=_FLOAT)
+        angle = graph.add("Mul", part, 2 * np.pi)
+        for wave in ("Sin", "Cos"):
+            yield graph.add("Where", missing, 0.0, graph.add(wave, angle))
+    yield from [graph.add("Cast", missing, to=_FLOAT)] if column.gaps else ()
+
+
+_FLOAT = 1  # onnx.TensorProto.FLOAT
 
 
 class Format(NamedTuple):

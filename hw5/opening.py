@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
@@ -89,6 +89,10 @@ class Spool:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"{name} cannot be copied to a temporary file: {reason}; save it to a file") from error
 
+    def __del__(self):
+        if hasattr(self, "_file"):
+            self._file.close()
+
     def __fspath__(self) -> str:
         return self._name
 
@@ -140,11 +144,12 @@ def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
             yield stream, Length(size, size)
 
 
+_XZ_MEMORY = 80 << 20  # bytes
 _ZIP = b"PK\3\4"
 _INFLATE = {  # by the first bytes of a file
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
-    b"\xfd7zXZ\0": lzma.open,
+    b"\xfd7zXZ\0": lambda stream: _Xz(stream),
     b"\x28\xb5\x2f\xfd": lambda stream: _zstd(stream),
     _ZIP: lambda stream: _only_member(stream),
 }
@@ -185,6 +190,22 @@ def _only_member(stream: BinaryIO) -> BinaryIO:
         return archive.open(members[0])
     except (ValueError, OverflowError, UnicodeError) as error:  # of damaged archives
         raise zipfile.BadZipFile("damaged") from error
+
+
+class _Xz:
+    """The content of an xz file, which may ask for a dictionary of any size; that of xz -9 is allowed."""
+
+    def __init__(self, stream: BinaryIO):
+        self._stream, self._decompressor = stream, lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while not data and not self._decompressor.eof:
+            chunk = self._stream.read(_CHUNK) if self._decompressor.needs_input else b""
+            if not chunk and self._decompressor.needs_input:
+                raise EOFError
+            data = self._decompressor.decompress(chunk, size)
+        return data
 
 
 class _Limited(io.RawIOBase):
@@ -245,6 +266,7 @@ def read_array(
     left = None if length.exact is None else length.exact - stream.tell()
     data = bytearray()
     if left is None or left == declared:
+        _require_memory(declared, where)
         while len(data) <= declared and (chunk := stream.read(min(_CHUNK, declared + 1 - len(data)))):
             data += chunk
         left = len(data)
@@ -255,6 +277,31 @@ def read_array(
         )
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     return array if order == "C" else array.copy()
+
+
+def _require_memory(declared: int, where: str) -> None:
+    free = free_memory()
+    if declared > free:
+        raise InputError(
+            f"{where}: needs {declared / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; save features of float32 "
+            "or bytes as X.npy and labels as y.npy, which are read in pieces"
+        )
+
+
+def free_memory(meminfo: Path = Path("/proc/meminfo"), groups: Path = Path("/sys/fs/cgroup")) -> float:
+    """The bytes of memory that are free, for the machine and this process's control group; infinity if unknown."""
+    found = [math.inf]
+    with suppress(OSError, ValueError):
+        found += [
+            1024 * int(line.split()[1]) for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable")
+        ]
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):  # memory.max may be "max"
+            found.append(int((groups / limit).read_text()) - int((groups / used).read_text()))
+    return min(found)
 
 
 def _short(shape: tuple[int, ...]) -> str:

@@ -1,9 +1,12 @@
 """Exported models give the same results as hw5 in the programs they are for."""
 
+import csv
+import importlib.util
 import json
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hw5.devices.activations import Activation
@@ -18,6 +21,7 @@ from hw5.datasets.preprocessing import Standardisation
 from hw5.train.run import Model
 from hw5.train.settings import Settings
 from hw5.train.training import State
+from tests.cli.helpers import hw5
 from tests.pages import ROOT, code_blocks
 
 # Sums of about ten products in float32, in another order, and other implementations of exp: a few times 2^-24
@@ -238,3 +242,51 @@ def test_a_missing_library_is_reported_before_writing(format, tmp_path, monkeypa
     with pytest.raises(InputError, match=rf"--format {format} needs .*: pip install {install}$"):
         export(checkpoint(), format, out)
     assert out.read_text() == "what was there" and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("onnxruntime"), reason="onnxruntime is not installed")
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_onnx_takes_the_columns_of_a_table_by_name(tmp_path, task):
+    """Text, yes/no, dates, gaps and a Unix time; unknown categories and gaps in new rows."""
+    import onnxruntime
+
+    rng = np.random.default_rng(0)
+    n = 90
+    day = [f"20{20 + i // 40}-{i % 12 + 1:02d}-11" for i in range(n)]
+    site, wet = rng.choice(["north", "south", "east", ""], n), rng.choice(["no", "yes"], n)
+    height = [f"{x:.3f}" if i % 8 else "" for i, x in enumerate(rng.normal(size=n))]
+    time = 1_700_000_000 + np.arange(n)
+    labels = np.where(site == "north", "oak", "yew") if task == "classification" else rng.normal(size=n).round(3)
+    table = "\n".join(
+        ["day,site,wet,height,time,id,kind"]
+        + [
+            f"{','.join(map(str, row))}"
+            for row in zip(day, site, wet, height, time, [f"t{i}" for i in range(n)], labels)
+        ]
+    )
+    (tmp_path / "trees.csv").write_text(table + "\n")
+    hw5("train", "--data", tmp_path / "trees.csv", "--task", task, "--epochs", 3, "--out", tmp_path / "m.npz")
+    hw5("export", tmp_path / "m.npz", "--format", "onnx", "--out", tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    seconds = np.array(day, "datetime64[s]").astype(np.float64)
+    inputs = {
+        "day": seconds[:, None],
+        "site": np.where(np.arange(n) % 5, site, "far").astype(object)[:, None],
+        "wet": wet.astype(object)[:, None],
+        "height": np.array([float(x or "nan") for x in height])[:, None],
+        "time": time.astype(np.float64)[:, None],
+    }
+    assert {each.name for each in session.get_inputs()} == set(inputs)
+    results = dict(zip([each.name for each in session.get_outputs()], session.run(None, inputs)))
+    new = pd.DataFrame({"day": day, "site": inputs["site"][:, 0], "wet": wet, "height": height, "time": time})
+    new.to_csv(tmp_path / "new.csv", index=False)
+    rows = list(csv.DictReader(hw5("predict", tmp_path / "m.npz", tmp_path / "new.csv").stdout.splitlines()))
+    if task == "regression":
+        expected = [float(row["prediction"]) for row in rows]
+        np.testing.assert_allclose(results["prediction"][:, 0], expected, atol=1e-4)  # other orders of sums
+    else:
+        assert list(results["class"]) == [row["class"] for row in rows]
+        probability = results["probabilities"].max(axis=1)
+        np.testing.assert_allclose(probability, [float(row["probability"]) for row in rows], atol=1e-4)
+    done = hw5("export", tmp_path / "m.npz", "--format", "numpy", "--out", tmp_path / "numbers.npz")
+    assert "--format onnx takes the columns" in done.stderr

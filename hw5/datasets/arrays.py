@@ -6,6 +6,7 @@ in a file beside it: y_train.npy for X_train.npy. Python objects are never loade
 """
 
 import io
+import math
 import re
 import struct
 import warnings
@@ -48,6 +49,7 @@ _LABELS_OF = (  # the name of the labels' file by that of the features'
     (re.compile("images|features|data"), "labels"),
 )
 
+LARGE = 1 << 28  # bytes of an .npy from which it is mapped, not read
 _MAX_CODE_POINT = 0x10FFFF  # of Unicode
 
 # By format version: the width in bytes of the header's length, and the parser of the header
@@ -112,10 +114,16 @@ def read_npy(path: Path, label_column: str | None, schema: Schema | None = None)
     return replace(table, label=f"column {label + 1}", columns=columns), None
 
 
-def _file_of_labels(path: Path) -> Path | None:
-    """y.npy for X.npy, y_train.npy for X_train.npy, and so on, if there is such a file."""
+def labels_beside(path: Path) -> Path | None:
+    """y.npy for X.npy, y_train.npy for X_train.npy, and so on; None for a name that is not that of features."""
     names = (path.with_name(pattern.sub(word, path.stem) + path.suffix) for pattern, word in _LABELS_OF)
-    return next((each for each in names if each.name != path.name and each.is_file()), None)
+    return next((each for each in names if each.name != path.name), None)
+
+
+def _file_of_labels(path: Path) -> Path | None:
+    """labels_beside, if there is such a file."""
+    of_labels = labels_beside(path)
+    return of_labels if of_labels and of_labels.is_file() else None
 
 
 def _test_pair(path: Path, schema: Schema) -> Table | None:
@@ -128,8 +136,21 @@ def _test_pair(path: Path, schema: Schema) -> Table | None:
 
 
 def read_npy_values(path: Path) -> np.ndarray:
-    """The array of an .npy, with its own shape and type."""
+    """The array of an .npy, with its own shape and type; mapped rather than read if it is large and can be used as it is.
+
+    A large file of float32 or bytes may be larger than memory: its pages are read when they are needed.
+    """
     with open_plain(path) as (stream, size):
+        if size > LARGE:
+            shape, fortran_order, dtype = _checked_header(stream, str(path))
+            at = stream.tell()
+            if not fortran_order and dtype in (np.uint8, np.float32) and dtype.isnative and len(shape) > 1:
+                if size - at != math.prod(shape) * dtype.itemsize:
+                    raise InputError(
+                        f"{path}: the header declares {shape}, which is not the size of the file; save it again"
+                    )
+                return np.memmap(stream, dtype, "r", at, shape)
+            stream.seek(0)
         return _read_npy(stream, Length(size, size), str(path))
 
 
@@ -219,6 +240,15 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str, scalar: bool =
 
 def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False) -> np.ndarray:
     """Read an .npy, whose header numpy.lib.format describes."""
+    shape, fortran_order, dtype = _checked_header(stream, where)
+    order = "F" if fortran_order else "C"
+    array = read_array(stream, shape, dtype, length=length, where=where, order=order, scalar=scalar)
+    if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _MAX_CODE_POINT).any():
+        raise InputError(f"{where}: the text has characters that are not Unicode; save it again")
+    return array
+
+
+def _checked_header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # outdated types, and syntax warnings from damaged headers
@@ -227,11 +257,7 @@ def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False
         raise InputError(f"{where}: not a valid NumPy header; save it with numpy.save or numpy.savez") from error
     if dtype.kind not in "biufcSUmM":
         raise InputError(f"{where}: Python objects and records are never loaded; save arrays of numbers or text")
-    order = "F" if fortran_order else "C"
-    array = read_array(stream, shape, dtype, length=length, where=where, order=order, scalar=scalar)
-    if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _MAX_CODE_POINT).any():
-        raise InputError(f"{where}: the text has characters that are not Unicode; save it again")
-    return array
+    return shape, fortran_order, dtype
 
 
 def _read_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:

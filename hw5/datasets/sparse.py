@@ -44,6 +44,9 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
             raise InputError(f"{path}: not a valid svmlight file ({str(error)[:80]}); correct it") from error
     if 8 * X.shape[0] * X.shape[1] > inflation_limit(path.stat().st_size):
         raise InputError(f"{path}: {X.shape[0]:,} rows of {X.shape[1]:,} features are too many; hw5 needs dense data")
+    if not np.isfinite(y).all():
+        row = int(np.isfinite(y).argmin())
+        raise InputError(f"{path}, row {row + 1}: the label {y[row]} is not finite; correct it or remove the row")
     if not X.shape[0] or not X.shape[1]:
         raise InputError(f"{path}: there are no features; save it again")
     return X.toarray(), y

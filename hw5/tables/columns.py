@@ -169,6 +169,11 @@ class Columns:
         return np.array([is_one for c in self.each for is_one in _indicators(c)], bool)
 
     @property
+    def offsets(self) -> np.ndarray:
+        """What was subtracted from each feature, (d,) float64."""
+        return np.array([x for c in self.each for x in _offsets(c)])
+
+    @property
     def feature_names(self) -> tuple[str, ...] | None:
         """The names of the features; None if the columns have none and are plain."""
         if self.are_plain and all(column.name is None for column in self.each):
@@ -198,6 +203,11 @@ class Columns:
         if self.label_names and all(n and "," not in n and not n.lstrip("+-").isdigit() for n in self.label_names):
             return ",".join(self.label_names)
         return ",".join(str(p + 1) for p in self.labels)
+
+
+def _offsets(column: Column) -> list[float]:
+    n = len(column.features)
+    return [getattr(column, "offset", 0.0)] + [0.0] * (n - 1) if n else []
 
 
 def _indicators(column: Column) -> list[bool]:

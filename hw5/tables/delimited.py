@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hw5.tables.dialect import BLANKS, Dialect, detect
+from hw5.text import printable
 from hw5.opening import Spool, input_errors, open_inflated
 from hw5.errors import InputError
 
@@ -20,6 +21,14 @@ _BLOCK = 1 << 20
 LONGEST_CELL = 1 << 17  # characters, as in Python's csv module
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
+
+
+class NotNumbers(Exception):
+    """A column that was to be read as numbers has other cells."""
+
+
+class NulError(Exception):
+    """A NUL character, which no text has."""
 
 
 class TextRecords:
@@ -61,26 +70,37 @@ class TextRecords:
         whole = max(text.rfind("\n"), text.rfind("\r")) + 1
         return text if len(data) <= _SAMPLE or not whole else text[:whole]
 
-    def batches(self, has_nulls: bool) -> Iterator[list]:
-        """The rows as lists of columns, pyarrow arrays of text. With has_nulls, unquoted missing cells are null."""
+    def batches(self, has_nulls: bool, numbers=()) -> Iterator[list]:
+        """The rows as lists of columns, pyarrow arrays of text. With has_nulls, unquoted missing cells are null.
+
+        numbers: positions of columns to read as float64, which is faster; raises NotNumbers if a cell is no number.
+        """
         import pyarrow as pa
 
         with open_inflated(self.path) as stream:
-            source = _Source(self.where, stream, self._encoding, self.dialect)
+            source = _Source(stream, self._encoding, self.dialect)
             with input_errors(self.path):
                 try:
-                    yield from self._batches(source, has_nulls)
-                except (pa.ArrowException, UnicodeDecodeError) as error:
+                    yield from self._batches(source, has_nulls, numbers)
+                except NulError as error:
+                    raise InputError(
+                        f"{self.where}, row {self._row_of_nul()}: there is a NUL character, so this is no text in UTF-8; "
+                        "save it as UTF-8"
+                    ) from error
+                except (pa.ArrowException, UnicodeError) as error:
+                    if numbers:
+                        raise NotNumbers from error
                     self._raise_first_fault()
-                    text = str(error).splitlines()[0][:200]
+                    text = printable(str(error).splitlines()[0][:200])
                     raise InputError(f"{self.where}: not a valid table ({text}); save it again as CSV") from error
         if source.is_suspicious:
             self._raise_first_fault()
 
-    def _batches(self, source, has_nulls):
+    def _batches(self, source, has_nulls, numbers):
         from pyarrow import csv as arrow_csv
-        from pyarrow import string
+        from pyarrow import float64, string
 
+        drop = 1 if self.dialect.header and not self.dialect.row_names else 0
         dialect, names = self.dialect, [str(position) for position in range(self.width)]
         reader = arrow_csv.open_csv(
             source,
@@ -88,6 +108,7 @@ class TextRecords:
                 use_threads=False,
                 block_size=max(_BLOCK, 16 * self._longest),
                 column_names=names,
+                skip_rows_after_names=drop if numbers else 0,
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter="\t" if dialect.delimiter == BLANKS else dialect.delimiter,
@@ -96,13 +117,13 @@ class TextRecords:
                 invalid_row_handler=self._on_invalid_row,
             ),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, string()),
+                column_types=dict.fromkeys(names, string()) | {names[p]: float64() for p in numbers},
                 null_values=_NULLS if has_nulls else [],
                 strings_can_be_null=has_nulls,
                 quoted_strings_can_be_null=False,
             ),
         )
-        drop = 1 if dialect.header and not dialect.row_names else 0
+        drop = 0 if numbers else drop  # text cells tell a header from blank rows above it
         for batch in reader:
             if batch.num_rows > drop:
                 yield [column.slice(drop) for column in batch.columns]
@@ -118,26 +139,25 @@ class TextRecords:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Every row of the table that is not blank, with its line, by Python's csv module; raises csv.Error."""
-        dialect = self.dialect
         with open_inflated(self.path) as stream:
             raw = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
-            lines = io.TextIOWrapper(raw, self._encoding, newline="")
-            for _ in range(dialect.skipped):
-                next(lines, None)
-            line, delimiter = dialect.skipped + 1, dialect.delimiter
-            if delimiter == BLANKS:
-                lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
-            options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
-            reader = csv.reader(lines, **options)
-            for cells in reader:
-                is_comment = len(cells) != self.width and cells and self._is_comment(cells[0])
-                if (
-                    cells not in ([], [""])
-                    and not (len(cells) == 1 < self.width and not cells[0].strip())
-                    and not is_comment
-                ):
-                    yield line, cells
-                line = dialect.skipped + reader.line_num + 1
+            with io.TextIOWrapper(raw, self._encoding, newline="") as text:
+                yield from self._rows_of(text)
+
+    def _rows_of(self, lines) -> Iterator[tuple[int, list[str]]]:
+        dialect, width = self.dialect, self.width
+        for _ in range(dialect.skipped):
+            next(lines, None)
+        line, delimiter = dialect.skipped + 1, dialect.delimiter
+        if delimiter == BLANKS:
+            lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
+        options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
+        reader = csv.reader(lines, **options)
+        for cells in reader:
+            is_blank = cells in ([], [""]) or len(cells) == 1 < width and not cells[0].strip()
+            if not is_blank and not (len(cells) != width and self._is_comment(cells[0])):
+                yield line, cells
+            line = dialect.skipped + reader.line_num + 1
 
     def _raise_first_fault(self) -> None:
         """Raise InputError for the first row that is no row of the table, if there is one."""
@@ -157,10 +177,16 @@ class TextRecords:
             raise InputError(
                 f"{self.where}, row {line}: not valid CSV ({reason}); look for an unclosed quote"
             ) from error
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            if not self._encoding.startswith("utf-8"):
+                raise InputError(f"{self.where}: not valid {self._encoding.upper()}; save the file as UTF-8") from error
             raise InputError(
                 f"{self.where}: byte {self._undecodable()} (counted from 0) is not UTF-8; save the file as UTF-8"
             ) from error
+
+    def _row_of_nul(self) -> int:
+        with open_inflated(self.path) as file:
+            return next((row for row, line in enumerate(iter(file.readline, b""), start=1) if b"\0" in line), 1)
 
     def _undecodable(self) -> int:
         """The position, from 0, of the first byte that is not UTF-8."""
@@ -181,7 +207,7 @@ class TextRecords:
             for position, line in enumerate(kept, start=-self.dialect.header):
                 if position == row:
                     return line
-        except csv.Error:
+        except (csv.Error, UnicodeError):
             self._raise_first_fault()
         return row + 1
 
@@ -192,39 +218,30 @@ class TextRecords:
                 pass
         except csv.Error:
             self._raise_first_fault()
-        except UnicodeDecodeError:
+        except UnicodeError:
             pass
 
 
 class _Source(io.RawIOBase):
     """The bytes of a table from its first row on, in UTF-8, with one tab for a run of blanks.
 
-    is_suspicious: whether there may be a fault in the quotes, which pyarrow accepts: one that is not closed, or text
-    after one.
+    is_suspicious: whether a quote may not be closed, which pyarrow accepts.
     """
 
-    def __init__(self, where: str, stream, encoding: str, dialect: Dialect):
-        self._where, self._stream, self._dialect, self._ends = where, stream, dialect, 0
+    def __init__(self, stream, encoding: str, dialect: Dialect):
+        self._stream, self._dialect = stream, dialect
         self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
+        self._check = codecs.getincrementaldecoder("utf-8")("strict")
         self._rest, self._skip, self._is_first = b"", dialect.skipped, True
         self._by_line = dialect.delimiter == BLANKS or dialect.spaces
-        quote = re.escape(dialect.quote.encode())
-        delimiter = rb"\t" if dialect.delimiter == BLANKS else re.escape(dialect.delimiter.encode())
         self._quote, self._quotes = dialect.quote.encode(), 0
-        self._odd = re.compile(
-            quote + rb"(?=[^\r\n" + quote + delimiter + rb"])(?<=[^\r\n" + quote + delimiter + rb"]" + quote + rb")"
-        )
-        self._has_odd = False
-        gap = (
-            rb'"[^"\n]*"|[ \t]+'
-            if dialect.delimiter == BLANKS
-            else delimiter + rb"[ \t]+(?=" + quote + rb"(?!" + quote + rb"))"
-        )
-        self._gap = re.compile(gap)
+        quote, delimiter = (re.escape(each.encode()) for each in (dialect.quote, dialect.delimiter))
+        of_blanks, of_spaces = rb'"[^"\n]*"|[ \t]+', delimiter + rb"[ \t]+(?=" + quote + rb"(?!" + quote + rb"))"
+        self._gap = re.compile(of_blanks if dialect.delimiter == BLANKS else of_spaces)
 
     @property
     def is_suspicious(self) -> bool:
-        return self._has_odd or self._quotes % 2 == 1
+        return self._quotes % 2 == 1
 
     def readable(self) -> bool:
         return True
@@ -236,19 +253,11 @@ class _Source(io.RawIOBase):
             data = self._converted(chunk)
             if not chunk:
                 break
-        self._require_text(data)
+        if b"\0" in data:
+            raise NulError
+        self._check.decode(data, final=not data)  # raises UnicodeDecodeError
         self._quotes += data.count(self._quote)
-        self._has_odd = self._has_odd or self._odd.search(data) is not None
         return data
-
-    def _require_text(self, data: bytes) -> None:
-        at = data.find(b"\0")
-        if at >= 0:
-            row = self._ends + self._dialect.skipped + 1 + data.count(b"\n", 0, at)
-            raise InputError(
-                f"{self._where}, row {row}: there is a NUL character, so this is no text in UTF-8; save it as UTF-8"
-            )
-        self._ends += data.count(b"\n")
 
     def _converted(self, chunk: bytes) -> bytes:
         if self._decoder:

@@ -1,15 +1,18 @@
 """Fit the columns of a table on its training rows, and say what looks odd about them."""
 
+import re
+
 import numpy as np
 
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
-from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell, is_gap_word
+from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell, has_gaps, is_gap_word
 from hw5.tables.table import quoted
 from hw5.errors import InputError
 
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
+_ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
 _DAY = 86_400
 
 
@@ -66,12 +69,17 @@ class Fitting:
         total, count = np.zeros(k), np.zeros(k, np.int64)
         low, high, start = np.full(k, np.inf), np.full(k, -np.inf), 0
         for block in gathered.blocks:
-            part = block[:, mask[start : start + block.shape[1]]]
-            start += block.shape[1]
-            if part.shape[1]:
-                total += np.nansum(part, axis=1, dtype=np.float64)
-                count += part.shape[1] - np.isnan(part).sum(axis=1)
-                low, high = np.fmin(low, np.fmin.reduce(part, axis=1)), np.fmax(high, np.fmax.reduce(part, axis=1))
+            part = block[mask[start : start + len(block)]]
+            start += len(block)
+            if not len(part):
+                continue
+            if has_gaps(part):
+                total += np.nansum(part, axis=0, dtype=np.float64)
+                count -= np.isnan(part).sum(axis=0)
+            else:
+                total += part.sum(axis=0, dtype=np.float64)
+            count += len(part)
+            low, high = np.fmin(low, np.fmin.reduce(part, axis=0)), np.fmax(high, np.fmax.reduce(part, axis=0))
         with np.errstate(all="ignore"):
             return total / count, count < len(self.rows), low, high, count
 
@@ -87,23 +95,23 @@ class Fitting:
         i = self._number_of[position]
         return self._number(name, position, i, *(each[i] for each in means))
 
-    def _number(self, name, position, i, mean, has_gaps, low, high, count):
+    def _number(self, name, position, i, mean, gaps, low, high, count):
         if not count:
             return LeftOut(name, "no value in the training rows")
         whole = high > low and low == int(low) and high - low + 1 >= count == len(self.rows) > 2
-        if whole and not has_gaps:
+        if whole and not gaps:
             why = self._index_or_id(name, position, i)
             if why:
                 return LeftOut(name, why)
-        if low == high and not has_gaps:
+        if low == high and not gaps:
             self.warnings.append(f"{self.name(position)} is constant in the training rows")
         else:
             self._check_telltale(position, i)
         refuses = self.options.missing == "refuse"
-        if refuses and has_gaps:
+        if refuses and gaps:
             self._refuse_gap(position, np.isnan(self.gathered.number_cells(i)))
         offset = float(self.gathered.offsets[i])
-        return Number(name, None if refuses else _short(mean), bool(has_gaps), offset, *self._words(position))
+        return Number(name, None if refuses else _short(mean), bool(gaps), offset, *self._words(position))
 
     def _words(self, position):
         """The word for a gap, and the unit, if there are any."""
@@ -121,9 +129,9 @@ class Fitting:
         if position == 0 and name == "" and counts_up:
             return "an index without a name, which counts the rows"
         lower = (name or "").strip().lower()
-        if lower in _ID_NAMES:
+        if lower in _ID_NAMES or _ENDS_IN_ID.search((name or "").strip()):
             return "an ID: all values are different"
-        if counts_up and len(values) > 9 or lower.endswith(("id", "_no", "number")) or not name and len(values) > 50:
+        if counts_up and len(values) > 9 or lower.endswith(("_no", "number")) or not name and len(values) > 50:
             self.warnings.append(
                 f"{self.name(position)} has a different whole number in each row; if it is an ID, leave it out with "
                 f"--drop {position + 1 if not name else name}"

@@ -16,6 +16,7 @@ from hw5.tables.delimited import TextRecords
 from hw5.tables.dialect import Dialect
 from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
 from hw5.errors import InputError
+from hw5.text import printable
 
 _ROWS = 1 << 14
 _START = 1 << 16
@@ -214,7 +215,8 @@ class ArrowRecords:
     def first(self):
         return self.names
 
-    def batches(self, has_nulls: bool) -> Iterator[list]:
+    def batches(self, has_nulls: bool, numbers=()) -> Iterator[list]:
+        """As TextRecords.batches; what is typed stays so."""
         import pyarrow as pa
 
         try:
@@ -234,7 +236,7 @@ class ArrowRecords:
 
 
 def _invalid(path, error) -> InputError:
-    return InputError(f"{path}: the file cannot be read ({str(error).splitlines()[0][:200]}); save it again")
+    return InputError(f"{path}: the file cannot be read ({printable(str(error).splitlines()[0][:200])}); save it again")
 
 
 def _flat(records, array, name):
@@ -242,6 +244,7 @@ def _flat(records, array, name):
     import pyarrow as pa
     import pyarrow.types as types
 
+    array.validate(full=True)  # so that all text is UTF-8
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if types.is_boolean(array.type):
@@ -285,7 +288,7 @@ def _parquet(path, wanted=frozenset(), label=None):
             raise InputError(
                 f"{path}: has {cells:,} cells, too many for its size; if it is not damaged, save it as CSV"
             )
-        return ArrowRecords(path, file.schema_arrow.names, batches)
+        return _opened(path, lambda: ArrowRecords(path, file.schema_arrow.names, batches))
 
 
 def _arrow(path, wanted=frozenset(), label=None):
@@ -302,7 +305,7 @@ def _arrow(path, wanted=frozenset(), label=None):
                 yield batch
 
     with open_plain(path) as (stream, _):
-        return ArrowRecords(path, _opened(path, lambda: ipc.open_file(stream).schema.names), batches)
+        return _opened(path, lambda: ArrowRecords(path, ipc.open_file(stream).schema.names, batches))
 
 
 def _json_lines(path, wanted=frozenset(), label=None):
@@ -311,11 +314,11 @@ def _json_lines(path, wanted=frozenset(), label=None):
     def read():
         with input_errors(path), open_inflated(path) as stream:
             return arrow_json.read_json(
-                stream, read_options=arrow_json.ReadOptions(use_threads=False, block_size=1 << 24)
+                stream, read_options=arrow_json.ReadOptions(use_threads=False, block_size=1 << 20)
             )
 
     table = _opened(path, read)
-    return ArrowRecords(path, table.column_names, table.to_batches)
+    return _opened(path, lambda: ArrowRecords(path, table.column_names, table.to_batches))
 
 
 def _json(path, wanted=frozenset(), label=None):

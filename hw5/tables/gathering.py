@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw5.tables import cells
-from hw5.tables.delimited import LONGEST_CELL
+from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, number, quoted
 from hw5.errors import InputError
@@ -57,9 +57,9 @@ class Texts:
 class Gathered:
     """The cells of all rows.
 
-    numbers: the positions of the columns of numbers, whose cells are the rows of `blocks`, (numbers, n) float32 after
-    the offsets; units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position. labels: Texts, or float64 targets.
-    bad: (position, row, text) of cells that are no numbers.
+    numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
+    units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position.
+    labels: Texts, or float64 targets. bad: (position, row, text) of cells that are no numbers.
     """
 
     def __init__(self):
@@ -71,14 +71,14 @@ class Gathered:
 
     def number_cells(self, i: int) -> np.ndarray:
         """The cells (N,) of self.numbers[i]."""
-        return np.concatenate([block[i] for block in self.blocks])
+        return np.concatenate([block[:, i] for block in self.blocks])
 
     def keep(self, mask: np.ndarray) -> None:
         """Drop the rows that are not in the mask."""
         numbers = np.arange(self.rows) if self.row_numbers is None else self.row_numbers
         self.row_numbers, self.rows = numbers[mask], int(mask.sum())
-        ends = np.cumsum([block.shape[1] for block in self.blocks])[:-1]
-        self.blocks = [block[:, part] for block, part in zip(self.blocks, np.split(mask, ends))]
+        ends = np.cumsum(list(map(len, self.blocks)))[:-1]
+        self.blocks = [block[part] for block, part in zip(self.blocks, np.split(mask, ends))]
         for texts in self.texts.values():
             texts.keep(mask)
         self.dates = {position: (format, seconds[mask]) for position, (format, seconds) in self.dates.items()}
@@ -100,25 +100,28 @@ def gather(records, labels: Sequence[int], left_out: set[int], as_text: set[int]
 
     as_text: positions of columns whose numbers are names of categories. Raises InputError.
     """
-    as_text = set(as_text)
+    as_text, is_typed = set(as_text), True
     while True:
         try:
-            return _Pass(records, labels, left_out, as_text, task).gathered
+            return _Pass(records, labels, left_out, as_text, task, is_typed).gathered
+        except NotNumbers:
+            is_typed = False
         except _Contradiction as contradiction:
             as_text |= set(contradiction.args)
 
 
 class _Pass:
-    def __init__(self, records, labels, left_out, as_text, task):
+    """One pass over a table, apart from the first rows. is_typed: let the reader make the numbers, which is faster."""
+
+    def __init__(self, records, labels, left_out, as_text, task, is_typed):
         self.records, self.labels, self.task, self.as_text = records, labels, task, as_text
         self.gathered, self._targets, self._present = Gathered(), [], None
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
-        for columns in records.batches(has_nulls=True):
-            columns = without_blank_rows(columns)
-            if not len(columns[0]):
-                continue
-            if self._present is None:
-                self._choose_kinds(columns)
+        for columns in self._whole_rows():
+            self._choose_kinds(columns)
+            break
+        self._is_typed = is_typed and records.decimal == "." and not self.gathered.units
+        for columns in self._whole_rows(self.gathered.numbers if self._is_typed else ()):
             self._add(columns)
         gathered = self.gathered
         if not gathered.rows:
@@ -126,6 +129,13 @@ class _Pass:
         if self._targets:
             gathered.labels = np.concatenate(self._targets)
         gathered.dates = {p: (format, np.concatenate(parts)) for p, (format, parts) in gathered.dates.items()}
+
+    def _whole_rows(self, numbers=()):
+        """The rows that are not blank, in batches."""
+        for columns in self.records.batches(True, numbers):
+            columns = without_blank_rows(columns)
+            if len(columns[0]):
+                yield columns
 
     def _choose_kinds(self, columns):
         gathered, decimal = self.gathered, self.records.decimal
@@ -168,7 +178,9 @@ class _Pass:
     def _add_numbers(self, columns, start):
         gathered, n = self.gathered, self.gathered.rows - start
         units = [gathered.units.get(p, "") for p in gathered.numbers]
-        values, bad = numbers_together(columns, self.records.decimal, n, units=units)
+        values, bad, _ = numbers_together(columns, self.records.decimal, n, units=units)
+        if bad and self._is_typed:
+            raise NotNumbers  # to name the cell as it is written
         for i, mask in bad.items():
             rows = np.flatnonzero(mask)
             infinite = rows[~np.isnan(values[i, rows])]
@@ -180,15 +192,20 @@ class _Pass:
             text = as_strings(columns[i]).take(rows[:_MOST_BAD]).to_pylist()
             gathered.bad += [(gathered.numbers[i], start + int(r), t) for r, t in zip(rows, text)]
             values[i, mask] = np.nan
-        self._present += n - np.isnan(values).sum(axis=1)
+        if gathered.offsets is None:
+            gathered.offsets = offsets(values)
+        block = as_float32(values, gathered.offsets)
+        self._present += n - (np.isnan(block).sum(axis=0) if has_gaps(block) else 0)
+        gathered.blocks.append(block)
+        if self._bad.any():
+            self._require_few_bad()
+
+    def _require_few_bad(self):
         few = np.maximum(1, self._present / 20)
         is_word = np.array([len(words) == 1 and is_gap_word(*words) for words in self._words], bool)
         text = (self._bad > few) & ~is_word | (self._bad > 0) & (self._bad >= self._present)
         if text.any():
-            raise _Contradiction(*(gathered.numbers[i] for i in np.flatnonzero(text)))
-        if gathered.offsets is None:
-            gathered.offsets = offsets(values)
-        gathered.blocks.append((values - gathered.offsets[:, np.newaxis]).astype(np.float32))
+            raise _Contradiction(*(self.gathered.numbers[i] for i in np.flatnonzero(text)))
 
     def _strings(self, columns, position):
         """A column as text, of which no cell is too long to be the name of anything."""
@@ -241,6 +258,8 @@ def without_blank_rows(columns: list) -> list:
     import pyarrow.compute as pc
     import pyarrow.types as types
 
+    if not columns[0].null_count and (not types.is_string(columns[0].type) or pc.index(columns[0], "").as_py() < 0):
+        return columns  # as in most files
     blank = None
     for array in columns:
         empty = array.is_null()
@@ -269,22 +288,42 @@ def _cast_together(columns: list):
 
 
 def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=None):
-    """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers})."""
+    """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers}, is_plain).
+
+    is_plain: whether all cells are written as programs write numbers.
+    """
     values = _cast_together(columns) if columns else np.empty((0, n))
-    bad = {}
-    if values is None:
+    bad, is_plain = {}, values is not None
+    if not is_plain:
         values = np.empty((len(columns), n))
         for i, array in enumerate(columns):
             words = [gap_words[i]] if gap_words and gap_words[i] else ()
             values[i], mask = cells.numbers(array, decimal, words, units[i] if units else "")
             if mask is not None:
                 bad[i] = mask
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        if abs(values.sum()) < BEYOND_FLOAT32 and values.min(initial=0) > -BEYOND_FLOAT32:  # false for NaN
+            return values, bad, is_plain
         beyond = np.abs(values) >= BEYOND_FLOAT32
     if beyond.any():
         for i in np.flatnonzero(beyond.any(axis=1)):
             bad[int(i)] = bad.get(int(i), False) | beyond[i]
-    return values, bad
+    return values, bad, is_plain
+
+
+def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Numbers (k, n), less the offset of each column, as (n, k) float32 in C order."""
+    block = np.empty(values.T.shape, np.float32)
+    if offsets.any():
+        np.subtract(values.T, offsets, out=block, casting="same_kind")
+    else:
+        block[:] = values.T
+    return block
+
+
+def has_gaps(block: np.ndarray) -> bool:
+    """Whether numbers (n, k) float32 have a NaN; faster than to look at each."""
+    return bool(np.isnan(block.sum()))
 
 
 def targets(records, array, position: int, start: int) -> np.ndarray:

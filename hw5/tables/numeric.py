@@ -31,24 +31,35 @@ def as_features(values: np.ndarray, where: str, label: int | None = None, column
     """
     if values.dtype.kind not in "buif":
         raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
+    if columns is not None and not columns.are_plain:
+        raise InputError(f"{where}: the model takes the columns of a table, such as text or dates; give it a table")
     values = values.reshape(len(values), -1)
     if label is not None:
         values = np.delete(values, label, axis=1)
     if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
+        return values if label is None and isinstance(values, np.memmap) else np.ascontiguousarray(values)
+    if label is None and isinstance(values, np.memmap) and values.dtype == np.float32 and columns is None:
+        for start in range(0, len(values), _ROWS):
+            _require_finite(values[start : start + _ROWS], values, where, start=start)
+        return values
     with np.errstate(over="ignore", invalid="ignore"):
         if columns is not None:
             values = values - np.array([column.offset for column in columns.each])
         X = values.astype(np.float32, order="C")
+    _require_finite(X, values, where, label)
+    return as_pixels(X)
+
+
+def _require_finite(X, values, where, label=None, start=0):
+    """Raise InputError for the first of X (n, d) that is not finite; values[start:] are what X was made of."""
     finite = np.isfinite(X)
     if not finite.all():
         row, column = divmod(int(finite.argmin()), X.shape[1])
         position = column + 1 if label is None or column < label else column + 2
         raise InputError(
-            f"{where}, row {row + 1}, column {position}: {values[row, column]} is not a finite float32; "
+            f"{where}, row {start + row + 1}, column {position}: {values[start + row, column]} is not a finite float32; "
             "correct it or remove the row"
         )
-    return as_pixels(X)
 
 
 _SAMPLE = 1 << 22  # values

@@ -20,9 +20,11 @@ from hw5.tables.fitting import Fitting, label_warnings
 from hw5.tables.gathering import (
     Gathered,
     Texts,
+    as_float32,
     as_strings,
     bad_cell,
     gather,
+    has_gaps,
     numbers_together,
     one_hot_labels,
     targets,
@@ -186,8 +188,8 @@ def _gaps(gathered: Gathered) -> np.ndarray:
     gaps = np.zeros(gathered.rows, bool)
     start = 0
     for block in gathered.blocks:
-        gaps[start : start + block.shape[1]] = np.isnan(block).any(axis=0)
-        start += block.shape[1]
+        gaps[start : start + len(block)] = np.isnan(block).any(axis=1)
+        start += len(block)
     for _, seconds in gathered.dates.values():
         gaps |= np.isnan(seconds)
     for texts in gathered.texts.values():
@@ -232,13 +234,14 @@ def encoded(gathered: Gathered, columns: Columns) -> np.ndarray:
     is_all = numbers == list(range(len(gathered.numbers))) and targets_of == list(range(columns.width))
     while gathered.blocks:
         block = gathered.blocks.pop(0)
-        stop = first + block.shape[1]
+        stop = first + len(block)
         if is_all:
-            X[first:stop] = block.T
+            X[first:stop] = block
         else:
-            X[first:stop, targets_of] = block[numbers].T
+            X[first:stop, targets_of] = block[:, numbers]
         first = stop
-    for i, j in plain:
+    has_any = any(c.gaps for c in each.values() if isinstance(c, Number)) or has_gaps(X)
+    for i, j in plain if has_any else ():
         column = each[gathered.numbers[i]]
         if column.gaps or np.isnan(X[:, j]).any():
             column.encode(X[:, j].copy(), X[:, j : j + len(column.features)])
@@ -262,6 +265,7 @@ class Block:
     X: np.ndarray
     columns: list  # pyarrow arrays of all columns, as in the file
     start: int  # the first row's number, from 0
+    plain: frozenset  # positions of columns whose cells are nothing but digits, signs, points and exponents
 
 
 class ForModel:
@@ -351,12 +355,14 @@ class ForModel:
         for columns in self.records.batches(has_nulls):
             columns = without_blank_rows(columns)
             if len(columns[0]):
-                yield Block(self._encoded(columns, start), columns, start)
+                X, plain = self._encoded(columns, start)
+                yield Block(X, columns, start, plain)
                 start += len(columns[0])
         if not start:
             raise InputError(f"{self.records.where}: there are no rows below the header; add examples")
 
-    def _encoded(self, arrays, start) -> np.ndarray:
+    def _encoded(self, arrays, start) -> tuple[np.ndarray, frozenset]:
+        """The features, and the positions of Block.plain."""
         n, records = len(arrays[0]), self.records
         X = np.empty((n, self.columns.width), np.float32)
         numbers, at = [], 0
@@ -366,31 +372,30 @@ class ForModel:
             elif not isinstance(column, LeftOut):
                 self._encode(column, arrays[position], X[:, at : at + len(column.features)], position, start)
             at += len(column.features)
-        values, bad = numbers_together(
+        values, bad, is_plain = numbers_together(
             [arrays[p] for _, p, _ in numbers],
             records.decimal,
             n,
             [c.gap_word for c, *_ in numbers],
             [c.unit or "" for c, *_ in numbers],
         )
+        plain = frozenset(p for _, p, _ in numbers) if is_plain else frozenset()
         for i, mask in bad.items():
             row, position = int(mask.argmax()), numbers[i][1]
             raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py())
-        offsets = np.array([c.offset for c, *_ in numbers])
-        values = (values - offsets[:, np.newaxis]).astype(np.float32)
-        missing = np.isnan(values)
-        if not missing.any() and len(numbers) == X.shape[1]:
-            X[:] = values.T
-            return X
-        has_gaps = missing.any(axis=1)
-        X[:, [at for *_, at in numbers]] = values.T
+        block = as_float32(values, np.array([c.offset for c, *_ in numbers]))
+        is_whole = not has_gaps(block)
+        if is_whole and len(numbers) == X.shape[1]:
+            return block, plain
+        X[:, [at for *_, at in numbers]] = block
+        missing = np.zeros(len(numbers), bool) if is_whole else np.isnan(block).any(axis=0)
         for i, (column, position, at) in enumerate(numbers):
-            if has_gaps[i] and column.fill is None:
-                row = int(missing[i].argmax())
+            if missing[i] and column.fill is None:
+                row = int(np.isnan(block[:, i]).argmax())
                 raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py() or "")
-            if has_gaps[i] or column.gaps:
-                column.encode(values[i], X[:, at : at + len(column.features)])
-        return X
+            if missing[i] or column.gaps:
+                column.encode(block[:, i], X[:, at : at + len(column.features)])
+        return X, plain
 
     def _encode(self, column, array, out, position, start) -> None:
         strings = as_strings(array)

@@ -83,10 +83,14 @@ class Training:
     `epoch`, counted from 1, and `best` so far if settings.patience asks for it.
     """
 
-    def __init__(self, stepper, rows, settings, validate=None, pause_every=None):
-        """validate() returns (loss, accuracy) on the validation set; every pause_every steps there is a report."""
+    def __init__(self, stepper, rows, settings, validate=None, pause_every=None, block=None):
+        """validate() returns (loss, accuracy) on the validation set; every pause_every steps there is a report.
+
+        block: rows in a block of data on disk, as in epoch_order.
+        """
         self.stepper, self.rows, self.settings, self.validate = stepper, rows, settings, validate
         self.network, device = stepper.network, stepper.device
+        self._block = block
         self.batch_size = settings.minibatch(len(rows))
         self.tally = Tally(device, self.batch_size)
         self.epoch, self.done, self.best, self.ending = 1, 0, None, None
@@ -143,7 +147,7 @@ class Training:
     def _order_of(self, epoch):
         """The order of an epoch's examples; the last one asked for is kept."""
         if self._kept_order[0] != epoch:
-            self._kept_order = epoch, epoch_order(self.rows, self.settings.seed, epoch)
+            self._kept_order = epoch, epoch_order(self.rows, self.settings.seed, epoch, self._block)
         return self._kept_order[1]
 
     @property
@@ -253,9 +257,22 @@ class _Pace:
         self.examples = max(1, round(minibatches)) * self.batch_size
 
 
-def epoch_order(rows, seed, epoch):
-    """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch."""
-    return np.random.default_rng((seed, Stream.ORDER, epoch)).permutation(rows)
+_POOL = 64  # blocks
+
+
+def epoch_order(rows, seed, epoch, block=None):
+    """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch.
+
+    With block, blocks of so many consecutive rows are shuffled, and then the rows within each 64 of them: a disk reads
+    blocks, where row by row would take an access each.
+    """
+    rng = np.random.default_rng((seed, Stream.ORDER, epoch))
+    if block is None:
+        return rng.permutation(rows)
+    blocks = np.array_split(np.sort(rows), range(block, len(rows), block))
+    order = np.concatenate([blocks[i] for i in rng.permutation(len(blocks))])
+    pools = np.array_split(order, range(_POOL * block, len(rows), _POOL * block))
+    return np.concatenate([rng.permutation(pool) for pool in pools])
 
 
 def _differences(before, after):

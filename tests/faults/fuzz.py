@@ -5,12 +5,16 @@ within bounds of memory and time; otherwise the process ends with a traceback. I
 a failure can be reproduced. Prints a line of JSON: the counts, and the largest time (seconds) and memory (bytes).
 """
 
+import bz2
 import contextlib
 import csv
+import dataclasses
 import faulthandler
+import functools
 import gzip
 import io
 import json
+import lzma
 import math
 import re
 import resource
@@ -27,6 +31,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.ma  # noqa: F401  NumPy imports it when it needs it, and the memory of that is not a reader's
+import openpyxl  # noqa: F401  not to count imports as memory of reading
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute  # noqa: F401
+import pyarrow.csv  # noqa: F401
+import pyarrow.json  # noqa: F401
+import pyarrow.parquet
+import sklearn.datasets  # noqa: F401
 
 from hw5.datasets import Schema, load, load_inputs
 from hw5.datasets.preprocessing import Standardisation
@@ -41,9 +53,12 @@ _SECONDS = 60  # per input; the slowest takes a few milliseconds
 _ADDRESS_SPACE = 4 << 30  # bytes
 
 
-def memory_bound(size):
-    """The bytes that reading a file may allocate: deflate's 1,032 bytes per byte, as float32 and with copies."""
-    return (4 << 20) + 12 * 1032 * size
+def memory_bound(size, name=""):
+    """The bytes that reading a file may allocate: deflate's 1,032 bytes per byte, as float32 and with copies.
+
+    xz also needs its dictionary, of up to 80 MiB.
+    """
+    return (4 << 20) + 12 * 1032 * size + (80 << 20) * name.endswith(".xz")
 
 
 # Mutations: (rng, content, another valid file) -> content
@@ -197,6 +212,92 @@ def _csv_files():
     yield {"file": b"1,2,3\n4,5,6\n7,8,9\n"}
 
 
+_N = 12
+_TABLE = pd.DataFrame(
+    {
+        "a": [None, *range(1, _N)],
+        "b": np.linspace(-1, 1, _N).round(3),
+        "site": ["north", "south", None] * (_N // 3),
+        "wet": [True, False] * (_N // 2),
+        "day": [f"2024-{i + 1:02d}-03" for i in range(_N)],
+        "label": ["x", "y", "z"] * (_N // 3),
+    }
+)
+
+
+def _table_files():
+    """Text tables with all kinds of columns, in several dialects."""
+    for sep, decimal in ((",", "."), (";", ","), ("\t", "."), ("|", "."), (" ", ".")):
+        for header in (True, False):
+            table = _TABLE.astype(object).fillna("?").to_csv(sep=sep, decimal=decimal, header=header, index=False)
+            for above in ("", "# units: cm\n", "sep=;\n" if sep == ";" else ""):
+                yield {"file": (above + table).encode("utf-16" if above else "utf-8")}
+    yield {"file": b'price,rate,kind\n"$1,000",5%,x\n$20,6 %,y\n$3,7%,x\n'}
+
+
+def _binary_files(write):
+    for n in (_N, 3):
+        file = io.BytesIO()
+        write(_TABLE.head(n), file)
+        yield {"file": file.getvalue()}
+
+
+def _arrow(table, file):
+    table = pa.Table.from_pandas(table)
+    with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(table)
+
+
+def _excel_files():
+    """The members of the archive, to be damaged before they are packed."""
+    for file in _binary_files(lambda table, file: table.to_excel(file, index=False)):
+        with zipfile.ZipFile(io.BytesIO(file["file"])) as archive:
+            yield {name: archive.read(name) for name in archive.namelist()}
+
+
+def _pack_excel(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def _json_files():
+    lines = [json.dumps(row) for row in _TABLE.astype(object).where(_TABLE.notna(), None).to_dict("records")]
+    yield {"file": "\n".join(lines).encode()}
+    yield {"file": f"[{','.join(lines)}]".encode()}
+
+
+def _arff_files():
+    body = _TABLE.to_csv(header=False, index=False, na_rep="?")
+    kinds = ("numeric", "real", "{north,south}", "{True,False}", "date", "{x,y,z}")
+    head = "\n".join(f"@attribute '{name}' {kind}" for name, kind in zip(_TABLE, kinds))
+    yield {"file": f"% a table\n@relation r\n{head}\n@data\n{body}".encode()}
+    body = _TABLE.to_csv(header=False, index=False, sep="\t")
+    head = "\t".join(_TABLE) + "\nc\tc\td\td\tt\td\n\t\t\t\tmeta\tclass\n"
+    yield {"file": (head + body).encode()}
+
+
+def _svmlight_files():
+    yield {"file": "".join(f"{i % 3} 1:{i / 7} 2:{-i} 4:{i * i}\n" for i in range(9)).encode()}
+
+
+def _packed(compress):
+    return lambda members: compress(members["file"])
+
+
+def _zipped(content):
+    return _pack_excel({"a.csv": content})
+
+
+def _zstd(content):
+    file = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(file, "zstd") as stream:
+        stream.write(content)
+    return file.getvalue().to_pybytes()
+
+
 def _idx_files():
     for values in (_IMAGES, _IMAGES.astype("i2"), _X, _X.astype("f8"), _Y.astype("u1"), np.ones((6, 2, 1, 2), "i4")):
         yield {"file": idx_bytes(values)}
@@ -289,13 +390,41 @@ def _read_data(path, rng):
         _check_features(X)
         assert y.shape == (len(X),)
         if data.class_names:
-            assert y.dtype == np.int32 and 0 <= y.min() and y.max() < len(data.class_names)
+            assert y.dtype == np.int32 and -(way == 1) <= y.min() and y.max() < len(data.class_names)
         else:
-            assert y.dtype == np.float32 and np.isfinite(y).all()
+            assert y.dtype in (np.float32, np.float64) and np.isfinite(y).all()
     assert len(set(data.class_names)) == len(data.class_names)
     "".join(data.class_names).encode()
     assert data.feature_names is None or len(data.feature_names) == data.train.X.shape[1]
     assert data.image_shape is None or math.prod(data.image_shape) == data.train.X.shape[1]
+
+
+@functools.cache
+def _schema_of_table():
+    """The schema of a model of _TABLE."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        path.write_text(_TABLE.to_csv(index=False))
+        data = load(str(path))
+    return Schema(data.train.X.shape[1], data.class_names, data.feature_names, columns=data.columns)
+
+
+def _read_table(path, rng):
+    """Read a table in one of the ways that hw5 does; reading for a model gives the features of the model."""
+    schema = _schema_of_table()
+    way = int(rng.integers(4))
+    if way == 0:
+        X = load_inputs(path, schema)
+        _check_features(X)
+        assert X.shape[1] == schema.features
+        return
+    options = ({}, {"schema": schema}, {"task": "regression", "label_column": "2"}, {})[way]
+    data = load(path, **options)
+    X, y = data.train.X, data.train.y
+    _check_features(X)
+    assert y.shape == (len(X),) and np.isfinite(y).all() and (way == 2 or y.max() < len(data.class_names))
+    assert data.feature_names is None or len(data.feature_names) == X.shape[1]
+    json.dumps([dataclasses.asdict(data.columns)] if data.columns else [])
 
 
 def _check_features(X):
@@ -319,6 +448,18 @@ READERS = {
         "train-images-idx3-ubyte.gz", _idx_files, lambda members: gzip.compress(_FILE(members), mtime=0), _read_data
     ),
     "csv": Reader("a.csv", _csv_files, _FILE, _read_data),
+    "table": Reader("table.csv", _table_files, _FILE, _read_table),
+    "csv.gz": Reader("a.csv.gz", _table_files, _packed(lambda content: gzip.compress(content, mtime=0)), _read_table),
+    "csv.bz2": Reader("a.csv.bz2", _table_files, _packed(bz2.compress), _read_table),
+    "csv.xz": Reader("a.csv.xz", _table_files, _packed(lzma.compress), _read_table),
+    "csv.zst": Reader("a.csv.zst", _table_files, _packed(_zstd), _read_table),
+    "csv.zip": Reader("a.csv.zip", _table_files, _packed(_zipped), _read_table),
+    "parquet": Reader("a.parquet", lambda: _binary_files(pd.DataFrame.to_parquet), _FILE, _read_table),
+    "arrow": Reader("a.arrow", lambda: _binary_files(_arrow), _FILE, _read_table),
+    "excel": Reader("a.xlsx", _excel_files, _pack_excel, _read_table),
+    "json": Reader("a.json", _json_files, _FILE, _read_table),
+    "arff": Reader("a.arff", _arff_files, _FILE, _read_table),
+    "svmlight": Reader("a.svm", _svmlight_files, _FILE, _read_table),
     "npz": Reader("a.npz", _npz_files, _zip, _read_data),
     "npy": Reader("a.npy", _npy_files, _FILE, _read_data),
     "checkpoint": Reader("model.npz", _checkpoints, _pack_checkpoint, _read_checkpoint),
@@ -381,7 +522,9 @@ def run(name, seed, first, last):
                 print(f"input {i} of seed {seed}:", content[:2000], file=sys.stderr)
                 raise
             seconds, peak = time.perf_counter() - began, tracemalloc.get_traced_memory()[1] - before
-            assert peak <= memory_bound(len(content)), f"input {i} of seed {seed}: {peak} bytes for {len(content)}"
+            assert peak <= memory_bound(len(content), reader.name), (
+                f"input {i} of seed {seed}: {peak} bytes for {len(content)}"
+            )
             figures["seconds"] = max(round(seconds, 3), figures["seconds"])
             if peak > figures["bytes"]:
                 figures |= {"bytes": peak, "file size": len(content)}

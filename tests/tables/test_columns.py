@@ -150,12 +150,13 @@ def test_what_is_left_out(write):
         park=["here"] * n,
         empty=[""] * n,
         id=[7 * i + 3 for i in range(n)],
+        PassengerId=range(1, n + 1),
         x=[i % 5 for i in range(n)],
         number=range(100, 100 + n),
     )
     data = load(write(table(**columns).replace("index", "", 1)))
     why = {c.name: c.why for c in data.columns.each if isinstance(c, LeftOut)}
-    assert set(why) == {"", "name", "park", "empty", "id"} and data.feature_names == ("x", "number")
+    assert set(why) == {"", "name", "park", "empty", "id", "PassengerId"} and data.feature_names == ("x", "number")
     assert "index" in why[""] and "different values" in why["name"] and "always 'here'" in why["park"]
     assert "--drop number" in " ".join(data.warnings)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hw5.train.checkpoint import Checkpoint
-from hw5.datasets import load
+from hw5.datasets import load, open_inputs
 from hw5.devices.cpu import CpuDevice
 from hw5.train.run import Model, Run
 
@@ -19,6 +19,10 @@ PREDICTIONS = {  # (inputs, predictions when the file was written)
     "adam-format-1": (
         [[1, 1], [1, -1], [-1, 0.5]],
         [[0.47314611, 0.52685392], [0.18877661, 0.81122339], [0.49233559, 0.50766438]],
+    ),
+    "table-format-2": (
+        [[-326, 0, 1, 0, 1, 0, 1, 0, 4.1, 0], [273, 0, -1, 0, -1, 0, 0, 1, 2.2, 0]],
+        [[0.5833689, 0.4166311], [0.023970282, 0.97602969]],
     ),
     "regression-format-1": ([[-1], [0], [2]], [[-0.17501816], [0.036408424], [0.36555266]]),
 }
@@ -34,6 +38,23 @@ def test_an_old_checkpoint_gives_the_same_predictions(name):
     X, expected = PREDICTIONS[name]
     model = Model(CpuDevice(), Checkpoint.load(GOLDEN / f"{name}.npz"))
     np.testing.assert_allclose(model.predict(np.array(X, np.float32)), expected, rtol=0, atol=1e-6)
+
+
+def test_a_table_for_an_old_checkpoint(tmp_path):
+    """Text, a date, and a gap, which becomes the mean of the training rows."""
+    path = tmp_path / "new.csv"
+    path.write_text("site,height,planted,id\nnorth,4.1,2019-03-01,1\nsouth,2.2,2020-10-20,2\nfar,,2018-11-05,3\n")
+    checkpoint = Checkpoint.load(GOLDEN / "table-format-2.npz")
+    rows = open_inputs(path, checkpoint.schema)
+    X = np.concatenate([block.X for block in rows.blocks()])
+    assert X[:, 5:].tolist() == [
+        [0, 1, 0, np.float32(4.1), 0],
+        [0, 0, 1, np.float32(2.2), 0],
+        [0, 0, 0, np.float32(22.1 / 7), 1],
+    ]
+    assert X[:, 0].tolist() == [-326, 273, -442] and rows.unseen == {"site": 1}
+    P = Model(CpuDevice(), checkpoint).predict(X)
+    np.testing.assert_allclose(P[:2], [[0.6958182, 0.3041818], [0.0332445, 0.9667555]], rtol=0, atol=1e-6)
 
 
 def test_an_old_checkpoint_can_be_resumed():

@@ -1,0 +1,91 @@
+"""Data that are mapped from a file rather than read, and what is said if memory does not suffice."""
+
+import numpy as np
+import pytest
+
+from hw5 import opening
+from hw5.datasets import arrays, load
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.training import epoch_order
+from tests.cli.helpers import hw5, refused
+from tests.datasets.helpers import input_error
+from tests.tables.helpers import rows, text
+
+
+@pytest.fixture
+def mapped(tmp_path, monkeypatch):
+    """X.npy and y.npy of 600 rows, which count as large."""
+    monkeypatch.setattr(arrays, "LARGE", 1000)
+    X, names = rows(600)
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    np.save(tmp_path / "y.npy", names)
+    return tmp_path / "X.npy"
+
+
+def test_a_large_file_is_mapped(mapped):
+    X = load(str(mapped)).train.X
+    assert isinstance(X, np.memmap) and not X.flags.writeable
+    np.testing.assert_array_equal(X, rows(600)[0].astype(np.float32))
+
+
+def test_training_evaluating_and_resuming_on_mapped_data(mapped, tmp_path):
+    options = ("--data", mapped, "--hidden", 8, "--optimizer", "sgd", "--epochs", 6)
+    hw5("train", *options, "--out", tmp_path / "a.npz")
+    assert "accuracy 9" in hw5("eval", tmp_path / "a.npz").stdout
+    hw5("train", *options[:-1], 3, "--out", tmp_path / "b.npz")
+    hw5("train", "--resume", tmp_path / "b.npz", "--epochs", 6)
+    a, b = (Checkpoint.load(tmp_path / name).parameters for name in ("a.npz", "b.npz"))
+    for one, other in zip(sum(a, ()), sum(b, ())):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_large_file_with_a_fault(mapped):
+    X = np.load(mapped)
+    X[417, 2] = np.nan
+    np.save(mapped, X)
+    with input_error(mapped, "row 418, column 3", "nan"):
+        load(str(mapped))
+    mapped.write_bytes(mapped.read_bytes()[:-4])
+    with input_error(mapped, "not the size of the file"):
+        load(str(mapped))
+
+
+def test_the_order_of_blocks():
+    """Every row once, from few blocks at a time, and another order each epoch."""
+    kept = np.setdiff1d(np.arange(100_000), np.arange(0, 100_000, 7))
+    first, second = (epoch_order(kept, 0, epoch, block=100) for epoch in (1, 2))
+    np.testing.assert_array_equal(np.sort(first), kept)
+    assert (first != second).mean() > 0.99 and (first == epoch_order(kept, 0, 1, block=100)).all()
+    blocks = [len(np.unique(first[i : i + 6400] // 100)) for i in range(0, 80_000, 6400)]
+    assert max(blocks) < 6400 / 100 * 2.5  # each block of rows touches two or three of the file
+    assert np.corrcoef(first, np.arange(len(first)))[0, 1] < 0.2
+
+
+def test_convert(tmp_path):
+    X, names = rows(60)
+    cells = [[*x, ("north", "south")[i % 2], name] for i, (x, name) in enumerate(zip(X.tolist(), names))]
+    (tmp_path / "trees.csv").write_text(text(cells, "leaf,bark,height,site,tree"))
+    hw5("data", "convert", tmp_path / "trees.csv", "--out", tmp_path / "X_trees.npy")
+    a, b = load(str(tmp_path / "trees.csv")), load(str(tmp_path / "X_trees.npy"))
+    np.testing.assert_array_equal(a.train.X, b.train.X)
+    np.testing.assert_array_equal(a.train.y, b.train.y)
+    assert a.class_names == b.class_names
+    assert "X_trees.npy" in refused("data", "convert", tmp_path / "trees.csv", "--out", tmp_path / "trees.npy")
+
+
+def test_what_does_not_fit_says_so(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", X=np.ones((100, 50)), y=np.arange(100) % 2)
+    monkeypatch.setattr(opening, "free_memory", lambda: 10_000)
+    with input_error(tmp_path / "a.npz", "GB of memory", "X.npy"):
+        load(str(tmp_path / "a.npz"))
+
+
+def test_free_memory(tmp_path):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 9 kB\nMemAvailable:   4096 kB\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert opening.free_memory(meminfo, tmp_path) == 4096 * 1024
+    (tmp_path / "memory.max").write_text("3000\n")
+    assert opening.free_memory(meminfo, tmp_path) == 2000
+    assert opening.free_memory(tmp_path / "none", tmp_path / "none") == np.inf

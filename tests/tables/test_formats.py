@@ -1,0 +1,214 @@
+"""Tables in other formats than delimited text give what the same table as CSV gives."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from hw5.datasets import load, load_inputs
+from tests.datasets.helpers import idx_bytes, input_error
+from tests.tables.helpers import rows
+from tests.tables.test_columns import schema_of
+
+X, NAMES = rows(60)
+TABLE = pd.DataFrame(X, columns=["leaf", "bark", "height"]).assign(
+    site=np.array(["north", "south", "east"])[np.arange(60) % 3],
+    wet=np.arange(60) % 2 == 0,
+    day=pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(60), "D"),
+    tree=NAMES,
+)
+TABLE.loc[::7, "leaf"] = np.nan
+
+
+def written(method):
+    file = io.BytesIO()
+    getattr(TABLE, f"to_{method[0]}")(file, **method[1])
+    return file.getvalue()
+
+
+def arrow(compression=None):
+    file = io.BytesIO()
+    table = pa.Table.from_pandas(TABLE)
+    with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
+def arff():
+    kinds = {"site": "{north,south,east}", "wet": "{True,False}", "day": "date yyyy-MM-dd", "tree": "{ash,birch,cedar}"}
+    head = [f"@attribute {name} {kinds.get(name, 'numeric')}" for name in TABLE.columns]
+    body = TABLE.assign(day=TABLE.day.dt.date).to_csv(header=False, index=False, na_rep="?")
+    return "\n".join(["% trees", "@RELATION trees", "", *head, "", "@DATA", body])
+
+
+def orange():
+    kinds = {"site": "d", "wet": "d", "day": "t", "tree": "d"}
+    head = ["\t".join(TABLE.columns), "\t".join(kinds.get(name, "c") for name in TABLE.columns), "\t" * 6 + "class"]
+    return "\n".join([*head, TABLE.assign(day=TABLE.day.dt.date).to_csv(sep="\t", header=False, index=False)])
+
+
+FORMATS = {
+    "parquet": lambda: written(("parquet", {})),
+    "feather": lambda: arrow("lz4"),
+    "arrow": lambda: arrow(),
+    "json lines": lambda: written(("json", {"orient": "records", "lines": True, "date_format": "iso"})),
+    "json": lambda: written(("json", {"orient": "records", "date_format": "iso"})),
+    "excel": lambda: written(("excel", {"index": False})),
+    "arff": arff,
+    "orange": orange,
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_table_in_another_format(write, name):
+    csv = load(write(TABLE.to_csv(index=False), "trees.csv"))
+    content = FORMATS[name]()
+    for suffix in ("." + name, ".dat", ""):
+        path = write(content, "trees" + suffix)
+        data = load(path)
+        assert data.feature_names == csv.feature_names and data.class_names == csv.class_names
+        np.testing.assert_allclose(data.train.X, csv.train.X, rtol=1e-6)
+        np.testing.assert_array_equal(data.train.y, csv.train.y)
+        np.testing.assert_allclose(load_inputs(path, schema_of(csv)), csv.train.X, rtol=1e-6)
+
+
+def test_svmlight(write):
+    lines = [f"{i % 2} " + " ".join(f"{j}:{x}" for j, x in enumerate(row, 1) if x) for i, row in enumerate(X)]
+    data = load(write("\n".join(lines), "trees.txt"))
+    np.testing.assert_array_equal(data.train.X, X.astype(np.float32))
+    assert data.class_names == ("0", "1")
+
+
+ARRAYS = {
+    "medmnist": ({"train_images": X, "train_labels": np.arange(60)[:, None] % 3}, "train_images"),
+    "positional": ({"arr_0": X, "arr_1": np.arange(60) % 3}, "arr_0"),
+    "train_x": ({"train_x": X, "train_y": np.arange(60) % 3, "test_x": X, "test_y": np.arange(60) % 3}, "train_x"),
+    "one-hot": ({"X": X, "y": np.eye(3)[np.arange(60) % 3]}, "X"),
+    "bytes as labels": ({"X": X, "y": np.array([b"0", b"1", b"2"])[np.arange(60) % 3]}, "X"),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_under_other_names(tmp_path, name):
+    np.savez(tmp_path / "a.npz", **ARRAYS[name][0])
+    data = load(str(tmp_path / "a.npz"))
+    np.testing.assert_array_equal(data.train.X, X.astype(np.float32))
+    assert data.class_names == ("0", "1", "2") and data.train.y.tolist() == [i % 3 for i in range(60)]
+    assert (data.test is not None) == (name == "train_x")
+
+
+@pytest.mark.parametrize("shape", [(60, 8, 8, 1), (60, 1, 8, 8), (60, 8, 8)])
+@pytest.mark.parametrize("dtype", ["u1", "f4", "f8", "i8"])
+def test_grey_images_of_any_shape_and_type(tmp_path, shape, dtype):
+    images = np.random.default_rng(0).integers(0, 256, shape)
+    np.savez(tmp_path / "a.npz", x_train=images.astype(dtype), y_train=np.arange(60) % 2)
+    data = load(str(tmp_path / "a.npz"))
+    assert data.image_shape == (8, 8) and data.train.X.dtype == np.uint8
+    np.testing.assert_array_equal(data.train.X, images.reshape(60, 64))
+
+
+def test_labels_in_a_file_of_their_own(tmp_path):
+    for part, n in (("train", 60), ("test", 30)):
+        np.save(tmp_path / f"X_{part}.npy", X[:n])
+        np.save(tmp_path / f"y_{part}.npy", NAMES[:n])
+    data = load(str(tmp_path / "X_train.npy"))
+    assert data.train.X.shape == (60, 3) and data.test.X.shape == (30, 3) and data.label == "the file y_train.npy"
+    np.testing.assert_array_equal(np.array(data.class_names)[data.train.y], NAMES)
+
+
+def test_idx_as_others_lay_it_out(tmp_path):
+    images, labels = np.random.default_rng(0).integers(0, 256, (20, 4, 6)).astype("u1"), np.arange(20).astype("u1") % 2
+
+    def folder(name, **files):
+        (tmp_path / name).mkdir()
+        for file, content in files.items():
+            path = tmp_path / name / file.replace("__", "/").replace("_", "-")
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(idx_bytes(content))
+        return load(str(tmp_path / name))
+
+    kaggle = folder(
+        "kaggle",
+        train_images_idx3_ubyte__train_images_idx3_ubyte=images,
+        train_labels_idx1_ubyte__train_labels_idx1_ubyte=labels,
+    )
+    np.testing.assert_array_equal(kaggle.train.X, images.reshape(20, 24))
+    test = folder(
+        "test",
+        train_images_idx3_ubyte=images,
+        train_labels_idx1_ubyte=labels,
+        test_images_idx3_ubyte=images[:5],
+        test_labels_idx1_ubyte=labels[:5],
+    )
+    assert len(test.test.y) == 5
+    emnist = folder(
+        "emnist",
+        emnist_letters_train_images_idx3_ubyte=images,
+        emnist_letters_train_labels_idx1_ubyte=labels,
+    )
+    assert emnist.image_shape == (6, 4) and "upright" in emnist.notes[0]
+    np.testing.assert_array_equal(emnist.train.X, images.transpose(0, 2, 1).reshape(20, 24))
+
+
+def bomb():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", b"x" * (1 << 27))
+    return file.getvalue()
+
+
+def wide_parquet():
+    file = io.BytesIO()
+    pa.parquet.write_table(pa.table({"a": pa.array(np.zeros(30_000_000, np.int8)), "y": pa.nulls(30_000_000)}), file)
+    return file.getvalue()
+
+
+REFUSED = {
+    "a zip bomb as Excel": (bomb, ["inflates to", "too many"]),
+    "a parquet of 60 million cells in a few bytes": (wide_parquet, ["60,000,000 cells", "too many"]),
+    "a cut parquet": (lambda: FORMATS["parquet"]()[:-9], ["cannot be read"]),
+    "a cut arrow": (lambda: arrow()[:200], ["cannot be read"]),
+    "lists in cells": (lambda: json.dumps({"a": [1], "y": "b"}), ["list", "leave it out"]),
+    "no list of objects": (lambda: '[{"a": 1}, 3]', ["JSON list of objects"]),
+    "two types in a column": (lambda: '{"a": 1, "y": 2}\n{"a": "x", "y": 2}', ["cannot be read"]),
+    "a pickle": (lambda: b"\x80\x04\x95" + bytes(99), ["pickle, which hw5 never loads"]),
+    "ARFF without data": (lambda: "@relation a\n@attribute b numeric\n", ["no @data"]),
+    "sparse ARFF": (
+        lambda: "@relation a\n@attribute b numeric\n@attribute c {x,y}\n@data\n{0 1, 1 x}\n",
+        ["sparse ARFF"],
+    ),
+    "HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), ["HDF5", "Parquet"]),
+    "svmlight of a huge position": (lambda: "1 1:2\n0 999999999:1\n", ["too many"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(write, name):
+    content, words = REFUSED[name]
+    path = write(content(), "a.file")
+    with input_error(path, *words):
+        load(path)
+
+
+def test_the_pip_command_of_what_is_lacking(write, monkeypatch):
+    path = write(FORMATS["excel"](), "a.xlsx")
+    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
+    with input_error(path, "pip install 'hw5[excel]'"):
+        load(path)
+
+
+def test_the_label_of_orange_and_text_of_a_sheet(write):
+    assert load(write(orange(), "a.tab")).label == "column 7 ('tree')"
+    sheet = pd.DataFrame({"x": [1.5, 2], "kind": ["a", "b"]})
+    file = io.BytesIO()
+    with pd.ExcelWriter(file) as book:
+        pd.DataFrame().to_excel(book, sheet_name="notes", index=False)
+        sheet.to_excel(book, sheet_name="data", index=False)
+    data = load(write(file.getvalue(), "a.xlsx"))
+    assert data.feature_names == ("x",) and "sheet 'data'" in " ".join(data.notes)
