@@ -11,7 +11,8 @@
 //
 // X (N, d) is uint8 or float32; order, first, offset, mean, scale and y are as in minibatch.cu; H is X1 (k, m1) and W
 // (m, d), as everywhere. theta is the number of a row of activations.cuh, and a its parameter. weights, loss and correct
-// are as in softmax.cu. With is_adam, *t is the number of the update, and mu is not used.
+// are as in softmax.cu. *eta is the learning rate. With is_adam, *t is the number
+// of the update, and mu is not used.
 //
 // Launch:
 //     hidden   block (32, u, e): a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k, 4 u y >= m
@@ -334,13 +335,13 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         float *__restrict__ Sb1, const float *__restrict__ Delta1, const float *__restrict__ H,                        \
         float *__restrict__ W2, float *__restrict__ V2, float *__restrict__ S2, float *__restrict__ b2,                \
         float *__restrict__ Vb2, float *__restrict__ Sb2, const float *__restrict__ Delta2, int k, int d, int m1,      \
-        int m2, float eta, float mu, float l1, float l2, int nesterov, int is_adam, const int *__restrict__ t,         \
-        float share1, float share2, float epsilon, float decay) {                                                      \
+        int m2, const float *__restrict__ eta, float mu, float l1, float l2, int nesterov, int is_adam,                \
+        const int *__restrict__ t, float share1, float share2, float epsilon, float decay) {                           \
         using namespace small_network;                                                                                 \
         alignas(16) __shared__ float memory[2 * ROWS][TILE];                                                           \
         __shared__ adam::Correction by;                                                                                \
         const int tiles = tiles_across(d) * ((m1 + TILE - 1) / TILE), tile = blockIdx.x;                               \
-        const Rule rule{eta, mu, l1, l2, nesterov, is_adam != 0, {eta, share1, share2, epsilon, l1, l2, decay}};       \
+        const Rule rule{*eta, mu, l1, l2, nesterov, is_adam != 0, {*eta, share1, share2, epsilon, l1, l2, decay}};     \
         if (is_adam && threadIdx.x == 0) by = adam::correction(rule.of_adam, *t);                                      \
         if (tile < tiles)                                                                                              \
             update(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d},                                      \

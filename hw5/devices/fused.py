@@ -4,6 +4,10 @@ Fused steps are faster where launches take longer than arithmetic; elsewhere cuB
 were measured (docs/benchmarks.md). They depend on the settings only, so that the bits of a run do too.
 """
 
+from dataclasses import replace
+
+import numpy as np
+
 from hw5.devices.recorded import RecordedStepper
 
 MOST_EXAMPLES = 512  # in a minibatch
@@ -14,6 +18,11 @@ MOST_CLASSES = 1024  # whose Z fits in the shared memory of every GPU
 class FusedStepper(RecordedStepper):
     """Records and replays steps, which it fuses where the device, the network and the minibatches allow it."""
 
+    def __init__(self, network, data):
+        super().__init__(network, data)
+        self._fused = False
+        self._eta = self.device.upload([0.0], np.float32)  # so that a recording stays valid when a schedule changes it
+
     def fuses(self, k):
         """Whether steps of k examples are fused: of a softmax classifier with at most one, elementwise hidden layer."""
         layers, loss = self.network.layers, self.network.loss
@@ -21,11 +30,20 @@ class FusedStepper(RecordedStepper):
         simple = loss.name == "cross-entropy" and len(layers) <= 2 and layers[0].pieces == 1
         return self.device.fuses and simple and small and layers[-1].units <= MOST_CLASSES
 
+    def train(self, order, batch_size, rates, tally):
+        self._fused = self.fuses(batch_size)  # the last minibatch too, though it may be smaller
+        if self._fused:
+            self.device.assign(self._eta, [rates.eta])
+        super().train(order, batch_size, rates, tally)
+
+    def recorded_rates(self, batch_size, rates):
+        return replace(rates, eta=0.0) if self.fuses(batch_size) else rates
+
     def how_with(self, batch_size):
         return self.how.replace("steps", "fused steps") if self.fuses(batch_size) else self.how
 
     def step(self, order, start, space, rates, tally):
-        if not self.fuses(len(space.y)):
+        if not self._fused:
             return super().step(order, start, space, rates, tally)
         device, data, network = self.device, self.data, self.network
         *hidden, top = network.layers
@@ -36,4 +54,4 @@ class FusedStepper(RecordedStepper):
         device.output_layer(data, order, start, top, network.class_weights, tally, space.Z, below)
         if rates.adam:
             device.advance(network.updates, 1)
-        device.update_layers(data, order, start, network.layers, space.slots, rates, network.updates)
+        device.update_layers(data, order, start, network.layers, space.slots, rates, self._eta, network.updates)

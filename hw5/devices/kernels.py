@@ -267,8 +267,8 @@ class KernelDevice(Device):
             arguments = (slot.Delta, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
             self._launch("output_hidden", grid, block, *inputs, *top, *arguments, shared=shared)
 
-    def update_layers(self, data, order, start, layers, slots, rates, t):
-        """The t-th update of one or two layers from their Deltas and inputs; t (1,) int32.
+    def update_layers(self, data, order, start, layers, slots, rates, eta, t):
+        """The t-th update of one or two layers from their Deltas and inputs; eta (1,) float32 and t (1,) int32.
 
         The inputs of the first layer are the examples data[order[start : start + k]].
         """
@@ -276,7 +276,7 @@ class KernelDevice(Device):
         m2 = slots[1].Delta.shape[1] if len(slots) == 2 else 0
         names = ("W", "V", "S", "b", "Vb", "Sb")
         arrays = [(*(getattr(layer, name) for name in names), slot.Delta) for layer, slot in zip(layers, slots)]
-        numbers = (k, d, m1, m2, rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov))
+        numbers = (k, d, m1, m2, eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov))
         numbers += (int(rates.adam), t, 1 - BETA1, 1 - BETA2, EPSILON, rates.weight_decay)
         grid = (_tiles(d, m1) + (_tiles(m1, m2) if m2 else 0),)
         arguments = (*arrays[0], slots[0].X, *arrays[-1], *numbers)

@@ -14,7 +14,7 @@ class RecordedStepper(Stepper):
         self._made = set()  # the sizes of the minibatches of which a step was made
 
     def train(self, order, batch_size, rates, tally):
-        key = order.memory, rates, tally, self.space(batch_size)
+        key = order.memory, self.recorded_rates(batch_size, rates), tally, self.space(batch_size)
         if self._key != key:
             self._key, self._recordings = key, {}
         whole, rest = divmod(len(order), batch_size)
@@ -22,6 +22,10 @@ class RecordedStepper(Stepper):
         self._minibatches(order, whole, batch_size, rates, tally)
         self._minibatches(order, min(rest, 1), rest, rates, tally)
         self.device.assign(self.device.first, [0])
+
+    def recorded_rates(self, batch_size, rates):
+        """What a recording of steps depends on in the rates."""
+        return rates
 
     def _minibatches(self, order, count, k, rates, tally):
         """Train on the next `count` minibatches of k examples, from first[0] on in the order's memory."""

@@ -432,7 +432,8 @@ def update_layers(dtype, bench, k, m, values):
                 SimpleNamespace(X=None, Delta=bench.put(Delta2)),
             ]
             t = bench.put([_T], np.int32)
-            bench.device.update_layers(data, order, 2, [layer for layer, _ in layers], slots, rates, t)
+            eta = bench.put([rates.eta])
+            bench.device.update_layers(data, order, 2, [layer for layer, _ in layers], slots, rates, eta, t)
             H = H.astype(np.float64)
             for (layer, arrays), delta, inputs, size in zip(layers, (Delta, Delta2), (x, H), (x_scale, abs(H))):
                 yield from _updated(bench, layer, arrays, delta.astype(np.float64), inputs, size, rates)

@@ -7,7 +7,6 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.fused import MOST_CLASSES, MOST_EXAMPLES
 from hw5.devices.kernels import KernelDevice, kernel_sources
-from hw5.devices.stepper import Stepper
 from hw5.nn.network import Network, initial_parameters
 
 N, K = 300, 8
@@ -47,7 +46,8 @@ def stepper_on(device, sizes, n=N, theta="relu"):
 def calls_of_a_step(device, sizes, k=K, rates=Rates(0.1), theta="relu"):
     stepper, order = stepper_on(device, sizes, k, theta)
     device.runtime.calls.clear()
-    Stepper.train(stepper, order, k, rates, Tally(device, k))
+    stepper.train(order, k, rates, Tally(device, k))
+    assert device.runtime.calls.pop() == "advance"  # to the next minibatch
     return device.runtime.calls
 
 
@@ -97,3 +97,14 @@ def test_after_the_first_steps_none_is_launched_one_by_one(device, k, fuses):
     device.runtime.calls.clear()
     stepper.train(order, k, rates, tally)
     assert device.runtime.calls == []
+
+
+def test_a_schedule_does_not_record_again(device):
+    """The learning rate of fused steps is in the memory of the device."""
+    device.fuses = True
+    stepper, order = stepper_on(device, (20, 8, 3))
+    tally, made = Tally(device, K), []
+    device.record = lambda work: made.append(1) or device.runtime.record(work)
+    for epoch in range(5):
+        stepper.train(order, K, Rates(0.1 * 0.9**epoch), tally)
+    assert len(made) == 3  # sixteen steps, one step, and the last minibatch, which is smaller
