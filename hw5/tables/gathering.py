@@ -177,6 +177,11 @@ class _Pass:
 
     def _add_numbers(self, columns, start):
         gathered, n = self.gathered, self.gathered.rows - start
+        block = whole_block(columns, gathered.offsets, n) if self._is_typed and gathered.blocks else None
+        if block is not None:
+            self._present += n
+            gathered.blocks.append(block)
+            return
         units = [gathered.units.get(p, "") for p in gathered.numbers]
         values, bad, _ = numbers_together(columns, self.records.decimal, n, units=units)
         if bad and self._is_typed:
@@ -309,6 +314,20 @@ def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=
         for i in np.flatnonzero(beyond.any(axis=1)):
             bad[int(i)] = bad.get(int(i), False) | beyond[i]
     return values, bad, is_plain
+
+
+def whole_block(columns: list, offsets: np.ndarray, n: int) -> np.ndarray | None:
+    """Columns of float64, less their offsets, as (n, k) float32; None if a number is missing or not finite."""
+    if any(column.null_count for column in columns):
+        return None
+    block = np.empty((n, len(columns)), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, column in enumerate(columns):
+            values = column.to_numpy()
+            np.subtract(values, offsets[i], out=block[:, i], casting="same_kind") if offsets[i] else np.copyto(
+                block[:, i], values, casting="same_kind"
+            )
+        return block if np.isfinite(block.sum()) else None
 
 
 def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
