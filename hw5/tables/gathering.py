@@ -342,7 +342,8 @@ def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def has_gaps(block: np.ndarray) -> bool:
     """Whether numbers (n, k) float32 have a NaN; faster than to look at each."""
-    return bool(np.isnan(block.sum()))
+    with np.errstate(over="ignore", invalid="ignore"):  # the sum of infinities of both signs is NaN as well
+        return bool(np.isnan(block.sum()))
 
 
 def targets(records, array, position: int, start: int) -> np.ndarray:
