@@ -189,8 +189,9 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
 
 def _last_filled(rows: list, width: int, names: list) -> int | None:
     """The last column with cells or a name, if it is not the last of all."""
-    filled = [p for p in range(width) if any(row[p].strip() for row in [*rows, [*names, *[""] * width]])]
-    return filled[-1] if filled and filled[-1] < width - 1 else None
+    rows = [*rows, [*names, *[""] * width]]
+    last = next((p for p in reversed(range(width)) if any(row[p].strip() for row in rows)), width - 1)
+    return last if last < width - 1 else None
 
 
 def _notes(dialect, header, row_names, decimal, first, below):
