@@ -59,7 +59,7 @@ _SETTINGS = (
     (
         "lr",
         number("lr"),
-        "Learning rate.  [default: 0.003; 0.03 for a linear model with up to 10,000 examples; sgd: 0.03, 0.01 for regression, 1 for the "
+        "Learning rate.  [default: 0.005; for a linear model 0.03, or 0.003 with more than 10,000 examples; sgd: 0.03, 0.01 for regression, 1 for the "
         "perceptron]",
     ),
     (
@@ -81,7 +81,7 @@ _SETTINGS = (
     (
         "l2",
         number("l2"),
-        "L2 penalty on the weights.  [default: 5 / number of training examples, 1 / number for a linear model; 0 for sgd]",
+        "L2 penalty on the weights.  [default: 4 / number of training examples, 1 / number for a linear model; 0 for sgd]",
     ),
     ("weight_decay", number("weight_decay"), "Weight decay of Adam, apart from the gradient (AdamW)."),
     ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),

@@ -37,8 +37,6 @@ class TextRecords:
     wanted: names of columns; a first row with all of them is the header. label: the position of the labels, if known.
     """
 
-    label = None  # the format does not tell
-
     def __init__(self, path: Path | Spool, wanted=frozenset(), label=None):
         self.path, self.where = path, str(path)
         with open_inflated(path) as stream:
@@ -48,7 +46,7 @@ class TextRecords:
         suffix = Path(self.where.lower().removesuffix(".gz")).suffix
         self.dialect = detect(sample, suffix, frozenset(wanted), label)
         self.names, self.width, self.notes = self.dialect.names, self.dialect.width, list(self.dialect.notes)
-        self.decimal = self.dialect.decimal
+        self.decimal, self.label = self.dialect.decimal, self.dialect.last
         self._longest = max(map(len, sample.splitlines()), default=0)
         if not self.dialect.first:
             self._raise_first_fault()
@@ -100,7 +98,8 @@ class TextRecords:
         from pyarrow import csv as arrow_csv
         from pyarrow import float64, string
 
-        drop = 1 if self.dialect.header and not self.dialect.row_names else 0
+        is_short = self.dialect.row_names or self.dialect.is_open  # such a header is an invalid row, which is skipped
+        drop = 1 if self.dialect.header and not is_short else 0
         dialect, names = self.dialect, [str(position) for position in range(self.width)]
         reader = arrow_csv.open_csv(
             source,
@@ -131,7 +130,8 @@ class TextRecords:
 
     def _on_invalid_row(self, row) -> str:
         text = row.text.strip()
-        is_header = self.dialect.row_names and row.actual_columns == self.width - 1 and row.number in (1, None)
+        is_short = self.dialect.row_names or self.dialect.is_open
+        is_header = is_short and row.actual_columns == self.width - 1 and row.number in (1, None)
         return "skip" if not text or self._is_comment(text) or is_header else "error"
 
     def _is_comment(self, text: str) -> bool:
@@ -165,7 +165,7 @@ class TextRecords:
         rows = self._rows()
         try:
             for position, (line, cells) in enumerate(rows):
-                is_header = position == 0 and self.dialect.row_names
+                is_header = position == 0 and (self.dialect.row_names or self.dialect.is_open)
                 if len(cells) != self.width - is_header:
                     raise InputError(
                         f"{self.where}, row {line}: the row has {len(cells)} columns, but the first row has "

@@ -17,7 +17,9 @@ _LONG = 200  # characters, of a text
 _ROWS, _CELLS = 200, 20_000  # of the sample
 _SEP = re.compile(r'^"?sep=(.)"?\r?$')
 _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
-_DECIMAL_COMMA = re.compile(r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*%?")
+_DECIMAL_COMMA = re.compile(
+    r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*[%$€£¥]?"
+)
 LABEL_NAMES = ("label", "class", "target", "species", "y")
 
 
@@ -33,7 +35,9 @@ class Dialect:
     decimal: str = "."
     header: bool = False
     row_names: bool = False  # the header has no cell for the first column
+    is_open: bool = False  # the rows end in a delimiter, and the header does not
     width: int = 0
+    last: int | None = None  # the last column with cells, if those after it are empty
     first: tuple[str, ...] = ()  # the first row of the table
     notes: tuple[str, ...] = ()
 
@@ -42,7 +46,7 @@ class Dialect:
         """The names of the columns, if there is a header."""
         if not self.header:
             return None
-        return ("",) * self.row_names + tuple(name.strip() for name in self.first)
+        return ("",) * self.row_names + tuple(name.strip() for name in self.first) + ("",) * self.is_open
 
 
 def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label: int | None = None) -> Dialect:
@@ -161,22 +165,33 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
     first, below = rows[0], rows[1:]
     widths = Counter(map(len, below))
     width = max(widths, key=lambda each: (widths[each], each), default=len(first))
-    row_names = width == len(first) + 1 and widths[width] > len(below) / 2
-    if not row_names and len(first) != width and widths[width] <= len(below) / 2:
+    is_short = width == len(first) + 1 and widths[width] > len(below) / 2
+    is_open = is_short and not any(row[-1].strip() for row in below if len(row) == width)
+    row_names = is_short and not is_open
+    if not is_short and len(first) != width and widths[width] <= len(below) / 2:
         width = len(first)
     below = [row for row in below if len(row) == width]
     names = {cell.strip() for cell in first}
-    header = row_names or bool(wanted) and wanted <= names or _is_header(first, below, label)
+    header = is_short or bool(wanted) and wanted <= names or _is_header(first, below, label)
     decimal = "," if _has_decimal_commas(below or rows, dialect.delimiter) else "."
     return replace(
         dialect,
         header=header,
         row_names=row_names,
-        width=width if row_names else len(first),
+        is_open=is_open,
+        width=width if is_short else len(first),
+        last=_last_filled(below, width, first if header else []),
         first=tuple(first),
         decimal=decimal,
         notes=tuple(_notes(dialect, header, row_names, decimal, first, below)),
     )
+
+
+def _last_filled(rows: list, width: int, names: list) -> int | None:
+    """The last column with cells or a name, if it is not the last of all."""
+    rows = [*rows, [*names, *[""] * width]]
+    last = next((p for p in reversed(range(width)) if any(row[p].strip() for row in rows)), width - 1)
+    return last if last < width - 1 else None
 
 
 def _notes(dialect, header, row_names, decimal, first, below):

@@ -1,6 +1,7 @@
 """Fit the columns of a table on its training rows, and say what looks odd about them."""
 
 import re
+import shlex
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class Fitting:
         if counts_up and len(values) > 9 or lower.endswith(("_no", "number")) or not name and len(values) > 50:
             self.warnings.append(
                 f"{self.name(position)} has a different whole number in each row; if it is an ID, leave it out with "
-                f"--drop {position + 1 if not name else name}"
+                f"--drop {self._option(position)}"
             )
         return None
 
@@ -159,7 +160,7 @@ class Fitting:
 
     def _option(self, position):
         name = self.records.names[position] if self.records.names else ""
-        return name if name and "," not in name else str(position + 1)
+        return shlex.quote(name) if name and "," not in name else str(position + 1)
 
     def _refuse_gap(self, position, mask):
         row = self.gathered.row_number(int(mask.argmax()))

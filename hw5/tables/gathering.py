@@ -177,6 +177,11 @@ class _Pass:
 
     def _add_numbers(self, columns, start):
         gathered, n = self.gathered, self.gathered.rows - start
+        block = whole_block(columns, gathered.offsets, n) if self._is_typed and gathered.blocks else None
+        if block is not None:
+            self._present += n
+            gathered.blocks.append(block)
+            return
         units = [gathered.units.get(p, "") for p in gathered.numbers]
         values, bad, _ = numbers_together(columns, self.records.decimal, n, units=units)
         if bad and self._is_typed:
@@ -311,6 +316,20 @@ def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=
     return values, bad, is_plain
 
 
+def whole_block(columns: list, offsets: np.ndarray, n: int) -> np.ndarray | None:
+    """Columns of float64, less their offsets, as (n, k) float32; None if a number is missing or not finite."""
+    if any(column.null_count for column in columns):
+        return None
+    block = np.empty((n, len(columns)), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, column in enumerate(columns):
+            values = column.to_numpy()
+            np.subtract(values, offsets[i], out=block[:, i], casting="same_kind") if offsets[i] else np.copyto(
+                block[:, i], values, casting="same_kind"
+            )
+        return block if np.isfinite(block.sum()) else None
+
+
 def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Numbers (k, n), less the offset of each column, as (n, k) float32 in C order."""
     block = np.empty(values.T.shape, np.float32)
@@ -323,7 +342,8 @@ def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def has_gaps(block: np.ndarray) -> bool:
     """Whether numbers (n, k) float32 have a NaN; faster than to look at each."""
-    return bool(np.isnan(block.sum()))
+    with np.errstate(over="ignore", invalid="ignore"):  # the sum of infinities of both signs is NaN as well
+        return bool(np.isnan(block.sum()))
 
 
 def targets(records, array, position: int, start: int) -> np.ndarray:

@@ -46,6 +46,6 @@ def test_a_file_cannot_change_settings_when_resuming(tmp_path):
     hw5("train", "--epochs", 1, "--out", out)
     config.write_text("lr = 0.5\n")
     message = refused("train", "--resume", out, "--config", config)
-    assert message == f"hw5: --lr cannot be changed when resuming: in {out} it is 0.003\n"
-    config.write_text("lr = 0.003\nepochs = 2\n")
+    assert message == f"hw5: --lr cannot be changed when resuming: in {out} it is 0.005\n"
+    config.write_text("lr = 0.005\nepochs = 2\n")
     assert "epoch 2" in hw5("train", "--resume", out, "--config", config).stdout

@@ -12,6 +12,7 @@ from tests.datasets.helpers import input_error
 
 from .helpers import at_most
 
+_PER_COLUMN = 1000  # memory for what is known about a column: its name, its cells in the sample, what becomes of it
 _PER_BYTE = 80  # memory for a cell and its comma: a str of 50 bytes or more, two list entries, and a value
 
 
@@ -110,7 +111,7 @@ def test_many_columns(table, columns, cell):
     row = ",".join([cell] * (columns - 1))
     content = f"{row},x\n{row},y\n"
     path = table(content)
-    with at_most((1 << 22) + _PER_BYTE * len(content)):
+    with at_most((1 << 22) + _PER_BYTE * len(content) + _PER_COLUMN * columns):
         data = load(path)
     assert data.train.X.shape == (2, columns - 1) and (data.train.X == float(cell)).all()
 

@@ -56,6 +56,8 @@ DIALECTS = {  # name: (content, file name, words of the notes)
     "sep=": ("sep=;\n" + text(CELLS, delimiter=";"), "a.csv", "the line above"),
     "empty rows at the end": (PLAIN + ",,,\n,,,\n\n  \n", "a.csv", ""),
     "an empty column": (text([[*row[:3], "", row[3]] for row in CELLS], "leaf,bark,height,,tree"), "a.csv", ""),
+    "a delimiter at the end": (text([[*row, ""] for row in CELLS], "leaf,bark,height,tree,"), "a.csv", ""),
+    "a delimiter at the end of the rows alone": (text([[*row, ""] for row in CELLS]), "a.csv", ""),
     "row names of R": (text([[f'"{i}"', *row] for i, row in enumerate(CELLS, 1)]), "a.csv", "row names"),
     "an index of pandas": (text([[i, *row] for i, row in enumerate(CELLS)], ",leaf,bark,height,tree"), "a.csv", ""),
     "numbers as names": (text(CELLS, "0,1,2,3"), "a.csv", ""),
