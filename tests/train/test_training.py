@@ -221,7 +221,8 @@ def test_a_step_allocates_nothing(theta, rates):
     network, data = start(Settings(hidden=(256,), activation=theta), n=400, d=784)
     device, k = network.device, 256
     stepper, order, tally = device.stepper(network, data), np.arange(400), Tally(device, k)
-    stepper.train(order, k, rates, tally)
+    for _ in range(25):  # Python allocates when it specialises code that has run a few times
+        stepper.train(order, k, rates, tally)
     tracemalloc.start()
     try:
         stepper.train(order, k, rates, tally)
