@@ -23,6 +23,9 @@ _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codec
 _NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
 
 
+_MOST_COLUMNS = 250_000  # each takes about 4 kB while it is read
+
+
 class NotNumbers(Exception):
     """A column that was to be read as numbers has other cells."""
 
@@ -47,6 +50,11 @@ class TextRecords:
         self.dialect = detect(sample, suffix, frozenset(wanted), label)
         self.names, self.width, self.notes = self.dialect.names, self.dialect.width, list(self.dialect.notes)
         self.decimal, self.label = self.dialect.decimal, self.dialect.last
+        if self.width > _MOST_COLUMNS:
+            raise InputError(
+                f"{self.where}: the table has {self.width:,} columns, and hw5 reads tables of up to {_MOST_COLUMNS:,}; "
+                "save the numbers as .npz"
+            )
         self._longest = max(map(len, sample.splitlines()), default=0)
         if not self.dialect.first:
             self._raise_first_fault()

@@ -38,7 +38,7 @@ BOUNDS = {
     "image": lambda pixels: 16 * pixels,
     "config": lambda n: 64 * MIB,
 }
-_SMALL = 32 * MIB  # of a process that has read little: buffers, and modules that are imported on use
+_SMALL = 48 * MIB  # of a process that has read little: buffers of pyarrow's threads, modules imported on use
 
 READ = """
 import resource, sys
@@ -49,6 +49,7 @@ from hw5.datasets.preprocessing import Standardisation, Subset
 from hw5.errors import InputError
 from hw5.train.checkpoint import Checkpoint, DataSource
 import hw5.cli.train, hw5.cli.config
+import pyarrow.compute, pyarrow.csv
 try:
     import PIL.Image, PIL.ImageOps, PIL.PngImagePlugin, PIL.JpegImagePlugin
 except ImportError:
@@ -72,7 +73,7 @@ def peak():
 readers = {
     "data": load,
     "regression": lambda path: load(path, task="regression"),
-    "inputs": lambda path: load_inputs(path, Schema(1), []),
+    "inputs": lambda path: load_inputs(path, Schema(1)),
     "checkpoint": Checkpoint.load,
     "image": lambda path: load_image(path, model),
     "config": lambda path: hw5.cli.config._load(path),
@@ -452,7 +453,7 @@ def test_predictions_of_a_pipe(model, tmp_path):
     """A sentence says what to do instead."""
     os.mkfifo(tmp_path / "a.csv")
     for path in (tmp_path / "a.csv", "/dev/stdin", "/dev/fd/0"):
-        assert "pipe a CSV to hw5 predict, and give - for it" in refused("predict", model, path, input="1,2\n")
+        assert "pipe a table to hw5 predict, and give - for it" in refused("predict", model, path, input="1,2\n")
     assert hw5("predict", model, "-", input="1,2\n").stdout.startswith("1,2,class,probability\n1,2,")
 
 
@@ -474,7 +475,7 @@ def test_standard_input_leaves_nothing(model, tmp_path):
 
 
 def test_standard_input_that_cannot_be_copied(model, tmp_path, monkeypatch):
-    from hw5.datasets import opening
+    from hw5 import opening
 
     monkeypatch.setattr(opening.tempfile, "TemporaryFile", lambda: _Full())
     assert "standard input cannot be copied to a temporary file: no space left" in refused(
