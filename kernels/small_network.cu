@@ -342,7 +342,7 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         __shared__ adam::Correction by;                                                                                \
         const int tiles = tiles_across(d) * ((m1 + TILE - 1) / TILE), tile = blockIdx.x;                               \
         const Rule rule{*eta, mu, l1, l2, nesterov, is_adam != 0, {*eta, share1, share2, epsilon, l1, l2, decay}};     \
-        if (is_adam && threadIdx.x == 0) by = adam::correction(rule.of_adam, *t);                                      \
+        if (threadIdx.x == 0) by = is_adam ? adam::correction(rule.of_adam, *t) : adam::Correction{};                  \
         if (tile < tiles)                                                                                              \
             update(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d},                                      \
                    {W1, V1, S1, b1, Vb1, Sb1, Delta1, m1}, rule, by, tile, k, memory);                                 \
