@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hw5.compiler import CompileError, with_includes
 from hw5.emulator.build import CHECK, FAST, module_library
+from hw5.emulator.source import same_instance
 from hw5.emulator.faults import KernelFault, kernel_fault
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module
@@ -25,29 +26,39 @@ CHECK_TIME_LIMIT = 10.0  # seconds
 class Emulator:
     """Compile .cu files for this CPU and launch their kernels.
 
-    sources: paths of .cu files, each compiled as a separate module; they may include files by relative path.
+    sources: a path or paths of .cu files, each compiled as a separate module; they may include files by relative path,
+        and have host code, which is left out.
     check: whether to use check mode.
     order: of threads and blocks: "forward", "reverse", "random", or "warps" (random, but mostly one warp at a time).
     seed: of the random orders.
     time_limit: seconds per launch; None for no limit, or for 10 s in check mode.
+    instances: of kernel templates to compile, such as "reduce<float>", besides those that the files launch.
+    include: folders of headers, besides that of the file.
+    refused: {name: reason}, of kernels that use what a GPU or the emulator does not have.
     kernels: a dictionary from names to Kernel. order, seed and time_limit may be changed between launches.
 
     Raises InputError if there is no compiler, and CompileError, with the compiler's output, if a file does not compile.
     """
 
-    def __init__(self, sources, check=False, order="forward", seed=0, time_limit=None):
+    def __init__(self, sources, check=False, order="forward", seed=0, time_limit=None, instances=(), include=()):
         self.check = check
         self.order, self.seed = order, seed
         self.time_limit = CHECK_TIME_LIMIT if check and time_limit is None else time_limit
         mode = CHECK if check else FAST
+        sources = [sources] if isinstance(sources, (str, os.PathLike)) else sources
         sources = [Path(source).resolve() for source in sources]
+        for source in sources:
+            if not source.is_file():
+                raise InputError(f"{source} is not a file; pass the path of a .cu file")
+        instances, include = tuple(instances), tuple(map(Path, include))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             runtime = pool.submit(runtime_of, mode)
-            libraries = list(pool.map(lambda source: module_library(source, mode), sources))
+            libraries = list(pool.map(lambda source: module_library(source, mode, instances, include), sources))
             self._runtime = runtime.result()
         self._modules = [
-            Module(library, with_includes(source), self._runtime) for source, library in zip(sources, libraries)
+            Module(library, with_includes(source, include), self._runtime) for source, library in zip(sources, libraries)
         ]
+        self.refused = {name: reason for module in self._modules for name, reason in module.refused.items()}
         self.kernels = {}
         for module in self._modules:
             for kernel in module.kernels:
@@ -70,6 +81,33 @@ class Emulator:
         if order not in ORDERS:
             raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
         self._order = ORDERS.index(order)
+
+    def find(self, name):
+        """The Kernel of a name, in any spelling of template arguments, or without them if there is one instance.
+
+        Raises KernelFault of the kind "launch".
+        """
+        key = same_instance(name)
+        found = [k for k in self.kernels.values() if same_instance(k.name) == key]
+        found = found or [k for k in self.kernels.values() if k.name.partition("<")[0] == key]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(kernel.name for kernel in found)
+            raise KernelFault("launch", name, f"{name} is a template with several instances; choose one of {names}")
+        template = name.partition("<")[0].strip()
+        for module in self._modules:
+            if template in module.templates:
+                raise KernelFault(
+                    "launch",
+                    name,
+                    f"{name} is a kernel template ({module.templates[template]}); ask for an instance when you compile "
+                    f'it, such as instances=["{template}<float>"]',
+                )
+        if template in self.refused:
+            raise KernelFault("launch", name, f"{name} cannot be emulated: {self.refused[template]}")
+        names = ", ".join(sorted(self.kernels)) or "none"
+        raise KernelFault("launch", name, f"there is no kernel {name}; the kernels are {names}")
 
     def allocate(self, nbytes, name=""):
         """Allocate device memory, 256-byte aligned and filled with NaN; name is for error messages."""
@@ -98,10 +136,7 @@ class Emulator:
         grid, block: tuples of 1 to 3 ints. args: NumPy scalars of the parameters' types, and addresses as ints.
         shared: bytes of dynamic shared memory.
         """
-        name, kernel = kernel, self.kernels.get(kernel)
-        if kernel is None:
-            names = ", ".join(sorted(self.kernels)) or "none"
-            raise KernelFault("launch", name, f"there is no kernel {name}; the kernels are {names}")
+        kernel = self.kernels.get(kernel) or self.find(kernel)
         kernel.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args)
         fault = self._runtime.launch(kernel.record_address)
         if fault:

@@ -1,13 +1,16 @@
 """Compile the runtime of a mode, and a module library for each .cu file."""
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from hw5.cache import cached
-from hw5.compiler import build_shared_library, digest, find_compiler, with_includes
-from hw5.emulator.source import scan
+from hw5.compiler import CompileError, build_shared_library, digest, find_compiler, with_includes
+from hw5.emulator.source import device_code
 
 HERE = Path(__file__).parent
+_TRANSLATION = ("build", "source", "declarations", "tokens", "refusals")  # modules that make the text to compile
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Mode:
 # Without -march and without contraction to fused multiply-adds, results have the same bits on every machine. (nvcc
 # contracts by default, so the last bits on a GPU differ anyway. A kernel that wants an FMA calls fmaf.) Endless loops
 # are not optimised away, so that they reach the time limit.
-_LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-w", "-fmax-errors=10")
+_LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-builtin-printf", "-w", "-fmax-errors=10")
 _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
@@ -44,42 +47,90 @@ def runtime_library(mode):
     return build_shared_library(HERE / "runtime.cpp", mode.runtime)
 
 
-def module_library(source, mode):
-    """The path of the compiled module of a .cu file; raises CompileError with the compiler's output."""
+def module_library(source, mode, instances=(), include=()):
+    """The path of the compiled module of a .cu file; raises CompileError with the compiler's output.
+
+    instances: of kernel templates, such as "reduce<float>". include: folders of headers.
+    """
     compiler = find_compiler()
     flags = (*_COMMON, *mode.module, *(() if compiler.is_clang else mode.gcc))
-    own = [*sorted(HERE.glob("*.h")), HERE / "build.py", HERE / "source.py"]
-    key = digest(compiler, [*with_includes(source), *own], flags)
-    return cached(source.stem, key, lambda library: _compile(compiler, source, flags, library))
+    flags += tuple(f"-I{Path(folder).resolve()}" for folder in include)
+    own = [*sorted(HERE.rglob("*.h")), *(HERE / f"{name}.py" for name in _TRANSLATION)]
+    key = digest(compiler, [*with_includes(source, [Path(folder) for folder in include]), *own], (*flags, *instances))
+    return cached(source.stem, key, lambda library: _compile(compiler, source, flags, library, mode, instances))
 
 
-def _compile(compiler, source, flags, library):
-    """Preprocess a file, append the table of its kernels, and compile it.
+def _compile(compiler, source, flags, library, mode, instances):
+    """Preprocess a file, leave out host code, append the table of its kernels, and compile it.
 
     The compiler runs in the folder of the source, so that messages have its bare name wherever the folder is.
     """
+    if b"\0" in source.read_bytes():
+        raise CompileError(f"{source} is not text in UTF-8 or ASCII (perhaps UTF-16); save it as UTF-8")
     preprocessed = library.with_suffix(".ii")
-    preprocess = ["-E", "-x", "c++", "-include", str(HERE / "cuda.h"), "-isystem", str(HERE), source.name]
-    compiler.run([*flags, *preprocess, "-o", str(preprocessed)], source.parent, str(source), library.parent)
+    missing = preprocess(compiler, source, flags, preprocessed)
     text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
-    declarations = scan(text)
-    preprocessed.write_text(text + _epilogue(declarations), encoding="utf-8", errors="surrogateescape")
+    code = device_code(text, instances, mode is CHECK)
+    preprocessed.write_text(code.text + _epilogue(code, missing), encoding="utf-8", errors="surrogateescape")
     # Only C's libraries, because the emulator replaces libtsan, which the compiler would add. -Bsymbolic makes memcpy
     # the module's own (hooks.h) instead of the C library's.
     link = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
-    compiler.run([*flags, *link], source.parent, str(source), library.parent)
+    try:
+        compiler.run([*flags, *link], source.parent, str(source), library.parent)
+    except CompileError as error:
+        raise CompileError(f"{error}{_hints(str(error), code, missing)}") from error
 
 
-def _epilogue(declarations):
+def _hints(message, code, missing):
+    """What was left out, if the compiler misses it."""
+    undeclared = re.findall("['‘](\\w+)['’] (?:was not declared|is not a member|does not name|has not been)", message)
+    host = sorted(code.host_functions.intersection(undeclared))
+    hints = [f"\n{name} is a function of the host; mark it __device__ to call it from a kernel" for name in host]
+    if missing:
+        hints.append(f"\n(headers that were not found, and were taken as empty: {', '.join(missing)})")
+    return "".join(hints)
+
+
+_MISSING = re.compile(r"fatal error: ['‘]?([^'’:\n]+?)['’]?(?:: No such file| file not found)")
+
+
+def preprocess(compiler, source, flags, output):
+    """Preprocess a .cu file; return the names of headers that do not exist, which are taken as empty.
+
+    They are headers of the host: of the CUDA samples, OpenCV, MPI and the like.
+    """
+    missing, empty = [], output.parent / "missing"
+    command = ["-E", "-x", "c++", "-include", str(HERE / "cuda.h"), "-isystem", str(HERE), "-idirafter", str(empty)]
+    while True:
+        try:
+            compiler.run([*flags, *command, source.name, "-o", str(output)], source.parent, str(source), output.parent)
+            return missing
+        except CompileError as error:
+            found = _MISSING.search(str(error))
+            if not found or found[1] in missing or ".." in found[1] or found[1].startswith("/"):
+                raise
+            missing.append(found[1])
+            (empty / found[1]).parent.mkdir(parents=True, exist_ok=True)
+            (empty / found[1]).touch()
+
+
+def _epilogue(code, missing):
     """The table of kernels, and aliases that make all dynamic shared arrays one array."""
     aliases = "".join(
         f'asm(".globl {name}\\n.hidden {name}\\n.set {name}, hw5_dynamic_shared\\n");\n'
-        for name in declarations.dynamic_arrays
+        for name in dict.fromkeys(code.dynamic_arrays)
     )
     kernels = "".join(
-        f'    hw5::describe<{name}>("{name.split("::")[-1]}", {{"{file}", {line}}}),\n'
-        for name, (file, line) in declarations.kernels.items()
+        f'    hw5::describe<{kernel.expression}>("{kernel.name}", {{"{kernel.file}", {kernel.line}}}),\n'
+        for kernel in code.kernels
     )
+    about = {
+        "templates": code.templates,
+        "refused": code.refused,
+        "unset": code.unset,
+        "reaches": {kernel.name: sorted(kernel.reaches) for kernel in code.kernels},
+        "missing_headers": missing,
+    }
     return f"""
 # 1 "<the emulator's table of kernels>"
 {aliases}
@@ -90,6 +141,6 @@ static const Kernel kernels[] = {{
 static unsigned char *dynamic_shared() {{ return hw5_dynamic_shared; }}
 }}
 extern "C" __attribute__((visibility("default"))) const hw5::Module hw5_module = {{
-    hw5::kernels, {len(declarations.kernels)}, &hw5_link, hw5::dynamic_shared
+    hw5::kernels, {len(code.kernels)}, R"about({json.dumps(about)})about", &hw5_link, hw5::dynamic_shared
 }};
 """

@@ -10,6 +10,8 @@
 
 namespace hw5 {
 
+inline bool is_atomic(AccessKind kind) { return kind >= AccessKind::atomic; }
+
 #ifndef HW5_CHECK
 
 struct Checker {
@@ -126,7 +128,7 @@ class Checker {
             if (!happened_before(past, shared)) fail_race(region, address, size, kind, past, past_kind);
         };
         check(cell.write, AccessKind::write);
-        if (kind != AccessKind::atomic)
+        if (!is_atomic(kind))
             for (const Access &past : cell.atomics) check(past, AccessKind::atomic);
         if (kind != AccessKind::read)
             for (const Access &past : cell.reads) check(past, AccessKind::read);
@@ -135,9 +137,9 @@ class Checker {
 
         if (cell.write.time < launch_time_ && cell.reads[0].time < launch_time_) touched_++;
         const Access now = {thread_id(), clock_[machine.current], (uint32_t)(module_offset(pc_) - 1)};
-        if (kind == AccessKind::atomic && !shared) pass_fence(address, now);
+        if (is_atomic(kind) && !shared) pass_fence(address, now);
         if (kind == AccessKind::read) remember(cell.reads, now, shared);
-        else if (kind == AccessKind::atomic) remember(cell.atomics, now, shared);
+        else if (is_atomic(kind)) remember(cell.atomics, now, shared);
         else cell.write = now, memset(cell.atomics, 0, sizeof cell.atomics + sizeof cell.reads);
     }
 

@@ -11,21 +11,37 @@
 #undef _GLIBCXX_INCLUDE_NEXT_C_HEADERS
 #define _GLIBCXX_MATH_H 1
 #define _GLIBCXX_STDLIB_H 1
+#include <fenv.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+// Headers of C++ that only the host uses and that take long to parse: as if they had been included already.
+#define _GLIBCXX_IOSTREAM 1
+#define _GLIBCXX_FSTREAM 1
+#define _GLIBCXX_SSTREAM 1
+#define _GLIBCXX_IOMANIP 1
+#define _GLIBCXX_CHRONO 1
+#define _GLIBCXX_RANDOM 1
+#define _GLIBCXX_THREAD 1
+#define _GLIBCXX_MUTEX 1
+#define _GLIBCXX_FUTURE 1
+#define _GLIBCXX_REGEX 1
+namespace std {}
 
 #define HW5_EMULATOR 1
 #define __CUDACC__ 1
 #define __CUDA_ARCH__ 750
 
-// source.py finds kernels by this attribute in the preprocessed text.
-#define __global__ __attribute__((used))
-#define __device__
-#define __host__
-#define __constant__ static
-#define __managed__
+// source.py finds these words in the preprocessed text, leaves out what has none of them, and replaces them.
+#define __global__ hw5_global
+#define __device__ hw5_device
+#define __host__ hw5_host
+#define __constant__ hw5_constant
+#define __managed__ hw5_device
+#define __noinline__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
@@ -70,6 +86,7 @@ typedef unsigned int uint;
 #include "cuda_warp.h"
 #include "cuda_atomics.h"
 #include "cuda_assert.h"
+#include "cuda_print.h"
 #include "kernel.h"
 #ifdef HW5_CHECK
 #include "hooks.h"

@@ -33,7 +33,22 @@ HW5_UNARY(floor) HW5_UNARY(ceil) HW5_UNARY(trunc) HW5_UNARY(round) HW5_UNARY(rin
 HW5_BINARY(pow) HW5_BINARY(fmod) HW5_BINARY(atan2) HW5_BINARY(hypot) HW5_BINARY(copysign) HW5_BINARY(fmin)
 HW5_BINARY(fmax) HW5_BINARY(fdim) HW5_BINARY(remainder) HW5_BINARY(nextafter)
 #undef HW5_BINARY
+// Of mixed types, as double, and of a power with a whole exponent, as the base.
+#define HW5_MIXED(name)                                                             \
+    static inline double name(float x, double y) { return ::name((double)x, y); }   \
+    static inline double name(double x, float y) { return ::name(x, (double)y); }   \
+    static inline double name(double x, int y) { return ::name(x, (double)y); }     \
+    static inline double name(int x, double y) { return ::name((double)x, y); }     \
+    static inline double name(int x, int y) { return ::name((double)x, (double)y); } \
+    static inline float name(float x, int y) { return name##f(x, (float)y); }       \
+    static inline float name(int x, float y) { return name##f((float)x, y); }
+HW5_MIXED(pow) HW5_MIXED(fmod) HW5_MIXED(atan2) HW5_MIXED(hypot) HW5_MIXED(fmin) HW5_MIXED(fmax)
+#undef HW5_MIXED
 static inline float fma(float x, float y, float z) { return fmaf(x, y, z); }
+static inline void sincos(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
+static inline float modf(float x, float *whole) { return modff(x, whole); }
+static inline float scalbn(float x, int n) { return scalbnf(x, n); }
+static inline float logb(float x) { return logbf(x); }
 static inline float ldexp(float x, int exponent) { return ldexpf(x, exponent); }
 static inline float frexp(float x, int *exponent) { return frexpf(x, exponent); }
 
@@ -61,6 +76,21 @@ static inline double min(float a, double b) { return ::fmin(a, b); }
 static inline double min(double a, float b) { return ::fmin(a, b); }
 static inline double max(float a, double b) { return ::fmax(a, b); }
 static inline double max(double a, float b) { return ::fmax(a, b); }
+
+static inline long min(long a, int b) { return min(a, (long)b); }
+static inline long min(int a, long b) { return min((long)a, b); }
+static inline long max(long a, int b) { return max(a, (long)b); }
+static inline long max(int a, long b) { return max((long)a, b); }
+static inline unsigned long min(unsigned long a, int b) { return min(a, (unsigned long)b); }
+static inline unsigned long min(int a, unsigned long b) { return min((unsigned long)a, b); }
+static inline unsigned long min(unsigned long a, unsigned b) { return min(a, (unsigned long)b); }
+static inline unsigned long max(unsigned long a, int b) { return max(a, (unsigned long)b); }
+static inline unsigned long max(int a, unsigned long b) { return max((unsigned long)a, b); }
+static inline unsigned long max(unsigned long a, unsigned b) { return max(a, (unsigned long)b); }
+static inline float min(float a, int b) { return fminf(a, (float)b); }
+static inline float min(int a, float b) { return fminf((float)a, b); }
+static inline float max(float a, int b) { return fmaxf(a, (float)b); }
+static inline float max(int a, float b) { return fmaxf((float)a, b); }
 
 }  // namespace hw5_math
 using namespace hw5_math;
@@ -98,6 +128,48 @@ static inline double __dadd_rn(double x, double y) { return x + y; }
 static inline double __dmul_rn(double x, double y) { return x * y; }
 static inline double __fma_rn(double x, double y, double z) { return fma(x, y, z); }
 
+static inline double __dsub_rn(double x, double y) { return x - y; }
+static inline double __ddiv_rn(double x, double y) { return x / y; }
+static inline double __dsqrt_rn(double x) { return sqrt(x); }
+static inline double __drcp_rn(double x) { return 1.0 / x; }
+
+// Arithmetic rounded down, up and towards zero. The operands and the result are volatile, so that the operation stays
+// between the changes of the rounding mode.
+#define HW5_ROUNDED(T, name, suffix, mode)                                                                          \
+    static inline T __##name##add_##suffix(T x, T y) { return hw5_rounded<T>(mode, x, y, hw5_add<T>); }             \
+    static inline T __##name##sub_##suffix(T x, T y) { return hw5_rounded<T>(mode, x, -y, hw5_add<T>); }            \
+    static inline T __##name##mul_##suffix(T x, T y) { return hw5_rounded<T>(mode, x, y, hw5_multiply<T>); }        \
+    static inline T __##name##div_##suffix(T x, T y) { return hw5_rounded<T>(mode, x, y, hw5_divide<T>); }          \
+    static inline T __##name##rcp_##suffix(T x) { return hw5_rounded<T>(mode, 1, x, hw5_divide<T>); }               \
+    static inline T __##name##sqrt_##suffix(T x) { return hw5_rounded<T>(mode, x, x, hw5_root<T>); }
+template <class T> static inline T hw5_add(T x, T y) { return x + y; }
+template <class T> static inline T hw5_multiply(T x, T y) { return x * y; }
+template <class T> static inline T hw5_divide(T x, T y) { return x / y; }
+template <class T> static inline T hw5_root(T x, T) { return sqrt(x); }
+template <class T> static inline T hw5_rounded(int mode, T x, T y, T (*operation)(T, T)) {
+    const int before = fegetround();
+    fesetround(mode);
+    volatile T a = x, b = y;
+    volatile T result = operation(a, b);
+    fesetround(before);
+    return result;
+}
+HW5_ROUNDED(float, f, rd, FE_DOWNWARD) HW5_ROUNDED(float, f, ru, FE_UPWARD) HW5_ROUNDED(float, f, rz, FE_TOWARDZERO)
+HW5_ROUNDED(double, d, rd, FE_DOWNWARD) HW5_ROUNDED(double, d, ru, FE_UPWARD) HW5_ROUNDED(double, d, rz, FE_TOWARDZERO)
+#undef HW5_ROUNDED
+
+static inline float rhypotf(float x, float y) { return 1.0f / hypotf(x, y); }
+static inline float norm3df(float x, float y, float z) { return sqrtf(x * x + y * y + z * z); }
+static inline float norm4df(float x, float y, float z, float w) { return sqrtf(x * x + y * y + z * z + w * w); }
+static inline float rnorm3df(float x, float y, float z) { return 1.0f / norm3df(x, y, z); }
+static inline double sinpi(double x) { return sin(M_PI * fmod(x, 2.0)); }
+static inline double cospi(double x) { return cos(M_PI * fmod(x, 2.0)); }
+static inline float sinpif(float x) { return (float)sinpi((double)x); }
+static inline float cospif(float x) { return (float)cospi((double)x); }
+static inline void sincospif(float x, float *s, float *c) { *s = sinpif(x), *c = cospif(x); }
+static inline float normcdff(float x) { return (float)(0.5 * erfc(-(double)x * M_SQRT1_2)); }
+static inline double normcdf(double x) { return 0.5 * erfc(-x * M_SQRT1_2); }
+
 // Conversions saturate, and convert NaN to 0, as on a GPU; in C they are undefined.
 static inline int hw5_to_int(float x) {
     return x != x ? 0 : x >= 2147483648.0f ? INT_MAX : x < -2147483648.0f ? INT_MIN : (int)x;
@@ -109,6 +181,19 @@ static inline int __float2int_ru(float x) { return hw5_to_int(ceilf(x)); }
 static inline int __float2int_rd(float x) { return hw5_to_int(floorf(x)); }
 static inline unsigned __float2uint_rn(float x) { return hw5_to_uint(rintf(x)); }
 static inline unsigned __float2uint_rz(float x) { return hw5_to_uint(x); }
+static inline unsigned __float2uint_ru(float x) { return hw5_to_uint(ceilf(x)); }
+static inline unsigned __float2uint_rd(float x) { return hw5_to_uint(floorf(x)); }
+static inline long long __float2ll_rn(float x) { return x != x ? 0 : llrintf(x); }
+static inline long long __float2ll_rz(float x) { return x != x ? 0 : (long long)x; }
+static inline int __double2int_rn(double x) { return x != x ? 0 : (int)rint(fmin(fmax(x, INT_MIN), INT_MAX)); }
+static inline int __double2int_rz(double x) { return x != x ? 0 : (int)fmin(fmax(x, INT_MIN), INT_MAX); }
+static inline int __double2int_rd(double x) { return __double2int_rz(floor(x)); }
+static inline int __double2int_ru(double x) { return __double2int_rz(ceil(x)); }
+static inline double __int2double_rn(int x) { return x; }
+static inline double __uint2double_rn(unsigned x) { return x; }
+static inline double __ll2double_rn(long long x) { return (double)x; }
+static inline float __ll2float_rn(long long x) { return (float)x; }
+static inline float __ull2float_rn(unsigned long long x) { return (float)x; }
 static inline float __int2float_rn(int x) { return (float)x; }
 static inline float __uint2float_rn(unsigned x) { return (float)x; }
 static inline float __double2float_rn(double x) { return (float)x; }
@@ -124,6 +209,35 @@ static inline unsigned __brev(unsigned x) {
     for (int i = 0; i < 32; i++, x >>= 1) reversed = reversed << 1 | (x & 1);
     return reversed;
 }
+static inline unsigned long long __brevll(unsigned long long x) {
+    return (unsigned long long)__brev((unsigned)x) << 32 | __brev((unsigned)(x >> 32));
+}
+static inline unsigned __umul24(unsigned x, unsigned y) { return (x & 0xffffffu) * (y & 0xffffffu); }
+static inline long long __mul64hi(long long x, long long y) { return (long long)((__int128)x * y >> 64); }
+static inline unsigned long long __umul64hi(unsigned long long x, unsigned long long y) {
+    return (unsigned long long)((unsigned __int128)x * y >> 64);
+}
+static inline unsigned __sad(int x, int y, unsigned z) { return z + (unsigned)(x < y ? y - x : x - y); }
+static inline unsigned __usad(unsigned x, unsigned y, unsigned z) { return z + (x < y ? y - x : x - y); }
+static inline int __hadd(int x, int y) { return (int)(((long long)x + y) >> 1); }
+static inline int __rhadd(int x, int y) { return (int)(((long long)x + y + 1) >> 1); }
+static inline unsigned __uhadd(unsigned x, unsigned y) { return (unsigned)(((unsigned long long)x + y) >> 1); }
+static inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
+    const unsigned long long bytes = (unsigned long long)y << 32 | x;
+    unsigned result = 0;
+    for (int i = 0; i < 4; i++) result |= (unsigned)(bytes >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
+    return result;
+}
+static inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned by) {
+    return (unsigned)(((unsigned long long)high << 32 | low) << (by & 31) >> 32);
+}
+static inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) {
+    return (unsigned)(((unsigned long long)high << 32 | low) >> (by & 31));
+}
+static inline unsigned umin(unsigned x, unsigned y) { return x < y ? x : y; }
+static inline unsigned umax(unsigned x, unsigned y) { return x < y ? y : x; }
+static inline long long llmin(long long x, long long y) { return x < y ? x : y; }
+static inline long long llmax(long long x, long long y) { return x < y ? y : x; }
 static inline int __mul24(int x, int y) { return (x << 8 >> 8) * (y << 8 >> 8); }
 static inline int __mulhi(int x, int y) { return (int)((long long)x * y >> 32); }
 static inline unsigned __umulhi(unsigned x, unsigned y) { return (unsigned)((unsigned long long)x * y >> 32); }
@@ -139,6 +253,11 @@ static inline unsigned __float_as_uint(float x) { return hw5_bits<unsigned>(x); 
 static inline float __int_as_float(int x) { return hw5_bits<float>(x); }
 static inline float __uint_as_float(unsigned x) { return hw5_bits<float>(x); }
 static inline long long __double_as_longlong(double x) { return hw5_bits<long long>(x); }
+static inline double __hiloint2double(int high, int low) {
+    return hw5_bits<double>((long long)((unsigned long long)(unsigned)high << 32 | (unsigned)low));
+}
+static inline int __double2hiint(double x) { return (int)(hw5_bits<long long>(x) >> 32); }
+static inline int __double2loint(double x) { return (int)hw5_bits<long long>(x); }
 static inline double __longlong_as_double(long long x) { return hw5_bits<double>(x); }
 
 // Loads and stores with cache hints, which are ignored
@@ -146,5 +265,9 @@ template <class T> static inline T __ldg(const T *p) { return *p; }
 template <class T> static inline T __ldcg(const T *p) { return *p; }
 template <class T> static inline T __ldca(const T *p) { return *p; }
 template <class T> static inline T __ldcs(const T *p) { return *p; }
+template <class T> static inline T __ldlu(const T *p) { return *p; }
+template <class T> static inline T __ldcv(const T *p) { return *p; }
+template <class T> static inline void __stwb(T *p, T value) { *p = value; }
+template <class T> static inline void __stwt(T *p, T value) { *p = value; }
 template <class T> static inline void __stcg(T *p, T value) { *p = value; }
 template <class T> static inline void __stcs(T *p, T value) { *p = value; }

@@ -28,15 +28,20 @@ static inline int __any_sync(unsigned mask, int predicate, HW5_SITE) {
 static inline int __all_sync(unsigned mask, int predicate, HW5_SITE) {
     return hw5_link.runtime.warp(hw5::WarpOp::ballot, mask, predicate == 0, 0, {file, line}) == 0;
 }
-// Which lanes are active depends on the schedule, also on a GPU, so a kernel must compute its mask otherwise.
-static inline unsigned __activemask() = delete;
+// The lanes that arrive here together. On a GPU they may be fewer, so a result that depends on the mask is not certain.
+static inline unsigned __activemask(HW5_SITE) { return hw5_link.runtime.converge({file, line}); }
 
 template <class T> static inline T hw5_shuffle(unsigned mask, T value, int source, hw5::Site site) {
-    static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
-    uint64_t bits = 0;
-    __builtin_memcpy(&bits, &value, sizeof value);
-    bits = hw5_link.runtime.warp(hw5::WarpOp::shuffle, mask, bits, source, site);
-    __builtin_memcpy(&value, &bits, sizeof value);
+    unsigned char bytes[sizeof value];
+    __builtin_memcpy(bytes, &value, sizeof value);
+    for (size_t i = 0; i < sizeof value; i += 8) {  // a structure moves in pieces
+        const size_t size = sizeof value - i < 8 ? sizeof value - i : 8;
+        uint64_t bits = 0;
+        __builtin_memcpy(&bits, bytes + i, size);
+        bits = hw5_link.runtime.warp(hw5::WarpOp::shuffle, mask, bits, source, site);
+        __builtin_memcpy(bytes + i, &bits, size);
+    }
+    __builtin_memcpy(&value, bytes, sizeof value);
     return value;
 }
 // Shuffles stay within groups of `width` lanes; a lane whose source is outside its group reads its own value.
@@ -57,6 +62,32 @@ template <class T> static inline T __shfl_up_sync(unsigned mask, T value, unsign
     return hw5_shuffle(mask, value, source >= (me & -width) ? source : me, {file, line});
 }
 
+// The lanes of the mask that have the same value
+template <class T> static inline unsigned __match_any_sync(unsigned mask, T value, HW5_SITE) {
+    uint64_t bits = 0;
+    __builtin_memcpy(&bits, &value, sizeof value);
+    return (unsigned)hw5_link.runtime.warp(hw5::WarpOp::match, mask, bits, 0, {file, line});
+}
+template <class T> static inline unsigned __match_all_sync(unsigned mask, T value, int *same, HW5_SITE) {
+    *same = __match_any_sync(mask, value, file, line) == (mask & hw5_link.runtime.converged(mask));
+    return *same ? mask : 0;
+}
+
+// Before CUDA 9, warp operations had no mask: they are of the lanes that arrive together.
+#define HW5_OLD_SHUFFLE(name, By)                                                                    \
+    template <class T> static inline T name(T value, By by, int width = 32, HW5_SITE) {              \
+        return name##_sync(__activemask(file, line), value, by, width, file, line);                  \
+    }
+HW5_OLD_SHUFFLE(__shfl, int) HW5_OLD_SHUFFLE(__shfl_xor, int)
+HW5_OLD_SHUFFLE(__shfl_down, unsigned) HW5_OLD_SHUFFLE(__shfl_up, unsigned)
+#undef HW5_OLD_SHUFFLE
+#define HW5_OLD_VOTE(name, T)                                                                        \
+    static inline T name(int predicate, HW5_SITE) {                                                  \
+        return name##_sync(__activemask(file, line), predicate, file, line);                         \
+    }
+HW5_OLD_VOTE(__any, int) HW5_OLD_VOTE(__all, int) HW5_OLD_VOTE(__ballot, unsigned)
+#undef HW5_OLD_VOTE
+
 #define HW5_REDUCE(name, T, op)                                                                  \
     static inline T __reduce_##name##_sync(unsigned mask, T value, HW5_SITE) {                   \
         return (T)hw5_link.runtime.warp(hw5::WarpOp::op, mask, (uint64_t)(int64_t)value, 0, {file, line});   \
@@ -74,5 +105,7 @@ HW5_REDUCE(xor, unsigned, bit_xor)
 
 static inline void __threadfence() { hw5_link.runtime.fence(); }
 static inline void __threadfence_system() { hw5_link.runtime.fence(); }
-static inline void __threadfence_block() {}
-static inline void __nanosleep(unsigned) {}
+static inline void __threadfence_block() { hw5_link.runtime.spin(); }
+static inline void __nanosleep(unsigned) { hw5_link.runtime.spin(); }
+
+static inline long long clock64() { return (long long)clock(); }

@@ -14,6 +14,7 @@ KINDS = (
     "assertion",
     "arithmetic",
     "stack-overflow",
+    "illegal",
 )
 _DIVERGENCES = (
     "{fault.waiting} of {fault.threads} threads, such as {thread}, wait at a barrier, but {fault.exited} have exited",
@@ -24,8 +25,8 @@ _DIVERGENCES = (
     "{thread} uses the mask {mask}, which does not include its own lane",
     "{thread} reads from lane {fault.lane}, which is in the mask {mask} but has exited",
 )
-_NOWHERE, _DEVICE, _SHARED, _DYNAMIC_SHARED, _VARIABLE = range(5)
-_VERBS = ("reads", "writes", "atomically updates")
+_NOWHERE, _DEVICE, _SHARED, _DYNAMIC_SHARED, _VARIABLE, _CONSTANT = range(6)
+_VERBS = ("reads", "writes", "atomically updates", "atomically updates")
 
 
 class KernelFault(RunError):
@@ -98,6 +99,7 @@ def _array(fault):
         _SHARED: "__shared__",
         _DYNAMIC_SHARED: "the dynamic shared memory",
         _VARIABLE: "the __device__ variable",
+        _CONSTANT: "the __constant__ variable",
     }[fault.space]
     return f"{kind}{name}"
 
@@ -162,4 +164,5 @@ _SENTENCES = {
     "assertion": lambda fault, thread, kernel: f"{thread} fails: {_text(fault.text)}",
     "arithmetic": lambda fault, thread, kernel: f"{thread} divides an integer by zero",
     "stack-overflow": lambda fault, thread, kernel: f"{thread} needs more than 256 KiB for its local variables",
+    "illegal": lambda fault, thread, kernel: f"{thread} executes an instruction that ends a program, such as __builtin_trap()",
 }

@@ -1,5 +1,6 @@
 // The interface between a compiled .cu file (a module), the runtime, and Python (runtime.py mirrors it).
 #pragma once
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,7 +11,7 @@ namespace hw5 {
 constexpr int warp_size = 32;
 constexpr unsigned max_block_threads = 1024;
 constexpr unsigned max_dynamic_shared = 48 * 1024;
-constexpr int max_arguments = 64;
+constexpr int max_arguments = 4095;  // slots of 8 bytes, CUDA's limit
 
 // The indices of the current thread, updated by the scheduler at every switch.
 struct Position {
@@ -24,8 +25,10 @@ struct Site {
     int line;
 };
 
-enum class WarpOp : int { sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor };
-enum class AccessKind : int { read, write, atomic };
+enum class WarpOp : int {
+    sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor, match
+};
+enum class AccessKind : int { read, write, atomic, compare_and_swap };
 
 // The functions of the runtime that a module calls. They are passed as pointers instead of linked, so that the
 // libraries share no symbols, and a fast and a checking emulator can be in the same process.
@@ -38,6 +41,11 @@ struct Runtime {
     // Check mode: called before a load or store at pc. `aligned`: the address must be a multiple of the size.
     void (*access)(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc, const void *frame);
     void (*fence)();
+    // Wait for the other lanes of the warp that can arrive at the site; return those that do.
+    unsigned (*converge)(Site site);
+    unsigned (*converged)(unsigned mask);  // without lanes that have exited, or that the block does not have
+    void (*spin)();  // called by what a waiting loop repeats: let other threads run from time to time
+    int (*print)(const char *format, va_list arguments);
     void (*assertion)(const char *expression, Site site);
     void *(*move)(void *to, const void *from, size_t size);  // memmove and memset
     void *(*fill)(void *to, int byte, size_t size);
@@ -56,7 +64,9 @@ struct alignas(8) Slot {
 
 struct Kernel {
     const char *name;
-    const char *signature;  // a format character of Python's struct module for each parameter
+    const char *signature;  // a format character of Python's struct module for each parameter, or s for a structure
+    const char *targets;    // of each pointer, the format character of what it points to; else a space
+    const unsigned *sizes, *offsets;  // of each parameter, in bytes; from the first slot
     Site site;              // the beginning of its body
     void (*run)(const Slot *arguments);  // run the body as the current thread
 };
@@ -65,6 +75,7 @@ struct Kernel {
 struct Module {
     const Kernel *kernels;
     int kernel_count;
+    const char *about;  // JSON, for Python: what build.py knows of the module
     Link *link;
     unsigned char *(*dynamic_shared)();  // in the calling OS thread
 };
@@ -83,11 +94,12 @@ struct Launch {
 };
 
 enum class FaultKind : int {
-    launch, race, out_of_bounds, uninitialised, misaligned, divergence, timeout, assertion, arithmetic, stack_overflow
+    launch, race, out_of_bounds, uninitialised, misaligned, divergence, timeout, assertion, arithmetic, stack_overflow,
+    illegal
 };
 // The kinds of divergence; faults.py has a message for each.
 enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited };
-enum class Space : int { none, device, shared, dynamic_shared, variable };
+enum class Space : int { none, device, shared, dynamic_shared, variable, constant };
 
 constexpr int max_frames = 8;
 

@@ -8,6 +8,7 @@ namespace hw5 {
 template <class T> constexpr char type_code = '\0';
 template <class T> constexpr char type_code<T *> = 'P';
 template <class T> constexpr char type_code<const T> = type_code<T>;
+template <> inline constexpr char type_code<void> = 'B';
 template <> inline constexpr char type_code<bool> = '?';
 template <> inline constexpr char type_code<char> = 'b';
 template <> inline constexpr char type_code<signed char> = 'b';
@@ -23,25 +24,52 @@ template <> inline constexpr char type_code<unsigned long long> = 'Q';
 template <> inline constexpr char type_code<float> = 'f';
 template <> inline constexpr char type_code<double> = 'd';
 
+// A structure is copied as bytes; an enumeration is passed as its integer.
+template <class T, bool is_enum = __is_enum(T)> struct Integer { using type = T; };
+template <class T> struct Integer<T, true> { using type = __underlying_type(T); };
+template <class T> constexpr char parameter_code() {
+    constexpr char code = type_code<typename Integer<T>::type>;
+    return code ? code : 's';
+}
+template <class T> constexpr char target_code = ' ';
+template <class T> constexpr char target_code<T *> = type_code<T> ? type_code<T> : 's';
+
 // Indices<0, 1, ..., n - 1>, like std::make_index_sequence.
 template <int...> struct Indices {};
 template <int n, int... rest> struct UpTo : UpTo<n - 1, n - 1, rest...> {};
 template <int... all> struct UpTo<0, all...> { using indices = Indices<all...>; };
 
+// Where parameter i begins, in bytes; each begins a slot, and is aligned.
+template <class... T> constexpr unsigned offset_of(int i) {
+    const unsigned sizes[] = {sizeof(T)..., 0}, alignments[] = {alignof(T)..., 1};
+    unsigned offset = 0;
+    for (int k = 0; k <= i; k++) {
+        const unsigned alignment = alignments[k] < sizeof(Slot) ? sizeof(Slot) : alignments[k];
+        offset = (offset + alignment - 1) / alignment * alignment;
+        if (k < i) offset += sizes[k];
+    }
+    return offset;
+}
+
 template <auto kernel> struct Unpack;
 template <class... T, void (*kernel)(T...)> struct Unpack<kernel> {
-    static_assert(((type_code<T> != '\0') && ...), "kernel parameters must be pointers or numbers");
-    static_assert(sizeof...(T) <= max_arguments, "too many kernel parameters");
-    static constexpr char signature[] = {type_code<T>..., '\0'};
+    static_assert(offset_of<T...>(sizeof...(T)) <= max_arguments * sizeof(Slot), "the parameters exceed 32,760 bytes");
+    static constexpr char signature[] = {parameter_code<T>()..., '\0'};
+    static constexpr char targets[] = {target_code<T>..., '\0'};
+    static constexpr unsigned sizes[] = {sizeof(T)..., 0};
 
+    template <int... i> struct Offsets { static constexpr unsigned values[] = {offset_of<T...>(i)..., 0}; };
+    template <int... i> static constexpr const unsigned *offsets(Indices<i...>) { return Offsets<i...>::values; }
+    static constexpr const unsigned *all_offsets = offsets(typename UpTo<sizeof...(T)>::indices{});
     template <int... i> static inline HW5_UNCHECKED void call(const Slot *slots, Indices<i...>) {
-        kernel(*reinterpret_cast<const T *>(slots + i)...);
+        kernel(*reinterpret_cast<const T *>(slots->bytes + offset_of<T...>(i))...);
     }
     static HW5_UNCHECKED void run(const Slot *slots) { call(slots, typename UpTo<sizeof...(T)>::indices{}); }
 };
 
 template <auto kernel> constexpr Kernel describe(const char *name, Site site) {
-    return {name, Unpack<kernel>::signature, site, Unpack<kernel>::run};
+    using Of = Unpack<kernel>;
+    return {name, Of::signature, Of::targets, Of::sizes, Of::all_offsets, site, Of::run};
 }
 
 }  // namespace hw5

@@ -30,6 +30,7 @@ struct Warp {
     unsigned exited;
     unsigned at_barrier;
     unsigned in_operation;
+    unsigned converging;  // waiting for __activemask
 };
 
 struct Barrier {
@@ -61,6 +62,8 @@ struct Machine {
     bool has_deferred_fault;
     bool in_kernel;
     volatile sig_atomic_t time_is_up;
+    unsigned spins;  // calls of Runtime::spin since a thread last waited
+    FILE *output;  // of printf
 
     Thread &me() { return thread[current]; }
     Warp &my_warp() { return warp[current / warp_size]; }

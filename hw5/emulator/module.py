@@ -1,6 +1,7 @@
 """A loaded module, its kernels, and the conversion of Python values to kernel arguments."""
 
 import ctypes
+import json
 import struct
 
 import numpy as np
@@ -26,6 +27,7 @@ _TYPES = {
     "Q": (np.uint64, "an unsigned 64-bit integer (np.uint64)"),
     "f": (np.float32, "a float (np.float32)"),
     "d": (np.float64, "a double (np.float64)"),
+    "s": (bytes, "a structure (bytes, or a NumPy scalar of its size)"),
 }
 # struct Launch without its arguments: module, kernel, seed, time limit, order, shared memory, grid, block
 _LAUNCH = "=QQQdiI3I3I"
@@ -38,12 +40,14 @@ class Kernel:
         self.name = entry.name.decode()
         self.source = module.lines.source
         self.signature = entry.signature.decode()
+        self.targets = entry.targets.decode()  # of each pointer, the type code of what it points to
         self.site = f"{entry.site.file.decode()}:{entry.site.line}"  # file and line of its body
         self.lines = module.lines
         self._handles = (module.handle, address)
+        self._sizes = entry.sizes[: len(self.signature)]
         self._types = tuple(_TYPES[code][0] for code in self.signature)
-        # struct Launch, with 8 bytes for each argument
-        record = struct.Struct(_LAUNCH + "".join(_slot(code) for code in self.signature))
+        # struct Launch, with each argument at its offset
+        record = struct.Struct(_LAUNCH + "".join(_slots(self.signature, self._sizes, entry.offsets)))
         self._record = ctypes.create_string_buffer(record.size + 8)
         self._pack = record.pack_into
         self.record_address = ctypes.addressof(self._record)
@@ -76,6 +80,10 @@ class Kernel:
         if code == "P":
             if isinstance(value, (int, Memory, np.uint64)):
                 return int(value)
+        elif code == "s":
+            if isinstance(value, (bytes, np.generic)) and len(bytes(value)) == self._sizes[position - 1]:
+                return bytes(value)
+            description = f"a structure of {self._sizes[position - 1]} bytes (bytes, or a NumPy scalar)"
         elif isinstance(value, np.generic) and value.dtype == expected:
             return value
         got = f"np.{value.dtype}" if isinstance(value, np.generic) else type(value).__name__
@@ -85,9 +93,12 @@ class Kernel:
         return KernelFault("launch", self.name, f"{self.name} ({self.source.name}) cannot be launched: {reason}")
 
 
-def _slot(code):
-    code = "Q" if code == "P" else code
-    return f"{code}{8 - struct.calcsize('=' + code)}x"
+def _slots(signature, sizes, offsets):
+    """Formats of the arguments, with the gaps between them."""
+    position = 0
+    for code, size, offset in zip(signature, sizes, offsets):
+        yield f"{offset - position}x" + {"P": "Q", "s": f"{size}s"}.get(code, code)
+        position = offset + size
 
 
 def _triple(size):
@@ -104,6 +115,10 @@ class Module:
         except OSError as error:
             raise CompileError(f"{self.lines.source} uses a symbol that does not exist: {error}") from error
         table = ModuleTable.in_dll(self._library, "hw5_module")
+        about = json.loads(table.about)
+        self.templates = about["templates"]  # {name: place and parameters}, of kernel templates without an instance
+        self.refused = about["refused"]  # {name: reason}, of kernels that use what the emulator does not have
+        self.missing_headers = about["missing_headers"]  # taken as empty
         self.handle = runtime.load(ctypes.addressof(table))
         for variable in variables(library):
             runtime.declare(self.handle, variable.name.encode(), variable.is_shared, variable.offset, variable.size)

@@ -53,6 +53,18 @@ class Ready {
         return warp * warp_size + lane;
     }
 
+    // Remove and return a thread, of another warp if there is one, for a thread that waits actively; -1 if there is none.
+    int take_other_warp(int thread) {
+        if (!warps_) return -1;
+        const int mine = thread / warp_size;
+        const unsigned others = warps_ & ~(1u << mine);
+        const unsigned after = others & (mine == warp_size - 1 ? 0 : ~0u << (mine + 1));
+        const int warp = after ? lowest(after) : others ? lowest(others) : mine;
+        const int lane = lowest(lanes_[warp]);
+        remove(warp, 1u << lane);
+        return warp * warp_size + lane;
+    }
+
   private:
     // In a fixed order, a warp runs as long as it can, so that its lanes soon meet in their warp operations.
     int next_warp(int last) {

@@ -27,8 +27,12 @@ static void check_access(uintptr_t, size_t, AccessKind, bool, const void *, cons
 static void check_fence() {}
 #endif
 
-static const Runtime runtime = {barrier,        warp_operation, current_lane, check_access,
-                                check_fence,    fail_assertion, memmove,      memset};
+static int print(const char *format, va_list arguments) {
+    return vfprintf(machine.output ? machine.output : stdout, format, arguments);
+}
+
+static const Runtime runtime = {barrier,   warp_operation, current_lane, check_access, check_fence, converge,
+                                converged, spin,           print,        fail_assertion, memmove,   memset};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};
@@ -107,6 +111,9 @@ HW5_EXPORT void hw5_declare(LoadedModule *module, const char *name, int is_share
     module->declare(name, is_shared ? Space::shared : Space::variable, offset, size);
 }
 
+// Send the output of printf to standard error, or back to standard output.
+HW5_EXPORT void hw5_print_to_stderr(int yes) { machine.output = yes ? stderr : stdout; }
+
 HW5_EXPORT void *hw5_allocate(uint64_t size, const char *name) { return machine.memory.allocate(size, name); }
 HW5_EXPORT void hw5_release(void *memory) { machine.memory.release(memory); }
 
@@ -128,7 +135,7 @@ HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
     run_grid();
     machine.in_kernel = false;
     watchdog.stop();
-    fflush(stdout);
+    fflush(machine.output ? machine.output : stdout);
     clean = !machine.faulted;
     return machine.faulted ? &machine.fault : nullptr;
 }

@@ -58,13 +58,21 @@ class Fault(Structure):
 
 
 class KernelEntry(Structure):
-    _fields_ = [("name", c_char_p), ("signature", c_char_p), ("site", Site), ("run", c_void_p)]
+    _fields_ = [
+        ("name", c_char_p),
+        ("signature", c_char_p),
+        ("targets", c_char_p),
+        ("sizes", POINTER(c_uint)),
+        ("offsets", POINTER(c_uint)),
+        ("site", Site),
+        ("run", c_void_p),
+    ]
 
 
 class ModuleTable(Structure):
     """The beginning of hw5::Module; Python does not use the rest."""
 
-    _fields_ = [("kernels", POINTER(KernelEntry)), ("kernel_count", c_int)]
+    _fields_ = [("kernels", POINTER(KernelEntry)), ("kernel_count", c_int), ("about", c_char_p)]
 
 
 class Runtime:
@@ -83,6 +91,7 @@ class Runtime:
 
         self.load = function("hw5_load", c_void_p, c_void_p)
         self.declare = function("hw5_declare", None, c_void_p, c_char_p, c_int, c_uint64, c_uint64)
+        self.print_to_stderr = function("hw5_print_to_stderr", None, c_int)
         self.allocate = function("hw5_allocate", c_void_p, c_uint64, c_char_p)
         self.release = function("hw5_release", None, c_void_p)
         self.contains = function("hw5_contains", c_int, c_uint64, c_uint64)

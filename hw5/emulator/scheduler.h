@@ -72,10 +72,38 @@ inline void run(Fiber &from, int thread) {
     fail(fault);
 }
 
+// All threads wait: let those go on that wait only for others to join them at __activemask.
+inline bool open_converging() {
+    bool opened = false;
+    for (int w = 0; w < machine.warps; w++) {
+        Warp &warp = machine.warp[w];
+        while (warp.converging) {
+            Thread *threads = machine.thread + w * warp_size;
+            const Site site = threads[__builtin_ctz(warp.converging)].site;
+            unsigned lanes = 0;
+            for_each_lane(warp.converging, [&](int lane) {
+                if (same_site(threads[lane].site, site)) lanes |= 1u << lane;
+            });
+            for_each_lane(lanes, [&](int lane) { threads[lane].value = lanes; });
+            warp.converging &= ~lanes;
+            machine.ready.add(w, lanes);
+            opened = true;
+        }
+    }
+    return opened;
+}
+
+// The next thread to run; -1 if all have exited or wait for what does not come.
+inline int next_thread(int last_warp) {
+    const int next = machine.ready.take(last_warp);
+    return next >= 0 || !open_converging() ? next : machine.ready.take(last_warp);
+}
+
 // Yield until this thread is ready and chosen again.
 inline void wait() {
     if (machine.time_is_up) fail_timeout(party_of(machine.current));
-    const int me = machine.current, next = machine.ready.take(me / warp_size);
+    machine.spins = 0;
+    const int me = machine.current, next = next_thread(me / warp_size);
     if (next < 0) fail_deadlock();
     if (next != me) run(machine.thread[me].fiber, next);
 }
@@ -137,6 +165,36 @@ inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int sou
     return me.value;
 }
 
+// Runtime::converge
+inline unsigned converge(Site site) {
+    Thread &me = machine.me();
+    me.site = site;
+    me.frame = __builtin_frame_address(0);
+    machine.my_warp().converging |= machine.my_bit();
+    wait();
+    return (unsigned)me.value;
+}
+
+inline unsigned converged(unsigned mask) {
+    const Warp &warp = machine.my_warp();
+    return mask & warp.members & ~warp.exited;
+}
+
+// Runtime::spin. A thread that repeats an atomic operation or a volatile read may wait for another thread of its block,
+// so it yields now and then, but not so often that a thread which merely does a lot is slowed down.
+inline void spin() {
+    constexpr unsigned patience = 4096;
+    if (++machine.spins < patience) return;
+    machine.spins = 0;
+    Thread &me = machine.me();
+    me.site = {};
+    me.frame = __builtin_frame_address(0);
+    if (machine.time_is_up) fail_timeout(party_of(machine.current));
+    const int mine = machine.current, other = machine.ready.take_other_warp(mine);
+    machine.ready.add(mine / warp_size, machine.my_bit());
+    if (other >= 0) run(machine.thread[mine].fiber, other);
+}
+
 inline void retire(int thread) {
     Warp &warp = machine.warp[thread / warp_size];
     warp.exited |= 1u << (thread % warp_size);
@@ -152,7 +210,7 @@ inline void thread_main() {
         kernel.run(machine.launch->arguments);
         const int me = machine.current;
         retire(me);
-        const int next = machine.ready.take(me / warp_size);
+        const int next = next_thread(me / warp_size);
         if (next >= 0 && first_run(next)) {
             machine.thread[next].stack = stack;
             make_current(next);
@@ -175,7 +233,7 @@ inline void run_block(unsigned number) {
     for (int w = 0; w < machine.warps; w++) {
         const int left = machine.threads - w * warp_size;
         lanes[w] = left >= warp_size ? ~0u : (1u << left) - 1;
-        machine.warp[w] = {lanes[w], lanes[w], 0, 0, 0};
+        machine.warp[w] = {lanes[w], lanes[w], 0, 0, 0, 0};
     }
     machine.ready.fill(lanes, machine.warps);
     machine.module->poison_shared(machine.launch->shared);

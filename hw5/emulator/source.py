@@ -1,109 +1,331 @@
-"""Find the kernels and the `extern __shared__` arrays of a kernel file.
+"""Make device code of a preprocessed .cu file: leave out what only the host needs, and find the kernels.
 
-The preprocessed text, which has no macros and no comments, is split into tokens. A declaration is the tokens between
-two of `;`, `{` and `}`, so templates and attributes need no special treatment.
+nvcc compiles a file twice, for the host and for the GPU; this is the GPU's half. Functions stay if they are marked
+(__global__, __device__) or constexpr. Types, constants and aliases stay if something that stays names them. Whatever
+is left out leaves its lines behind, so that errors and reports have the right ones.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hw5.emulator.declarations import CONSTANT, DEVICE, GLOBAL, HOST, closing_angle, declarations, members
+from hw5.emulator.refusals import refused
+from hw5.emulator.tokens import Preprocessed, blanked
 from hw5.errors import InputError
 
-_KERNEL = "__attribute__((used))"  # __global__, as cuda.h defines it
 _START = "enum { hw5_dialect_ends };"  # the last line of cuda.h
-_TOKEN = re.compile(
-    r'R"(?P<raw>[^(\s]*)\(.*?\)(?P=raw)"'  # a raw string
-    r'|"(?:[^"\\\n]|\\.)*"'
-    r"|'(?:[^'\\\n]|\\.)+'"
-    r"|^\#[^\n]*"  # a line marker, or a #pragma
-    rf"|{re.escape(_KERNEL)}"
-    r"|[A-Za-z_]\w*|[0-9](?:[\w.']|(?<=[eEpP])[+-])*|::|[^\s]",
-    re.DOTALL | re.MULTILINE,
-)
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-_MARKER = re.compile(r'^# (\d+) "((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_MARK = re.compile(rf"\b(?:{GLOBAL}|{DEVICE}|{HOST}|{CONSTANT})\b")
+# Inlined, a structure that is passed or returned by value is copied by instructions that check mode sees.
+_INLINE = "__attribute__((always_inline)) "
+_KNOWN_NAMESPACES = {"std", "cooperative_groups"}
 
 
 @dataclass(frozen=True)
-class Declarations:
-    """Kernels by qualified name, with the file and line of the body, and the symbols of dynamic shared arrays."""
+class KernelSource:
+    """A kernel: its name, the C++ expression for it, the file and line of its body, and the functions it may call."""
 
-    kernels: dict[str, tuple[str, int]]
-    dynamic_arrays: tuple[str, ...]
-
-
-def scan(text):
-    """The Declarations of a preprocessed file; raises InputError for a kernel that is not extern "C"."""
-    start = text.index(_START)
-    kernels, arrays = {}, {}
-    scopes, declaration = [], []  # the declarations of the open braces, and the tokens since the last of ; { }
-    for match in _TOKEN.finditer(text, start):
-        token = match.group()
-        if token not in ";{}":
-            if not token.startswith("#"):
-                declaration.append(token)
-            continue
-        if token == "{":
-            if _KERNEL in declaration:
-                _check_linkage(declaration, scopes, text, match.start())
-                kernels[_qualified(_function_name(declaration), scopes)] = source_location(text, match.start())
-            scopes.append(declaration)
-        elif token == "}":
-            del scopes[-1:]
-        elif "extern" in declaration and "thread_local" in declaration and "[" in declaration:
-            arrays[_symbol(declaration[declaration.index("[") - 1], scopes)] = None
-        declaration = []
-    return Declarations(kernels, tuple(arrays))
+    name: str
+    expression: str
+    file: str
+    line: int
+    reaches: frozenset
 
 
-def _function_name(declaration):
-    """The identifier before the first parenthesis after __global__ that does not belong to an attribute."""
-    tokens = declaration[declaration.index(_KERNEL) :]
-    for token, following in zip(tokens, tokens[1:]):
-        if following == "(" and _IDENTIFIER.fullmatch(token) and token != "__attribute__":
-            return token
-    return "?"
+@dataclass(frozen=True)
+class DeviceCode:
+    """The text to compile, its kernels, and the templates of which the file uses no instance.
+
+    refused: {kernel: the reason}, of kernels that use what a GPU or the emulator does not have. They are left out; if
+    there is no other kernel, device_code raises InputError.
+
+    dynamic_arrays: symbols of `extern __shared__` arrays. unset: names of __constant__ variables without a value.
+    host_functions: names of functions that were left out.
+    """
+
+    text: str
+    kernels: list
+    templates: dict
+    refused: dict
+    dynamic_arrays: tuple
+    unset: tuple
+    host_functions: frozenset = field(default_factory=frozenset)
 
 
-def _check_linkage(declaration, scopes, text, position):
-    is_c = any(_opens_c_linkage(tokens) for tokens in [declaration, *scopes])
-    if is_c and "template" not in declaration:
-        return
-    file, line = source_location(text, position)
-    raise InputError(
-        f'{file}:{line}: the kernel {_function_name(declaration)} is not extern "C"; write extern "C" __global__, or '
-        'call a kernel template from an extern "C" kernel'
+def device_code(text, instances=(), check=False):
+    """The DeviceCode of a preprocessed file.
+
+    instances: of kernel templates, such as "reduce<float>". check: whether it is compiled for check mode.
+    Raises InputError, with file and line, for what a GPU or the emulator does not have.
+    """
+    source = Preprocessed(text, text.index(_START))
+    found = declarations(source.tokens)
+    kept = _kept(found)
+    reasons = refused(kept, source)
+    kept = [d for d in kept if d not in reasons]
+    kernels, templates = _kernels(found, kept, source, instances)
+    if reasons and not kernels and not templates:
+        raise InputError(next(iter(reasons.values())))
+    return DeviceCode(
+        _edited(source, found, kept, check),
+        kernels,
+        templates,
+        {d.name: reason for d, reason in reasons.items() if d.is_kernel},
+        tuple(_dynamic_arrays(kept)),
+        tuple(d.name for d in kept if CONSTANT in d.words and not {"=", "{"} & {t.text for t in d.tokens}),
+        frozenset(d.name for d in found if d.kind == "function") - frozenset(d.name for d in kept),
     )
 
 
-def _opens_c_linkage(tokens):
-    return any(pair == ("extern", '"C"') for pair in zip(tokens, tokens[1:]))
+# ---- what stays
 
 
-def _namespaces(scopes):
-    """The names of the namespaces around a declaration, outermost first."""
-    names = []
-    for tokens in scopes:
-        if "namespace" in tokens:
-            names += [t for t in tokens[tokens.index("namespace") + 1 :] if _IDENTIFIER.fullmatch(t)]
-    return names
+def _kept(found):
+    """The declarations that stay, in order."""
+    prototypes = {d.name for d in found if d.kind == "function" and d.is_device and not d.body}
+    namespaces = _KNOWN_NAMESPACES | {scope for d in found for scope in d.scopes}
+    kept = {d for d in found if _is_root(d, prototypes, namespaces)}
+    by_name = {}
+    for declaration in found:
+        if declaration.kind != "function" or "constexpr" in declaration.words:
+            for name in declaration.declared:
+                by_name.setdefault(name, []).append(declaration)
+    queue = list(kept)
+    while queue:
+        for name in queue.pop().names & by_name.keys():
+            for declaration in by_name.pop(name):
+                if declaration not in kept and _may_stay(declaration, namespaces):
+                    kept.add(declaration)
+                    queue.append(declaration)
+    return [d for d in found if d in kept]
 
 
-def _qualified(name, scopes):
-    return "::" + "::".join([*_namespaces(scopes), name])
+def _is_root(declaration, prototypes, namespaces):
+    if declaration.kind == "function":
+        marked = declaration.is_device and "constexpr" not in declaration.words
+        return marked or (declaration.name in prototypes and declaration.name != "operator")
+    if declaration.words[:2] == ["using", "namespace"]:
+        return len(declaration.words) == 3 and declaration.words[2] in namespaces
+    return declaration.kind == "variable" and declaration.is_device and "constexpr" not in declaration.words
 
 
-def _symbol(name, scopes):
-    """The symbol of a variable: its name, mangled if it is in a namespace."""
-    names = [*_namespaces(scopes), name]
-    return name if len(names) == 1 else "_ZN" + "".join(f"{len(n)}{n}" for n in names) + "E"
+def _may_stay(declaration, namespaces):
+    """A GPU has no variables of the host, except constants."""
+    if declaration.words[:1] == ["namespace"]:
+        return declaration.words[-1] in namespaces
+    if declaration.words[:2] == ["using", "namespace"]:
+        return False
+    return declaration.kind != "variable" or bool({"const", "constexpr"} & set(declaration.words))
 
 
-def source_location(text, position):
-    """The original file and line of a position in preprocessed text."""
-    marker = None
-    for marker in _MARKER.finditer(text, 0, position):
-        pass
-    if marker is None:
-        return "?", 0
-    return marker.group(2), int(marker.group(1)) + text.count("\n", marker.end(), position) - 1
+# ---- kernels
+
+
+def _kernels(found, kept, source, instances):
+    """The KernelSources, and {name: InputError's sentence} for templates without an instance."""
+    calls = {}
+    for declaration in kept:
+        calls.setdefault(declaration.name, set()).update(declaration.names)
+    wanted = _instances(found, kept, source, instances)
+    kernels, templates = [], {}
+    for declaration in kept:
+        if not declaration.is_kernel or not declaration.body:
+            continue
+        _check_kernel(declaration, source)
+        file, line = source.place(declaration.tokens[declaration.body[0] - 1].start)
+        expression = "::" + "::".join([*declaration.scopes, declaration.name])
+        reaches = _reachable(declaration.name, calls)
+        if not declaration.template:
+            kernels.append(KernelSource(declaration.name, expression, file, line, reaches))
+            continue
+        for arguments in wanted.get(declaration.name, ()):
+            name = f"{declaration.name}<{arguments}>"
+            kernels.append(KernelSource(name, f"{expression}<{arguments}>", file, line, reaches))
+        if declaration.name not in wanted:
+            parameters = "".join(t.text + " " * t.is_name for t in declaration.template).strip()
+            templates[declaration.name] = f"{file}:{line}: template <{parameters}>"
+    return list({kernel.name: kernel for kernel in kernels}.values()), templates
+
+
+def _check_kernel(declaration, source):
+    if "void" not in declaration.words and "auto" not in declaration.words:
+        file, line = source.place(declaration.head[0].start)
+        raise InputError(f"{file}:{line}: the kernel {declaration.name} returns a value; a __global__ function returns void")
+
+
+def _reachable(name, calls):
+    """Names of the functions that a function may call, itself included."""
+    reached, queue = {name}, [name]
+    while queue:
+        for other in calls.get(queue.pop(), ()):
+            if other in calls and other not in reached:
+                reached.add(other)
+                queue.append(other)
+    return frozenset(reached)
+
+
+def _instances(found, kept, source, asked):
+    """{template: [its arguments as text]}, of those asked for, explicit ones, and launches whose arguments are known."""
+    wanted = {}
+
+    def add(name, arguments):
+        known = wanted.setdefault(name, [])
+        if arguments not in known:
+            known.append(arguments)
+
+    templates = {d.name for d in kept if d.is_kernel and d.template}
+    for instance in asked:
+        name, _, arguments = instance.partition("<")
+        if name.strip() in templates:
+            add(name.strip(), _spaced(arguments.strip().removesuffix(">")))
+    file_scope = {name for d in kept for name in d.declared} - {""}
+    for declaration in found:
+        tokens = declaration.tokens
+        for i in range(len(tokens) - 4):
+            if tokens[i].text not in templates or tokens[i + 1].text != "<":
+                continue
+            end = closing_angle(tokens, i + 1)
+            if end is None:
+                continue
+            launched = [t.text for t in tokens[end + 1 : end + 4]] == ["<", "<", "<"]
+            if launched or (declaration.is_instantiation and declaration.is_kernel):
+                arguments = _resolved(tokens[i + 2 : end], declaration, file_scope)
+                if arguments is not None:
+                    add(tokens[i].text, _spaced(" ".join(arguments)))
+    return wanted
+
+
+_BUILTIN = set("void bool char short int long float double signed unsigned const true false sizeof std".split())
+_BUILTIN |= {"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "uint"}
+_VECTOR = re.compile(r"(u?char|u?short|u?int|u?long|u?longlong|float|double)[1-4]|__half2?|half2?")
+
+
+def _resolved(arguments, declaration, file_scope):
+    """The texts of template arguments, with constants of the launching function replaced by their values, or None."""
+    parameters = {token.text for token in declaration.template}
+    texts = []
+    for token in arguments:
+        text = token.text
+        if token.is_name and (text in parameters or not _is_global(text, file_scope)):
+            text = _local_constant(text, declaration)
+            if text is None:
+                return None
+        texts.append(text)
+    return texts
+
+
+def _is_global(name, file_scope):
+    return name in _BUILTIN or name in file_scope or bool(_VECTOR.fullmatch(name))
+
+
+def _local_constant(name, declaration):
+    """The number that a function gives a constant: const int n = 256;"""
+    tokens = [token.text for token in declaration.tokens]
+    for i in range(len(tokens) - 3):
+        if tokens[i] == name and tokens[i + 1] == "=" and tokens[i + 2][0].isdigit() and tokens[i + 3] in ",;":
+            return tokens[i + 2]
+    return None
+
+
+def _spaced(text):
+    """Template arguments in one spelling: float, 16"""
+    text = re.sub(r"\s*([<>(),*&:])\s*", r"\1", " ".join(text.split()))
+    return text.replace(",", ", ")
+
+
+def same_instance(name):
+    """A key that is equal for all spellings of a kernel's name."""
+    return re.sub(r"\s+", "", name)
+
+
+def _dynamic_arrays(kept):
+    """The symbols of `extern __shared__` arrays: the name, mangled if it is in a namespace."""
+    for declaration in kept:
+        tokens = [token.text for token in declaration.tokens]
+        for i, text in enumerate(tokens):
+            if text != "extern":
+                continue
+            end = tokens.index(";", i) if ";" in tokens[i:] else len(tokens)
+            words = tokens[i:end]
+            if "thread_local" in words and "[" in words:
+                names = [*declaration.scopes, words[words.index("[") - 1]]
+                yield names[0] if len(names) == 1 else "_ZN" + "".join(f"{len(n)}{n}" for n in names) + "E"
+
+
+# ---- the text
+
+
+def _edited(source, found, kept, check):
+    """The text without host code, and with CUDA's words replaced by what the host's compiler knows."""
+    edits = []
+    staying = set(kept)
+    recursive = _recursive(kept)
+    for declaration in found:
+        tokens = declaration.tokens
+        if declaration not in staying:
+            start, end = tokens[0].start, tokens[-1].end
+            edits.append((start, end, blanked(source.text[start:end])))
+            continue
+        marks = {}
+        if declaration.kind == "type" and declaration.body and "enum" not in declaration.words:
+            for member in members(declaration):
+                edits += _member_edits(member, source, marks if check else None, recursive)
+        elif check and declaration.kind == "function" and declaration.body and not declaration.is_kernel:
+            _mark_inline(declaration, marks, recursive)
+        variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
+        gap = "__attribute__((aligned(4096))) " if check and variable else ""
+        for token in tokens:
+            if token.text in (DEVICE, GLOBAL, HOST):
+                new = marks.get(token.start, gap if token.text == DEVICE else "")
+                edits.append((token.start, token.end, new or " " * len(token.text)))  # columns stay
+            elif token.text == CONSTANT:
+                linkage = "" if {"static", "extern"} & set(declaration.words) else "static "
+                edits.append((token.start, token.end, linkage + gap))
+    return _apply(source.text, edits)
+
+
+def _mark_inline(declaration, marks, recursive):
+    mark = next((token for token in declaration.head if token.text == DEVICE), None)
+    if mark and declaration.name not in recursive:
+        marks[mark.start] = _INLINE + ("" if "inline" in declaration.words else "inline ")
+
+
+def _member_edits(member, source, marks, recursive):
+    """Leave out the body of a member function that only the host has."""
+    if member.kind != "function" or not member.body:
+        return []
+    if member.is_device:
+        if marks is not None:
+            _mark_inline(member, marks, recursive)
+        return []
+    cut = member.tokens[member.body[0] - 1].start
+    depth = 0
+    for token in member.head:
+        depth += (token.text in "([") - (token.text in ")]")
+        if token.text == ":" and depth == 0:  # the initialisers of a constructor
+            cut = token.start
+            break
+    end = member.tokens[-1].end
+    is_destructor = "~" in member.words
+    return [(cut, end, (" {}" if is_destructor else ";") + blanked(source.text[cut:end]))]
+
+
+def _recursive(kept):
+    """Names of functions that may call themselves."""
+    calls = {}
+    for declaration in kept:
+        if declaration.kind == "function" and declaration.body:
+            names = {t.text for t in declaration.tokens[slice(*declaration.body)] if t.is_name}
+            calls.setdefault(declaration.name, set()).update(names)
+    for name, names in calls.items():
+        calls[name] = names & calls.keys()
+    return {name for name in calls if any(name in _reachable(other, calls) for other in calls[name])}
+
+
+def _apply(text, edits):
+    """The text with the edits, which are (start, end, new); one that is inside another is left out."""
+    parts, position = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
+        if start >= position:
+            parts += [text[position:start], new]
+            position = end
+    return _MARK.sub(lambda mark: " " * len(mark.group()), "".join([*parts, text[position:]]))

@@ -53,6 +53,16 @@ inline void exchange(int first, unsigned lanes) {
         for_each_lane(lanes, [&](int lane) { threads[lane].value = shuffled(first, lanes, lane, values); });
         return;
     }
+    if (op == WarpOp::match) {
+        uint64_t equal[warp_size] = {};
+        for_each_lane(lanes, [&](int lane) {
+            for_each_lane(lanes, [&](int other) {
+                if (threads[other].value == threads[lane].value) equal[lane] |= 1u << other;
+            });
+        });
+        for_each_lane(lanes, [&](int lane) { threads[lane].value = equal[lane]; });
+        return;
+    }
     if (op == WarpOp::sync) return checker.warp_synchronised(first, lanes);
     uint64_t result = 0;
     if (op == WarpOp::ballot) {

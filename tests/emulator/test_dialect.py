@@ -187,10 +187,13 @@ def test_standard_headers_may_be_included(tmp_path, check):
     np.testing.assert_array_equal(y, [1.5 + 2 + 3 + 4 + 1 + 2, 1, 1])
 
 
-def test_activemask_does_not_compile(tmp_path):
-    file = write_kernel(tmp_path, 'extern "C" __global__ void k(unsigned *y) { *y = __activemask(); }')
-    with pytest.raises(CompileError, match="deleted function"):
-        Emulator([file])
+@pytest.mark.parametrize("check", [False, True])
+def test_activemask_is_of_the_lanes_that_arrive_together(tmp_path, check):
+    text = "__global__ void k(unsigned *y) { if (threadIdx.x % 3 == 0) y[threadIdx.x] = __activemask(); }"
+    emulator = Emulator([write_kernel(tmp_path, text)], check=check)
+    for emulator.order in ("forward", "reverse", "random", "warps"):
+        (y,) = Arrays(emulator).run("k", (1,), (40,), np.zeros(40, u32))
+        assert y[0] == sum(1 << lane for lane in range(0, 32, 3)) and y[33] == 0b10010010 and y[1] == 0
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -1,0 +1,373 @@
+"""Translate PTX, NVIDIA's assembly language, to C++ of the emulator's dialect: an instruction becomes a statement.
+
+It is written inline in a kernel, or is what nvcc made of a whole one.
+"""
+
+import re
+
+from hw5.errors import InputError
+
+_C = {  # the C++ type of each type of PTX
+    "u8": "uint8_t", "s8": "int8_t", "b8": "uint8_t", "u16": "uint16_t", "s16": "int16_t", "b16": "uint16_t",
+    "u32": "uint32_t", "s32": "int32_t", "b32": "uint32_t", "u64": "uint64_t", "s64": "int64_t", "b64": "uint64_t",
+    "f32": "float", "f64": "double", "pred": "bool",
+}  # fmt: skip
+_WIDE = {"int32_t": "int64_t", "uint32_t": "uint64_t", "uint16_t": "uint32_t", "int16_t": "int32_t"}
+_LANE = "(uint32_t)hw5_link.runtime.lane()"
+_SPECIAL = {
+    "laneid": _LANE,
+    "warpid": "hw5_ptx::thread_number() / 32",
+    "nwarpid": "(blockDim.x * blockDim.y * blockDim.z + 31) / 32",
+    "smid": "0u",
+    "nsmid": "1u",
+    "gridid": "0u",
+    "clock": "(uint32_t)clock64()",
+    "clock64": "(uint64_t)clock64()",
+    "globaltimer": "(uint64_t)clock64() * 1000",
+    "lanemask_eq": f"(1u << {_LANE})",
+    "lanemask_lt": f"((1u << {_LANE}) - 1)",
+    "lanemask_le": f"(2u << {_LANE}) - 1",
+    "lanemask_gt": f"~((2u << {_LANE}) - 1)",
+    "lanemask_ge": f"~((1u << {_LANE}) - 1)",
+}
+_INDEX = {"tid": "threadIdx", "ctaid": "blockIdx", "ntid": "blockDim", "nctaid": "gridDim"}
+_SPECIAL |= {f"{ptx}.{axis}": f"{name}.{axis}" for ptx, name in _INDEX.items() for axis in "xyz"}
+_COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "lo": "<", "ls": "<=", "hi": ">", "hs": ">="}
+_ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_BITS = {"and": "&", "or": "|", "xor": "^"}
+# The result in terms of the operands a, b, c of type T
+_FUNCTIONS = {
+    "ex2": "hw5_ptx::ex2{ftz}(a)", "lg2": "log2f(a)", "rcp": "hw5_ptx::rcp{ftz}(a)", "rsqrt": "(T)(1 / sqrt(a))",
+    "sqrt": "(T)sqrt(a)", "sin": "sinf(a)", "cos": "cosf(a)", "tanh": "tanhf(a)",
+    "popc": "(uint32_t)__builtin_popcountll(a)", "brev": "(T)hw5_ptx::reversed(a)", "clz": "hw5_ptx::leading_zeros(a)",
+    "bfind": "hw5_ptx::highest_bit(a)", "abs": "a < 0 ? -a : a", "copysign": "(T)copysign(b, a)",
+    "not": "(T)~a", "cnot": "(T)(a == 0)", "prmt": "__byte_perm(a, b, c)", "sad": "c + (a < b ? b - a : a - b)",
+    "lop3": "hw5_ptx::lop3(a, b, c, {last})",
+}  # fmt: skip
+_PRELUDE = r"""
+namespace hw5_ptx {
+template <class T, class F> static inline T bits(F f) {
+    T t = T();
+    __builtin_memcpy(&t, &f, sizeof t < sizeof f ? sizeof t : sizeof f);
+    return t;
+}
+static inline uint32_t thread_number() { return (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x; }
+static inline float ftz(float x) { return fabsf(x) < 1.17549435e-38f ? copysignf(0.0f, x) : x; }
+static inline float ex2(float x) { return exp2f(x); }
+static inline float ex2_ftz(float x) { return ftz(exp2f(ftz(x))); }
+static inline float rcp(float x) { return 1.0f / x; }
+static inline double rcp(double x) { return 1.0 / x; }
+static inline float rcp_ftz(float x) { return ftz(1.0f / ftz(x)); }
+static inline float sat(float x) { return x > 0.0f ? (x < 1.0f ? x : 1.0f) : 0.0f; }
+static inline float fma_rd(float a, float b, float c) {
+    const double s = (double)a * b + c;
+    const float f = (float)s;
+    return f > s ? nextafterf(f, -INFINITY) : f;
+}
+static inline float fma(float a, float b, float c) { return fmaf(a, b, c); }
+static inline double fma(double a, double b, double c) { return ::fma(a, b, c); }
+static inline float max(float a, float b) { return fmaxf(a, b); }
+static inline float min(float a, float b) { return fminf(a, b); }
+static inline double max(double a, double b) { return fmax(a, b); }
+static inline double min(double a, double b) { return fmin(a, b); }
+template <class T> static inline T max(T a, T b) { return a > b ? a : b; }
+template <class T> static inline T min(T a, T b) { return a < b ? a : b; }
+template <class T> static inline T shl(T a, uint32_t n) { return n >= 8 * sizeof(T) ? 0 : (T)(a << n); }
+template <class T> static inline T shr(T a, uint32_t n) {
+    const uint32_t most = 8 * sizeof(T) - 1;
+    return n > most ? ((T)-1 < 0 ? (T)(a >> most) : 0) : (T)(a >> n);
+}
+static inline uint32_t reversed(uint32_t x) { return __brev(x); }
+static inline uint64_t reversed(uint64_t x) { return __brevll(x); }
+static inline uint32_t leading_zeros(uint32_t x) { return (uint32_t)__clz((int)x); }
+static inline uint32_t leading_zeros(uint64_t x) { return (uint32_t)__clzll((long long)x); }
+static inline uint32_t highest_bit(uint32_t x) { return x ? 31 - leading_zeros(x) : ~0u; }
+static inline uint32_t highest_bit(int32_t x) { return highest_bit((uint32_t)(x < 0 ? ~x : x)); }
+static inline uint32_t highest_bit(uint64_t x) { return x ? 63 - leading_zeros(x) : ~0u; }
+static inline uint32_t bfe(uint32_t x, uint32_t at, uint32_t n) {
+    n &= 255, at &= 255;
+    return n == 0 || at > 31 ? 0 : x >> at & (n > 31 ? ~0u : (1u << n) - 1);
+}
+static inline int32_t bfe(int32_t x, uint32_t at, uint32_t n) {
+    n &= 255, at &= 255;
+    if (n == 0) return 0;
+    const uint32_t top = at + n - 1 > 31 ? 31 : at + n - 1;
+    return (int32_t)((uint32_t)x << (31 - top)) >> (31 - top + at > 31 ? 31 : 31 - top + at);
+}
+static inline uint32_t bfi(uint32_t x, uint32_t y, uint32_t at, uint32_t n) {
+    n &= 255, at &= 255;
+    if (n == 0 || at > 31) return y;
+    const uint32_t mask = (n > 31 ? ~0u : (1u << n) - 1) << at;
+    return (y & ~mask) | (x << at & mask);
+}
+static inline uint32_t lop3(uint32_t a, uint32_t b, uint32_t c, uint32_t table) {
+    uint32_t result = 0;
+    for (uint32_t i = 0; i < 8; i++)
+        if (table >> i & 1) result |= (i & 4 ? a : ~a) & (i & 2 ? b : ~b) & (i & 1 ? c : ~c);
+    return result;
+}
+template <class T, class F> static inline T converted(F x) {  // from a float, saturated; NaN becomes 0
+    const double low = (T)-1 < 0 ? -(double)(1ull << (8 * sizeof(T) - 1)) : 0.0;
+    const double high = (double)(1ull << (8 * sizeof(T) - 1)) * ((T)-1 < 0 ? 1 : 2);
+    return x != x ? 0 : x >= high ? (T)((T)-1 < 0 ? (1ull << (8 * sizeof(T) - 1)) - 1 : ~0ull) : x <= low ? (T)low : (T)x;
+}
+}
+"""
+PRELUDE = "#line 1 \"<PTX>\"" + _PRELUDE
+
+
+class Unknown(InputError):
+    """A PTX instruction that is not translated."""
+
+
+class Translator:
+    """Translates instructions; a subclass says how operands are read and written.
+
+    read(operand, T): a C++ expression of an operand as type T. write(operand, expression, T): a statement.
+    address(operand, space): an expression for the address in brackets.
+    """
+
+    def instruction(self, text):
+        """The C++ statement of one instruction, which may have a predicate; raises Unknown."""
+        match = re.fullmatch(r"(?:@(!?)(%?\w+)\s+)?([a-z][\w.:]*)\s*(.*)", text.strip(), re.DOTALL)
+        if not match:
+            raise Unknown(f"the PTX instruction {text.strip()!r} is not understood")
+        negated, predicate, opcode, operands = match.groups()
+        arguments = [o.strip() for o in re.split(r",(?![^{\[]*[}\]])", operands)] if operands.strip() else []
+        parts = opcode.split(".")
+        method = getattr(self, f"_{parts[0]}", None)
+        if method is None and parts[0] not in _FUNCTIONS:
+            raise Unknown(f"the PTX instruction {opcode} is not one of those that the emulator knows")
+        try:
+            statement = method(parts, arguments) if method else self._function(parts, arguments)
+        except (KeyError, IndexError):
+            raise Unknown(f"the PTX instruction {opcode} {operands.strip()} is not one that the emulator knows") from None
+        return f"if ({negated}{self.read(predicate, 'bool')}) {{ {statement} }}" if predicate else statement
+
+    def _function(self, parts, a):
+        T = _C[parts[-1]]
+        text = _FUNCTIONS[parts[0]]
+        text = text.replace("{ftz}", "_ftz" if "ftz" in parts and parts[-1] == "f32" else "")
+        if parts[0] == "lop3":
+            text = text.replace("{last}", self.read(a[-1], "uint32_t"))
+        if T == "bool":
+            text = "!a"
+        inputs = a[1:4]
+        declared = "".join(f"const {T} {n} = {self.read(o, T)}; " for n, o in zip("abc", inputs))
+        result = "uint32_t" if parts[0] in ("popc", "clz", "bfind") else T
+        return "{ " + declared + self.write(a[0], text.replace("(T)", f"({T})"), result) + " }"
+
+    def _mov(self, parts, a):
+        T = _C[parts[-1]]
+        if a[0].startswith("{"):  # unpack
+            names = [n.strip() for n in a[0].strip("{}").split(",")]
+            half = {"b64": ("uint32_t", 32), "b32": ("uint16_t", 16)}[parts[-1]]
+            return f"{{ const {T} v = {self.read(a[1], T)}; " + "".join(
+                self.write(n, f"({half[0]})(v >> {half[1] * i})", half[0]) for i, n in enumerate(names)) + " }"
+        if a[1].startswith("{"):  # pack
+            low, high = (n.strip() for n in a[1].strip("{}").split(","))
+            h, n = {"b64": ("uint32_t", 32), "b32": ("uint16_t", 16)}[parts[-1]]
+            return self.write(a[0], f"({T})({T})({self.read(high, h)}) << {n} | {self.read(low, h)}", T)
+        return self.write(a[0], self.read(a[1], T), T)
+
+    def _cvta(self, parts, a):
+        return self.write(a[0], self.read(a[1], "uint64_t"), "uint64_t")
+
+    def _cvt(self, parts, a):
+        T, F = _C[parts[-2]], _C[parts[-1]]
+        x = self.read(a[1], F)
+        if "sat" in parts and T == "float":
+            return self.write(a[0], f"hw5_ptx::sat({x})", T)
+        rounding = next((name for key, name in (("rni", "rint"), ("rzi", "trunc"), ("rmi", "floor"), ("rpi", "ceil"))
+                         if key in parts), None)
+        if rounding and F in ("float", "double"):
+            x = f"({F}){rounding}({x})"
+        if T not in ("float", "double") and F in ("float", "double"):
+            x = f"hw5_ptx::converted<{T}>({x})"
+        return self.write(a[0], f"({T})({x})", T)
+
+    def _arithmetic(self, parts, a):
+        T, op = _C[parts[-1]], _ARITHMETIC[parts[0]]
+        if T in ("float", "double"):
+            suffix = next((s for p, s in (("rz", "rz"), ("rm", "rd"), ("rp", "ru")) if p in parts), None)
+            x, y = self.read(a[1], T), self.read(a[2], T)
+            e = f"__{'f' if T == 'float' else 'd'}{parts[0]}_{suffix}({x}, {y})" if suffix else f"({x} {op} {y})"
+            return self.write(a[0], f"hw5_ptx::sat({e})" if "sat" in parts else e, T)
+        if parts[0] == "mul":
+            return self.write(a[0], *self._product(parts, a, T))
+        if parts[0] == "div":
+            return self.write(a[0], f"{self.read(a[1], T)} / {self.read(a[2], T)}", T)
+        U = T if T.startswith("u") else "u" + T
+        return self.write(a[0], f"({U})({self.read(a[1], U)} {op} {self.read(a[2], U)})", U)
+
+    _add = _sub = _mul = _div = _arithmetic
+
+    def _product(self, parts, a, T):
+        if "wide" in parts:
+            W = _WIDE[T]
+            return f"({W}){self.read(a[1], T)} * ({W}){self.read(a[2], T)}", W
+        if "hi" in parts:
+            wide = {"int64_t": "__int128", "uint64_t": "unsigned __int128"}.get(T) or _WIDE[T]
+            bits = {"8": 8, "1": 16, "3": 32, "6": 64}[T.lstrip("uint")[0]]
+            return f"({T})(({wide}){self.read(a[1], T)} * {self.read(a[2], T)} >> {bits})", T
+        U = T if T.startswith("u") else "u" + T
+        return f"({U})({self.read(a[1], U)} * {self.read(a[2], U)})", U
+
+    def _mad(self, parts, a):
+        T = _C[parts[-1]]
+        if T in ("float", "double"):
+            return self._fma(parts, a)
+        product, W = self._product(parts, a, T)
+        U = W if W.startswith("u") else "u" + W
+        return self.write(a[0], f"({U})({product}) + {self.read(a[3], U)}", U)
+
+    def _rem(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"{self.read(a[1], T)} % {self.read(a[2], T)}", T)
+
+    def _fma(self, parts, a):
+        T = _C[parts[-1]]
+        name = {"rn": "fma", "rm": "fma_rd"}[next(p for p in parts[1:] if p in ("rn", "rm", "rz", "rp"))]
+        e = f"hw5_ptx::{name}({', '.join(self.read(o, T) for o in a[1:4])})"
+        return self.write(a[0], f"hw5_ptx::sat({e})" if "sat" in parts else e, T)
+
+    def _neg(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"({T})-{self.read(a[1], T)}", T)
+
+    def _extreme(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"hw5_ptx::{parts[0]}<{T}>({self.read(a[1], T)}, {self.read(a[2], T)})"
+                          if T not in ("float", "double") else
+                          f"hw5_ptx::{parts[0]}({self.read(a[1], T)}, {self.read(a[2], T)})", T)
+
+    _max = _min = _extreme
+
+    def _logic(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"({T})({self.read(a[1], T)} {_BITS[parts[0]]} {self.read(a[2], T)})", T)
+
+    _and = _or = _xor = _logic
+
+    def _shift(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"hw5_ptx::{parts[0]}<{T}>({self.read(a[1], T)}, {self.read(a[2], 'uint32_t')})", T)
+
+    _shl = _shr = _shift
+
+    def _shf(self, parts, a):
+        x, y, n = (self.read(o, "uint32_t") for o in a[1:4])
+        function = {"l": "__funnelshift_l", "r": "__funnelshift_r"}[parts[1]]
+        return self.write(a[0], f"{function}({x}, {y}, {n})", "uint32_t") if parts[2] == "wrap" else {}["clamp"]
+
+    def _bfe(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"hw5_ptx::bfe({self.read(a[1], T)}, {self.read(a[2], 'uint32_t')}, "
+                          f"{self.read(a[3], 'uint32_t')})", T)
+
+    def _bfi(self, parts, a):
+        return self.write(a[0], f"hw5_ptx::bfi({', '.join(self.read(o, 'uint32_t') for o in a[1:5])})", "uint32_t")
+
+    def _selp(self, parts, a):
+        T = _C[parts[-1]]
+        return self.write(a[0], f"{self.read(a[3], 'bool')} ? {self.read(a[1], T)} : {self.read(a[2], T)}", T)
+
+    def _setp(self, parts, a):
+        T = _C[parts[-1]]
+        if len(parts) != 3 and not (len(parts) == 4 and parts[2] == "ftz"):
+            if parts[2] not in _BITS:
+                raise KeyError
+            inner = self._comparison(parts[1], self.read(a[1], T), self.read(a[2], T), T)
+            return self.write(a[0], f"({inner}) {_BITS[parts[2]]} {self.read(a[3], 'bool')}", "bool")
+        return self.write(a[0], self._comparison(parts[1], self.read(a[1], T), self.read(a[2], T), T), "bool")
+
+    @staticmethod
+    def _comparison(name, x, y, T):
+        if T not in ("float", "double"):
+            return f"({x} {_COMPARE[name]} {y})"
+        unordered = f"({x} != {x} || {y} != {y})"
+        if name in ("nan", "num"):
+            return unordered if name == "nan" else f"!{unordered}"
+        if name.endswith("u") and name[:-1] in _COMPARE:
+            return f"({unordered} || {x} {_COMPARE[name[:-1]]} {y})"
+        return f"(!{unordered} && {x} != {y})" if name == "ne" else f"({x} {_COMPARE[name]} {y})"
+
+    def _shfl(self, parts, a):
+        function = {"bfly": "xor", "down": "down", "up": "up", "idx": ""}[parts[2]]
+        name = f"__shfl_{function}_sync" if function else "__shfl_sync"
+        mask = self.read(a[4], "uint32_t") if parts[1] == "sync" else {}["old"]
+        width = f"(int)(32 - ({self.read(a[3], 'uint32_t')} >> 8 & 31))"
+        value = f"{name}({mask}, {self.read(a[1], 'uint32_t')}, (int){self.read(a[2], 'uint32_t')}, {width})"
+        return self.write(a[0].split("|")[0], value, "uint32_t")
+
+    def _vote(self, parts, a):
+        mask, p = self.read(a[2], "uint32_t"), self.read(a[1], "bool")
+        name = {"ballot": "__ballot_sync", "any": "__any_sync", "all": "__all_sync"}[parts[2]]
+        return self.write(a[0], f"{name}({mask}, {p})", "uint32_t" if parts[2] == "ballot" else "bool")
+
+    def _bar(self, parts, a):
+        if parts[1] == "warp":
+            return f"__syncwarp({self.read(a[0], 'uint32_t')});"
+        return "__syncthreads();" if a == ["0"] else {}["named barriers"]
+
+    _barrier = _bar
+
+    def _membar(self, parts, a):
+        return "__threadfence_block();" if "cta" in parts else "__threadfence();"
+
+    _fence = _membar
+
+    def _ld(self, parts, a):
+        T, space = _C[parts[-1]], next(p for p in parts[1:] if p in ("global", "shared", "const", "local", "param", "u32") or p == parts[-1])
+        width = next((int(p[1]) for p in parts if p in ("v2", "v4")), 1)
+        where = self.address(a[1], space)
+        if width == 1:
+            return self.write(a[0], f"*({T} *)({where})", T)
+        registers = [r.strip() for r in a[0].strip("{}").split(",")]
+        V = f"struct alignas({width} * sizeof({T})) V {{ {T} v[{width}]; }}"
+        return f"{{ {V}; const V v = *(V *)({where}); " + " ".join(
+            self.write(r, f"v.v[{i}]", T) for i, r in enumerate(registers)) + " }"
+
+    def _st(self, parts, a):
+        T, space = _C[parts[-1]], next(p for p in parts[1:] if p in ("global", "shared", "local") or p == parts[-1])
+        width = next((int(p[1]) for p in parts if p in ("v2", "v4")), 1)
+        where = self.address(a[0], space)
+        if width == 1:
+            return f"*({T} *)({where}) = {self.read(a[1], T)};"
+        values = ", ".join(self.read(r.strip(), T) for r in a[1].strip("{}").split(","))
+        V = f"struct alignas({width} * sizeof({T})) V {{ {T} v[{width}]; }}"
+        return f"{{ {V}; const V v = {{{{{values}}}}}; *(V *)({where}) = v; }}"
+
+    def _prefetch(self, parts, a):
+        return ";"
+
+    _prefetchu = _discard = _griddepcontrol = _nanosleep = _prefetch
+
+    def _trap(self, parts, a):
+        return "__trap();"
+
+    def _ret(self, parts, a):
+        return "return;"
+
+
+def special(name):
+    """The C++ expression of a special register such as %laneid, or None."""
+    return _SPECIAL.get(name.lstrip("%"))
+
+
+def literal(text, T):
+    """The C++ expression of a number."""
+    if re.fullmatch(r"0[fF][0-9a-fA-F]{8}", text):
+        return f"hw5_ptx::bits<{T}>((uint32_t)0x{text[2:]}u)"
+    if re.fullmatch(r"0[dD][0-9a-fA-F]{16}", text):
+        return f"hw5_ptx::bits<{T}>((uint64_t)0x{text[2:]}ull)"
+    if re.fullmatch(r"-?(0x[0-9a-fA-F]+|\d+)U?", text):
+        return f"({T})({text.rstrip('U')}ll)"
+    if re.fullmatch(r"-?\d+\.\d*", text):
+        return f"({T})({text})"
+    raise Unknown(f"the PTX operand {text} is not understood")
+
+
+def c_type(name):
+    """The C++ type of a type of PTX."""
+    return _C[name]

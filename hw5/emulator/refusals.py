@@ -1,0 +1,101 @@
+"""What a kernel cannot use, because a GPU or the emulator does not have it, with the reason that is given."""
+
+import re
+
+_HOST_ONLY = (
+    "exit _exit _Exit quick_exit abort system fork execve kill raise signal longjmp setjmp getenv setenv dlopen dlsym "
+    "fopen fclose fprintf fputs fwrite fread fflush scanf fscanf perror getchar gets fgets open mmap mprotect syscall"
+).split()
+_STREAMS = "cout cerr clog cin endl".split()
+_CONTAINERS = "vector string map set unordered_map unordered_set list deque thread mutex unique_ptr shared_ptr".split()
+_UNSUPPORTED = {
+    "textures": r"texture|tex[123]D\w*|texCubemap\w*|tex1Dfetch|cudaTextureObject_t",
+    "surfaces": r"surface|surf[123]D\w*|cudaSurfaceObject_t",
+    "Tensor Cores (wmma)": r"wmma|nvcuda|__hmma\w*|__imma\w*",
+    "CUB": r"cub",
+    "Thrust": r"thrust",
+    "asynchronous copies": r"__pipeline_\w+|memcpy_async|cuda_pipeline\w*",
+    "libcu++ (cuda::std)": r"cuda",
+    "the CUDA runtime in kernels": r"cuda[A-Z]\w+",
+    "cuFFT callbacks": r"cufftCallback\w+",
+    "thread block clusters": r"cluster_group|this_cluster|__cluster_dims__",
+    "curand": r"curand\w*",
+}
+_REASONS = {re.compile(pattern): f"the emulator does not have {what}" for what, pattern in _UNSUPPORTED.items()}
+_DIALECT = {"hw5_global", "hw5_device", "hw5_host", "hw5_constant", "hw5_assert_fail"}  # to which cuda.h defines CUDA's
+_ATTRIBUTES = "constructor destructor section alias ifunc weakref no_sanitize no_sanitize_thread naked".split()
+
+
+def refused(kept, source):
+    """{declaration: why a kernel cannot use it}: what it names itself, or a function or variable that is refused."""
+    reasons = {}
+    for declaration in kept:
+        reason = _first_reason(declaration, source)
+        if reason:
+            reasons[declaration] = reason
+    names = {d.name: reason for d, reason in reasons.items() if d.kind in ("function", "variable") and not d.is_kernel}
+    names.pop("operator", None)
+    found = True
+    while found:
+        found = False
+        for declaration in kept:
+            if declaration not in reasons and declaration.kind == "function" and names.keys() & declaration.names:
+                reasons[declaration] = names[min(names.keys() & declaration.names)]
+                if not declaration.is_kernel and declaration.name != "operator":
+                    names[declaration.name] = reasons[declaration]
+                found = True
+    return reasons
+
+
+def _first_reason(declaration, source):
+    """The first thing in a declaration that a kernel cannot use, with file and line, or None."""
+    tokens = declaration.tokens
+    for i, token in enumerate(tokens):
+        before = tokens[i - 1].text if i else ""
+        after = tokens[i + 1].text if i + 1 < len(tokens) else ""
+        reason = _reason(token, before, after, declaration)
+        if token.text == "<" and [t.text for t in tokens[i : i + 3]] == ["<"] * 3 and "<" != before:
+            reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
+        if token.text == "sync" and after == "(" and _is_grid(tokens, i):
+            reason = "the emulator has no grid_group::sync(), because it runs blocks one after another"
+        if reason:
+            file, line = source.place(token.start)
+            return f"{file}:{line}: {reason}"
+    return None
+
+
+def _is_grid(tokens, i):
+    """Whether the sync( at i is of a grid group: grid.sync(), this_grid().sync() or sync(grid)."""
+    texts = [token.text for token in tokens]
+    if texts[i - 1 : i] == ["."]:
+        group = texts[i - 4] if texts[i - 3 : i] == ["(", ")", "."] else texts[i - 2]
+    else:
+        group = texts[i + 2]
+    made = {texts[k + 1] for k, text in enumerate(texts[:-1]) if text == "grid_group"}
+    made |= {texts[k - 2] for k, text in enumerate(texts) if text == "=" and "this_grid" in texts[k : k + 4]}
+    made |= {texts[k - 1] for k, text in enumerate(texts) if text == "=" and "this_grid" in texts[k : k + 4]}
+    return group in made | {"this_grid"}
+
+
+def _reason(token, before, after, declaration):
+    name = token.text
+    if not token.is_name or before in (".", ">") and after != "<":
+        return None
+    if name in _HOST_ONLY and after in ("(", ";", ",", ")") and (after == "(" or before in ("=", "(", ",", "&")):
+        return f"{name}() is a function of the host; a kernel cannot call it"
+    if name in _STREAMS and (before == "::" or after == "<" or before == "<"):
+        return f"{name} is a stream of the host; use printf in a kernel"
+    if name in _CONTAINERS and before == "::":
+        return f"std::{name} belongs to the host; a kernel cannot use it"
+    if name in ("throw", "try", "catch"):
+        return f"a kernel cannot use exceptions ({name})"
+    if (name.startswith("hw5_") and name not in _DIALECT) or name == "hw5":
+        return f"{name} belongs to the emulator"
+    if name in _ATTRIBUTES and before == "(":
+        return f"the emulator does not accept the attribute {name}"
+    if before in ("*", "&") and after in (",", ")", ";", "="):
+        return None  # a variable or parameter of that name
+    for pattern, reason in _REASONS.items():
+        if pattern.fullmatch(name) and (after in ("(", "<", "::") or declaration.kind == "variable" or name.endswith("_t")):
+            return f"{name}: {reason}"
+    return None
