@@ -88,3 +88,5 @@ def _print(reports):
     for report in reports:
         if report.reason:
             click.echo(f"{report.kernel}: {report.verdict}: {report.reason}")
+        if report.note:
+            click.echo(f"{report.kernel}: note: {report.note}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from hw5.compiler import CompileError, with_includes
 from hw5.emulator.build import CHECK, FAST, module_library
 from hw5.emulator.source import same_instance
-from hw5.emulator.faults import KernelFault, kernel_fault
+from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module
 from hw5.emulator.runtime import ORDERS, runtime_of
@@ -21,6 +21,7 @@ from hw5.errors import InputError
 __all__ = ["CompileError", "Emulator", "Kernel", "KernelFault", "Memory"]
 
 CHECK_TIME_LIMIT = 10.0  # seconds
+MOST_SHARED = 227 * 1024  # bytes
 
 
 class Emulator:
@@ -33,6 +34,8 @@ class Emulator:
     seed: of the random orders.
     time_limit: seconds per launch; None for no limit, or for 10 s in check mode.
     instances: of kernel templates to compile, such as "reduce<float>", besides those that the files launch.
+    shared_limit: bytes of shared memory of a block. More than 48 KB must be requested on a GPU too, up to 227 KB (H100).
+    notes: sentences on harmless races of the last launch: several threads that store the same value to one place.
     include: folders of headers, besides that of the file.
     refused: {name: reason}, of kernels that use what a GPU or the emulator does not have.
     kernels: a dictionary from names to Kernel. order, seed and time_limit may be changed between launches.
@@ -40,9 +43,13 @@ class Emulator:
     Raises InputError if there is no compiler, and CompileError, with the compiler's output, if a file does not compile.
     """
 
-    def __init__(self, sources, check=False, order="forward", seed=0, time_limit=None, instances=(), include=()):
+    def __init__(self, sources, check=False, order="forward", seed=0, time_limit=None, instances=(), include=(), shared_limit=48 * 1024):
         self.check = check
         self.order, self.seed = order, seed
+        self.notes = []
+        self.shared_limit = int(shared_limit)
+        if not 0 <= self.shared_limit <= MOST_SHARED:
+            raise ValueError(f"shared_limit must be from 0 to {MOST_SHARED} bytes, the limit of an H100")
         self.time_limit = CHECK_TIME_LIMIT if check and time_limit is None else time_limit
         mode = CHECK if check else FAST
         sources = [sources] if isinstance(sources, (str, os.PathLike)) else sources
@@ -116,6 +123,7 @@ class Emulator:
     def write(self, address, host):
         """Copy a C-contiguous host array to device memory."""
         self._check_copy(address, host)
+        self._runtime.written(address)
         ctypes.memmove(address, host.ctypes.data, host.nbytes)
 
     def read(self, address, host):
@@ -130,6 +138,17 @@ class Emulator:
             sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within an array"
             raise KernelFault("out-of-bounds", None, sentence)
 
+    def variable(self, name):
+        """The address and size in bytes of a __device__ or __constant__ variable, for read and write.
+
+        Raises InputError if there is none.
+        """
+        for module in self._modules:
+            if name in module.variables:
+                return module.variables[name]
+        names = ", ".join(sorted(name for module in self._modules for name in module.variables)) or "none"
+        raise InputError(f"there is no __device__ or __constant__ variable {name}; the variables are {names}")
+
     def launch(self, kernel, grid, block, args, shared=0):
         """Run the kernel with a name and wait for it; raises KernelFault.
 
@@ -137,10 +156,16 @@ class Emulator:
         shared: bytes of dynamic shared memory.
         """
         kernel = self.kernels.get(kernel) or self.find(kernel)
-        kernel.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args)
+        kernel.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args, self.shared_limit)
         fault = self._runtime.launch(kernel.record_address)
+        note = self._runtime.note()
+        self.notes = [same_value_note(note.contents, kernel)] if note and not fault else []
         if fault:
             raise kernel_fault(fault.contents, kernel)
+
+    def print_to_stderr(self, yes=True):
+        """Send what kernels print to standard error instead of standard output. It is so for all emulators of the mode."""
+        self._runtime.print_to_stderr(yes)
 
     def synchronize(self):
         """Do nothing: a launch has ended when it returns."""

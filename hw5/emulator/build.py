@@ -7,10 +7,20 @@ from pathlib import Path
 
 from hw5.cache import cached
 from hw5.compiler import CompileError, build_shared_library, digest, find_compiler, with_includes
+from hw5.emulator.elf import DEVICE_FUNCTIONS, imports
 from hw5.emulator.source import device_code
 
 HERE = Path(__file__).parent
-_TRANSLATION = ("build", "source", "declarations", "tokens", "refusals")  # modules that make the text to compile
+_TRANSLATION = (
+    "build",
+    "declarations",
+    "elf",
+    "inline_ptx",
+    "ptx",
+    "refusals",
+    "source",
+    "tokens",
+)  # modules that make the text to compile
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Mode:
 # Without -march and without contraction to fused multiply-adds, results have the same bits on every machine. (nvcc
 # contracts by default, so the last bits on a GPU differ anyway. A kernel that wants an FMA calls fmaf.) Endless loops
 # are not optimised away, so that they reach the time limit.
-_LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-builtin-printf", "-w", "-fmax-errors=10")
+_LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-builtin-printf", "-fno-delete-null-pointer-checks", "-fstack-clash-protection", "-w", "-fmax-errors=10")
 _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
@@ -37,8 +47,8 @@ FAST = Mode("fast", ("-O2",), ("-O2",), _GCC)
 CHECK = Mode(
     "check",
     ("-O2", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
-    ("-O1", "-g", "-fsanitize=thread", "-DHW5_CHECK", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"),
-    (*_GCC, "-fno-tree-sra"),
+    ("-O1", "-g", "-fsanitize=thread,bounds", "-DHW5_CHECK", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-ftrivial-auto-var-init=pattern"),
+    (*_GCC, "-fno-tree-sra", "-fno-isolate-erroneous-paths-dereference", "-fno-ipa-sra"),
 )
 
 
@@ -79,6 +89,10 @@ def _compile(compiler, source, flags, library, mode, instances):
         compiler.run([*flags, *link], source.parent, str(source), library.parent)
     except CompileError as error:
         raise CompileError(f"{error}{_hints(str(error), code, missing)}") from error
+    foreign = sorted(imports(library) - DEVICE_FUNCTIONS)
+    if foreign:
+        names = ", ".join(foreign)
+        raise CompileError(f"{source} uses what is defined nowhere, or only on the host: {names}")
 
 
 def _hints(message, code, missing):
@@ -127,7 +141,7 @@ def _epilogue(code, missing):
     about = {
         "templates": code.templates,
         "refused": code.refused,
-        "unset": code.unset,
+        "constants": code.constants,
         "reaches": {kernel.name: sorted(kernel.reaches) for kernel in code.kernels},
         "missing_headers": missing,
     }

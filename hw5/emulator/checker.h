@@ -20,6 +20,8 @@ struct Checker {
     void block_ended() {}
     void barrier_opened() {}
     void warp_synchronised(int, unsigned) {}
+    void settle() {}
+    void launch_ended() {}
 };
 static Checker checker;
 
@@ -33,6 +35,46 @@ class Checker {
         last_ = nullptr;
         dynamic_.low = (uintptr_t)machine.module->dynamic_shared;
         dynamic_.size = machine.launch->shared;
+        pending_ = Pending::nothing;
+        read_race_count_ = swap_count_ = 0;
+        memset(recent_, 0, sizeof recent_);
+    }
+
+    // A plain read before a compare-and-swap of the same word by the same thread is harmless, even if another thread has
+    // changed the word: the swap fails, and the thread tries again. So reads that race with atomic operations are judged
+    // at the end, when it is known which lines read for such a swap.
+    void launch_ended() {
+        if (machine.faulted && machine.fault.kind != FaultKind::timeout) return;
+        for (int i = 0; i < read_race_count_; i++) {
+            bool for_swap = false;
+            for (int k = 0; k < swap_count_; k++) for_swap |= swap_reads_[k] == read_race_pc_[i];
+            if (!for_swap) return record(read_race_[i]);
+        }
+    }
+
+    // What the last access left open is decided by what has happened since: called before anything else happens.
+    void settle() {
+        if (pending_ == Pending::nothing) return;
+        const Pending was = pending_;
+        pending_ = Pending::nothing;
+        if (was == Pending::store && !memcmp((void *)stored_low_, stored_, stored_high_ - stored_low_)) {
+            if (!machine.has_note) machine.note = open_;
+            machine.has_note = true;
+            return;
+        }
+        fail(open_);
+    }
+
+    // An index is outside the array in its type. If the array is in shared or global memory, its access reports more.
+    void index_outside(Site site, const char *type, int64_t index, const void *frame) {
+        settle();
+        open_ = {};
+        open_.kind = FaultKind::out_of_bounds;
+        open_.party = current_party(nullptr, frame);
+        open_.party.site = site;
+        open_.offset = index;
+        snprintf(open_.text, sizeof open_.text, "%s", type);
+        pending_ = Pending::index;
     }
 
     void block_begins() {
@@ -78,10 +120,16 @@ class Checker {
     void access(uintptr_t address, uint64_t size, AccessKind kind, bool aligned, const void *pc, const void *frame) {
         if (size == 0 || on_stack(address, size)) return;
         pc_ = pc, frame_ = frame;
+        if (pending_ == Pending::store) settle();
         Region *region = region_of(address);
-        if (!region && kind == AccessKind::read && machine.module->contains(address)) return;  // a constant
+        if (!region && kind == AccessKind::read && is_literal(address)) return;
+        if (region && region->space == Space::none) return;
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
         if (aligned && address % size) fail_access(FaultKind::misaligned, *region, address, size, kind);
+        settle();
+        if (region->unset && kind == AccessKind::read) fail_access(FaultKind::uninitialised, *region, address, size, kind);
+        note_swap(address, kind);
+        access_low_ = address, access_high_ = address + size;
         const uintptr_t origin = region->low & ~(uintptr_t)3, end = address + size;
         for (uintptr_t word = address & ~(uintptr_t)3; word < end; word += 4) {
             const uintptr_t from = word < address ? address : word, to = end < word + 4 ? end : word + 4;
@@ -90,6 +138,35 @@ class Checker {
     }
 
   private:
+    enum class Pending { nothing, store, index };
+    static constexpr int kept_reads = 4, most_read_races = 16, most_swaps = 64;
+    static constexpr uintptr_t page = 4096;  // the alignment of variables in check mode, see source.py
+
+    // A string or another unnamed constant. What follows a variable on its page is none.
+    bool is_literal(uintptr_t address) const {
+        LoadedModule &module = *machine.module;
+        if (!module.contains(address)) return false;
+        for (int i = 0; i < module.array_count; i++) {
+            const Region &variable = module.arrays[i];
+            if (LoadedModule::is_shared(variable.space) || variable.low % page) continue;
+            if (address >= variable.low && address < (variable.low + variable.size + page - 1) / page * page) return false;
+        }
+        return true;
+    }
+
+    // Remember the reads of each thread, and which of them were followed by a compare-and-swap of the same address.
+    void note_swap(uintptr_t address, AccessKind kind) {
+        auto &recent = recent_[machine.current];
+        const auto pc = (uint32_t)(module_offset(pc_) - 1);
+        if (kind == AccessKind::read) recent.reads[recent.next++ % kept_reads] = {address, pc};
+        if (kind != AccessKind::compare_and_swap) return;
+        for (const auto &read : recent.reads) {
+            bool known = read.address != address;
+            for (int k = 0; k < swap_count_; k++) known |= swap_reads_[k] == read.pc;
+            if (!known && swap_count_ < most_swaps) swap_reads_[swap_count_++] = read.pc;
+        }
+    }
+
     static constexpr uint64_t most_touched = 256 * 1024 * 1024 / sizeof(Cell);
 
     bool on_stack(uintptr_t address, uint64_t size) const {
@@ -125,7 +202,14 @@ class Checker {
     void access_cell(Region &region, Cell &cell, uintptr_t address, uint64_t size, AccessKind kind) {
         const bool shared = region.space == Space::shared || region.space == Space::dynamic_shared;
         const auto check = [&](const Access &past, AccessKind past_kind) {
-            if (!happened_before(past, shared)) fail_race(region, address, size, kind, past, past_kind);
+            if (happened_before(past, shared)) return;
+            if (kind == AccessKind::write && past_kind == AccessKind::write) return open_store(region, address, size, past);
+            if (kind == AccessKind::write && is_atomic(past_kind) && has_acquired(address)) return;
+            const Fault fault = race_fault(region, address, size, kind, past, past_kind);
+            const bool read_and_atomic = kind == AccessKind::read ? is_atomic(past_kind) : past_kind == AccessKind::read;
+            if (read_and_atomic && kind != AccessKind::write)
+                return defer_read_race(fault, kind == AccessKind::read ? (uint32_t)(module_offset(pc_) - 1) : past.pc);
+            fail(fault);
         };
         check(cell.write, AccessKind::write);
         if (!is_atomic(kind))
@@ -223,14 +307,39 @@ class Checker {
         fail(access_fault(fault_kind, &region, address, size, kind));
     }
 
-    [[noreturn]] void fail_race(const Region &region, uintptr_t address, uint64_t size, AccessKind kind,
-                                const Access &past, AccessKind past_kind) {
+    Fault race_fault(const Region &region, uintptr_t address, uint64_t size, AccessKind kind,
+                     const Access &past, AccessKind past_kind) {
         Fault fault = access_fault(FaultKind::race, &region, address, size, kind);
         fault.other.block = block_coordinates(block_of(past.thread));
         fault.other.thread = machine.index[past.thread % max_block_threads];
         fault.other.access = past_kind;
         fault.other.frames[fault.other.frame_count++] = past.pc;
-        fail(fault);
+        return fault;
+    }
+
+    // Two threads store to one place. It is harmless if they store the same value, which the store will show.
+    void open_store(const Region &region, uintptr_t address, uint64_t size, const Access &past) {
+        const Fault fault = race_fault(region, address, size, AccessKind::write, past, AccessKind::write);
+        if (access_high_ - access_low_ > sizeof stored_) fail(fault);
+        if (pending_ == Pending::nothing) {
+            open_ = fault;
+            stored_low_ = address;
+        }
+        pending_ = Pending::store;
+        stored_high_ = address + size;
+        memcpy(stored_, (void *)stored_low_, stored_high_ - stored_low_);
+    }
+
+    // Has the thread, or its block before the last barrier, executed an atomic operation on the address? Earlier ones of
+    // others precede it, and so whatever the thread does next there.
+    bool has_acquired(uintptr_t address) const { return fences_.has_acquired(address, thread_id(), barrier_time_); }
+
+    void defer_read_race(const Fault &fault, uint32_t read_pc) {
+        for (int i = 0; i < read_race_count_; i++)
+            if (read_race_pc_[i] == read_pc) return;
+        if (read_race_count_ == most_read_races) return;
+        read_race_pc_[read_race_count_] = read_pc;
+        read_race_[read_race_count_++] = fault;
     }
 
     // No thread has written this yet. A later write without a barrier is a race, which explains more, so the report
@@ -264,6 +373,25 @@ class Checker {
     Region dynamic_ = make_dynamic_region();
     Region *last_ = nullptr;
     const void *pc_, *frame_;
+    uintptr_t access_low_, access_high_;  // the current access
+
+    Pending pending_ = Pending::nothing;
+    Fault open_;
+    uintptr_t stored_low_, stored_high_;
+    unsigned char stored_[16];  // what was there before the store
+
+    struct Recent {
+        struct {
+            uintptr_t address;
+            uint32_t pc;
+        } reads[kept_reads];
+        unsigned next;
+    } recent_[max_block_threads];
+    uint32_t swap_reads_[most_swaps];  // code addresses of reads before a compare-and-swap
+    int swap_count_ = 0;
+    Fault read_race_[most_read_races];
+    uint32_t read_race_pc_[most_read_races];
+    int read_race_count_ = 0;
 
     static Region make_dynamic_region() {
         return make_region(0, max_dynamic_shared, Space::dynamic_shared, "");
@@ -273,6 +401,11 @@ static Checker checker;
 
 // Runtime::fence
 inline void check_fence() { checker.fence(); }
+
+// Runtime::index
+inline void check_index(Site site, const char *type, int64_t index, const void *frame) {
+    checker.index_outside(site, type, index, frame);
+}
 
 // Runtime::access
 inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,

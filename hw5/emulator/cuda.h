@@ -52,9 +52,9 @@ namespace std {}
 // wherever __shared__ is: a thread_local variable in a function is static, and `extern thread_local float s[];` is
 // legal. In check mode there are gaps between arrays, so that an index past the end of one is not inside the next.
 #ifdef HW5_CHECK
-#define __shared__ thread_local __attribute__((aligned(65536)))  // more than a block may have, which leaves a gap
+#define __shared__ thread_local __attribute__((used, aligned(65536)))  // more than a block may have, which leaves a gap
 #else
-#define __shared__ thread_local __attribute__((aligned(16)))
+#define __shared__ thread_local __attribute__((used, aligned(16)))
 #endif
 
 #include "interface.h"
@@ -91,6 +91,7 @@ typedef unsigned int uint;
 #ifdef HW5_CHECK
 #include "hooks.h"
 #endif
+#include "cuda_new.h"
 
 // The kernel file begins after this line, which source.py searches for.
 enum { hw5_dialect_ends };

@@ -4,43 +4,72 @@ import re
 import struct
 from dataclasses import dataclass
 
-_SYMTAB = 2  # section type
-_WRITABLE = 1  # section flag
+_SYMTAB, _DYNSYM = 2, 11  # section types
 _OBJECT, _TLS = 1, 6  # symbol types
+GUARD = "guard"  # of a __shared__ array: whether its constructor has run
+_OWN = re.compile(r"hw5_|_ZNK?3hw5|_ZZNK?3hw5|_ZL?\d*hw5_|_ZN10hw5_math|_Z[TG]|completed|__|_DYNAMIC|_GLOBAL")
+_MATH = """acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs fdim floor
+fma fmax fmin fmod frexp hypot ilogb j0 j1 jn ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf
+nearbyint nextafter pow remainder remquo rint round scalbln scalbn sin sincos sinh sqrt tan tanh tgamma trunc y0 y1 yn"""
+# What a module may take from other libraries: functions that a GPU has too, and what every library needs
+DEVICE_FUNCTIONS = {name + suffix for name in _MATH.split() for suffix in ("", "f")} | set(
+    """abs labs llabs malloc free calloc memcmp memchr strlen strcmp strcpy strncmp strncpy strcat memcpy memmove memset
+    clock fegetround fesetround __tls_get_addr __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable
+    _ITM_registerTMCloneTable __stack_chk_fail __cxa_pure_virtual __errno_location""".split()
+)
 
 
 @dataclass(frozen=True)
 class Variable:
-    """offset is from the load address, or from the start of thread-local storage for a __shared__ array."""
+    """offset: from the load address, or from the start of thread-local storage for a __shared__ array.
+
+    owner: the function that it is in, or "".
+    """
 
     name: str
     is_shared: bool
     offset: int
     size: int
+    owner: str = ""
 
 
 def variables(library):
-    """The __shared__ arrays and writable variables of a 64-bit little-endian ELF file, except the emulator's own."""
+    """The __shared__ arrays and other variables of a library, except the emulator's own."""
+    symbols = []
+    for name, kind, section, value, extent in _symbols(library, _SYMTAB):
+        if extent and section and kind in (_OBJECT, _TLS):
+            symbols.append(Variable(name, kind == _TLS, value, extent))
+    dynamic = {v.offset for v in symbols if v.name == "hw5_dynamic_shared"}
+    own = {v for v in symbols if _OWN.match(v.name) or (v.is_shared and v.offset in dynamic)}
+    found = [Variable(_plain(v.name), v.is_shared, v.offset, v.size, _owner(v.name)) for v in symbols if v not in own]
+    return found + [Variable(GUARD, True, v.offset, v.size) for v in own if v.is_shared and v.name.startswith("_ZGV")]
+
+
+def imports(library):
+    """Names of the functions and variables that a library takes from others."""
+    return {name for name, _, section, _, _ in _symbols(library, _DYNSYM) if section == 0 and name}
+
+
+def _symbols(library, table):
+    """(name, type, section, value, size) of the symbols in a table of a 64-bit little-endian ELF file."""
     data = library.read_bytes()
     (offset,) = struct.unpack_from("<Q", data, 0x28)
     size, count = struct.unpack_from("<HH", data, 0x3A)
     sections = [struct.unpack_from("<IIQQQQIIQQ", data, offset + i * size) for i in range(count)]
-    symbols = []
     for _, kind, _, _, start, length, link, _, _, entry in sections:
-        if kind != _SYMTAB:
+        if kind != table:
             continue
         names = data[sections[link][4] :][: sections[link][5]]
         for symbol in range(start, start + length, entry):
             name, info, _, section, value, extent = struct.unpack_from("<IBBHQQ", data, symbol)
-            if extent == 0 or not 0 < section < count:
-                continue
-            is_shared = info & 15 == _TLS
-            if is_shared or (info & 15 == _OBJECT and sections[section][2] & _WRITABLE):
-                text = names[name : names.index(b"\0", name)].decode()
-                symbols.append(Variable(text, is_shared, value, extent))
-    dynamic = {v.offset for v in symbols if v.name == "hw5_dynamic_shared"}
-    own = {v for v in symbols if v.name.startswith("hw5_") or (v.is_shared and v.offset in dynamic)}
-    return [Variable(_plain(v.name), v.is_shared, v.offset, v.size) for v in symbols if v not in own]
+            if section < count:
+                yield names[name : names.index(b"\0", name)].decode(), info & 15, section, value, extent
+
+
+def _owner(symbol):
+    """The name of the function that a static variable is in, or ""."""
+    match = re.match(r"_ZZN?(?:12_GLOBAL__N_1)?L?(\d+)", symbol)
+    return symbol[match.end() : match.end() + int(match.group(1))] if match else ""
 
 
 def _plain(symbol):

@@ -84,6 +84,12 @@ def kernel_fault(fault, kernel):
     return KernelFault(kind, kernel.name, f"{kind} in {kernel.name}: {sentence}", location.file, location.line)
 
 
+def same_value_note(fault, kernel):
+    """A sentence on a harmless race: threads store the same value to one place."""
+    location, sentence = _race(fault, Location(fault.party, kernel.lines), Location(fault.other, kernel.lines))
+    return f"harmless race in {kernel.name}: {sentence}, but both store the same value"
+
+
 def _text(field):
     return field.decode(errors="replace")
 
@@ -124,7 +130,22 @@ def _race(fault, here, there):
     return location, sentence
 
 
+def _pointer(address):
+    """What an address that no pointer should have says about the pointer, or ""."""
+    if address < 1 << 16:
+        return "a null pointer"
+    if address >= 1 << 63 or address >> 16 == 0xFFFFFFFFFFFF:
+        return "an uninitialised or overwritten pointer"
+    return ""
+
+
 def _out_of_bounds(fault, thread, kernel):
+    if fault.text:
+        return f"{thread} uses index {fault.offset} of an array {_text(fault.text)}"
+    if _pointer(fault.address):
+        verb = _VERBS[fault.party.access] if fault.size else "accesses"
+        what = _bytes(fault.size) if fault.size else "memory"
+        return f"{thread} {verb} {what} through {_pointer(fault.address)} (address {fault.address:#x})"
     if not fault.size:
         return f"{thread} accesses address {fault.address:#x}, which is in no array; check mode may show more"
     access = f"{thread} {_VERBS[fault.party.access]} {_bytes(fault.size)}"
@@ -140,6 +161,8 @@ def _out_of_bounds(fault, thread, kernel):
 
 
 def _uninitialised(fault, thread, kernel):
+    if fault.space == _CONSTANT:
+        return f"{thread} reads {_array(fault)}, which the host has not written"
     return f"{thread} reads byte {fault.offset} of {_array(fault)}, which no thread has written"
 
 

@@ -30,6 +30,14 @@ class Fences {
         acquired_[acquired_count_++ % kept] = {address, now};
     }
 
+    bool has_acquired(uintptr_t address, uint32_t thread, uint32_t barrier_time) const {
+        for (int i = 0; i < acquired_count_ && i < kept; i++) {
+            const Acquisition &a = acquired_[i];
+            if (a.address == address && (a.by.thread == thread || a.by.time < barrier_time)) return true;
+        }
+        return false;
+    }
+
     // Did an access of another block happen before what `thread` does now?
     bool orders(const Access &past, uint32_t thread, uint32_t launch_time, uint32_t barrier_time) const {
         if (!released_) return false;

@@ -59,7 +59,40 @@ HW5_HOOK __tsan_func_exit() {}
     }
 HW5_COPY(memcpy) HW5_COPY(memmove) HW5_FILL(memset)
 HW5_COPY(__tsan_memcpy) HW5_COPY(__tsan_memmove) HW5_FILL(__tsan_memset)
+// So that check mode sees small copies too, which the compiler would make without a call.
+#define __builtin_memcpy memcpy
+#define __builtin_memmove memmove
+#define __builtin_memset memset
 #undef HW5_COPY
 #undef HW5_FILL
 #undef HW5_BULK
 #undef HW5_HOOK
+
+// -fsanitize=bounds: an index is outside an array whose size the compiler knows, such as a local one.
+namespace hw5 {
+struct IndexType {
+    uint16_t kind, info;  // of an integer: bit 0, whether it is signed; the rest, the logarithm of its bits
+    char name[1];
+};
+struct IndexReport {
+    const char *file;
+    uint32_t line, column;
+    const IndexType *array, *index;
+};
+}  // namespace hw5
+#define HW5_INDEX_HOOK(hook)                                                                                \
+    extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void hook(            \
+        const hw5::IndexReport *report, uintptr_t value) {                                                  \
+        const int unused = 64 - (1 << (report->index->info >> 1));                                          \
+        const int64_t index = report->index->info & 1 ? (int64_t)(value << unused) >> unused : (int64_t)value; \
+        hw5_link.runtime.index({report->file, (int)report->line}, report->array->name, index,               \
+                               __builtin_frame_address(0));                                                 \
+    }
+HW5_INDEX_HOOK(__ubsan_handle_out_of_bounds) HW5_INDEX_HOOK(__ubsan_handle_out_of_bounds_abort)
+#undef HW5_INDEX_HOOK
+
+// The heap of a kernel: each allocation is an array, whose bounds are checked.
+#define HW5_HEAP extern "C" __attribute__((noinline, no_sanitize("thread")))
+HW5_HEAP void *malloc(size_t size) noexcept { return hw5_link.runtime.allocate(size); }
+HW5_HEAP void free(void *memory) noexcept { hw5_link.runtime.release(memory); }
+#undef HW5_HEAP

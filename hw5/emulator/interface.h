@@ -10,7 +10,7 @@ namespace hw5 {
 
 constexpr int warp_size = 32;
 constexpr unsigned max_block_threads = 1024;
-constexpr unsigned max_dynamic_shared = 48 * 1024;
+constexpr unsigned max_dynamic_shared = 227 * 1024;  // of an H100
 constexpr int max_arguments = 4095;  // slots of 8 bytes, CUDA's limit
 
 // The indices of the current thread, updated by the scheduler at every switch.
@@ -49,6 +49,10 @@ struct Runtime {
     void (*assertion)(const char *expression, Site site);
     void *(*move)(void *to, const void *from, size_t size);  // memmove and memset
     void *(*fill)(void *to, int byte, size_t size);
+    // Check mode: an index is outside an array of this type, such as 'float [4]'.
+    void (*index)(Site site, const char *type, int64_t index, const void *frame);
+    void *(*allocate)(size_t size);  // malloc and free in check mode
+    void (*release)(void *memory);
 };
 
 // A part of each module that the runtime fills in.

@@ -60,6 +60,8 @@ struct Machine {
     bool faulted;
     Fault deferred_fault;  // a read of uninitialised memory, see Checker::defer_uninitialised
     bool has_deferred_fault;
+    Fault note;  // a race that is harmless
+    bool has_note;
     bool in_kernel;
     volatile sig_atomic_t time_is_up;
     unsigned spins;  // calls of Runtime::spin since a thread last waited

@@ -17,6 +17,7 @@ struct Region {
     Space space;
     char name[64];
     Shadow shadow;
+    bool unset;  // a __constant__ that nobody has written
 
     bool contains(uintptr_t address) const { return address - low < size; }
     uint64_t distance(uintptr_t address) const {
@@ -25,7 +26,7 @@ struct Region {
 };
 
 inline Region make_region(uintptr_t low, uint64_t size, Space space, const char *name) {
-    Region region = {low, size, space, {}, Shadow(size)};
+    Region region = {low, size, space, {}, Shadow(size), false};
     snprintf(region.name, sizeof region.name, "%s", name);
     return region;
 }

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 
 from hw5.compiler import CompileError
-from hw5.emulator.elf import variables
+from hw5.emulator.elf import GUARD, variables
 from hw5.emulator.faults import KernelFault
 from hw5.emulator.lines import Lines
 from hw5.emulator.memory import Memory
@@ -29,6 +29,7 @@ _TYPES = {
     "d": (np.float64, "a double (np.float64)"),
     "s": (bytes, "a structure (bytes, or a NumPy scalar of its size)"),
 }
+STATIC_SHARED_LIMIT = 48 * 1024  # bytes
 # struct Launch without its arguments: module, kernel, seed, time limit, order, shared memory, grid, block
 _LAUNCH = "=QQQdiI3I3I"
 
@@ -55,8 +56,14 @@ class Kernel:
     def __repr__(self):
         return f"<kernel {self.name}({', '.join(_TYPES[code][1] for code in self.signature)}) of {self.source.name}>"
 
-    def prepare(self, seed, time_limit, order, shared, grid, block, args):
+    def prepare(self, seed, time_limit, order, shared, grid, block, args, shared_limit):
         """Fill the launch record; raises KernelFault if the arguments do not match the parameters."""
+        if shared and shared + self.static_shared > shared_limit:
+            static = f" and {self.static_shared} of static" if self.static_shared else ""
+            raise self._error(
+                f"{shared} bytes of dynamic{static} shared memory exceed the limit of {shared_limit}; Emulator's "
+                "shared_limit raises it"
+            )
         if tuple(map(type, args)) != self._types:
             args = self._convert(args)
         try:
@@ -120,7 +127,32 @@ class Module:
         self.refused = about["refused"]  # {name: reason}, of kernels that use what the emulator does not have
         self.missing_headers = about["missing_headers"]  # taken as empty
         self.handle = runtime.load(ctypes.addressof(table))
-        for variable in variables(library):
-            runtime.declare(self.handle, variable.name.encode(), variable.is_shared, variable.offset, variable.size)
+        self.variables = {}  # {name: (address, bytes)}
+        constants, found = about["constants"], variables(library)
+        for v in found:
+            space = 4 if v.name == GUARD else 0 if v.is_shared else 1 if v.owner or v.name not in constants else 2 if constants[v.name] else 3
+            address = runtime.declare(self.handle, v.name.encode(), space, v.offset, v.size)
+            if not v.is_shared and not v.owner:
+                self.variables[v.name] = (address, v.size)
         first, size = ctypes.addressof(table.kernels.contents), ctypes.sizeof(table.kernels.contents)
         self.kernels = [Kernel(self, table.kernels[i], first + i * size) for i in range(table.kernel_count)]
+        for kernel in list(self.kernels):
+            kernel.static_shared = _static_shared(found, about["reaches"][kernel.name])
+            if kernel.static_shared > STATIC_SHARED_LIMIT:
+                self.kernels.remove(kernel)
+                self.refused[kernel.name] = (
+                    f"{kernel.site}: the kernel {kernel.name} has {kernel.static_shared:,} bytes of static __shared__ "
+                    f"arrays, and a GPU allows {STATIC_SHARED_LIMIT:,}; use dynamic shared memory for more"
+                )
+
+
+def _static_shared(variables, functions):
+    """Bytes of the __shared__ arrays of a kernel and the functions that it may call.
+
+    Instances of a template have arrays of the same name; the largest counts.
+    """
+    sizes = {}
+    for v in variables:
+        if v.is_shared and v.name != GUARD and (v.owner in functions or not v.owner):
+            sizes[v.owner, v.name] = max(v.size, sizes.get((v.owner, v.name), 0))
+    return sum(sizes.values())

@@ -62,7 +62,7 @@ static inline float sat(float x) { return x > 0.0f ? (x < 1.0f ? x : 1.0f) : 0.0
 static inline float fma_rd(float a, float b, float c) {
     const double s = (double)a * b + c;
     const float f = (float)s;
-    return f > s ? nextafterf(f, -INFINITY) : f;
+    return f > s ? nextafterf(f, -__builtin_inff()) : f;
 }
 static inline float fma(float a, float b, float c) { return fmaf(a, b, c); }
 static inline double fma(double a, double b, double c) { return ::fma(a, b, c); }
@@ -113,7 +113,7 @@ template <class T, class F> static inline T converted(F x) {  // from a float, s
 }
 }
 """
-PRELUDE = "#line 1 \"<PTX>\"" + _PRELUDE
+PRELUDE = '# 1 "<PTX>"' + _PRELUDE
 
 
 class Unknown(InputError):

@@ -26,13 +26,16 @@ _DIALECT = {"hw5_global", "hw5_device", "hw5_host", "hw5_constant", "hw5_assert_
 _ATTRIBUTES = "constructor destructor section alias ifunc weakref no_sanitize no_sanitize_thread naked".split()
 
 
-def refused(kept, source):
-    """{declaration: why a kernel cannot use it}: what it names itself, or a function or variable that is refused."""
-    reasons = {}
+def refused(kept, source, unknown):
+    """{declaration: why a kernel cannot use it}: what it names itself, or a function or variable that is refused.
+
+    unknown: declarations that are refused for another reason.
+    """
+    reasons = dict(unknown)
     for declaration in kept:
         reason = _first_reason(declaration, source)
         if reason:
-            reasons[declaration] = reason
+            reasons.setdefault(declaration, reason)
     names = {d.name: reason for d, reason in reasons.items() if d.kind in ("function", "variable") and not d.is_kernel}
     names.pop("operator", None)
     found = True

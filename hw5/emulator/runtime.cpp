@@ -22,7 +22,15 @@ static void fail_assertion(const char *expression, Site site) {
     fail(fault);
 }
 
-#ifndef HW5_CHECK
+#ifdef HW5_CHECK
+static void *allocate(size_t size) { return machine.memory.allocate(size, "malloc"); }
+static void release(void *memory) {
+    if (machine.memory.find((uintptr_t)memory)) machine.memory.release(memory);
+}
+#else
+static void *allocate(size_t size) { return malloc(size); }
+static void release(void *memory) { free(memory); }
+static void check_index(Site, const char *, int64_t, const void *) {}
 static void check_access(uintptr_t, size_t, AccessKind, bool, const void *, const void *) {}
 static void check_fence() {}
 #endif
@@ -32,7 +40,8 @@ static int print(const char *format, va_list arguments) {
 }
 
 static const Runtime runtime = {barrier,   warp_operation, current_lane, check_access, check_fence, converge,
-                                converged, spin,           print,        fail_assertion, memmove,   memset};
+                                converged, spin,           print,        fail_assertion, memmove,   memset,
+                                check_index, allocate, release};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};
@@ -106,9 +115,19 @@ HW5_EXPORT LoadedModule *hw5_load(const Module *module) {
     return loaded;
 }
 
-// Register a __shared__ or __device__ array of a module with the checker.
-HW5_EXPORT void hw5_declare(LoadedModule *module, const char *name, int is_shared, uint64_t offset, uint64_t size) {
-    module->declare(name, is_shared ? Space::shared : Space::variable, offset, size);
+// Register a __shared__, __device__ or __constant__ array of a module with the checker.
+// Returns its address, unless it is __shared__. space: 0 __shared__, 1 __device__, 2 __constant__, 3 __constant__ that has
+// no value yet, 4 the compiler's own in shared memory: it says that constructors have run, since a GPU runs none.
+HW5_EXPORT uint64_t hw5_declare(LoadedModule *module, const char *name, int space, uint64_t offset, uint64_t size) {
+    const Space spaces[] = {Space::shared, Space::variable, Space::constant, Space::constant, Space::none};
+    module->locate();
+    module->declare(name, spaces[space], offset, size, space == 3);
+    return module->base + offset;
+}
+
+// The host has written to an address.
+HW5_EXPORT void hw5_written(uintptr_t address) {
+    if (Region *variable = LoadedModule::find_variable(address)) variable->unset = false;
 }
 
 // Send the output of printf to standard error, or back to standard output.
@@ -120,20 +139,27 @@ HW5_EXPORT void hw5_release(void *memory) { machine.memory.release(memory); }
 // Is the range within allocated memory?
 HW5_EXPORT int hw5_contains(uintptr_t address, uint64_t size) {
     const Region *region = machine.memory.find(address);
+    if (!region) region = LoadedModule::find_variable(address);
     return size == 0 || (region && size <= region->low + region->size - address);
 }
+
+// A race of the last launch that is harmless, because all threads store the same value; or null.
+HW5_EXPORT const Fault *hw5_note() { return machine.has_note ? &machine.note : nullptr; }
 
 // Run a kernel to its end; return the fault, or null.
 HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
     static bool clean = false;
-    machine.faulted = machine.has_deferred_fault = false;
+    machine.faulted = machine.has_deferred_fault = machine.has_note = false;
     if (!is_launchable(*launch)) return &machine.fault;
     if (!clean) machine.stacks.reset();  // the first launch, or threads were abandoned
     set_up(*launch);
     watchdog.start(launch->time_limit);
+    machine.module->save_variables();
     machine.in_kernel = true;
     run_grid();
     machine.in_kernel = false;
+    checker.launch_ended();
+    if (machine.faulted) machine.module->restore_variables();
     watchdog.stop();
     fflush(machine.output ? machine.output : stdout);
     clean = !machine.faulted;

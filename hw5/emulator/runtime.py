@@ -90,10 +90,12 @@ class Runtime:
             return foreign
 
         self.load = function("hw5_load", c_void_p, c_void_p)
-        self.declare = function("hw5_declare", None, c_void_p, c_char_p, c_int, c_uint64, c_uint64)
+        self.declare = function("hw5_declare", c_uint64, c_void_p, c_char_p, c_int, c_uint64, c_uint64)
         self.print_to_stderr = function("hw5_print_to_stderr", None, c_int)
         self.allocate = function("hw5_allocate", c_void_p, c_uint64, c_char_p)
         self.release = function("hw5_release", None, c_void_p)
+        self.written = function("hw5_written", None, c_uint64)
+        self.note = function("hw5_note", POINTER(Fault))
         self.contains = function("hw5_contains", c_int, c_uint64, c_uint64)
         self.launch = function("hw5_launch", POINTER(Fault), c_void_p)
 

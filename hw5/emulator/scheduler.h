@@ -130,6 +130,7 @@ inline void open_barrier() {
 
 // Runtime::barrier
 inline int barrier(bool predicate, Site site) {
+    checker.settle();
     Barrier &barrier = machine.barrier;
     Thread &me = machine.me();
     me.site = site;
@@ -151,6 +152,7 @@ inline int barrier(bool predicate, Site site) {
 
 // Runtime::warp
 inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int source, Site site) {
+    checker.settle();
     Thread &me = machine.me();
     me.op = op;
     me.mask = mask;
@@ -167,6 +169,7 @@ inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int sou
 
 // Runtime::converge
 inline unsigned converge(Site site) {
+    checker.settle();
     Thread &me = machine.me();
     me.site = site;
     me.frame = __builtin_frame_address(0);
@@ -183,6 +186,7 @@ inline unsigned converged(unsigned mask) {
 // Runtime::spin. A thread that repeats an atomic operation or a volatile read may wait for another thread of its block,
 // so it yields now and then, but not so often that a thread which merely does a lot is slowed down.
 inline void spin() {
+    checker.settle();
     constexpr unsigned patience = 4096;
     if (++machine.spins < patience) return;
     machine.spins = 0;
@@ -209,6 +213,7 @@ inline void thread_main() {
     for (;;) {
         kernel.run(machine.launch->arguments);
         const int me = machine.current;
+        checker.settle();
         retire(me);
         const int next = next_thread(me / warp_size);
         if (next >= 0 && first_run(next)) {

@@ -47,6 +47,7 @@ inline void on_tick(void *context) {
     const auto address = (uintptr_t)info->si_addr;
     Fault fault = {};
     if (signal == SIGFPE) fault.kind = FaultKind::arithmetic;
+    else if (signal == SIGILL || signal == SIGTRAP || signal == SIGABRT) fault.kind = FaultKind::illegal;
     else if (machine.stacks.in_guard(address)) fault.kind = FaultKind::stack_overflow;
     else fault.kind = FaultKind::out_of_bounds;
     fault.address = address;
@@ -60,7 +61,7 @@ inline int timer_signal() { return SIGRTMIN + 9; }
 static struct Handled {
     int signal;
     struct sigaction previous;
-} handled[] = {{SIGSEGV, {}}, {SIGBUS, {}}, {SIGFPE, {}}, {timer_signal(), {}}};
+} handled[] = {{SIGSEGV, {}}, {SIGBUS, {}}, {SIGFPE, {}}, {SIGILL, {}}, {SIGTRAP, {}}, {SIGABRT, {}}, {timer_signal(), {}}};
 
 // The signal is not from a kernel: act as if this handler were not installed.
 inline void call_previous_handler(int signal, siginfo_t *info, void *context) {

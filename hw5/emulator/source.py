@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from hw5.emulator.declarations import CONSTANT, DEVICE, GLOBAL, HOST, closing_angle, declarations, members
+from hw5.emulator import inline_ptx
 from hw5.emulator.refusals import refused
 from hw5.emulator.tokens import Preprocessed, blanked
 from hw5.errors import InputError
@@ -38,7 +39,7 @@ class DeviceCode:
     refused: {kernel: the reason}, of kernels that use what a GPU or the emulator does not have. They are left out; if
     there is no other kernel, device_code raises InputError.
 
-    dynamic_arrays: symbols of `extern __shared__` arrays. unset: names of __constant__ variables without a value.
+    dynamic_arrays: symbols of `extern __shared__` arrays. constants: {name: whether it has a value}.
     host_functions: names of functions that were left out.
     """
 
@@ -47,7 +48,7 @@ class DeviceCode:
     templates: dict
     refused: dict
     dynamic_arrays: tuple
-    unset: tuple
+    constants: dict
     host_functions: frozenset = field(default_factory=frozenset)
 
 
@@ -60,18 +61,19 @@ def device_code(text, instances=(), check=False):
     source = Preprocessed(text, text.index(_START))
     found = declarations(source.tokens)
     kept = _kept(found)
-    reasons = refused(kept, source)
+    assembly, unknown = _assembly(kept, source)
+    reasons = refused(kept, source, unknown)
     kept = [d for d in kept if d not in reasons]
     kernels, templates = _kernels(found, kept, source, instances)
     if reasons and not kernels and not templates:
         raise InputError(next(iter(reasons.values())))
     return DeviceCode(
-        _edited(source, found, kept, check),
+        _edited(source, found, kept, check, assembly),
         kernels,
         templates,
         {d.name: reason for d, reason in reasons.items() if d.is_kernel},
         tuple(_dynamic_arrays(kept)),
-        tuple(d.name for d in kept if CONSTANT in d.words and not {"=", "{"} & {t.text for t in d.tokens}),
+        {d.name: bool({"=", "{"} & {t.text for t in d.tokens}) for d in kept if CONSTANT in d.words},
         frozenset(d.name for d in found if d.kind == "function") - frozenset(d.name for d in kept),
     )
 
@@ -254,9 +256,31 @@ def _dynamic_arrays(kept):
 # ---- the text
 
 
-def _edited(source, found, kept, check):
+def _assembly(kept, source):
+    """Edits that replace inline PTX by C++, and {declaration: the reason} of what is not translated."""
+    edits, unknown = [], {}
+    for declaration in kept:
+        tokens = declaration.tokens
+        for i, token in enumerate(tokens):
+            if token.text not in ("asm", "__asm__", "__asm"):
+                continue
+            try:
+                text, end = inline_ptx.statements(tokens, i)
+                edits.append((token.start, tokens[end].end, text))
+            except (inline_ptx.Unknown, IndexError, KeyError, ValueError) as error:
+                file, line = source.place(token.start)
+                reason = str(error) if isinstance(error, InputError) else "this assembly is not understood"
+                unknown.setdefault(declaration, f"{file}:{line}: {reason}")
+    if edits:
+        start = source.text.index(_START) + len(_START)
+        edits.append((start, start, "\n" + inline_ptx.PRELUDE))
+    return edits, unknown
+
+
+def _edited(source, found, kept, check, assembly):
     """The text without host code, and with CUDA's words replaced by what the host's compiler knows."""
-    edits = []
+    edits = list(assembly)
+    flattened = _tables(kept)
     staying = set(kept)
     recursive = _recursive(kept)
     for declaration in found:
@@ -269,10 +293,13 @@ def _edited(source, found, kept, check):
         if declaration.kind == "type" and declaration.body and "enum" not in declaration.words:
             for member in members(declaration):
                 edits += _member_edits(member, source, marks if check else None, recursive)
-        elif check and declaration.kind == "function" and declaration.body and not declaration.is_kernel:
-            _mark_inline(declaration, marks, recursive)
+        elif check and declaration.kind == "function" and declaration.body:
+            if not declaration.is_kernel:
+                _mark_inline(declaration, marks, recursive)
+            if flattened & declaration.names:
+                _mark(declaration, marks, '__attribute__((no_sanitize("bounds"))) ')
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
-        gap = "__attribute__((aligned(4096))) " if check and variable else ""
+        gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
                 new = marks.get(token.start, gap if token.text == DEVICE else "")
@@ -283,10 +310,44 @@ def _edited(source, found, kept, check):
     return _apply(source.text, edits)
 
 
+def _tables(kept):
+    """Names of arrays with several dimensions in shared or global memory.
+
+    A row of them may be indexed beyond its end, to read the array as one row; the array's own bounds are checked.
+    """
+    names = set()
+    for declaration in kept:
+        tokens = [token.text for token in declaration.tokens]
+        for i, text in enumerate(tokens):
+            if text in ("thread_local", DEVICE, CONSTANT):
+                if tokens[i + 1] == "__attribute__":
+                    i = tokens.index("thread_local", i) if text != "thread_local" else i
+                    i += 2 + len(_parenthesised(tokens, i + 2))
+                end = next((k for k in range(i, len(tokens)) if tokens[k] in (";", "{", "(", "=")), len(tokens))
+                names |= {tokens[k - 1] for k in range(i, end) if tokens[k] == "[" and "][" in "".join(tokens[k:end])}
+    return names
+
+
+def _parenthesised(tokens, i):
+    """The tokens from the ( at i to the ) that closes it."""
+    depth = 0
+    for k in range(i, len(tokens)):
+        depth += (tokens[k] == "(") - (tokens[k] == ")")
+        if depth == 0:
+            return tokens[i : k + 1]
+    return tokens[i:]
+
+
 def _mark_inline(declaration, marks, recursive):
-    mark = next((token for token in declaration.head if token.text == DEVICE), None)
-    if mark and declaration.name not in recursive:
-        marks[mark.start] = _INLINE + ("" if "inline" in declaration.words else "inline ")
+    if declaration.name not in recursive:
+        _mark(declaration, marks, _INLINE + ("" if "inline" in declaration.words else "inline "))
+
+
+def _mark(declaration, marks, text):
+    """Add text where a function is marked as device code."""
+    mark = next((token for token in declaration.head if token.text in (DEVICE, GLOBAL)), None)
+    if mark:
+        marks[mark.start] = marks.get(mark.start, "") + text
 
 
 def _member_edits(member, source, marks, recursive):

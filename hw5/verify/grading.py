@@ -22,6 +22,7 @@ class Report:
     worst: float = 0.0  # error in eps times the scale
     tolerance: float = TOLERANCE
     reason: str = ""
+    note: str = ""  # on what is harmless
 
 
 def check_kernels(folder=None):
@@ -31,17 +32,30 @@ def check_kernels(folder=None):
     files, or if there is no compiler.
     """
     emulator, broken = _compiled(kernel_sources(folder), folder)
+    emulator.print_to_stderr()  # a kernel's printf would mix with the reports
     for file in sorted(broken.keys() - {contract.file for contract in CONTRACTS}):
         yield Report("?", file, "does not compile", reason=broken[file])
     device = KernelDevice("emulator", emulator)
     for contract in CONTRACTS:
         if contract.kernel in emulator.kernels:
             yield _grade(contract, device, emulator)
+        elif contract.kernel in emulator.refused:
+            reason = emulator.refused[contract.kernel]
+            yield Report(contract.kernel, contract.file, "does not compile", reason=reason)
         elif contract.file in broken:
             yield Report(contract.kernel, contract.file, "does not compile", reason=broken[contract.file])
         elif not contract.optional:
-            reason = f'no extern "C" __global__ function has this name; add it, for example in {contract.file}'
+            reason = f"no __global__ function has this name; add it, for example in {contract.file}"
+            for similar in _similar(contract.kernel, emulator.kernels):
+                reason += f" (is it {similar}, in {emulator.kernels[similar].source.name}?)"
             yield Report(contract.kernel, contract.file, "missing", reason=reason)
+
+
+def _similar(name, kernels):
+    """The kernel whose name differs in case and underscores only."""
+    plain = {other.replace("_", "").lower(): other for other in kernels}
+    key = name.replace("_", "").lower()
+    return [plain[key]] if key in plain else []
 
 
 def _compiled(sources, folder):
@@ -56,14 +70,14 @@ def _compiled(sources, folder):
     for source in sources:
         try:
             EmulatorRuntime([source], check=True)
-        except InputError as error:  # it does not compile, or a kernel is not extern "C"
+        except InputError as error:  # it does not compile, or has nothing but host code
             broken[source.name] = str(error)
     return EmulatorRuntime([source for source in sources if source.name not in broken], check=True), broken
 
 
 def _grade(contract, device, emulator):
     kernel = emulator.kernels[contract.kernel]
-    cases, worst, file = 0, 0.0, kernel.source.name
+    cases, worst, file, note = 0, 0.0, kernel.source.name, ""
     for case in contract.cases():
         for emulator.order in ORDERS:
             cases += 1
@@ -71,8 +85,9 @@ def _grade(contract, device, emulator):
                 array, error = max(contract.errors(device, case), key=lambda pair: pair[1])
             except KernelFault as fault:
                 return Report(contract.kernel, file, "fault", cases, worst, reason=f"{case}: {fault}")
+            note = note or "; ".join(emulator.notes)
             worst = max(worst, float(error))
             if error > TOLERANCE:
                 reason = f"{kernel.site}: {case}: {array}{error}"
                 return Report(contract.kernel, file, "wrong", cases, worst, reason=reason)
-    return Report(contract.kernel, file, "right", cases, worst)
+    return Report(contract.kernel, file, "right", cases, worst, note=note)

@@ -1,0 +1,11 @@
+// new and delete in a kernel. The sizes of arrays are not checked, as on a GPU.
+#pragma once
+
+#define HW5_NEW __attribute__((visibility("hidden"), noinline, no_sanitize("thread")))
+HW5_NEW void *operator new(size_t size) { return malloc(size); }
+HW5_NEW void *operator new[](size_t size) { return malloc(size); }
+HW5_NEW void operator delete(void *memory) noexcept { free(memory); }
+HW5_NEW void operator delete[](void *memory) noexcept { free(memory); }
+HW5_NEW void operator delete(void *memory, size_t) noexcept { free(memory); }
+HW5_NEW void operator delete[](void *memory, size_t) noexcept { free(memory); }
+#undef HW5_NEW
