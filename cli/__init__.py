@@ -15,6 +15,7 @@ VERBS = {
     "plot": "Plot a model and its mistakes.",
     "export": "Export a model to ONNX, safetensors, PyTorch or NumPy.",
     "data": "List, show and download data sets.",
+    "emulate": "Run a kernel of any .cu file without a GPU.",
     "check": "Check kernels and gradients.",
     "bench": "Benchmark the kernels.",
     "completion": "Print a shell completion script.",

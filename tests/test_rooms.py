@@ -20,6 +20,7 @@ ROOMS = (  # from the top down; each may import those below it
     {"datasets"},
     {"tables"},
     {"emulator"},
+    {"dialect"},
     {"compiler", "metrics", "text"},
     {"cache"},
     {"files", "opening", "scratch"},

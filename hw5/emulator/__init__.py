@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hw5.compiler import CompileError, with_includes
+from hw5.emulator.arguments import Arguments
 from hw5.emulator.build import CHECK, FAST, module_library
-from hw5.emulator.source import same_instance
+from hw5.dialect.source import same_instance
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module
@@ -22,6 +23,11 @@ __all__ = ["CompileError", "Emulator", "Kernel", "KernelFault", "Memory"]
 
 CHECK_TIME_LIMIT = 10.0  # seconds
 MOST_SHARED = 227 * 1024  # bytes
+
+
+def _sizes(size):
+    """A grid or block as a tuple of ints."""
+    return tuple(map(int, size)) if isinstance(size, (tuple, list)) else (int(size),)
 
 
 class Emulator:
@@ -37,6 +43,7 @@ class Emulator:
     shared_limit: bytes of shared memory of a block. More than 48 KB must be requested on a GPU too, up to 227 KB (H100).
     notes: sentences on harmless races of the last launch: several threads that store the same value to one place.
     include: folders of headers, besides that of the file.
+    templates: {name: place and parameters}, of kernel templates without an instance.
     refused: {name: reason}, of kernels that use what a GPU or the emulator does not have.
     kernels: a dictionary from names to Kernel. order, seed and time_limit may be changed between launches.
 
@@ -65,6 +72,7 @@ class Emulator:
         self._modules = [
             Module(library, with_includes(source, include), self._runtime) for source, library in zip(sources, libraries)
         ]
+        self.templates = {name: place for module in self._modules for name, place in module.templates.items()}
         self.refused = {name: reason for module in self._modules for name, reason in module.refused.items()}
         self.kernels = {}
         for module in self._modules:
@@ -103,14 +111,9 @@ class Emulator:
             names = ", ".join(kernel.name for kernel in found)
             raise KernelFault("launch", name, f"{name} is a template with several instances; choose one of {names}")
         template = name.partition("<")[0].strip()
-        for module in self._modules:
-            if template in module.templates:
-                raise KernelFault(
-                    "launch",
-                    name,
-                    f"{name} is a kernel template ({module.templates[template]}); ask for an instance when you compile "
-                    f'it, such as instances=["{template}<float>"]',
-                )
+        if template in self.templates:
+            reason = f"{name} is a kernel template ({self.templates[template]}); ask for an instance when you compile it"
+            raise KernelFault("launch", name, f'{reason}, such as instances=["{template}<float>"]')
         if template in self.refused:
             raise KernelFault("launch", name, f"{name} cannot be emulated: {self.refused[template]}")
         names = ", ".join(sorted(self.kernels)) or "none"
@@ -148,6 +151,18 @@ class Emulator:
                 return module.variables[name]
         names = ", ".join(sorted(name for module in self._modules for name in module.variables)) or "none"
         raise InputError(f"there is no __device__ or __constant__ variable {name}; the variables are {names}")
+
+    def run(self, kernel, grid, block, args, shared=0):
+        """Launch a kernel on NumPy arrays, which are updated in place.
+
+        grid, block: an int, or tuples of 1 to 3 ints. args: an array for each pointer, of the type that it points to,
+        and numbers; Python's numbers take the type of the parameter. shared: bytes of dynamic shared memory.
+        Raises InputError if the arguments do not match the parameters, and KernelFault.
+        """
+        kernel = self.find(kernel)
+        arguments = Arguments(self, kernel, args)
+        self.launch(kernel.name, _sizes(grid), _sizes(block), arguments.values, shared)
+        arguments.copy_back()
 
     def launch(self, kernel, grid, block, args, shared=0):
         """Run the kernel with a name and wait for it; raises KernelFault.

@@ -6,21 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw5.cache import cached
+import hw5.dialect
 from hw5.compiler import CompileError, build_shared_library, digest, find_compiler, with_includes
 from hw5.emulator.elf import DEVICE_FUNCTIONS, imports
-from hw5.emulator.source import device_code
+from hw5.dialect.source import device_code
 
 HERE = Path(__file__).parent
-_TRANSLATION = (
-    "build",
-    "declarations",
-    "elf",
-    "inline_ptx",
-    "ptx",
-    "refusals",
-    "source",
-    "tokens",
-)  # modules that make the text to compile
+_DIALECT = Path(hw5.dialect.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ def module_library(source, mode, instances=(), include=()):
     compiler = find_compiler()
     flags = (*_COMMON, *mode.module, *(() if compiler.is_clang else mode.gcc))
     flags += tuple(f"-I{Path(folder).resolve()}" for folder in include)
-    own = [*sorted(HERE.rglob("*.h")), *(HERE / f"{name}.py" for name in _TRANSLATION)]
+    own = [*sorted(HERE.rglob("*.h")), *sorted(_DIALECT.glob("*.py")), HERE / "build.py", HERE / "elf.py"]
     key = digest(compiler, [*with_includes(source, [Path(folder) for folder in include]), *own], (*flags, *instances))
     return cached(source.stem, key, lambda library: _compile(compiler, source, flags, library, mode, instances))
 

@@ -407,6 +407,8 @@ inline void check_index(Site site, const char *type, int64_t index, const void *
     checker.index_outside(site, type, index, frame);
 }
 
+inline void spin();  // scheduler.h
+
 // Runtime::access
 inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,
                          const void *frame) {
@@ -416,6 +418,7 @@ inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool a
         fault.party = current_party(pc, frame);
         fail(fault);
     }
+    if (is_atomic(kind)) spin();
     checker.access(address, size, kind, aligned, pc, frame);
 }
 

@@ -14,7 +14,7 @@ from hw5.emulator.memory import Memory
 from hw5.emulator.runtime import ModuleTable
 
 # By type code of kernel.h: the type that a launch needs, and its description
-_TYPES = {
+TYPES = {
     "P": (int, "a pointer (an int, the address)"),
     "?": (np.bool_, "a bool (np.bool_)"),
     "b": (np.int8, "a char (np.int8)"),
@@ -46,7 +46,7 @@ class Kernel:
         self.lines = module.lines
         self._handles = (module.handle, address)
         self._sizes = entry.sizes[: len(self.signature)]
-        self._types = tuple(_TYPES[code][0] for code in self.signature)
+        self._types = tuple(TYPES[code][0] for code in self.signature)
         # struct Launch, with each argument at its offset
         record = struct.Struct(_LAUNCH + "".join(_slots(self.signature, self._sizes, entry.offsets)))
         self._record = ctypes.create_string_buffer(record.size + 8)
@@ -54,7 +54,7 @@ class Kernel:
         self.record_address = ctypes.addressof(self._record)
 
     def __repr__(self):
-        return f"<kernel {self.name}({', '.join(_TYPES[code][1] for code in self.signature)}) of {self.source.name}>"
+        return f"<kernel {self.name}({', '.join(TYPES[code][1] for code in self.signature)}) of {self.source.name}>"
 
     def prepare(self, seed, time_limit, order, shared, grid, block, args, shared_limit):
         """Fill the launch record; raises KernelFault if the arguments do not match the parameters."""
@@ -83,7 +83,7 @@ class Kernel:
         return [self._cast(i, code, value) for i, (code, value) in enumerate(zip(self.signature, args), start=1)]
 
     def _cast(self, position, code, value):
-        expected, description = _TYPES[code]
+        expected, description = TYPES[code]
         if code == "P":
             if isinstance(value, (int, Memory, np.uint64)):
                 return int(value)

@@ -109,12 +109,12 @@ def test_the_table_says_the_same(solution, reports, monkeypatch):
 
 
 def test_files_of_any_name_are_graded_and_their_errors_shown(compiler, tmp_path):
-    (tmp_path / "mine.cu").write_text("__global__ void helper() {}")
-    (tmp_path / "typo.cu").write_text("int x y;")
+    (tmp_path / "mine.cu").write_text("__global__ int helper() {}")
+    (tmp_path / "typo.cu").write_text("__device__ int x y;")
     (tmp_path / "good.cu").write_text('extern "C" __global__ void advance(int *first, int by) { *first += by; }')
     found = graded("--kernels", tmp_path, code=1)
     broken = {report["file"]: report["reason"] for report in found if report["verdict"] == "does not compile"}
-    assert 'not extern "C"' in broken["mine.cu"] and "typo.cu:1" in broken["typo.cu"]
+    assert "returns a value" in broken["mine.cu"] and "typo.cu:1" in broken["typo.cu"]
     assert [report["kernel"] for report in found if report["verdict"] == "right"] == ["advance"]
 
 

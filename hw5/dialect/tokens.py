@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_EMULATOR = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "emulator", "")
 _TOKEN = re.compile(
     r'R"(?P<raw>[^(\s]*)\(.*?\)(?P=raw)"'  # a raw string
     r'|"(?:[^"\\\n]|\\.)*"'
@@ -51,7 +51,7 @@ class Preprocessed:
         for marker, end in zip(self._markers, ends):
             low = max(marker.end(), start)
             file = marker.group(2)
-            if low < end and file not in self._foreign and not file.startswith((_HERE, "<")):
+            if low < end and file not in self._foreign and not file.startswith((_EMULATOR, "<")):
                 yield low, end
 
     def place(self, position):

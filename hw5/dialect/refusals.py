@@ -2,6 +2,8 @@
 
 import re
 
+from hw5.dialect.declarations import members
+
 _HOST_ONLY = (
     "exit _exit _Exit quick_exit abort system fork execve kill raise signal longjmp setjmp getenv setenv dlopen dlsym "
     "fopen fclose fprintf fputs fwrite fread fflush scanf fscanf perror getchar gets fgets open mmap mprotect syscall"
@@ -53,7 +55,10 @@ def refused(kept, source, unknown):
 def _first_reason(declaration, source):
     """The first thing in a declaration that a kernel cannot use, with file and line, or None."""
     tokens = declaration.tokens
+    left_out = _host_members(declaration)
     for i, token in enumerate(tokens):
+        if token.start in left_out:
+            continue
         before = tokens[i - 1].text if i else ""
         after = tokens[i + 1].text if i + 1 < len(tokens) else ""
         reason = _reason(token, before, after, declaration)
@@ -65,6 +70,14 @@ def _first_reason(declaration, source):
             file, line = source.place(token.start)
             return f"{file}:{line}: {reason}"
     return None
+
+
+def _host_members(declaration):
+    """Where the tokens are of member functions that only the host has, whose bodies are left out."""
+    if declaration.kind != "type" or not declaration.body or "enum" in declaration.words:
+        return ()
+    host = (m for m in members(declaration) if m.kind == "function" and m.body and not m.is_device)
+    return {token.start for member in host for token in member.tokens}
 
 
 def _is_grid(tokens, i):

@@ -2,8 +2,8 @@
 
 import re
 
-from hw5.emulator.declarations import closing
-from hw5.emulator.ptx import PRELUDE, Translator, Unknown, c_type, literal, special
+from hw5.dialect.declarations import closing
+from hw5.dialect.ptx import PRELUDE, Translator, Unknown, c_type, literal, special
 
 _TYPES = {"r": "uint32_t", "l": "uint64_t", "h": "uint16_t", "f": "float", "d": "double", "n": "int64_t"}
 __all__ = ["PRELUDE", "Unknown", "statements"]

@@ -1,0 +1,180 @@
+"""hw5 emulate"""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+from hw5.cli.display import say
+from hw5.emulator import Emulator, KernelFault
+from hw5.emulator.module import TYPES
+from hw5.emulator.runtime import ORDERS
+from hw5.errors import InputError
+
+_FILLS = {
+    "zeros": lambda n, dtype, random: np.zeros(n, dtype),
+    "ones": lambda n, dtype, random: np.ones(n, dtype),
+    "arange": lambda n, dtype, random: np.arange(n).astype(dtype),
+    "random": lambda n, dtype, random: (
+        random.uniform(-1, 1, n).astype(dtype) if dtype.kind == "f" else random.integers(0, 100, n).astype(dtype)
+    ),
+}
+
+
+class Size(click.ParamType):
+    """A grid or block: 4, or 4,2 or 4,2,1."""
+
+    name = "N[,N[,N]]"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(",")
+        if not 1 <= len(parts) <= 3 or not all(part.strip().isdecimal() for part in parts):
+            self.fail(f"{value!r} is not 1 to 3 whole numbers, such as 4 or 4,2")
+        return tuple(map(int, parts))
+
+
+@click.command("emulate")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kernel", help="Kernel to run; an instance of a template as 'reduce<float>'.  [default: list them]")
+@click.option("--grid", type=Size(), default=(1,), help="Blocks, in up to 3 dimensions.  [default: 1]")
+@click.option("--block", type=Size(), default=(32,), help="Threads per block, in up to 3 dimensions.  [default: 32]")
+@click.option(
+    "--args",
+    "arguments",
+    default="",
+    help="Arguments, separated by commas or spaces: zeros:N, ones:N, arange:N, random:N or FILE.npy for a pointer, null "
+    "for a null pointer, and numbers.",
+)
+@click.option("--shared", type=click.IntRange(0), default=0, help="Bytes of dynamic shared memory.  [default: 0]")
+@click.option(
+    "--shared-limit",
+    type=click.IntRange(0, 232448),
+    default=49152,
+    show_default=True,
+    help="Bytes of shared memory that a block may use.",
+)
+@click.option("--order", type=click.Choice(["all", *ORDERS]), default="all", show_default=True, help="Order of threads.")
+@click.option("--fast", is_flag=True, help="Run without checks, in one order.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed (order, random:N).")
+@click.option("--time-limit", type=click.FloatRange(0.01), help="Seconds per launch.  [default: 10; none with --fast]")
+@click.option(
+    "-I", "--include", multiple=True, type=click.Path(exists=True, file_okay=False), help="Directory of headers."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory for the arrays, as arg1.npy, ...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(file, kernel, grid, block, arguments, shared, shared_limit, order, fast, seed, time_limit, include, out, as_json):
+    """Run a kernel of any .cu file without a GPU.
+
+    Host code in the file is left out. The kernel runs in every order of threads, and data races, out-of-bounds
+    accesses, divergent barriers and reads of uninitialised shared memory are reported by file and line. The exit code
+    is 1 if there are any.
+
+    \b
+    hw5 emulate saxpy.cu
+    hw5 emulate saxpy.cu --kernel saxpy --grid 4 --block 256 --args 1000,2.0,random:1000,zeros:1000
+    """
+    instances = (kernel,) if kernel and "<" in kernel else ()
+    emulator = Emulator(
+        file, not fast, seed=seed, time_limit=time_limit, instances=instances, include=include, shared_limit=shared_limit
+    )
+    emulator.print_to_stderr(as_json)
+    if kernel is None:
+        return _list(emulator, as_json)
+    try:
+        kernel = emulator.find(kernel)
+    except KernelFault as fault:
+        raise InputError(str(fault)) from None
+    orders = ORDERS if order == "all" and not fast else ["forward" if order == "all" else order]
+    notes = []
+    for emulator.order in orders:
+        args = _arguments(kernel, arguments, seed)
+        before = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
+        emulator.run(kernel.name, grid, block, args, shared)
+        notes += [note for note in emulator.notes if note not in notes]
+    arrays = {f"arg{i}": arg for i, arg in enumerate(args, start=1) if isinstance(arg, np.ndarray)}
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, array in arrays.items():
+            np.save(out / f"{name}.npy", array)
+    changed = {name for name, array in arrays.items() if array.tobytes() != before[int(name[3:]) - 1].tobytes()}
+    _print(kernel, orders, arrays, changed, notes, emulator.check, as_json)
+
+
+def _list(emulator, as_json):
+    kernels = {kernel.name: list(_parameters(kernel)) for kernel in emulator.kernels.values()}
+    templates = emulator.templates
+    if as_json:
+        return click.echo(json.dumps({"kernels": kernels, "templates": templates, "refused": emulator.refused}))
+    for name, parameters in kernels.items():
+        say(f"{name}({', '.join(parameters)})")
+    for name, place in templates.items():
+        say(f"{name}: {place}; choose an instance, such as --kernel '{name}<float>'")
+    for name, reason in emulator.refused.items():
+        say(f"{name}: not emulated: {reason}")
+    if not kernels and not templates and not emulator.refused:
+        raise InputError("the file has no __global__ function")
+
+
+def _parameters(kernel):
+    """The types of the parameters, such as float32* and int32."""
+    for code, target in zip(kernel.signature, kernel.targets):
+        yield_code = target if code == "P" else code
+        name = np.dtype(TYPES[yield_code][0]).name if yield_code in TYPES and yield_code not in "Ps" else "struct"
+        yield name + "*" * (code == "P")
+
+
+def _arguments(kernel, text, seed):
+    """The arguments in a text, by the types of the kernel's parameters."""
+    texts = text.replace(",", " ").split()
+    if len(texts) != len(kernel.signature):
+        types = ", ".join(_parameters(kernel)) or "none"
+        raise InputError(f"{kernel.name} takes {len(kernel.signature)} arguments ({types}), and --args has {len(texts)}")
+    random = np.random.default_rng(seed)
+    return [_argument(*both, random) for both in zip(texts, zip(kernel.signature, kernel.targets))]
+
+
+def _argument(text, types, random):
+    code, target = types
+    if code != "P":
+        return _number(text, code)
+    if text == "null":
+        return None
+    if text.endswith(".npy"):
+        try:
+            return np.load(text, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--args: {text} cannot be read: {error}") from error
+    fill, _, count = text.partition(":")
+    if fill not in _FILLS or not count.isdecimal():
+        raise InputError(f"--args: {text} is no array; write {', '.join(f'{f}:N' for f in _FILLS)}, FILE.npy or null")
+    if target not in TYPES or target in "Ps":
+        raise InputError(f"--args: the pointer for {text} is to a structure or a pointer; pass a FILE.npy of its bytes")
+    return _FILLS[fill](int(count), np.dtype(TYPES[target][0]), random)
+
+
+def _number(text, code):
+    if code == "s":
+        raise InputError(f"--args: {text}: the parameter is a structure, which only Python can pass (Emulator.run)")
+    try:
+        return float(text) if code in "fd" else int(text, 0)
+    except ValueError:
+        raise InputError(f"--args: {text} is not {TYPES[code][1].partition(' (')[0]}") from None
+
+
+def _print(kernel, orders, arrays, changed, notes, check, as_json):
+    if as_json:
+        values = {name: array.ravel()[:1000].tolist() for name, array in arrays.items()}
+        report = {"kernel": kernel.name, "orders": list(orders), "notes": notes, "changed": sorted(changed)}
+        return click.echo(json.dumps(report | {"arrays": values}))
+    for name, array in arrays.items():
+        shown = np.array2string(array.ravel()[:8], precision=6, separator=" ", max_line_width=200).strip("[]")
+        more = " ..." if array.size > 8 else ""
+        state = "changed" if name in changed else "unchanged"
+        say(f"{name}: {array.dtype}, {array.size:,} elements, {state}: {shown}{more}")
+    for note in notes:
+        say(f"note: {note}")
+    if check:
+        say(f"{kernel.name}: no faults in {len(orders)} order{'s' * (len(orders) > 1)} of threads")

@@ -1,0 +1,1 @@
+"""From CUDA C++ and PTX to C++ that the emulator compiles."""

@@ -1,0 +1,86 @@
+"""hw5 emulate"""
+
+import json
+
+import numpy as np
+import pytest
+
+from hw5.compiler import find_compiler
+from hw5.errors import InputError
+from tests.cli.helpers import hw5, refused
+
+TEXT = """#include <iostream>
+__global__ void saxpy(int n, float a, const float *x, float *y) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = a * x[i] + y[i];
+}
+template <typename T> __global__ void fill(T *x, T value) { x[threadIdx.x] = value; }
+__global__ void stop(int *x) { exit(1); }
+int main() { saxpy<<<4, 256>>>(1000, 2.0f, nullptr, nullptr); }
+"""
+
+
+@pytest.fixture(scope="module")
+def compiler():
+    try:
+        find_compiler()
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "saxpy.cu"
+    path.write_text(TEXT)
+    return path
+
+
+def test_the_kernels_of_a_file_are_listed(compiler, file):
+    out = hw5("emulate", file).stdout
+    assert "saxpy(int32, float32, float32*, float32*)" in out
+    assert "fill: " in out and "choose an instance, such as --kernel 'fill<float>'" in out
+    assert "stop: not emulated: saxpy.cu:7: exit() is a function of the host" in out
+    listed = json.loads(hw5("emulate", file, "--json").stdout)
+    assert listed["kernels"] == {"saxpy": ["int32", "float32", "float32*", "float32*"]}
+
+
+def test_a_kernel_runs_and_its_arrays_are_saved(compiler, file, tmp_path):
+    x = np.linspace(0, 1, 1000, dtype=np.float32)
+    np.save(tmp_path / "x.npy", x)
+    command = ("emulate", file, "--kernel", "saxpy", "--grid", "4", "--block", "256")
+    arguments = ("--args", f"1000, 2.0, {tmp_path / 'x.npy'}, ones:1000")
+    out = hw5(*command, *arguments, "--out", tmp_path / "out").stdout
+    assert "saxpy: no faults in 4 orders of threads" in out and "arg4: float32, 1,000 elements, changed" in out
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "arg4.npy"), 2 * x + 1)
+    report = json.loads(hw5(*command, *arguments, "--json", "--fast").stdout)
+    assert report["changed"] == ["arg4"] and report["orders"] == ["forward"]
+    np.testing.assert_array_equal(report["arrays"]["arg4"], 2 * x + 1)
+
+
+def test_a_fault_is_reported_by_file_and_line(compiler, file):
+    file.write_text(TEXT.replace("i < n", "i <= n"))
+    arguments = ("--args", "1000,2.0,random:1000,zeros:1000")
+    result = hw5("emulate", file, "--kernel", "saxpy", "--grid", "4", "--block", "256", *arguments, code=1)
+    assert "at saxpy.cu:4 reads 4 bytes, right after the end of array 'argument 3'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--kernel", "none"], "there is no kernel none; the kernels are saxpy"),
+        (["--kernel", "fill"], "fill is a kernel template"),
+        (["--kernel", "stop"], "stop cannot be emulated: saxpy.cu:7"),
+        (["--kernel", "saxpy", "--args", "1"], "takes 4 arguments (int32, float32, float32*, float32*), and --args has 1"),
+        (["--kernel", "saxpy", "--args", "x,1,zeros:1,zeros:1"], "--args: x is not an int"),
+        (["--kernel", "saxpy", "--args", "1,1,zero:1,zeros:1"], "--args: zero:1 is no array; write zeros:N"),
+        (["--kernel", "saxpy", "--args", "1,1,no.npy,zeros:1"], "--args: no.npy cannot be read"),
+        (["--kernel", "saxpy", "--grid", "0x"], "'0x' is not 1 to 3 whole numbers"),
+    ],
+)
+def test_bad_input_is_refused(compiler, file, arguments, sentence):
+    assert sentence in refused("emulate", file, *arguments)
+
+
+def test_an_instance_of_a_template(compiler, file):
+    out = hw5("emulate", file, "--kernel", "fill<int>", "--args", "zeros:32,3").stdout
+    assert "arg1: int32, 32 elements, changed: 3 3 3" in out

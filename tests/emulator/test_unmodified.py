@@ -1,0 +1,229 @@
+"""Files as people have them: with host code, without extern "C", with templates, structures and inline PTX."""
+
+import numpy as np
+import pytest
+
+from hw5.emulator import Emulator, KernelFault
+from hw5.errors import InputError
+
+from .support import write_kernel
+
+f32, i32, u32 = np.float32, np.int32, np.uint32
+FILE = r"""
+#include <iostream>
+#include <vector>
+#include "no_such_header.h"
+#include <cuda_runtime.h>
+using namespace std;
+#define CHECK(call) do { if ((call) != cudaSuccess) exit(1); } while (0)
+const int width = 4;
+enum Kind { KIND_ONE = 1, KIND_TWO };
+struct Pair { int a; float b; Pair(int n) : a(n), b(0) { std::cout << n; } __host__ __device__ float sum() const { return a + b; } };
+std::vector<float> global;
+static cudaStream_t stream;
+float host_only(float x) { return x + global[0]; }
+__constant__ float factor[2];
+__device__ float twice(float x) { return 2 * x; }
+template <typename T, int n> __global__ void tile(T *y) { y[threadIdx.x] = (T)(n * width + sizeof(T) + KIND_TWO); }
+__global__ void scale(const float *x, float *y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = twice(x[i]) * factor[1];
+}
+__global__ void total(Pair pair, double4 d, float *y) { y[0] = pair.sum() + d.w; }
+int main(int argc, char **argv) {
+    const int n = 8;
+    CHECK(cudaMemcpyToSymbol(factor, argv, 8));
+    tile<double, n><<<1, 32>>>(nullptr);
+    scale<<<dim3(2), 32, 0, stream>>>(nullptr, nullptr, host_only(3));
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["fast", "check"])
+def emulator(request, tmp_path_factory):
+    file = write_kernel(tmp_path_factory.mktemp("whole"), FILE)
+    return Emulator(file, check=request.param, instances=["tile< float,2 >"])
+
+
+def test_kernels_and_instances_are_found(emulator):
+    assert set(emulator.kernels) == {"scale", "total", "tile<double, 8>", "tile<float, 2>"}
+    y = np.zeros(32)
+    emulator.run("tile<double,8>", 1, 32, [y])
+    assert (y == 8 * 4 + 8 + 2).all()
+    y = np.zeros(32, f32)
+    emulator.run("tile<float, 2>", 1, 32, [y])
+    assert (y == 2 * 4 + 4 + 2).all()
+    with pytest.raises(KernelFault, match="several instances; choose one of tile<float, 2>, tile<double, 8>"):
+        emulator.run("tile", 1, 32, [y])
+
+
+def test_a_constant_is_set_by_the_host(emulator):
+    x, y = np.arange(40, dtype=f32), np.zeros(40, f32)
+    address, size = emulator.variable("factor")
+    assert size == 8
+    emulator.write(address, f32([0, 3]))
+    emulator.run("scale", 2, 32, [x, y, 40])
+    np.testing.assert_array_equal(y, 6 * x)
+    with pytest.raises(InputError, match="no __device__ or __constant__ variable other; the variables are factor"):
+        emulator.variable("other")
+
+
+def test_structures_are_passed_by_value(emulator):
+    pair = np.zeros((), [("a", i32), ("b", f32)])
+    pair["a"], pair["b"] = 3, 0.5
+    y = np.zeros(1, f32)
+    emulator.run("total", 1, 1, [pair, np.array([0, 0, 0, 2.0]).tobytes(), y])
+    assert y[0] == 5.5
+    with pytest.raises(KernelFault, match=r"argument 1 must be a structure of 8 bytes"):
+        emulator.run("total", 1, 1, [b"1234", bytes(32), y])
+
+
+def test_the_line_of_an_error_is_that_of_the_file(tmp_path):
+    text = FILE.replace("if (i < n) y[i]", "y[i]")
+    emulator = Emulator(write_kernel(tmp_path, text), check=True)
+    emulator.write(emulator.variable("factor")[0], np.ones(2, f32))
+    with pytest.raises(KernelFault) as caught:
+        emulator.run("scale", 2, 32, [np.ones(40, f32), np.ones(40, f32), 40])
+    assert caught.value.line == 1 + text.splitlines().index("    y[i] = twice(x[i]) * factor[1];")
+
+
+@pytest.mark.parametrize(
+    "body, reason",
+    [
+        ("exit(0);", r"k\.cu:3: exit\(\) is a function of the host"),
+        ("void (*leave)(int) = exit; leave(0);", r"k\.cu:3: exit\(\) is a function of the host"),
+        ("::abort();", r"k\.cu:3: abort\(\) is a function of the host"),
+        ("throw 1;", r"k\.cu:3: a kernel cannot use exceptions"),
+        ("std::cout << 1;", r"k\.cu:3: cout is a stream of the host"),
+        ("other<<<1, 1>>>(y);", r"k\.cu:3: it launches a kernel from a kernel"),
+        ("*y = tex1Dfetch<int>(0, 1);", r"k\.cu:3: tex1Dfetch: the emulator does not have textures"),
+        ('asm("wgmma.fence.sync.aligned;");', r"k\.cu:3: the PTX instruction wgmma.* is not one"),
+        ("hw5_link.runtime.fence();", r"k\.cu:3: hw5_link belongs to the emulator"),
+        ("__shared__ float s[12289]; s[0] = 1; *y = s[0];", r"k\.cu:2: the kernel k has 49,156 bytes of static"),
+    ],
+)
+@pytest.mark.parametrize("also", ["", "__global__ void other(int *y) { *y = 1; }"], ids=["alone", "beside another"])
+def test_what_a_gpu_lacks_is_refused_by_name_and_line(tmp_path, body, reason, also):
+    file = write_kernel(tmp_path, f"{also}\n__global__ void k(int *y) {{\n{body}\n}}")
+    if also or "shared" in body:
+        emulator = Emulator(file, check=True)
+        assert "k" not in emulator.kernels
+        with pytest.raises(KernelFault, match=f"k cannot be emulated: {reason}"):
+            emulator.run("k", 1, 1, [np.zeros(1, i32)])
+    else:
+        with pytest.raises(InputError, match=reason):
+            Emulator(file)
+
+
+@pytest.mark.parametrize("call", ["getpid()", "rand()", "time(0)"])
+def test_functions_of_the_c_library_that_a_gpu_lacks(tmp_path, call):
+    file = write_kernel(tmp_path, f"#include <unistd.h>\n__global__ void k(int *y) {{ *y = {call}; }}")
+    with pytest.raises(InputError, match=f"only on the host: {call.partition('(')[0]}"):
+        Emulator(file)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_inline_ptx(tmp_path, check):
+    text = r"""
+    __global__ void k(unsigned *y, float *f) {
+        unsigned t = threadIdx.x, m;
+        asm("bfe.u32 %0, %1, 1, 3;" : "=r"(m) : "r"(t));
+        asm("{\n\t.reg .pred p;\n\tsetp.lt.u32 p, %1, 4;\n\tselp.u32 %0, 7, 9, p;\n\t}" : "=r"(y[t]) : "r"(t));
+        unsigned lane;
+        asm volatile("mov.u32 %0, %%laneid;" : "=r"(lane));
+        y[t] += 100 * m + 10000 * lane;
+        asm("fma.rn.f32 %0, %1, %1, 0f3F800000;" : "=f"(f[t]) : "f"((float)t));
+        asm volatile("" ::: "memory");
+    }"""
+    y, f = np.zeros(40, u32), np.zeros(40, f32)
+    Emulator(write_kernel(tmp_path, text), check=check).run("k", 1, 40, [y, f])
+    t = np.arange(40)
+    np.testing.assert_array_equal(y, np.where(t < 4, 7, 9) + 100 * (t >> 1 & 7) + 10000 * (t % 32))
+    np.testing.assert_array_equal(f, t * t + 1)
+
+
+GROUPS = r"""
+#include <cooperative_groups.h>
+#include <cooperative_groups/reduce.h>
+namespace cg = cooperative_groups;
+__global__ void tiles(int *y) {
+    cg::thread_block block = cg::this_thread_block();
+    cg::thread_block_tile<8> tile = cg::tiled_partition<8>(block);
+    int rank = block.thread_rank();
+    y[rank] = cg::reduce(tile, rank, cg::plus<int>()) + 1000 * tile.thread_rank() + 10000 * tile.meta_group_rank();
+    block.sync();
+    if (rank % 3 == 0) {
+        cg::coalesced_group some = cg::coalesced_threads();
+        y[rank] = some.size() * 100 + some.thread_rank() + 100000 * some.shfl(rank, 1);
+    }
+}
+__global__ void matches(unsigned *y) {
+    int same;
+    y[threadIdx.x] = __match_any_sync(0xffffffff, threadIdx.x % 3);
+    y[32 + threadIdx.x] = __match_all_sync(0xffffffff, 5, &same) + same;
+    y[64 + threadIdx.x] = __shfl_down(threadIdx.x, 2);
+}
+"""
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_cooperative_groups_and_matches(tmp_path, check):
+    emulator = Emulator(write_kernel(tmp_path, GROUPS), check=check)
+    for emulator.order in ("forward", "reverse", "random", "warps"):
+        y = np.zeros(32, i32)
+        emulator.run("tiles", 1, 32, [y])
+        t = np.arange(32)
+        expected = t // 8 * 64 + 28 + 1000 * (t % 8) + 10000 * (t // 8)
+        some = t % 3 == 0
+        expected[some] = 1100 + np.arange(11) + 300000
+        np.testing.assert_array_equal(y, expected)
+        y = np.zeros(96, u32)
+        emulator.run("matches", 1, 32, [y])
+        masks = [sum(1 << k for k in range(32) if k % 3 == r) for r in range(3)]
+        np.testing.assert_array_equal(y[:32], [masks[k % 3] for k in t])
+        assert (y[32:64] == 0).all()  # all lanes and 1, which overflows to 0
+        np.testing.assert_array_equal(y[64:], np.where(t < 30, t + 2, t))
+
+
+HALVES = r"""
+#include <cuda_fp16.h>
+#include <cuda_bf16.h>
+__global__ void halves(const float *x, unsigned short *h, unsigned short *b, float *back) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    h[i] = __half_as_ushort(__float2half(x[i]));
+    b[i] = __bfloat16_as_ushort(__float2bfloat16(x[i]));
+    back[i] = __half2float(__ushort_as_half((unsigned short)i));
+}
+"""
+
+
+def test_half_precision_is_rounded_as_numpy_rounds_it(tmp_path):
+    n = 65536
+    random = np.random.default_rng(4)
+    x = np.concatenate([random.standard_normal(n // 2) * 10.0 ** random.integers(-9, 6, n // 2), np.arange(n // 2) / 16])
+    x = x.astype(f32)
+    h, b, back = np.zeros(n, np.uint16), np.zeros(n, np.uint16), np.zeros(n, f32)
+    Emulator(write_kernel(tmp_path, HALVES)).run("halves", n // 256, 256, [x, h, b, back])
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(h, x.astype(np.float16).view(np.uint16))
+    np.testing.assert_array_equal(back, np.arange(n, dtype=np.uint16).view(np.float16).astype(f32))
+    bits = x.view(u32).astype(np.uint64)
+    np.testing.assert_array_equal(b, (bits + 0x7FFF + (bits >> np.uint64(16) & np.uint64(1))) >> np.uint64(16))
+
+
+def test_a_warp_may_wait_for_another_by_spinning(tmp_path):
+    text = """__global__ void k(int *y) {
+        __shared__ int ready;
+        if (threadIdx.x == 0) ready = 0;
+        __syncthreads();
+        if (threadIdx.x < 32) while (atomicAdd(&ready, 0) == 0) ;
+        else if (threadIdx.x == 63) { atomicExch(&ready, 1); }
+        y[threadIdx.x] = 1;
+    }"""
+    for check in (False, True):
+        emulator = Emulator(write_kernel(tmp_path, text), check=check, time_limit=20)
+        for emulator.order in ("forward", "reverse", "random", "warps"):
+            y = np.zeros(64, i32)
+            emulator.run("k", 1, 64, [y])
+            assert y.all()

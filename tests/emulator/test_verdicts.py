@@ -1,0 +1,161 @@
+"""Check mode reports what is wrong, and nothing else: no blind spots, no false alarms, no traces of a fault."""
+
+import numpy as np
+import pytest
+
+from hw5.emulator import Emulator, KernelFault
+from hw5.emulator.testing import check_kernel
+
+from .support import write_kernel
+
+f32, i32 = np.float32, np.int32
+
+WRONG = {
+    "a structure that a function returns": (
+        "__device__ float2 f(float x) { return make_float2(x, x); }"
+        "__global__ void k(float *y) { ((float2 *)y)[threadIdx.x] = f(1); }",
+        "out-of-bounds", "writes 8 bytes, ",
+    ),
+    "a large structure as argument": (
+        "struct S { float v[8]; }; __device__ float f(S s) { return s.v[0]; }"
+        "__global__ void k(float *y) { float v = f(((S *)y)[threadIdx.x]); if (v == 3) y[threadIdx.x] = v; }",
+        "out-of-bounds", "reads 32 bytes",
+    ),
+    "shared memory that is never written": (
+        "__global__ void k(float *y) { __shared__ float s[32]; y[threadIdx.x] = s[threadIdx.x]; }",
+        "uninitialised", "__shared__ 's', which no thread has written",
+    ),
+    "a constant without a value": (
+        "__constant__ float c[4]; __global__ void k(float *y) { y[threadIdx.x] = c[0]; }",
+        "uninitialised", "the __constant__ variable 'c', which the host has not written",
+    ),
+    "the end of a constant": (
+        "__constant__ float c[4] = {1, 2, 3, 4}; __global__ void k(float *y) { y[threadIdx.x] = c[threadIdx.x]; }",
+        "out-of-bounds", "the end of the __constant__ variable 'c'",
+    ),
+    "the end of a local array": (
+        "__global__ void k(float *y) { float t[4]; for (int i = 0; i < 32; i++) t[i] = i; y[threadIdx.x] = t[threadIdx.x % 4]; }",
+        "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
+    ),
+    "a null pointer": ("__global__ void k(float *y) { float *p = 0; *p = 1; }", "out-of-bounds", "through a null pointer"),
+    "a pointer that was not set": (
+        "__global__ void k(float *y) { float *p; if (y[0] > 0) p = y; *p = threadIdx.x; }", "out-of-bounds", "uninitialised or overwritten",
+    ),
+    "the end of what malloc returned": (
+        "__global__ void k(float *y) { char *p = (char *)malloc(16); p[16] = 1; free(p); }",
+        "out-of-bounds", "right after the end of array 'malloc', which has 16 bytes",
+    ),
+    "an inline copy": (
+        "__global__ void k(float *y) { __builtin_memset(y + 31, 0, 8); }", "out-of-bounds", "across the end",
+    ),
+    "a trap": ("__global__ void k(float *y) { __builtin_trap(); }", "illegal", "ends a program"),
+    "different values in one place": (
+        "__global__ void k(float *y) { y[0] = threadIdx.x; }", "race", r"writes byte 0 .*writes it",
+    ),
+    "a plain read of what others update atomically": (
+        "__global__ void k(float *y) { atomicAdd((int *)y, 1); y[threadIdx.x + 1] = y[0]; }",
+        "race", "atomically updates",
+    ),
+}  # fmt: skip
+
+RIGHT = {
+    "the maximum of floats by compare and swap": """
+        __device__ float atomicMaxFloat(float *a, float v) {
+            int *p = (int *)a, old = *p;
+            while (v > __int_as_float(old)) {
+                int assumed = old;
+                old = atomicCAS(p, assumed, __float_as_int(v));
+                if (old == assumed) break;
+            }
+            return __int_as_float(old);
+        }
+        __global__ void k(float *y) { atomicMaxFloat(y, (float)threadIdx.x); }""",
+    "a counter that the last block resets": """
+        __device__ unsigned count;
+        __global__ void k(float *y) {
+            y[blockIdx.x] = 1;
+            __threadfence();
+            if (threadIdx.x == 0) {
+                if (atomicInc(&count, gridDim.x) == gridDim.x - 1) count = 0;
+            }
+        }""",
+    "a structure in shared memory with a constructor": """
+        struct alignas(16) P { P() = default; __device__ explicit P(float4 f) { memcpy(v, &f, 16); } float v[4]; };
+        __device__ P load(const float *x) { return P{*(const float4 *)x}; }
+        __global__ void k(float *y) {
+            __shared__ P s[8];
+            if (threadIdx.x < 8) s[threadIdx.x] = load(y + 4 * threadIdx.x);
+            __syncthreads();
+            y[threadIdx.x] = s[7 - threadIdx.x % 8].v[0];
+        }""",
+    "a table that is read as one row": """
+        __global__ void k(float *y) {
+            __shared__ float s[4][8];
+            s[0][threadIdx.x] = threadIdx.x;
+            __syncthreads();
+            y[threadIdx.x] = s[0][31 - threadIdx.x];
+        }""",
+    "the heap": """
+        __global__ void k(float *y) {
+            int *p = new int[4];
+            p[3] = threadIdx.x;
+            y[threadIdx.x] = p[3];
+            delete[] p;
+        }""",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_reported_in_every_order(tmp_path, name):
+    text, kind, message = WRONG[name]
+    emulator = Emulator(write_kernel(tmp_path, text), check=True)
+    for emulator.order in ("forward", "reverse", "random", "warps"):
+        with pytest.raises(KernelFault, match=message) as caught:
+            emulator.run("k", 1, 32, [np.zeros(32 if "atomically" not in message else 33, f32)])
+        assert caught.value.kind == kind and caught.value.line == 1
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_not_reported(tmp_path, name):
+    check_kernel(write_kernel(tmp_path, RIGHT[name]), "k", 4 if "block" in name else 1, 32, [np.zeros(32, f32)])
+
+
+def test_threads_that_store_the_same_value_are_noted(tmp_path):
+    emulator = Emulator(write_kernel(tmp_path, "__global__ void k(int *y) { if (threadIdx.x > 2) *y = 1; }"), check=True)
+    for emulator.order in ("forward", "reverse", "random", "warps"):
+        y = np.zeros(1, i32)
+        emulator.run("k", 2, 32, [y])
+        assert y[0] == 1 and len(emulator.notes) == 1
+        assert "harmless race in k" in emulator.notes[0] and "both store the same value" in emulator.notes[0]
+
+
+def test_a_fault_leaves_variables_as_they_were(tmp_path):
+    text = "__device__ int count; __global__ void k(int *y, int n) { count++; y[n] = count; }"
+    for check in (False, True):
+        emulator = Emulator(write_kernel(tmp_path, text), check=check)
+        y = np.zeros(1, i32)
+        with pytest.raises(KernelFault):
+            emulator.run("k", 1, 1, [y, 1 << 28])
+        emulator.run("k", 1, 1, [y, 0])
+        assert y[0] == 1
+
+
+def test_more_shared_memory_is_asked_for(tmp_path):
+    text = "__global__ void k(int *y) { extern __shared__ int s[]; s[20000 + threadIdx.x] = 3; y[threadIdx.x] = s[20000 + threadIdx.x]; }"
+    file = write_kernel(tmp_path, text)
+    with pytest.raises(KernelFault, match="80128 bytes of dynamic shared memory exceed the limit of 49152"):
+        Emulator(file, check=True).run("k", 1, 32, [np.zeros(32, i32)], 80128)
+    check_kernel(file, "k", 1, 32, [np.zeros(32, i32)], {0: np.full(32, 3)}, shared=80128, shared_limit=100_000)
+
+
+def test_check_kernel_compares_and_restores(tmp_path):
+    file = write_kernel(tmp_path, "__global__ void k(const float *x, float *y) { y[threadIdx.x] = 2 * x[threadIdx.x]; }")
+    x = np.arange(8, dtype=f32)
+    emulator = Emulator(file, check=True, order="reverse")
+    check_kernel(emulator, "k", 1, 8, [x, 0 * x], {1: 2 * x})
+    assert emulator.order == "reverse"
+    with pytest.raises(AssertionError, match="argument 1 of k, in the order forward"):
+        check_kernel(emulator, "k", 1, 8, [x, 0 * x], {1: 3 * x})
+    counting = "__global__ void k(int *n, int *y) { y[threadIdx.x] = atomicAdd(n, 1); }"
+    with pytest.raises(AssertionError, match="argument 1 of k is different in the orders forward and reverse"):
+        check_kernel(write_kernel(tmp_path, counting, "n.cu"), "k", 1, 8, [np.zeros(1, i32), np.zeros(8, i32)])
