@@ -17,6 +17,7 @@ VERBS = {
     "data": "List, show and download data sets.",
     "emulate": "Run a kernel of any .cu file without a GPU.",
     "check": "Check kernels and gradients.",
+    "profile": "Count memory accesses of kernels, without a GPU.",
     "bench": "Benchmark the kernels.",
     "completion": "Print a shell completion script.",
     "doctor": "Show which devices work, and what the others need.",

@@ -7,6 +7,7 @@ import click
 import numpy as np
 
 from hw5.cli.display import say
+from hw5.cli.profile import as_dict, gpu_option, print_profile
 from hw5.emulator import Emulator, KernelFault
 from hw5.emulator.module import TYPES
 from hw5.emulator.runtime import ORDERS
@@ -58,6 +59,8 @@ class Size(click.ParamType):
 )
 @click.option("--order", type=click.Choice(["all", *ORDERS]), default="all", show_default=True, help="Order of threads.")
 @click.option("--fast", is_flag=True, help="Run without checks, in one order.")
+@click.option("--profile", "wants_profile", is_flag=True, help="Count sectors, bank conflicts and active lanes by line.")
+@gpu_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed (order, random:N).")
 @click.option("--time-limit", type=click.FloatRange(0.01), help="Seconds per launch.  [default: 10; none with --fast]")
 @click.option(
@@ -65,7 +68,24 @@ class Size(click.ParamType):
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory for the arrays, as arg1.npy, ...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file, kernel, grid, block, arguments, shared, shared_limit, order, fast, seed, time_limit, include, out, as_json):
+def command(
+    file,
+    kernel,
+    grid,
+    block,
+    arguments,
+    shared,
+    shared_limit,
+    order,
+    fast,
+    wants_profile,
+    gpu,
+    seed,
+    time_limit,
+    include,
+    out,
+    as_json,
+):
     """Run a kernel of any .cu file without a GPU.
 
     Host code in the file is left out. The kernel runs in every order of threads, and data races, out-of-bounds
@@ -87,6 +107,12 @@ def command(file, kernel, grid, block, arguments, shared, shared_limit, order, f
         kernel = emulator.find(kernel)
     except KernelFault as fault:
         raise InputError(str(fault)) from None
+    if wants_profile:
+        if fast:
+            raise InputError("--profile examines every access, and --fast none; leave out one of them")
+        args = _arguments(kernel, arguments, seed)
+        found = emulator.profile(kernel.name, lambda: emulator.run(kernel.name, grid, block, args, shared))
+        return click.echo(json.dumps(as_dict(found, gpu))) if as_json else print_profile(found, gpu)
     orders = ORDERS if order == "all" and not fast else ["forward" if order == "all" else order]
     notes = []
     for emulator.order in orders:

@@ -16,6 +16,7 @@ from hw5.dialect.source import same_instance
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module
+from hw5.emulator.profile import record
 from hw5.emulator.runtime import ORDERS, runtime_of
 from hw5.errors import InputError
 
@@ -140,6 +141,15 @@ class Emulator:
         if not self._runtime.contains(address, host.nbytes):
             sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within an array"
             raise KernelFault("out-of-bounds", None, sentence)
+
+    def profile(self, kernel, launch, capacity=8_000_000):
+        """A Profile of a kernel: what it does to memory while launch() runs it, once, in check mode.
+
+        capacity: of the record of accesses, 24 bytes each; later accesses are counted, but not examined.
+        """
+        if not self.check:
+            raise ValueError("a profile needs check mode: Emulator(..., check=True)")
+        return record(self._runtime, self.find(kernel), launch, capacity)
 
     def variable(self, name):
         """The address and size in bytes of a __device__ or __constant__ variable, for read and write.

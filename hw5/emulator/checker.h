@@ -29,6 +29,10 @@ static Checker checker;
 
 class Checker {
   public:
+    // Where accesses are recorded for a profile, or null; counted beyond the capacity too.
+    Record *records = nullptr;
+    uint64_t record_capacity = 0, record_count = 0, barriers = 0;
+
     void launch_begins() {
         if (latest_ > 0xF0000000u || touched_ > most_touched) drop_history();
         launch_time_ = ++latest_;
@@ -90,6 +94,7 @@ class Checker {
     }
 
     void barrier_opened() {
+        barriers++;
         for (int t = 0; t < machine.threads; t++)
             if (clock_[t] > barrier_time_) barrier_time_ = clock_[t];
         advance(++barrier_time_);
@@ -127,6 +132,7 @@ class Checker {
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
         if (aligned && address % size) fail_access(FaultKind::misaligned, *region, address, size, kind);
         settle();
+        profile(address, size, kind, region->space);
         if (region->unset && kind == AccessKind::read) fail_access(FaultKind::uninitialised, *region, address, size, kind);
         note_swap(address, kind);
         access_low_ = address, access_high_ = address + size;
@@ -138,6 +144,14 @@ class Checker {
     }
 
   private:
+    void profile(uintptr_t address, uint64_t size, AccessKind kind, Space space) {
+        if (!records) return;
+        if (record_count < record_capacity)
+            records[record_count] = {address, (uint32_t)(module_offset(pc_) - 1), thread_id(), (uint16_t)size,
+                                     (uint8_t)kind, (uint8_t)space, 0};
+        record_count++;
+    }
+
     enum class Pending { nothing, store, index };
     static constexpr int kept_reads = 4, most_read_races = 16, most_swaps = 64;
     static constexpr uintptr_t page = 4096;  // the alignment of variables in check mode, see source.py

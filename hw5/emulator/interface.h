@@ -105,6 +105,16 @@ enum class FaultKind : int {
 enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited };
 enum class Space : int { none, device, shared, dynamic_shared, variable, constant };
 
+// An access that is recorded for a profile.
+struct Record {
+    uint64_t address;
+    uint32_t pc;      // offset in the module
+    uint32_t thread;  // block * 1024 + thread
+    uint16_t size;
+    uint8_t kind, space;
+    uint32_t unused;
+};
+
 constexpr int max_frames = 8;
 
 // A thread that takes part in a fault, and where it was. Code addresses are offsets in the module's file.

@@ -146,6 +146,24 @@ HW5_EXPORT int hw5_contains(uintptr_t address, uint64_t size) {
 // A race of the last launch that is harmless, because all threads store the same value; or null.
 HW5_EXPORT const Fault *hw5_note() { return machine.has_note ? &machine.note : nullptr; }
 
+// Record the accesses of launches from now on, in check mode; null ends it. Returns 0 in fast mode.
+HW5_EXPORT int hw5_profile(Record *records, uint64_t capacity) {
+#ifdef HW5_CHECK
+    checker.records = records, checker.record_capacity = capacity;
+    checker.record_count = checker.barriers = 0;
+#endif
+    return checking;
+}
+
+// The number of accesses recorded, and of barriers that blocks passed.
+HW5_EXPORT void hw5_profiled(uint64_t *counts) {
+#ifdef HW5_CHECK
+    counts[0] = checker.record_count, counts[1] = checker.barriers;
+#else
+    counts[0] = counts[1] = 0;
+#endif
+}
+
 // Run a kernel to its end; return the fault, or null.
 HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
     static bool clean = false;

@@ -94,6 +94,8 @@ class Runtime:
         self.print_to_stderr = function("hw5_print_to_stderr", None, c_int)
         self.allocate = function("hw5_allocate", c_void_p, c_uint64, c_char_p)
         self.release = function("hw5_release", None, c_void_p)
+        self.profile = function("hw5_profile", c_int, c_void_p, c_uint64)
+        self.profiled = function("hw5_profiled", None, c_void_p)
         self.written = function("hw5_written", None, c_uint64)
         self.note = function("hw5_note", POINTER(Fault))
         self.contains = function("hw5_contains", c_int, c_uint64, c_uint64)

@@ -42,7 +42,7 @@ class Timing:
 _RELU, _RATES = Activation.of("relu"), Rates(1e-6, momentum=0.9)
 
 # kernel: (bytes moved at shape (k, m), the call to time)
-_OPERATIONS: dict[str, tuple[Callable, Callable]] = {
+OPERATIONS: dict[str, tuple[Callable, Callable]] = {
     "softmax": (lambda k, m: 8 * k * m, lambda a: a.device.softmax(a.Z, a.b)),
     "softmax_cross_entropy": (
         lambda k, m: 8 * k * m,
@@ -75,7 +75,7 @@ _OPERATIONS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-class _Arrays:
+class Arrays:
     """The arrays of the operations, for one shape."""
 
     def __init__(self, device, k, m):
@@ -106,8 +106,8 @@ def copy_ceiling(device):
 def bench_kernels(device, shapes=None):
     """Yield a Timing of every kernel at every shape (default: SHAPES)."""
     for k, m in shapes or SHAPES:
-        arrays = _Arrays(device, k, m)
-        for kernel, (nbytes, call) in _OPERATIONS.items():
+        arrays = Arrays(device, k, m)
+        for kernel, (nbytes, call) in OPERATIONS.items():
             yield Timing(kernel, (k, m), _seconds(device, lambda: call(arrays)), nbytes(k, m))
 
 
