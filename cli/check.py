@@ -29,8 +29,15 @@ def command():
     type=click.Path(exists=True, file_okay=False),
     help="Directory of .cu files to grade instead of hw5's own.",
 )
+@click.option(
+    "--compiler",
+    type=click.Choice(["host", "nvcc"]),
+    default="host",
+    show_default=True,
+    help="Compiler: the host's C++ compiler, or nvcc, whose PTX then runs in the emulator.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def kernels(folder, as_json):
+def kernels(folder, compiler, as_json):
     """Compare each CUDA kernel with its float64 reference, without a GPU.
 
     Each kernel runs in an emulator on awkward shapes and values, in several thread orders. The emulator detects data
@@ -40,7 +47,7 @@ def kernels(folder, as_json):
     \b
     hw5 check kernels --kernels my-solution
     """
-    reports = list(check_kernels(folder))
+    reports = list(check_kernels(folder, compiler == "nvcc"))
     if as_json:
         click.echo(json.dumps([asdict(report) for report in reports]))
     else:

@@ -3,10 +3,10 @@
 import re
 
 from hw5.dialect.declarations import closing
-from hw5.dialect.ptx import PRELUDE, Translator, Unknown, c_type, literal, special
+from hw5.dialect.ptx import Translator, Unknown, c_type, literal, special
 
 _TYPES = {"r": "uint32_t", "l": "uint64_t", "h": "uint16_t", "f": "float", "d": "double", "n": "int64_t"}
-__all__ = ["PRELUDE", "Unknown", "statements"]
+__all__ = ["Unknown", "statements"]
 
 
 def statements(tokens, i):

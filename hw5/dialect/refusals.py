@@ -24,7 +24,7 @@ _UNSUPPORTED = {
     "curand": r"curand\w*",
 }
 _REASONS = {re.compile(pattern): f"the emulator does not have {what}" for what, pattern in _UNSUPPORTED.items()}
-_DIALECT = {"hw5_global", "hw5_device", "hw5_host", "hw5_constant", "hw5_assert_fail"}  # to which cuda.h defines CUDA's
+_DIALECT = {"hw5_global", "hw5_device", "hw5_host", "hw5_constant", "hw5_assert_fail", "hw5_ptx"}  # to which cuda.h defines CUDA's
 _ATTRIBUTES = "constructor destructor section alias ifunc weakref no_sanitize no_sanitize_thread naked".split()
 
 

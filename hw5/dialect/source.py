@@ -271,9 +271,6 @@ def _assembly(kept, source):
                 file, line = source.place(token.start)
                 reason = str(error) if isinstance(error, InputError) else "this assembly is not understood"
                 unknown.setdefault(declaration, f"{file}:{line}: {reason}")
-    if edits:
-        start = source.text.index(_START) + len(_START)
-        edits.append((start, start, "\n" + inline_ptx.PRELUDE))
     return edits, unknown
 
 

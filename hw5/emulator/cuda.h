@@ -87,6 +87,7 @@ typedef unsigned int uint;
 #include "cuda_atomics.h"
 #include "cuda_assert.h"
 #include "cuda_print.h"
+#include "cuda_ptx.h"
 #include "kernel.h"
 #ifdef HW5_CHECK
 #include "hooks.h"

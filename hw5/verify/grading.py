@@ -1,7 +1,9 @@
 """Grade a directory of CUDA kernels by their contracts, without a GPU, for `hw5 check kernels`."""
 
+import tempfile
 from dataclasses import dataclass
 
+from hw5.verify.by_nvcc import nvcc_sources
 from hw5.verify.contracts import CONTRACTS, TOLERANCE
 from hw5.compiler import find_compiler
 from hw5.emulator import KernelFault
@@ -25,13 +27,18 @@ class Report:
     note: str = ""  # on what is harmless
 
 
-def check_kernels(folder=None):
+def check_kernels(folder=None, by_nvcc=False):
     """Yield a Report on every kernel that hw5 needs, from the .cu files in a folder (default: hw5's own).
 
+    by_nvcc: whether to run what nvcc made of the files, instead of what the host's compiler made.
     Every case runs in the emulator's check mode, in every order of threads. Raises InputError if the folder has no .cu
     files, or if there is no compiler.
     """
     emulator, broken = _compiled(kernel_sources(folder), folder)
+    if by_nvcc:
+        with tempfile.TemporaryDirectory() as scratch:
+            sources = [source for source in kernel_sources(folder) if source.name not in broken]
+            emulator = EmulatorRuntime(nvcc_sources(sources, emulator.kernels, scratch), check=True)
     emulator.print_to_stderr()  # a kernel's printf would mix with the reports
     for file in sorted(broken.keys() - {contract.file for contract in CONTRACTS}):
         yield Report("?", file, "does not compile", reason=broken[file])

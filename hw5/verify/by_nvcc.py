@@ -1,0 +1,48 @@
+"""What nvcc makes of kernels: compile them to PTX, and translate it back for the emulator.
+
+A second opinion: g++ and nvcc read the same source, so a kernel that is right in both was understood as nvcc does.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from hw5.compiler import CompileError
+from hw5.dialect.ptx_kernels import translated
+from hw5.errors import InputError
+
+ARCHITECTURE = "compute_75"
+
+
+def find_nvcc():
+    """The path of nvcc; InputError if it is not installed."""
+    home = os.environ.get("CUDA_HOME") or "/usr/local/cuda"
+    found = shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
+    if not found:
+        raise InputError("nvcc is not on PATH: install CUDA's toolkit (it needs no GPU), or leave out --compiler nvcc")
+    return found
+
+
+def nvcc_sources(sources, kernels, folder):
+    """Write what nvcc made of .cu files into a folder, as .cu files of the same names; return their paths.
+
+    kernels: {name: Kernel}, compiled from the same files by the emulator. Raises CompileError and Unknown.
+    """
+    nvcc = find_nvcc()
+    return [_translate(nvcc, Path(source), kernels, Path(folder)) for source in sources]
+
+
+def _translate(nvcc, source, kernels, folder):
+    signatures = {k.name: k.signature for k in kernels.values() if k.source.name == source.name}
+    with tempfile.TemporaryDirectory() as scratch:
+        ptx = Path(scratch) / "kernels.ptx"
+        command = [nvcc, "-std=c++17", "-ptx", f"-arch={ARCHITECTURE}", str(source), "-o", str(ptx)]
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if result.returncode:
+            raise CompileError(f"{source} does not compile with nvcc:\n{result.stderr.strip()}")
+        text = translated(ptx.read_text(), signatures)
+    file = folder / source.name
+    file.write_text(text)
+    return file
