@@ -57,16 +57,22 @@ class Size(click.ParamType):
     show_default=True,
     help="Bytes of shared memory that a block may use.",
 )
-@click.option("--order", type=click.Choice(["all", *ORDERS]), default="all", show_default=True, help="Order of threads.")
+@click.option(
+    "--order", type=click.Choice(["all", *ORDERS]), default="all", show_default=True, help="Order of threads."
+)
 @click.option("--fast", is_flag=True, help="Run without checks, in one order.")
-@click.option("--profile", "wants_profile", is_flag=True, help="Count sectors, bank conflicts and active lanes by line.")
+@click.option(
+    "--profile", "wants_profile", is_flag=True, help="Count sectors, bank conflicts and active lanes by line."
+)
 @gpu_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed (order, random:N).")
 @click.option("--time-limit", type=click.FloatRange(0.01), help="Seconds per launch.  [default: 10; none with --fast]")
 @click.option(
     "-I", "--include", multiple=True, type=click.Path(exists=True, file_okay=False), help="Directory of headers."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Directory for the arrays, as arg1.npy, ...")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Directory for the arrays, as arg1.npy, ..."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     file,
@@ -98,7 +104,13 @@ def command(
     """
     instances = (kernel,) if kernel and "<" in kernel else ()
     emulator = Emulator(
-        file, not fast, seed=seed, time_limit=time_limit, instances=instances, include=include, shared_limit=shared_limit
+        file,
+        not fast,
+        seed=seed,
+        time_limit=time_limit,
+        instances=instances,
+        include=include,
+        shared_limit=shared_limit,
     )
     emulator.print_to_stderr(as_json)
     if kernel is None:
@@ -157,7 +169,9 @@ def _arguments(kernel, text, seed):
     texts = text.replace(",", " ").split()
     if len(texts) != len(kernel.signature):
         types = ", ".join(_parameters(kernel)) or "none"
-        raise InputError(f"{kernel.name} takes {len(kernel.signature)} arguments ({types}), and --args has {len(texts)}")
+        raise InputError(
+            f"{kernel.name} takes {len(kernel.signature)} arguments ({types}), and --args has {len(texts)}"
+        )
     random = np.random.default_rng(seed)
     return [_argument(*both, random) for both in zip(texts, zip(kernel.signature, kernel.targets))]
 

@@ -33,6 +33,7 @@ from hw5.nn.losses import LOSSES
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.schedules import SCHEDULES
 from hw5.train.training import Progress
+from hw5.verify.by_nvcc import find_nvcc
 from tests.cli.helpers import hw5
 from tests.pages import DOCS, ROOT, code_blocks
 
@@ -47,6 +48,14 @@ def _has_compiler():
     return True
 
 
+def _has_nvcc():
+    try:
+        find_nvcc()
+    except InputError:
+        return False
+    return True
+
+
 # need: why blocks with this need are skipped, or None to run them
 LACKING = {
     "the network": "tests go without the network",
@@ -55,6 +64,7 @@ LACKING = {
     "to grade hw5's own kernels": "docs/kernels.md grades a copy of them",
     "mnist": "MNIST is not part of hw5",
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
+    "nvcc": None if _has_nvcc() else "nvcc is not installed",
     "onnx": None if importlib.util.find_spec("onnx") else "onnx is not installed",
     "a GPU": "there is no GPU" if first_failure("cuda") else None,
     "a GPU and a clone": "it writes into the clone",
@@ -66,6 +76,8 @@ README_NEEDS = {
     "hw5 bench": "minutes",
     "--format onnx": "onnx",
     "--device emulator": "a C++ compiler",
+    "hw5 emulate": "a C++ compiler",
+    "hw5 profile": "a C++ compiler",
     "hw5 check kernels": "to grade hw5's own kernels",
 }
 
@@ -158,6 +170,7 @@ def put_what_the_readme_names(folder, environment):
         (folder / name).write_text("\n".join(["height,width,species", *rows]) + "\n")
     prices = [f"{size:.0f},{1000 * size:.0f}" for size in rng.uniform(50, 200, 40)]
     (folder / "houses.csv").write_text("\n".join(["size,price", *prices]) + "\n")
+    (folder / "total.cu").write_text("__global__ void total(int *x) { atomicAdd(x, (int)threadIdx.x); }\n")
     shutil.copytree(ROOT / "kernels", folder / "my-solution")
     draw = "from PIL import Image; Image.linear_gradient('L').save('photo.png')"
     run(Block("photo", f'python3 -c "{draw}"; hw5 train --epochs 1 --out model.npz', None, 0), folder, environment)

@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-GLOBAL, DEVICE, HOST, CONSTANT = "hw5_global", "hw5_device", "hw5_host", "hw5_constant"  # as cuda.h defines CUDA's words
+GLOBAL, DEVICE, HOST, CONSTANT = (
+    "hw5_global",
+    "hw5_device",
+    "hw5_host",
+    "hw5_constant",
+)  # as cuda.h defines CUDA's words
 _MARKS = {GLOBAL, DEVICE, CONSTANT, "thread_local"}
 _TYPES = {"struct", "class", "union", "enum"}
 _OPEN, _CLOSE = "([{", ")]}"
@@ -75,7 +80,11 @@ class Declaration:
         if self.kind == "function":
             return {self.name}
         if self.kind == "type":
-            inside = {t.text for t in self.tokens[slice(*self.body)] if t.is_name} if self.body and "enum" in self.words else set()
+            inside = (
+                {t.text for t in self.tokens[slice(*self.body)] if t.is_name}
+                if self.body and "enum" in self.words
+                else set()
+            )
             after = {t.text for t in self.tokens[self.body[1] :] if t.is_name} if self.body else set()
             return {self.name} | inside | after
         return {word for word in self.words if word.isidentifier()}

@@ -32,7 +32,18 @@ _SPECIAL = {
 }
 _INDEX = {"tid": "threadIdx", "ctaid": "blockIdx", "ntid": "blockDim", "nctaid": "gridDim"}
 _SPECIAL |= {f"{ptx}.{axis}": f"{name}.{axis}" for ptx, name in _INDEX.items() for axis in "xyz"}
-_COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "lo": "<", "ls": "<=", "hi": ">", "hs": ">="}
+_COMPARE = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "lo": "<",
+    "ls": "<=",
+    "hi": ">",
+    "hs": ">=",
+}
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _BITS = {"and": "&", "or": "|", "xor": "^"}
 # The result in terms of the operands a, b, c of type T
@@ -44,6 +55,8 @@ _FUNCTIONS = {
     "not": "(T)~a", "cnot": "(T)(a == 0)", "prmt": "__byte_perm(a, b, c)", "sad": "c + (a < b ? b - a : a - b)",
     "lop3": "hw5_ptx::lop3(a, b, c, {last})",
 }  # fmt: skip
+
+
 class Unknown(InputError):
     """A PTX instruction that is not translated."""
 
@@ -69,7 +82,9 @@ class Translator:
         try:
             statement = method(parts, arguments) if method else self._function(parts, arguments)
         except (KeyError, IndexError):
-            raise Unknown(f"the PTX instruction {opcode} {operands.strip()} is not one that the emulator knows") from None
+            raise Unknown(
+                f"the PTX instruction {opcode} {operands.strip()} is not one that the emulator knows"
+            ) from None
         return f"if ({negated}{self.read(predicate, 'bool')}) {{ {statement} }}" if predicate else statement
 
     def _function(self, parts, a):
@@ -90,8 +105,11 @@ class Translator:
         if a[0].startswith("{"):  # unpack
             names = [n.strip() for n in a[0].strip("{}").split(",")]
             half = {"b64": ("uint32_t", 32), "b32": ("uint16_t", 16)}[parts[-1]]
-            return f"{{ const {T} v = {self.read(a[1], T)}; " + "".join(
-                self.write(n, f"({half[0]})(v >> {half[1] * i})", half[0]) for i, n in enumerate(names)) + " }"
+            return (
+                f"{{ const {T} v = {self.read(a[1], T)}; "
+                + "".join(self.write(n, f"({half[0]})(v >> {half[1] * i})", half[0]) for i, n in enumerate(names))
+                + " }"
+            )
         if a[1].startswith("{"):  # pack
             low, high = (n.strip() for n in a[1].strip("{}").split(","))
             h, n = {"b64": ("uint32_t", 32), "b32": ("uint16_t", 16)}[parts[-1]]
@@ -106,8 +124,14 @@ class Translator:
         x = self.read(a[1], F)
         if "sat" in parts and T == "float":
             return self.write(a[0], f"hw5_ptx::sat({x})", T)
-        rounding = next((name for key, name in (("rni", "rint"), ("rzi", "trunc"), ("rmi", "floor"), ("rpi", "ceil"))
-                         if key in parts), None)
+        rounding = next(
+            (
+                name
+                for key, name in (("rni", "rint"), ("rzi", "trunc"), ("rmi", "floor"), ("rpi", "ceil"))
+                if key in parts
+            ),
+            None,
+        )
         if rounding and F in ("float", "double"):
             x = f"({F}){rounding}({x})"
         if T not in ("float", "double") and F in ("float", "double"):
@@ -165,9 +189,13 @@ class Translator:
 
     def _extreme(self, parts, a):
         T = _C[parts[-1]]
-        return self.write(a[0], f"hw5_ptx::{parts[0]}<{T}>({self.read(a[1], T)}, {self.read(a[2], T)})"
-                          if T not in ("float", "double") else
-                          f"hw5_ptx::{parts[0]}({self.read(a[1], T)}, {self.read(a[2], T)})", T)
+        return self.write(
+            a[0],
+            f"hw5_ptx::{parts[0]}<{T}>({self.read(a[1], T)}, {self.read(a[2], T)})"
+            if T not in ("float", "double")
+            else f"hw5_ptx::{parts[0]}({self.read(a[1], T)}, {self.read(a[2], T)})",
+            T,
+        )
 
     _max = _min = _extreme
 
@@ -190,8 +218,9 @@ class Translator:
 
     def _bfe(self, parts, a):
         T = _C[parts[-1]]
-        return self.write(a[0], f"hw5_ptx::bfe({self.read(a[1], T)}, {self.read(a[2], 'uint32_t')}, "
-                          f"{self.read(a[3], 'uint32_t')})", T)
+        return self.write(
+            a[0], f"hw5_ptx::bfe({self.read(a[1], T)}, {self.read(a[2], 'uint32_t')}, {self.read(a[3], 'uint32_t')})", T
+        )
 
     def _bfi(self, parts, a):
         return self.write(a[0], f"hw5_ptx::bfi({', '.join(self.read(o, 'uint32_t') for o in a[1:5])})", "uint32_t")
@@ -246,15 +275,21 @@ class Translator:
     _fence = _membar
 
     def _ld(self, parts, a):
-        T, space = _C[parts[-1]], next(p for p in parts[1:] if p in ("global", "shared", "const", "local", "param", "u32") or p == parts[-1])
+        T, space = (
+            _C[parts[-1]],
+            next(p for p in parts[1:] if p in ("global", "shared", "const", "local", "param", "u32") or p == parts[-1]),
+        )
         width = next((int(p[1]) for p in parts if p in ("v2", "v4")), 1)
         where = self.address(a[1], space)
         if width == 1:
             return self.write(a[0], f"*({T} *)({where})", T)
         registers = [r.strip() for r in a[0].strip("{}").split(",")]
         V = f"struct alignas({width} * sizeof({T})) V {{ {T} v[{width}]; }}"
-        return f"{{ {V}; const V v = *(V *)({where}); " + " ".join(
-            self.write(r, f"v.v[{i}]", T) for i, r in enumerate(registers)) + " }"
+        return (
+            f"{{ {V}; const V v = *(V *)({where}); "
+            + " ".join(self.write(r, f"v.v[{i}]", T) for i, r in enumerate(registers))
+            + " }"
+        )
 
     def _st(self, parts, a):
         T, space = _C[parts[-1]], next(p for p in parts[1:] if p in ("global", "shared", "local") or p == parts[-1])

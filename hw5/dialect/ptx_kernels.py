@@ -57,8 +57,11 @@ class _Kernel(Translator):
             if names:
                 yield f"{_REGISTERS[kind]} {names};"
         for array, (number, size) in self._arrays.items():
-            yield (f"__shared__ __align__(16) unsigned char S{number}[{size}];" if size
-                   else f"extern __shared__ unsigned char S{number}[];")
+            yield (
+                f"__shared__ __align__(16) unsigned char S{number}[{size}];"
+                if size
+                else f"extern __shared__ unsigned char S{number}[];"
+            )
         cases = "".join(f"case {n}: return (uintptr_t)S{n} + (a & 0xfffff); " for n, _ in self._arrays.values())
         if cases:
             yield f"auto shared = [&](uint32_t a) -> uintptr_t {{ switch (a >> 20) {{ {cases}}} return 0; }};"

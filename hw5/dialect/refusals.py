@@ -24,7 +24,14 @@ _UNSUPPORTED = {
     "curand": r"curand\w*",
 }
 _REASONS = {re.compile(pattern): f"the emulator does not have {what}" for what, pattern in _UNSUPPORTED.items()}
-_DIALECT = {"hw5_global", "hw5_device", "hw5_host", "hw5_constant", "hw5_assert_fail", "hw5_ptx"}  # to which cuda.h defines CUDA's
+_DIALECT = {
+    "hw5_global",
+    "hw5_device",
+    "hw5_host",
+    "hw5_constant",
+    "hw5_assert_fail",
+    "hw5_ptx",
+}  # to which cuda.h defines CUDA's
 _ATTRIBUTES = "constructor destructor section alias ifunc weakref no_sanitize no_sanitize_thread naked".split()
 
 
@@ -112,6 +119,8 @@ def _reason(token, before, after, declaration):
     if before in ("*", "&") and after in (",", ")", ";", "="):
         return None  # a variable or parameter of that name
     for pattern, reason in _REASONS.items():
-        if pattern.fullmatch(name) and (after in ("(", "<", "::") or declaration.kind == "variable" or name.endswith("_t")):
+        if pattern.fullmatch(name) and (
+            after in ("(", "<", "::") or declaration.kind == "variable" or name.endswith("_t")
+        ):
             return f"{name}: {reason}"
     return None

@@ -151,7 +151,9 @@ def _kernels(found, kept, source, instances):
 def _check_kernel(declaration, source):
     if "void" not in declaration.words and "auto" not in declaration.words:
         file, line = source.place(declaration.head[0].start)
-        raise InputError(f"{file}:{line}: the kernel {declaration.name} returns a value; a __global__ function returns void")
+        raise InputError(
+            f"{file}:{line}: the kernel {declaration.name} returns a value; a __global__ function returns void"
+        )
 
 
 def _reachable(name, calls):

@@ -51,7 +51,17 @@ class Emulator:
     Raises InputError if there is no compiler, and CompileError, with the compiler's output, if a file does not compile.
     """
 
-    def __init__(self, sources, check=False, order="forward", seed=0, time_limit=None, instances=(), include=(), shared_limit=48 * 1024):
+    def __init__(
+        self,
+        sources,
+        check=False,
+        order="forward",
+        seed=0,
+        time_limit=None,
+        instances=(),
+        include=(),
+        shared_limit=48 * 1024,
+    ):
         self.check = check
         self.order, self.seed = order, seed
         self.notes = []
@@ -71,7 +81,8 @@ class Emulator:
             libraries = list(pool.map(lambda source: module_library(source, mode, instances, include), sources))
             self._runtime = runtime.result()
         self._modules = [
-            Module(library, with_includes(source, include), self._runtime) for source, library in zip(sources, libraries)
+            Module(library, with_includes(source, include), self._runtime)
+            for source, library in zip(sources, libraries)
         ]
         self.templates = {name: place for module in self._modules for name, place in module.templates.items()}
         self.refused = {name: reason for module in self._modules for name, reason in module.refused.items()}
@@ -113,7 +124,9 @@ class Emulator:
             raise KernelFault("launch", name, f"{name} is a template with several instances; choose one of {names}")
         template = name.partition("<")[0].strip()
         if template in self.templates:
-            reason = f"{name} is a kernel template ({self.templates[template]}); ask for an instance when you compile it"
+            reason = (
+                f"{name} is a kernel template ({self.templates[template]}); ask for an instance when you compile it"
+            )
             raise KernelFault("launch", name, f'{reason}, such as instances=["{template}<float>"]')
         if template in self.refused:
             raise KernelFault("launch", name, f"{name} cannot be emulated: {self.refused[template]}")

@@ -28,7 +28,17 @@ class Mode:
 # Without -march and without contraction to fused multiply-adds, results have the same bits on every machine. (nvcc
 # contracts by default, so the last bits on a GPU differ anyway. A kernel that wants an FMA calls fmaf.) Endless loops
 # are not optimised away, so that they reach the time limit.
-_LANGUAGE = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-builtin-printf", "-fno-delete-null-pointer-checks", "-fstack-clash-protection", "-w", "-fmax-errors=10")
+_LANGUAGE = (
+    "-std=c++17",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fno-exceptions",
+    "-fno-builtin-printf",
+    "-fno-delete-null-pointer-checks",
+    "-fstack-clash-protection",
+    "-w",
+    "-fmax-errors=10",
+)
 _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
@@ -39,7 +49,15 @@ FAST = Mode("fast", ("-O2",), ("-O2",), _GCC)
 CHECK = Mode(
     "check",
     ("-O2", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
-    ("-O1", "-g", "-fsanitize=thread,bounds", "-DHW5_CHECK", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-ftrivial-auto-var-init=pattern"),
+    (
+        "-O1",
+        "-g",
+        "-fsanitize=thread,bounds",
+        "-DHW5_CHECK",
+        "-fno-omit-frame-pointer",
+        "-fno-optimize-sibling-calls",
+        "-ftrivial-auto-var-init=pattern",
+    ),
     (*_GCC, "-fno-tree-sra", "-fno-isolate-erroneous-paths-dereference", "-fno-ipa-sra"),
 )
 

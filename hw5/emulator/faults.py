@@ -187,5 +187,7 @@ _SENTENCES = {
     "assertion": lambda fault, thread, kernel: f"{thread} fails: {_text(fault.text)}",
     "arithmetic": lambda fault, thread, kernel: f"{thread} divides an integer by zero",
     "stack-overflow": lambda fault, thread, kernel: f"{thread} needs more than 256 KiB for its local variables",
-    "illegal": lambda fault, thread, kernel: f"{thread} executes an instruction that ends a program, such as __builtin_trap()",
+    "illegal": lambda fault, thread, kernel: (
+        f"{thread} executes an instruction that ends a program, such as __builtin_trap()"
+    ),
 }

@@ -130,7 +130,17 @@ class Module:
         self.variables = {}  # {name: (address, bytes)}
         constants, found = about["constants"], variables(library)
         for v in found:
-            space = 4 if v.name == GUARD else 0 if v.is_shared else 1 if v.owner or v.name not in constants else 2 if constants[v.name] else 3
+            space = (
+                4
+                if v.name == GUARD
+                else 0
+                if v.is_shared
+                else 1
+                if v.owner or v.name not in constants
+                else 2
+                if constants[v.name]
+                else 3
+            )
             address = runtime.declare(self.handle, v.name.encode(), space, v.offset, v.size)
             if not v.is_shared and not v.owner:
                 self.variables[v.name] = (address, v.size)

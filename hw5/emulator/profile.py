@@ -159,7 +159,9 @@ def _by_line(requests, kernel):
     places = _places(np.unique(used["pc"]), kernel)
     nbytes = np.add.reduceat(used["size"].astype(np.int64), first)
     space = np.where(shared[first], "shared", np.where(used["space"][first] == _CONSTANT, "constant", "global"))
-    keys = [(*places[pc], _NAMES[kind], where) for pc, kind, where in zip(used["pc"][first], used["kind"][first], space)]
+    keys = [
+        (*places[pc], _NAMES[kind], where) for pc, kind, where in zip(used["pc"][first], used["kind"][first], space)
+    ]
     for key, *values in zip(keys, lanes, cost, ideal, nbytes):
         total = totals.setdefault(key, [0, 0, 0, 0, 0])
         for i, value in enumerate((1, *values)):
@@ -202,7 +204,9 @@ def _count_wavefronts(used, request):
     part = request * 4 + lane // (WARP // np.minimum(group, 4))
     words = np.maximum((used["size"] + 3) // 4, 1).astype(np.int64)
     access = np.repeat(np.arange(len(used)), words)
-    word = used["address"][access] // 4 + (np.arange(len(access)) - (np.cumsum(words) - words)[access]).astype(np.uint64)
+    word = used["address"][access] // 4 + (np.arange(len(access)) - (np.cumsum(words) - words)[access]).astype(
+        np.uint64
+    )
     distinct = np.unique(np.stack([part[access].astype(np.uint64), word % BANKS, word]), axis=1)[:2]
     banks, depth = np.unique(distinct, axis=1, return_counts=True)
     parts, start = np.unique(banks[0], return_index=True)
