@@ -23,7 +23,7 @@ TILE, UPDATE_THREADS = 32, 512  # units and columns of a block of update_TYPE, a
 
 def kernel_sources(folder=None):
     """The .cu files in a folder (default: hw5's own)."""
-    return sorted(Path(folder or str(files("hw5.kernels"))).glob("*.cu"))
+    return sorted(file for file in Path(folder or str(files("hw5.kernels"))).glob("*") if file.suffix.lower() == ".cu")
 
 
 class Runtime(Protocol):

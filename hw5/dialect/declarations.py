@@ -193,6 +193,9 @@ def _declaration(tokens, start, scopes, linkage):
         if text in ("__attribute__", "alignas", "__declspec") and i + 1 < len(tokens):
             i = closing(tokens, i + 1) + 1
             continue
+        if text == "[" and i + 1 < len(tokens) and tokens[i + 1].text == "[":  # an attribute
+            i = closing(tokens, i) + 1
+            continue
         if text == ";":
             i += 1
             break

@@ -2,7 +2,7 @@
 
 import re
 
-from hw5.dialect.declarations import members
+from hw5.dialect.declarations import closing, members
 
 _HOST_ONLY = (
     "exit _exit _Exit quick_exit abort system fork execve kill raise signal longjmp setjmp getenv setenv dlopen dlsym "
@@ -32,6 +32,7 @@ _DIALECT = {
     "hw5_assert_fail",
     "hw5_ptx",
 }  # to which cuda.h defines CUDA's
+_BUILTINS = {f"__builtin_{name}" for name in "return_address frame_address longjmp setjmp apply return".split()}
 _ATTRIBUTES = "constructor destructor section alias ifunc weakref no_sanitize no_sanitize_thread naked".split()
 
 
@@ -62,7 +63,7 @@ def refused(kept, source, unknown):
 def _first_reason(declaration, source):
     """The first thing in a declaration that a kernel cannot use, with file and line, or None."""
     tokens = declaration.tokens
-    left_out = _host_members(declaration)
+    left_out, attributes = _host_members(declaration), _attributes(tokens)
     for i, token in enumerate(tokens):
         if token.start in left_out:
             continue
@@ -73,10 +74,21 @@ def _first_reason(declaration, source):
             reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
         if token.text == "sync" and after == "(" and _is_grid(tokens, i):
             reason = "the emulator has no grid_group::sync(), because it runs blocks one after another"
+        if i in attributes and token.text.strip("_") in _ATTRIBUTES:
+            reason = f"the emulator does not accept the attribute {token.text}"
         if reason:
             file, line = source.place(token.start)
             return f"{file}:{line}: {reason}"
     return None
+
+
+def _attributes(tokens):
+    """The indices of the tokens in __attribute__((...)) and [[...]]."""
+    inside = set()
+    for i, token in enumerate(tokens[:-1]):
+        if token.text in ("__attribute__", "__attribute") or (token.text == "[" and tokens[i + 1].text == "["):
+            inside.update(range(i, closing(tokens, i + (token.text != "[")) + 1))
+    return inside
 
 
 def _host_members(declaration):
@@ -114,8 +126,8 @@ def _reason(token, before, after, declaration):
         return f"a kernel cannot use exceptions ({name})"
     if (name.startswith("hw5_") and name not in _DIALECT) or name == "hw5":
         return f"{name} belongs to the emulator"
-    if name in _ATTRIBUTES and before == "(":
-        return f"the emulator does not accept the attribute {name}"
+    if name in _BUILTINS:
+        return f"a kernel cannot use {name}"
     if before in ("*", "&") and after in (",", ")", ";", "="):
         return None  # a variable or parameter of that name
     for pattern, reason in _REASONS.items():

@@ -99,6 +99,7 @@ def test_the_line_of_an_error_is_that_of_the_file(tmp_path):
         ("other<<<1, 1>>>(y);", r"k\.cu:3: it launches a kernel from a kernel"),
         ("*y = tex1Dfetch<int>(0, 1);", r"k\.cu:3: tex1Dfetch: the emulator does not have textures"),
         ('asm("wgmma.fence.sync.aligned;");', r"k\.cu:3: the PTX instruction wgmma.* is not one"),
+        ("*(void **)__builtin_frame_address(0) = 0;", r"k\.cu:3: a kernel cannot use __builtin_frame_address"),
         ("hw5_link.runtime.fence();", r"k\.cu:3: hw5_link belongs to the emulator"),
         ("__shared__ float s[12289]; s[0] = 1; *y = s[0];", r"k\.cu:2: the kernel k has 49,156 bytes of static"),
     ],
@@ -114,6 +115,15 @@ def test_what_a_gpu_lacks_is_refused_by_name_and_line(tmp_path, body, reason, al
     else:
         with pytest.raises(InputError, match=reason):
             Emulator(file)
+
+
+@pytest.mark.parametrize(
+    "attribute", ['__attribute__((used, __no_sanitize__("thread")))', '[[gnu::no_sanitize("thread")]]', "__attribute__((constructor))"]
+)
+def test_attributes_that_would_hide_accesses_or_run_code_at_once(tmp_path, attribute):
+    file = write_kernel(tmp_path, f"{attribute} __device__ void f(int *y) {{ *y = 1; }} __global__ void k(int *y) {{ f(y); }}")
+    with pytest.raises(InputError, match="does not accept the attribute"):
+        Emulator(file)
 
 
 @pytest.mark.parametrize("call", ["getpid()", "rand()", "time(0)"])

@@ -48,6 +48,9 @@ WRONG = {
     "an inline copy": (
         "__global__ void k(float *y) { __builtin_memset(y + 31, 0, 8); }", "out-of-bounds", "across the end",
     ),
+    "a write by printf": (
+        '__global__ void k(float *y) { printf("12%n", (int *)y); }', "assertion", "printf with %n",
+    ),
     "a trap": ("__global__ void k(float *y) { __builtin_trap(); }", "illegal", "ends a program"),
     "different values in one place": (
         "__global__ void k(float *y) { y[0] = threadIdx.x; }", "race", r"writes byte 0 .*writes it",
