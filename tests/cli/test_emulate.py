@@ -70,7 +70,10 @@ def test_a_fault_is_reported_by_file_and_line(compiler, file):
         (["--kernel", "none"], "there is no kernel none; the kernels are saxpy"),
         (["--kernel", "fill"], "fill is a kernel template"),
         (["--kernel", "stop"], "stop cannot be emulated: saxpy.cu:7"),
-        (["--kernel", "saxpy", "--args", "1"], "takes 4 arguments (int32, float32, float32*, float32*), and --args has 1"),
+        (
+            ["--kernel", "saxpy", "--args", "1"],
+            "takes 4 arguments (int32, float32, float32*, float32*), and --args has 1",
+        ),
         (["--kernel", "saxpy", "--args", "x,1,zeros:1,zeros:1"], "--args: x is not an int"),
         (["--kernel", "saxpy", "--args", "1,1,zero:1,zeros:1"], "--args: zero:1 is no array; write zeros:N"),
         (["--kernel", "saxpy", "--args", "1,1,no.npy,zeros:1"], "--args: no.npy cannot be read"),

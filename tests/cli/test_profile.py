@@ -21,7 +21,9 @@ def test_our_kernels_read_and_write_whole_sectors():
     """At an aligned shape, every kernel that moves whole rows is within 10 % of the ideal."""
     found = {one["kernel"]: one for one in json.loads(hw5("profile", "kernels", "--gpu", "t4", "--json").stdout)}
     for name in ("softmax", "argmax", "relu_forward", "relu_gradient", "gradient_mean", "sgd_update", "adam_update"):
-        cost, ideal = (sum(line[k] for line in found[name]["lines"] if line["space"] == "global") for k in ("cost", "ideal"))
+        cost, ideal = (
+            sum(line[k] for line in found[name]["lines"] if line["space"] == "global") for k in ("cost", "ideal")
+        )
         assert ideal <= cost <= 1.1 * ideal, name
         assert found[name]["least_seconds"] == found[name]["distinct"] / 320e9
         assert found[name]["distinct"] >= found[name]["must_move"] / 2  # an array that is updated in place counts once

@@ -118,10 +118,17 @@ def test_what_a_gpu_lacks_is_refused_by_name_and_line(tmp_path, body, reason, al
 
 
 @pytest.mark.parametrize(
-    "attribute", ['__attribute__((used, __no_sanitize__("thread")))', '[[gnu::no_sanitize("thread")]]', "__attribute__((constructor))"]
+    "attribute",
+    [
+        '__attribute__((used, __no_sanitize__("thread")))',
+        '[[gnu::no_sanitize("thread")]]',
+        "__attribute__((constructor))",
+    ],
 )
 def test_attributes_that_would_hide_accesses_or_run_code_at_once(tmp_path, attribute):
-    file = write_kernel(tmp_path, f"{attribute} __device__ void f(int *y) {{ *y = 1; }} __global__ void k(int *y) {{ f(y); }}")
+    file = write_kernel(
+        tmp_path, f"{attribute} __device__ void f(int *y) {{ *y = 1; }} __global__ void k(int *y) {{ f(y); }}"
+    )
     with pytest.raises(InputError, match="does not accept the attribute"):
         Emulator(file)
 
@@ -211,7 +218,9 @@ __global__ void halves(const float *x, unsigned short *h, unsigned short *b, flo
 def test_half_precision_is_rounded_as_numpy_rounds_it(tmp_path):
     n = 65536
     random = np.random.default_rng(4)
-    x = np.concatenate([random.standard_normal(n // 2) * 10.0 ** random.integers(-9, 6, n // 2), np.arange(n // 2) / 16])
+    x = np.concatenate(
+        [random.standard_normal(n // 2) * 10.0 ** random.integers(-9, 6, n // 2), np.arange(n // 2) / 16]
+    )
     x = x.astype(f32)
     h, b, back = np.zeros(n, np.uint16), np.zeros(n, np.uint16), np.zeros(n, f32)
     Emulator(write_kernel(tmp_path, HALVES)).run("halves", n // 256, 256, [x, h, b, back])

@@ -124,7 +124,9 @@ def test_what_is_right_is_not_reported(tmp_path, name):
 
 
 def test_threads_that_store_the_same_value_are_noted(tmp_path):
-    emulator = Emulator(write_kernel(tmp_path, "__global__ void k(int *y) { if (threadIdx.x > 2) *y = 1; }"), check=True)
+    emulator = Emulator(
+        write_kernel(tmp_path, "__global__ void k(int *y) { if (threadIdx.x > 2) *y = 1; }"), check=True
+    )
     for emulator.order in ("forward", "reverse", "random", "warps"):
         y = np.zeros(1, i32)
         emulator.run("k", 2, 32, [y])
@@ -152,7 +154,9 @@ def test_more_shared_memory_is_asked_for(tmp_path):
 
 
 def test_check_kernel_compares_and_restores(tmp_path):
-    file = write_kernel(tmp_path, "__global__ void k(const float *x, float *y) { y[threadIdx.x] = 2 * x[threadIdx.x]; }")
+    file = write_kernel(
+        tmp_path, "__global__ void k(const float *x, float *y) { y[threadIdx.x] = 2 * x[threadIdx.x]; }"
+    )
     x = np.arange(8, dtype=f32)
     emulator = Emulator(file, check=True, order="reverse")
     check_kernel(emulator, "k", 1, 8, [x, 0 * x], {1: 2 * x})
