@@ -196,7 +196,7 @@ class Emulator:
         kernel = self.kernels.get(kernel) or self.find(kernel)
         kernel.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args, self.shared_limit)
         fault = self._runtime.launch(kernel.record_address)
-        note = self._runtime.note()
+        note = self.check and self._runtime.note()
         self.notes = [same_value_note(note.contents, kernel)] if note and not fault else []
         if fault:
             raise kernel_fault(fault.contents, kernel)
