@@ -14,7 +14,7 @@ _PARAMETERS = {
     "i": "int ", "I": "unsigned ", "q": "long long ", "Q": "unsigned long long ", "f": "float ", "d": "double ",
 }  # fmt: skip
 _ENTRY = re.compile(r"\.visible \.entry (\w+)\((.*?)\)\s*(?:\.\w+ [^\n]*\n)*\{(.*?)\n\}", re.DOTALL)
-_SHARED = re.compile(r"\.shared \.align \d+ \.[a-z](\d+) (\w+)(?:\[(\d*)\])?;")
+_SHARED = re.compile(r"\.shared \.align \d+ \.[a-z](\d+) ([\w$]+)(?:\[(\d*)\])?;")
 _LOCAL = re.compile(r"\.local \.align (\d+) \.b8 \t?(\w+)\[(\d+)\];")
 
 
@@ -43,7 +43,7 @@ class _Kernel(Translator):
     def __init__(self, name, body, arrays, signature):
         self._name, self._body, self._signature = name, body, signature
         self._named = {}  # registers with a name of their own: type
-        self._arrays = {array: place for array, place in arrays.items() if re.search(rf"\b{array}\b", body)}
+        self._arrays = {array: place for array, place in arrays.items() if re.search(rf"\b{re.escape(array)}\b", body)}
 
     def text(self):
         parameters = ", ".join(f"{_PARAMETERS[code]}P{i}" for i, code in enumerate(self._signature))
