@@ -209,7 +209,7 @@ class _Xz:
 
 
 class _Limited(io.RawIOBase):
-    """A stream that may be read to so many bytes and no further, as a small file may inflate to any size."""
+    """A stream that refuses to be read beyond a number of bytes, since a small file may inflate to any size."""
 
     def __init__(self, path: Path | Spool, stream: BinaryIO, limit: int):
         self._path, self._stream, self._left = path, stream, limit

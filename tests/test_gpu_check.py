@@ -27,7 +27,7 @@ def python(check, seconds, script):
 
 
 def test_every_outcome_is_recorded_and_the_run_goes_on(check, monkeypatch, tmp_path, capfd):
-    """An endless step is interrupted, as by Ctrl-C, so that it can say how far it came; if it goes on, it is killed."""
+    """A step at its time limit is interrupted, as by Ctrl-C, so that it can report its results; then it is killed."""
     endless = "import time, sys\ntry:\n    print('begun', flush=True); time.sleep(60)\nexcept KeyboardInterrupt:\n    "
     steps = {
         "fails": python(check, 60, "print('some output'); raise SystemExit(3)"),

@@ -263,7 +263,7 @@ _POOL = 64  # blocks
 def epoch_order(rows, seed, epoch, block=None):
     """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch.
 
-    With block, blocks of so many consecutive rows are shuffled, and then the rows within each 64 of them: a disk reads
+    With block, blocks of that number of consecutive rows are shuffled, and then the rows within each 64 of them: a disk reads
     blocks, where row by row would take an access each.
     """
     rng = np.random.default_rng((seed, Stream.ORDER, epoch))
