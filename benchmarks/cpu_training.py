@@ -66,13 +66,14 @@ class Problem:
     """Examples, initial parameters and permutation of a cell."""
 
     def __init__(self, cell):
+        from hw5.nn.hidden import dense_layers
         from hw5.nn.network import initial_parameters
 
         rng = np.random.default_rng(0)
         self.sizes, self.k = sizes, k = cell.sizes, cell.minibatch
         self.X = rng.integers(0, 256, (cell.examples, sizes[0]), dtype=np.uint8)
         self.y = rng.integers(0, sizes[-1], cell.examples)
-        self.parameters = initial_parameters(sizes, "relu", seed=0)
+        self.parameters = initial_parameters(dense_layers(sizes, "relu"), 0)
         steps = cell.examples // k // BURSTS[k] * BURSTS[k]
         self.order = rng.permutation(cell.examples)[: steps * k]
         self.bursts = np.split(self.order, BURSTS[k])  # whole minibatches

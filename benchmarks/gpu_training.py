@@ -32,6 +32,7 @@ import numpy as np
 
 from hw5.devices import open_device
 from hw5.devices.base import Rates, Tally
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 
 RESULTS = Path(__file__).parent / "results" / "gpu_training.jsonl"
@@ -201,7 +202,7 @@ def measure(contenders, device, precision, sizes, k, repeats):
     gc.collect()  # so that the last cell's devices are closed
     X, y = learnable_examples()
     whole = len(y) // k * k
-    results, epochs, parameters = {}, {}, initial_parameters(sizes, "relu", seed=0)
+    results, epochs, parameters = {}, {}, initial_parameters(dense_layers(sizes, "relu"), 0)
     for name in contenders:
         results[name] = {"seconds": [], "losses": []}
         try:

@@ -263,12 +263,11 @@ def _check_outputs(outputs, inputs):
 def _headline(run):
     settings, counts = run.settings, ", ".join(f"{len(subset.rows):,} {name}" for name, subset in run.splits.items())
     classes = f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else settings.task
-    layers = "-".join(map(str, run.sizes))
     theta = f" {settings.activation}" if settings.hidden else ""
     table = "".join(f"{line}\n" for line in described(run.dataset))
     return (
-        f"{run.dataset.name}: {run.sizes[0]} features, {classes}; {counts} examples\n{table}"
-        f"{settings.model} {layers}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
+        f"{run.dataset.name}: {run.network.features} features, {classes}; {counts} examples\n{table}"
+        f"{settings.model} {run.network}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
         f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
     )
 

@@ -16,6 +16,7 @@ from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 from hw5.export import FORMATS, export
 from hw5.nn.losses import LOSSES
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.datasets.preprocessing import Standardisation
 from hw5.train.run import Model
@@ -42,7 +43,7 @@ def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=(
     sizes = (4, *hidden, LOSSES[loss].units(len(names)))
     parameters = [
         (W, np.random.default_rng(l).standard_normal(b.shape).astype(np.float32))
-        for l, (W, b) in enumerate(initial_parameters(sizes, activation, seed=1))
+        for l, (W, b) in enumerate(initial_parameters(dense_layers(sizes, activation), 1))
     ]
     dataset = Dataset("made up", "made up", Examples(X, np.zeros(len(X), np.int32)), None, names, None, None)
     more = {"batch_size": 1} if loss == "perceptron" else {}
@@ -204,7 +205,7 @@ def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
     digits = np.random.default_rng(2).uniform(0, 16, (30, 64)).astype(np.float32)
     settings = Settings(hidden=(128,))
     dataset = Dataset("d", "d", Examples(digits, np.zeros(30, np.int32)), None, tuple("0123456789"), None, None)
-    parameters = initial_parameters((64, 128, 10), "relu", seed=0)
+    parameters = initial_parameters(dense_layers((64, 128, 10), "relu"), 0)
     standardisation = Standardisation(np.full(64, 8, np.float32), np.full(64, 0.2, np.float32))
     source = DataSource.of(dataset, None, None)
     names = dataset.class_names

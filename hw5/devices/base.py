@@ -233,3 +233,42 @@ class Device(ABC):
     @abstractmethod
     def advance(self, counter, by):
         """counter[0] += by; counter (1,) int32."""
+
+    # -- images, as rows of X (k, h w c) over which a Window moves; the last ones train networks with dropout
+
+    @abstractmethod
+    def unfold(self, X, window, out):
+        """out (k h' w', i j c): the patches of every image, 0 outside of it."""
+
+    @abstractmethod
+    def fold(self, patches, window, out):
+        """out (k, h w c): each pixel the sum of what the patches (k h' w', i j c) have of it: the adjoint of unfold.
+
+        The sum is in the order of the pixels of the window.
+        """
+
+    @abstractmethod
+    def max_pool(self, X, window, out, largest):
+        """out (k, h' w' c): the largest of the window's pixels in the image, by channel; largest: its number i w + j.
+
+        largest (k, h' w' c) is int32. Ties go to the first pixel, and NaN is larger than any number.
+        """
+
+    @abstractmethod
+    def max_pool_gradient(self, Delta, largest, window, A):
+        """A (k, h w c) = dJ/dX of max_pool, given Delta (k, h' w' c) and what it found to be the largest."""
+
+    @abstractmethod
+    def mean_pool(self, X, window, out):
+        """out (k, h' w' c): the mean of the window's pixels in the image, by channel."""
+
+    @abstractmethod
+    def mean_pool_gradient(self, Delta, window, A):
+        """A (k, h w c) = dJ/dX of mean_pool, given Delta (k, h' w' c)."""
+
+    @abstractmethod
+    def dropout(self, X, out, share, t, key):
+        """out = X / (1 - share), but 0 for a random share of the elements, chosen by the step t (1,) int32 and a key.
+
+        X and out (k, m); key is below 2^32. The element of index x stays if pcg3d(x, t, key) >= share 2^32.
+        """

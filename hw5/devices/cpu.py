@@ -10,12 +10,13 @@ import numpy as np
 
 from hw5.devices.activations import FORMULAS
 from hw5.devices.base import BETA1, BETA2, EPSILON, Device, DeviceData
+from hw5.devices.cpu_images import CpuImages
 from hw5.devices.stepper import Stepper
 
 _SIGMOID = FORMULAS["sigmoid"]
 
 
-class CpuDevice(Device):
+class CpuDevice(CpuImages, Device):
     """Operations on NumPy arrays, in float32 by default (numerical differentiation uses float64)."""
 
     name = "numpy"

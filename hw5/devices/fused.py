@@ -24,11 +24,12 @@ class FusedStepper(RecordedStepper):
         self._eta = self.device.upload([0.0], np.float32)  # so that a recording stays valid when a schedule changes it
 
     def fuses(self, k):
-        """Whether steps of k examples are fused: of a softmax classifier with at most one, elementwise hidden layer."""
+        """Whether steps of k examples are fused: of a softmax classifier with at most one hidden layer, dense ones."""
         layers, loss = self.network.layers, self.network.loss
-        small = k <= MOST_EXAMPLES and k * sum(layer.W.size for layer in layers) <= MOST_PRODUCTS
-        simple = loss.name == "cross-entropy" and len(layers) <= 2 and layers[0].pieces == 1
-        return self.device.fuses and simple and small and layers[-1].units <= MOST_CLASSES
+        if not self.device.fuses or loss.name != "cross-entropy" or len(layers) > 2 or layers[-1].units > MOST_CLASSES:
+            return False
+        are_simple = all(layer.kind == "dense" and layer.pieces == 1 for layer in layers)
+        return are_simple and k <= MOST_EXAMPLES and k * sum(layer.W.size for layer in layers) <= MOST_PRODUCTS
 
     def train(self, order, batch_size, rates, tally):
         self._fused = self.fuses(batch_size)  # the last minibatch too, though it may be smaller

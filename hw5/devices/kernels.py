@@ -14,6 +14,7 @@ import numpy as np
 from hw5.devices.activations import ELEMENTWISE
 from hw5.devices.base import BETA1, BETA2, EPSILON, Device
 from hw5.devices.fused import FusedStepper
+from hw5.devices.kernel_images import KernelImages
 from hw5.devices.streaming import StreamedData, StreamedStepper
 
 THREADS = 256  # per block: enough to hide latency, few enough for several blocks per multiprocessor
@@ -96,7 +97,7 @@ class DeviceArray:
         return self.size * self.dtype.itemsize
 
 
-class KernelDevice(Device):
+class KernelDevice(KernelImages, Device):
     """A Device that runs hw5/kernels on a Runtime. Weights and activations are float32."""
 
     most_blocks = 4096  # of a grid whose threads loop: more than any GPU runs at once

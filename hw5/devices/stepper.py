@@ -4,9 +4,13 @@ Device.stepper chooses among this Stepper, the compiled one (native/) and the re
 streaming.py).
 """
 
+from math import prod
+
 import numpy as np
 
 from hw5.devices.base import Tally
+
+MOST_AT_ONCE, MOST_FLOATS = 1024, 1 << 26  # in an evaluation
 
 
 class Stepper:
@@ -16,6 +20,8 @@ class Stepper:
         """network: a Network; data: what network.device.upload_data returned."""
         self.network, self.data, self.device, self.how = network, data, network.device, how
         self._largest, self._spaces = 0, {}
+        floats = sum(2 * prod(layer.shape) + layer.scratch_per_example for layer in network.layers)
+        self.chunk = max(1, min(MOST_AT_ONCE, MOST_FLOATS // floats))  # examples that are evaluated at once
 
     def how_with(self, batch_size):
         """How it trains with minibatches of this size."""
@@ -45,11 +51,12 @@ class Stepper:
         self.device.minibatch(self.data, order, start, space.X, space.y)
         self.network.forward(space)
 
-    def evaluate(self, rows, chunk=1024):
+    def evaluate(self, rows, chunk=None):
         """Mean loss, accuracy and predicted classes (n,) of the examples data[rows]; rows on the host.
 
         For a regression, only the mean loss is meaningful.
         """
+        chunk = chunk or self.chunk
         network, tally = self.network, Tally(self.device, chunk)
         classes = self.device.empty((len(rows),), self.device.index_dtype)
         for chunk_of_rows, space in self._forward_in_chunks(rows, chunk):
@@ -59,13 +66,13 @@ class Stepper:
         loss, correct = tally.read()
         return loss / len(rows), correct / len(rows), self.device.download(classes)
 
-    def outputs(self, rows, chunk=1024):
+    def outputs(self, rows, chunk=None):
         """The loss's output for the examples data[rows]; their labels are not used.
 
         The softmax's probabilities (n, m), the sigmoid's probability of class 1 (n, 1), or z itself (n, m).
         """
-        P = np.empty((len(rows), self.network.sizes[-1]), self.device.dtype)
-        for chunk_of_rows, space in self._forward_in_chunks(rows, chunk):
+        P = np.empty((len(rows), self.network.outputs), self.device.dtype)
+        for chunk_of_rows, space in self._forward_in_chunks(rows, chunk or self.chunk):
             self.network.loss.output(self.device, space.Z, self.network.layers[-1].b)
             P[chunk_of_rows] = self.device.download(space.Z)
         return P

@@ -1,35 +1,79 @@
-"""The layers of a network: what each computes for k examples in the forward and the backward pass.
+"""The kinds of layers: what each makes of k examples on the way up, and of their gradient on the way down.
 
-Layer l turns X^(l-1) into X^(l) and, going back, dJ/dX^(l) into Delta^(l) = dJ/dZ^(l) and then dJ/dX^(l-1), the
+Layer l turns X^(l-1) into X^(l) and, going back, A = dJ/dX^(l) into Delta^(l) = dJ/dZ^(l) and then dJ/dX^(l-1), the
 lecture's A^(l) = W^(l) Delta^(l) (lecture 14, "Using minibatches"). A Slot has the arrays of a step, allocated once.
+
+Convolutions and pooling are in image_layers.py; hidden.py makes layers of the text of --hidden.
 """
 
 from dataclasses import dataclass, fields
+from math import prod
 
 import numpy as np
 
 from hw5.devices.base import Array
+from hw5.devices.windows import Window
 
 
 @dataclass(frozen=True)
 class Slot:
-    """The arrays of layer l in a step over k examples: X_in = X^(l-1) (k, d), Z, X, A = dJ/dX and Delta = dJ/dZ.
+    """The arrays of layer l in a step over k examples: X_in = X^(l-1), X = X^(l) and A = dJ/dX^(l), a row an example.
 
-    X and A are (k, units); Z and Delta have a column for each row of W. Arrays may share memory.
+    rows are what the weights are applied to, Z = W^T rows and Delta = dJ/dZ; a convolution has a row for each place of
+    each image. largest are the pixels that max pooling chose. Arrays may share memory.
     """
 
     X_in: Array
-    Z: Array
     X: Array
     A: Array
-    Delta: Array
+    rows: Array | None = None
+    Z: Array | None = None
+    Delta: Array | None = None
+    largest: Array | None = None
 
-    def first(self, k):
-        """The same memory, for the first k examples."""
-        return Slot(*(getattr(self, field.name)[:k] for field in fields(self)))
+    def first(self, n):
+        """The same memory, for the first n examples."""
+        k, arrays = len(self.X), (getattr(self, field.name) for field in fields(self))
+        return Slot(*(array if array is None else array[: len(array) // k * n] for array in arrays))
 
 
-class Dense:
+class Layer:
+    """A layer without weights. A kind of layer extends this, or Dense if it has weights.
+
+    over(shape) is called first. It sets what depends on the shape of an example: the numbers in one, inputs, and the
+    shape of the output.
+    """
+
+    kind: str
+    weighted = False
+    window: Window | None = None
+    scratch_per_example = 0  # floats that propagate needs
+
+    def over(self, shape):
+        """Take examples of this shape, (d,) or (h, w, c). Raises InputError if that cannot be."""
+        self.inputs, self.shape = prod(shape), shape
+
+    def draw(self, rng):
+        """Draw what is random at the start: the weights and biases (W, b), as host arrays, or None."""
+
+    def slot(self, device, X_in):
+        """The arrays of a step over the examples X_in (k, d)."""
+        X, A = (device.empty((len(X_in), prod(self.shape))) for _ in range(2))
+        return Slot(X_in, X, A)
+
+    def forward(self, device, s, t):
+        """X from X_in, in training step t (1,), or after training with t = None."""
+        raise NotImplementedError
+
+    def differentiate(self, device, s):
+        """Delta from A."""
+
+    def propagate(self, device, s, A, t, scratch):
+        """A = dJ/dX of the layer below, in training step t; scratch (n,) is memory to use."""
+        raise NotImplementedError
+
+
+class Dense(Layer):
     """X = theta(W^T X_in + b), with W (m, d) and b (m,), their velocities V and Vb, and their gradients G and Gb.
 
     S and Sb are Adam's running means of the squared gradients, whose V and Vb are running means of the gradients.
@@ -37,87 +81,92 @@ class Dense:
     The top layer has no theta: it computes Z = W^T X_in, and the loss adds b.
     """
 
+    kind = "dense"
+    weighted = True
+    places = 1  # of an example, to which the weights are applied
     pieces = 1  # rows of W for each unit
 
-    def __init__(self, device, W, b, theta=None):
-        """W and b are host arrays; V and S start at 0."""
-        self.device, self.theta = device, theta
+    def __init__(self, units, theta=None):
+        self.units, self.theta = units, theta
+
+    def __str__(self):
+        return str(self.units)
+
+    def over(self, shape):
+        self.inputs = self.fan_in = prod(shape)
+        self.shape = (self.units,)
+
+    @property
+    def parameter_shapes(self):
+        """The shapes of W and b."""
+        rows = self.units * self.pieces
+        return (rows, self.fan_in), (rows,)
+
+    def draw(self, rng):
+        """W with the standard deviation that the activation wants (Formula.gain), and zeros."""
+        gain = self.theta.gain if self.theta else 1.0
+        of_W, of_b = self.parameter_shapes
+        W = rng.standard_normal(of_W) * (gain / self.fan_in**0.5)
+        return W.astype(np.float32), np.zeros(of_b, np.float32)
+
+    def place(self, device, W, b):
+        """Upload W and b, host arrays. V and S start at 0."""
         self.W, self.b, self.V, self.Vb, self.S, self.Sb, self.G, self.Gb = (
             device.upload(array, device.dtype) for array in (W, b, *map(np.zeros_like, (W, b) * 3))
         )
 
-    @property
-    def units(self):
-        return self.W.shape[0] // self.pieces
-
-    def slot(self, X_in):
+    def slot(self, device, X_in):
         """The arrays of a step; Z becomes X in place, and A becomes Delta."""
-        Z = self.device.empty((len(X_in), self.units))
-        A = self.device.empty(Z.shape) if self.theta else Z
-        return Slot(X_in, Z, Z, A, A)
+        k, rows = len(X_in), self._rows(device, X_in)
+        X = device.empty((k, self.places * self.units))
+        A = device.empty(X.shape) if self.theta else X
+        return Slot(X_in, X, A, rows, self._by_place(X), self._by_place(A))
 
-    def forward(self, s):
-        """X = theta(W^T X_in + b)."""
-        self.device.gemm(self.W, s.X_in, out=s.Z, transpose_a=True)
+    def _rows(self, device, X_in):
+        return X_in
+
+    def _by_place(self, array):
+        """(k, places m) as (k places, m)."""
+        return array.reshape((len(array) * self.places, self.units))
+
+    def forward(self, device, s, t):
+        """X = theta(W^T rows + b)."""
+        device.gemm(self.W, s.rows, out=s.Z, transpose_a=True)
         if self.theta:
-            self.device.activate(self.theta, s.Z, self.b)
+            self._activate(device, s)
 
-    def differentiate(self, s):
+    def _activate(self, device, s):
+        device.activate(self.theta, s.Z, self.b)
+
+    def differentiate(self, device, s):
         """Delta = A o theta'(Z)."""
-        self.device.activation_gradient(self.theta, s.A, s.X)
+        device.activation_gradient(self.theta, s.A, s.X)
 
-    def propagate(self, s, A):
-        """A = W Delta: dJ/dX of the layer below."""
-        self.device.gemm(self.W, s.Delta, out=A)
+    def propagate(self, device, s, A, t, scratch):
+        """A = W Delta."""
+        device.gemm(self.W, s.Delta, out=A)
 
-    def update(self, s, rates, t):
-        """W <- W - eta/k X_in Delta^T and b <- b - eta mean(Delta), or another rule; t (1,) counts the updates."""
+    def update(self, device, s, rates, t):
+        """W <- W - eta/k rows Delta^T and b <- b - eta/k Delta 1, or another rule; t (1,) counts the updates."""
         if rates.adam or rates.momentum or rates.l1:
-            self._step_along_gradient(s.X_in, s.Delta, rates, t)
+            self._step_along_gradient(device, s, rates, t)
         else:
-            self._step_in_gemm(s.X_in, s.Delta, rates)
+            self._step_in_gemm(device, s, rates)
 
-    def _step_in_gemm(self, X, Delta, rates):
-        """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k X Delta^T."""
-        eta, k = rates.eta, len(Delta)
-        self.device.gemm(X, Delta, out=self.W, transpose_b=True, alpha=-eta / k, beta=1 - eta * rates.l2)
-        self.device.gradient_mean(Delta, out=self.b, alpha=-eta, beta=1.0)
+    def _step_in_gemm(self, device, s, rates):
+        """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k rows Delta^T."""
+        eta, k = rates.eta, len(s.X)
+        device.gemm(s.rows, s.Delta, out=self.W, transpose_b=True, alpha=-eta / k, beta=1 - eta * rates.l2)
+        device.gradient_mean(s.Delta, out=self.b, alpha=-eta * self.places, beta=1.0)
 
-    def _step_along_gradient(self, X, Delta, rates, t):
-        """G = 1/k X Delta^T, then a step along G with momentum and penalties (on W only), or by Adam."""
-        device, of_bias = self.device, rates.without_penalties()
-        device.gemm(X, Delta, out=self.G, transpose_b=True, alpha=1 / len(Delta))
-        device.gradient_mean(Delta, out=self.Gb)
+    def _step_along_gradient(self, device, s, rates, t):
+        """G = 1/k rows Delta^T, then a step along G with momentum and penalties (on W only), or by Adam."""
+        of_bias = rates.without_penalties()
+        device.gemm(s.rows, s.Delta, out=self.G, transpose_b=True, alpha=1 / len(s.X))
+        device.gradient_mean(s.Delta, out=self.Gb, alpha=float(self.places))
         if rates.adam:
             device.adam_update(self.W, self.V, self.S, self.G, t, rates)
             device.adam_update(self.b, self.Vb, self.Sb, self.Gb, t, of_bias)
         else:
             device.sgd_update(self.W, self.V, self.G, rates)
             device.sgd_update(self.b, self.Vb, self.Gb, of_bias)
-
-
-class Maxout(Dense):
-    """X = the largest of each unit's linear pieces (Goodfellow et al. 2013); W has `pieces` rows for each unit."""
-
-    def __init__(self, device, W, b, theta):
-        self.pieces = theta.pieces
-        super().__init__(device, W, b, theta)
-
-    def slot(self, X_in):
-        """The arrays of a step; Z becomes 1 at each unit's largest piece and 0 elsewhere, then Delta."""
-        X, A = (self.device.empty((len(X_in), self.units)) for _ in range(2))
-        Z = self.device.empty((len(X_in), self.pieces * self.units))
-        return Slot(X_in, Z, X, A, Z)
-
-    def forward(self, s):
-        self.device.gemm(self.W, s.X_in, out=s.Z, transpose_a=True)
-        self.device.maxout(s.Z, self.b, s.X)
-
-    def differentiate(self, s):
-        """Delta = A at each unit's largest piece, 0 elsewhere."""
-        self.device.maxout_gradient(s.A, s.Delta)
-
-
-def hidden_layer(device, W, b, theta):
-    """The layer with this activation: Maxout if it has several pieces, else Dense."""
-    return (Maxout if theta.pieces > 1 else Dense)(device, W, b, theta)

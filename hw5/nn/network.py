@@ -12,41 +12,38 @@ The 1 of the lecture's x' = (1, x) is a separate bias b, which is updated by the
 
 Matrices are column-major, as in cuBLAS. In NumPy, the same bytes are the transposed array in C order: X has the shape
 (k, d), one example per row, and W has (m, d). So nothing is transposed to convert one to the other. A linear classifier
-has L = 1; each further layer is a hidden one below it.
+has L = 1; each further layer is a hidden one below it. What the kinds of layers do is in layers.py.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from hw5.datasets.random_streams import Stream
-from hw5.devices.activations import Activation
 from hw5.devices.base import Array
-from hw5.nn.layers import Dense, Slot, hidden_layer
+from hw5.nn.hidden import dense_layers_of
+from hw5.nn.layers import Slot
 from hw5.nn.losses import LOSSES
 
 
-def initial_parameters(sizes, activation, seed):
-    """Random weights and zero biases: a list of (W, b) with W (m, d) and b (m,), float32, for sizes (d, ..., m).
-
-    A hidden layer of maxout has a row of W, and a bias, for each piece of each of its m units.
-    """
+def initial_parameters(layers, seed):
+    """Random weights and zero biases in float32: a list of (W, b) for the layers that have them, W (m, d) and b (m,)."""
     rng = np.random.default_rng((seed, Stream.WEIGHTS))
-    theta, top = Activation.of(activation), Activation("linear")
-    parameters = []
-    for d, m, theta in zip(sizes, sizes[1:], [theta] * (len(sizes) - 2) + [top]):
-        W = rng.standard_normal((m * theta.pieces, d)) * (theta.gain / d**0.5)
-        parameters.append((W.astype(np.float32), np.zeros(len(W), np.float32)))
-    return parameters
+    return [parameters for layer in layers if (parameters := layer.draw(rng)) is not None]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The arrays of a step over k examples: the input X (k, d), the labels or targets y (k,), and a slot per layer."""
+    """The arrays of a step over k examples: the input X (k, d), the labels or targets y (k,), and a slot per layer.
+
+    Layers use the scratch memory (n,) one after the other.
+    """
 
     X: Array
     y: Array
     slots: list[Slot]
+    scratch: Array
 
     @property
     def Z(self):
@@ -55,29 +52,35 @@ class Workspace:
 
     def first(self, k):
         """The same memory, for the first k examples."""
-        return Workspace(self.X[:k], self.y[:k], [slot.first(k) for slot in self.slots])
+        return Workspace(self.X[:k], self.y[:k], [slot.first(k) for slot in self.slots], self.scratch)
 
 
 class Network:
     """A network of one or more layers on a device."""
 
-    def __init__(self, device, parameters, activation="relu", loss="cross-entropy", class_weights=None):
+    def __init__(self, device, parameters, activation="relu", loss="cross-entropy", class_weights=None, layers=None):
         """parameters: [(W, b), ...] as host arrays, from the bottom layer to the top. The velocities start at 0.
 
-        activation and loss are names in hw5.devices.activations and hw5.nn.losses; class_weights (classes,) multiply
-        the losses of each class's examples in training (default 1).
+        layers: as layers_of returns them; by default dense ones of the parameters' sizes, with this activation. loss is
+        a name in hw5.nn.losses; class_weights (classes,) multiply the losses of each class's examples in training
+        (default 1).
         """
-        self.device, self.activation, self.loss = device, Activation.of(activation), LOSSES[loss]
-        *hidden, top = parameters
-        self.layers = [hidden_layer(device, W, b, self.activation) for W, b in hidden] + [Dense(device, *top)]
-        self.updates = device.upload(np.zeros(1), np.int32)  # the number of updates so far, which Adam needs
-        self.unit_weights = device.upload(np.ones(max(len(top[1]), 2)), device.dtype)
+        self.device, self.loss = device, LOSSES[loss]
+        self.layers = [copy(layer) for layer in layers or dense_layers_of(parameters, activation)]
+        self.features, self.outputs = self.layers[0].inputs, self.layers[-1].units
+        self.weighted = [layer for layer in self.layers if layer.weighted]
+        for layer, (W, b) in zip(self.weighted, parameters, strict=True):
+            layer.place(device, W, b)
+        self.updates = device.upload(np.zeros(1), np.int32)  # the number of updates so far
+        self.counts_updates = any(layer.kind == "dropout" for layer in self.layers)  # also without Adam
+        self.unit_weights = device.upload(np.ones(max(self.outputs, 2)), device.dtype)
         self.class_weights = self.unit_weights if class_weights is None else device.upload(class_weights, device.dtype)
 
-    @property
-    def sizes(self):
-        """(d, ..., m): the number of features, then of each layer's units."""
-        return self.layers[0].W.shape[1], *(layer.units for layer in self.layers)
+    def __str__(self):
+        """The examples and the layers: 784-128-10, or 28x28x1-conv:6x5-pool:2-10."""
+        first = self.layers[0]
+        examples = "x".join(map(str, first.window.image)) if first.window else str(first.inputs)
+        return "-".join([examples, *map(str, self.layers)])
 
     def parameters(self):
         """[(W, b), ...] as host arrays."""
@@ -92,12 +95,12 @@ class Network:
         return self._download("S", "Sb")
 
     def _download(self, *names):
-        return [tuple(self.device.download(getattr(layer, name)) for name in names) for layer in self.layers]
+        return [tuple(self.device.download(getattr(layer, name)) for name in names) for layer in self.weighted]
 
     def assign(self, parameters, velocities=None, squares=None, updates=0):
         """Set the parameters and, if given, the state of the optimiser, as the methods above return them."""
         for names, pairs in (("W", "b"), parameters), (("V", "Vb"), velocities), (("S", "Sb"), squares):
-            for layer, pair in zip(self.layers, pairs or ()):
+            for layer, pair in zip(self.weighted, pairs or ()):
                 for name, host in zip(names, pair):
                     self.device.assign(getattr(layer, name), host)
         if velocities is not None:
@@ -105,34 +108,36 @@ class Network:
 
     def workspace(self, k, y_dtype):
         """The Workspace of a step over k examples, with labels or targets of a dtype."""
-        X = self.device.empty((k, self.sizes[0]))
+        X = self.device.empty((k, self.features))
         slots = []
         for layer in self.layers:
-            slots.append(layer.slot(slots[-1].X if slots else X))
-        return Workspace(X, self.device.empty((k,), y_dtype), slots)
+            slots.append(layer.slot(self.device, slots[-1].X if slots else X))
+        scratch = self.device.empty((k * max(layer.scratch_per_example for layer in self.layers[1:] or self.layers),))
+        return Workspace(X, self.device.empty((k,), y_dtype), slots, scratch)
 
     def step(self, space, rates, tally):
         """Train on the minibatch in the workspace; add its losses and correct predictions to the tally."""
-        self.forward(space)
+        self.forward(space, self.updates)
         self.backward(space, tally)
         self.update(space, rates)
 
-    def forward(self, space):
-        """From X^(0) up to Z^(L), whose bias is left to the loss."""
+    def forward(self, space, t=None):
+        """From X^(0) up to Z^(L), whose bias is left to the loss; t counts the updates, None if this is no training."""
         for layer, slot in zip(self.layers, space.slots):
-            layer.forward(slot)
+            layer.forward(self.device, slot, t)
 
     def backward(self, space, tally):
         """Delta of every layer, from the top down, with the weights of the forward pass."""
-        layers, slots = self.layers, space.slots
-        self.loss.gradient(self.device, space.Z, layers[-1].b, space.y, self.class_weights, tally)  # P - Y
+        device, layers, slots = self.device, self.layers, space.slots
+        self.loss.gradient(device, space.Z, layers[-1].b, space.y, self.class_weights, tally)  # P - Y
         for l in range(len(layers) - 1, 0, -1):
-            layers[l].propagate(slots[l], slots[l - 1].A)
-            layers[l - 1].differentiate(slots[l - 1])
+            layers[l].propagate(device, slots[l], slots[l - 1].A, self.updates, space.scratch)
+            layers[l - 1].differentiate(device, slots[l - 1])
 
     def update(self, space, rates):
         """W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer, or another rule."""
-        if rates.adam:
+        if rates.adam or self.counts_updates:
             self.device.advance(self.updates, 1)
         for layer, slot in zip(self.layers, space.slots):
-            layer.update(slot, rates, self.updates)
+            if layer.weighted:
+                layer.update(self.device, slot, rates, self.updates)

@@ -24,7 +24,6 @@ from typing import get_type_hints
 
 import numpy as np
 
-from hw5.devices.activations import Activation
 from hw5.train.decode import decode
 from hw5.datasets import BUILT_IN, Dataset, Schema
 from hw5.datasets.arrays import read_archive
@@ -34,6 +33,7 @@ from hw5.tables.labels import is_text
 from hw5.tables.table import Reading
 from hw5.errors import InputError
 from hw5.files import atomic_write
+from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
 from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.train.settings import Settings
@@ -132,10 +132,15 @@ class Checkpoint:
         """The Loss that was minimised."""
         return LOSSES[self.settings.loss]
 
+    def layers(self):
+        """The layers of the network, without parameters. Raises InputError if one does not fit."""
+        units = 1 if self.of_targets else self.loss.units(len(self.class_names))
+        return self.settings.layers(example_shape(self.image_shape, self.standardisation.mean.size), units)
+
     @property
     def schema(self):
         """The Schema with which hw5.datasets reads other data for the network."""
-        features = self.parameters[0][0].shape[1]
+        features = self.standardisation.mean.size
         names = (self.class_names, self.feature_names, self.image_shape, self.data.label_column)
         return Schema(features, *names, self.columns)
 
@@ -229,6 +234,14 @@ class Checkpoint:
         settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
         if bool(self.of_targets) != (settings.task == "regression"):
             return False
+        if self.image_shape is not None and not (
+            _is_image_shape(self.image_shape) and math.prod(self.image_shape) == d
+        ):
+            return False
+        try:
+            layers = self.layers()
+        except InputError:
+            return False
         standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * bool(self.of_targets)
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
         shapes = [(size,) for _, size in standardisations for _ in range(2)]
@@ -236,7 +249,7 @@ class Checkpoint:
         for pairs in (self.parameters, state.velocities, state.squares, state.parameters, state.previous_parameters):
             if pairs is not None:
                 arrays += [array for pair in pairs for array in pair]
-                shapes += _shapes([d, *settings.hidden, self.loss.units(m)], settings.activation)
+                shapes += [shape for layer in layers if layer.weighted for shape in layer.parameter_shapes]
         return (
             _is_valid(state)
             and (not settings.tolerance or state.previous_parameters is not None)
@@ -252,7 +265,6 @@ class Checkpoint:
             and "\0" not in self.data.source + (self.data.test or "")  # they are paths
             and (self.feature_names is None or len(self.feature_names) == d)
             and (self.columns is None or are_valid(self.columns) and self.columns.width == d)
-            and (self.image_shape is None or _is_image_shape(self.image_shape) and math.prod(self.image_shape) == d)
         )
 
     def subset(self, dataset: Dataset, split):
@@ -347,19 +359,12 @@ def _is_float(figure):
 
 
 def _is_image_shape(shape):
-    return len(shape) == 2 and min(shape) > 0
+    return len(shape) in (2, 3) and min(shape) > 0
 
 
 def _are_class_names(names):
     """Whether the names are distinct, and have no characters that are not text."""
     return len(set(names)) == len(names) and all(map(is_text, names))
-
-
-def _shapes(sizes, activation):
-    """The shapes of W and b, layer by layer, for the sizes (d, ..., m)."""
-    pieces = Activation.of(activation).pieces
-    rows = [pieces * m for m in sizes[1:-1]] + [sizes[-1]]
-    return [shape for d, m in zip(sizes, rows) for shape in ((m, d), (m,))]
 
 
 def _checksum(arrays, description):

@@ -7,6 +7,7 @@ from hw5.tables.labels import UNKNOWN
 from hw5.datasets.preprocessing import Standardisation, class_weights, split_dataset
 from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
+from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, has_digest
@@ -35,7 +36,6 @@ class Run:
             self.standardisation = Standardisation.fit(train, dataset.image_shape is not None, indicators)
             self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
         self.network = self._new_network(device)
-        self.sizes = self.network.sizes
         self.history = list(checkpoint.history) if checkpoint else []
         self.stepper = self._stepper(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.splits else None
@@ -54,11 +54,13 @@ class Run:
         weights = settings.class_weight and class_weights(
             settings.class_weight, dataset.class_names, train.examples.y[train.rows]
         )
-        sizes = (dataset.train.X.shape[1], *settings.hidden, _units(settings.loss, dataset))
-        parameters = initial_parameters(sizes, settings.activation, settings.seed)
+        layers = settings.layers(
+            example_shape(dataset.image_shape, dataset.train.X.shape[1]), _units(settings.loss, dataset)
+        )
+        parameters = initial_parameters(layers, settings.seed)
         if settings.model == "perceptron":  # "usually begins with weight/bias 0"
             parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
-        return Network(device, parameters, settings.activation, settings.loss, weights)
+        return Network(device, parameters, loss=settings.loss, class_weights=weights, layers=layers)
 
     def _stepper(self, examples):
         return _stepper(self.network, examples, self.standardisation, self.of_targets)
@@ -126,7 +128,7 @@ class Model:
     def __init__(self, device, checkpoint):
         self.checkpoint = checkpoint
         settings = checkpoint.settings
-        self.network = Network(device, checkpoint.parameters, settings.activation, settings.loss)
+        self.network = Network(device, checkpoint.parameters, loss=settings.loss, layers=checkpoint.layers())
 
     def evaluate(self, subset):
         """Mean loss, accuracy and predicted classes (n,) of a Subset, whose labels are numbered as here.

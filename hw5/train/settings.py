@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from hw5.devices.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
 from hw5.errors import InputError, require_known
+from hw5.nn.hidden import check_hidden, layers_of
 from hw5.nn.losses import LOSSES
 from hw5.train.schedules import SCHEDULES, check_schedule, learning_rate
 
@@ -77,7 +78,7 @@ class Settings:
     Raises InputError for a number out of range, an unknown name, or settings that exclude each other.
     """
 
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[int | str, ...] = (128,)  # as hw5.nn.layers.hidden_layer reads them
     activation: str = "relu"  # as Activation.of reads it
     loss: str = "cross-entropy"  # a name in LOSSES
     epochs: int = 50
@@ -103,8 +104,7 @@ class Settings:
     def __post_init__(self):
         for name, its_range in RANGES.items():
             its_range.require(name, getattr(self, name))
-        for size in self.hidden:
-            _COUNT.require("hidden", size)
+        check_hidden(self.hidden, self.activation)
         require_known("loss", self.loss, LOSSES)
         require_known("optimizer", self.optimizer, OPTIMIZERS)
         require_known("learning rate schedule", self.schedule, SCHEDULES)
@@ -155,6 +155,10 @@ class Settings:
     @property
     def model(self):
         return "perceptron" if self.loss == "perceptron" else "mlp" if self.hidden else "linear"
+
+    def layers(self, shape, outputs):
+        """The layers of a network over examples of a shape, (d,) or (h, w, c). Raises InputError if one does not fit."""
+        return layers_of(shape, self.hidden, outputs, self.activation)
 
     @property
     def task(self):

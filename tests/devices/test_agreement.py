@@ -14,6 +14,7 @@ from hw5.datasets import load
 from hw5.devices.base import Rates, Tally
 from hw5.devices.kernels import KernelDevice
 from hw5.devices.streaming import StreamedData
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.train.settings import Settings
@@ -37,7 +38,7 @@ def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
     y = rng.integers(0, sizes[-1], n)
     d = sizes[0]
     data = device.upload_data(X, y, np.full(d, 127.0, np.float32), np.full(d, 1 / 74, np.float32))
-    network = Network(device, initial_parameters(sizes, theta, seed=1), theta)
+    network = Network(device, initial_parameters(dense_layers(sizes, theta), 1), theta)
     tally = Tally(device, k)
     device.stepper(network, data).train(device.upload(rng.permutation(n), device.index_dtype), k, rates, tally)
     states = (network.parameters(), network.velocities(), network.squares())
@@ -69,7 +70,10 @@ def test_recorded_steps_give_the_same_bits(launching, monkeypatch):
     data = launching.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
     results = []
     for stretches in ((500,), (4, 300, 500), None):
-        network, tally = Network(launching, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(launching, k)
+        network, tally = (
+            Network(launching, initial_parameters(dense_layers((20, 8, 3), "tanh"), 1), "tanh"),
+            Tally(launching, k),
+        )
         stepper = launching.stepper(network, data)
         if not stretches:
             monkeypatch.setattr(launching, "record", lambda work: None)
@@ -93,7 +97,10 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype):
         device.most_resident_bytes = most_resident_bytes
         data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
         assert isinstance(data, StreamedData) == (most_resident_bytes < X.nbytes)
-        network, tally = Network(device, initial_parameters((20, 8, 3), "tanh", seed=1), "tanh"), Tally(device, k)
+        network, tally = (
+            Network(device, initial_parameters(dense_layers((20, 8, 3), "tanh"), 1), "tanh"),
+            Tally(device, k),
+        )
         device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
         loss, accuracy, classes = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
         results.append((tally.read(), loss, accuracy, classes.tobytes(), network.parameters()[0][0].tobytes()))
@@ -111,7 +118,10 @@ def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtyp
     for most_resident_bytes in (math.inf, X[:20].nbytes):
         device.most_resident_bytes = most_resident_bytes
         data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
-        network, tally = Network(device, initial_parameters((20, 8, 1), "tanh", 1), "tanh", "squared"), Tally(device, k)
+        network, tally = (
+            Network(device, initial_parameters(dense_layers((20, 8, 1), "tanh"), 1), "tanh", "squared"),
+            Tally(device, k),
+        )
         device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
         loss, *_ = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
         results.append((tally.read(), loss, device.stepper(network, data).outputs(np.arange(n)).tobytes()))
@@ -122,7 +132,9 @@ def losses(device, dataset, settings):
     parts = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
     data = device.upload_data(dataset.train.X, dataset.train.y, standardisation.mean, standardisation.scale)
-    network = Network(device, initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed))
+    network = Network(
+        device, initial_parameters(dense_layers((64, *settings.hidden, 10), settings.activation), settings.seed)
+    )
     return [
         now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends
     ]

@@ -18,6 +18,7 @@ from hw5.compiler import CompileError, find_compiler
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.native import CompiledDevice
 from hw5.errors import InputError
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 
 RATES = {
@@ -58,7 +59,7 @@ class Problem:
     def on(self, device):
         """The device's stepper of the network and the data."""
         data = device.upload_data(self.X, self.y, self.mean, self.scale)
-        parameters = initial_parameters(self.sizes, self.theta, seed=1)
+        parameters = initial_parameters(dense_layers(self.sizes, self.theta), 1)
         return device.stepper(Network(device, parameters, self.theta, self.loss, self.class_weights), data)
 
     def trained(self, device, rates, k, stretches=()):
@@ -274,9 +275,9 @@ def test_numpy_does_what_is_not_compiled(compiled):
 
 def test_the_number_of_threads_depends_on_the_work(monkeypatch):
     monkeypatch.setattr(native, "_FLOPS_PER_THREAD", 1_000_000)
-    assert native._useful_threads(64, (4, 3), 32) == 1  # little work
-    assert native._useful_threads(2, (784, 128, 10), 32) == 2
-    assert native._useful_threads(64, (784, 128, 10), 32) == 13
+    assert native._useful_threads(64, 4 * 3, 32) == 1  # little work
+    assert native._useful_threads(2, 794 * 128, 32) == 2
+    assert native._useful_threads(64, 794 * 128, 32) == 13
 
 
 def test_only_cores_available_to_the_process_are_used(monkeypatch):

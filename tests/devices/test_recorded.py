@@ -7,6 +7,7 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.fused import MOST_CLASSES, MOST_EXAMPLES
 from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 
 N, K = 300, 8
@@ -39,7 +40,7 @@ def stepper_on(device, sizes, n=N, theta="relu"):
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (n, sizes[0]), dtype=np.uint8), rng.integers(0, sizes[-1], n)
     data = device.upload_data(X, y, np.full(sizes[0], 127.0, np.float32), np.full(sizes[0], 1 / 74, np.float32))
-    network = Network(device, initial_parameters(sizes, theta, seed=1), theta)
+    network = Network(device, initial_parameters(dense_layers(sizes, theta), 1), theta)
     return device.stepper(network, data), device.upload(np.arange(n), device.index_dtype)
 
 

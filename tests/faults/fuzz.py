@@ -43,6 +43,7 @@ import sklearn.datasets  # noqa: F401
 from hw5.datasets import Schema, load, load_inputs
 from hw5.datasets.preprocessing import Standardisation
 from hw5.errors import InputError
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.train.settings import Settings
@@ -325,7 +326,7 @@ def _checkpoints():
         ((4, 1), Settings(hidden=(), loss="squared", patience=2), ()),
         ((4, 2), Settings(hidden=(), optimizer="adam"), ("x", "y")),
     ):
-        parameters = initial_parameters(sizes, settings.activation, seed=0)
+        parameters = initial_parameters(dense_layers(sizes, settings.activation), 0)
         checkpoint = Checkpoint(
             State(
                 parameters,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hw5.datasets.preprocessing import Standardisation
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
 from hw5.train.settings import Settings
@@ -19,7 +20,7 @@ from .helpers import add_zeros, at_most, npy, npz
 
 def saved(path, sizes, settings, class_names, of_targets=None):
     """The arrays and the description of a valid checkpoint with 6 features."""
-    parameters = initial_parameters(sizes, settings.activation, seed=0)
+    parameters = initial_parameters(dense_layers(sizes, settings.activation), 0)
     Checkpoint(
         State(parameters, [(W * 0, b * 0) for W, b in parameters], None, 2, 0, np.zeros((2, 32))),
         Standardisation(np.zeros(6, np.float32), np.ones(6, np.float32)),

@@ -21,6 +21,7 @@ from hw5.cli import main
 from hw5.cli.options import BUILT_IN
 from hw5.datasets import load
 from hw5.datasets.preprocessing import Standardisation
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.text import encodable, printable
 from hw5.train.checkpoint import Checkpoint, DataSource
@@ -278,7 +279,7 @@ def test_controls_in_feature_names(folder, kind):
 
 def checkpoint(**fields):
     """A valid checkpoint, written to m.npz; fields of its state, settings and data go where they belong."""
-    parameters = initial_parameters((2, 3, 2), "relu", seed=0)
+    parameters = initial_parameters(dense_layers((2, 3, 2), "relu"), 0)
     state = State(parameters, [(W * 0, b * 0) for W, b in parameters], None, 2, 0, np.zeros((2, 32)))
     settings, data = Settings(hidden=(3,)), DataSource("xor", None, None, False, "0" * 32)
     history = [{"epoch": 1, "loss": 0.5, "accuracy": 1, "validation_loss": None, "validation_accuracy": None}]

@@ -9,6 +9,7 @@ import pytest
 
 from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
 from hw5.train.training import Training
@@ -135,7 +136,7 @@ def test_example_training_the_perceptron(device):
 
 def learn(X, y, sizes, seed, theta="tanh", eta=0.5, epochs=2000):
     """(mean loss, accuracy, P) after batch gradient descent from random weights."""
-    network = trained(initial_parameters(sizes, theta, seed), X, y, eta, len(y), epochs, theta)
+    network = trained(initial_parameters(dense_layers(sizes, theta), seed), X, y, eta, len(y), epochs, theta)
     stepper, rows = FLOAT64.stepper(network, place(FLOAT64, X, y)), np.arange(len(y))
     return *stepper.evaluate(rows)[:2], stepper.outputs(rows)
 

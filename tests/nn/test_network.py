@@ -6,6 +6,7 @@ import pytest
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, Workspace, initial_parameters
 
 
@@ -113,7 +114,7 @@ def test_evaluate_and_outputs_use_the_given_rows_in_chunks():
 
 def test_workspaces_share_one_allocation():
     device = CpuDevice()
-    network = Network(device, initial_parameters((3, 4, 2), "relu", 0))
+    network = Network(device, initial_parameters(dense_layers((3, 4, 2), "relu"), 0))
     stepper = device.stepper(network, upload(device, np.zeros((9, 3), np.float32), np.zeros(9, int)))
     full, short = stepper.space(8), stepper.space(5)
     assert short is stepper.space(5)
@@ -126,11 +127,11 @@ def test_workspaces_share_one_allocation():
 
 @pytest.mark.parametrize("theta", ACTIVATIONS)
 def test_initial_weights_keep_the_scale_of_the_signal(theta):
-    (W1, b1), (W2, _) = initial_parameters((1000, 500, 500), theta, seed=3)
+    (W1, b1), (W2, _) = initial_parameters(dense_layers((1000, 500, 500), theta), 3)
     gain = {"relu": 2**0.5, "elu": 2**0.5, "leaky_relu": (2 / 1.01) ** 0.5}.get(theta, 1.0)
     assert W1.shape == (1000 if theta == "maxout" else 500, 1000) and W1.dtype == np.float32 and not b1.any()
     # the standard deviation of n samples has the relative error 1 / sqrt(2n); allow five times that
     assert W1.std() == pytest.approx(gain / 1000**0.5, rel=5 / (2 * W1.size) ** 0.5)
     assert W2.std() == pytest.approx(1 / 500**0.5, rel=5 / (2 * W2.size) ** 0.5)
-    assert (W1 == initial_parameters((1000, 500, 500), theta, seed=3)[0][0]).all()
-    assert (W1 != initial_parameters((1000, 500, 500), theta, seed=4)[0][0]).any()
+    assert (W1 == initial_parameters(dense_layers((1000, 500, 500), theta), 3)[0][0]).all()
+    assert (W1 != initial_parameters(dense_layers((1000, 500, 500), theta), 4)[0][0]).any()

@@ -10,6 +10,7 @@ import pytest
 from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
 from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.datasets.preprocessing import Standardisation
 from hw5.train.settings import Settings
@@ -18,7 +19,7 @@ from hw5.train.training import Best, State
 
 @pytest.fixture
 def checkpoint():
-    parameters = initial_parameters((4, 5, 3), "tanh", seed=1)
+    parameters = initial_parameters(dense_layers((4, 5, 3), "tanh"), 1)
     return Checkpoint(
         State(parameters, [(W * 2, b + 1) for W, b in parameters], None, 2, 64, np.arange(64.0).reshape(2, 32)),
         Standardisation(np.arange(4, dtype=np.float32), np.ones(4, np.float32)),
@@ -53,7 +54,7 @@ def assert_same(mine, theirs):
 
 @pytest.mark.parametrize("kept", ["nothing more", "best", "before", "all"])
 def test_round_trip(checkpoint, kept, tmp_path):
-    extra = initial_parameters((4, 5, 3), "tanh", seed=2)
+    extra = initial_parameters(dense_layers((4, 5, 3), "tanh"), 2)
     best = Best(1, 0.25, extra) if kept in ("best", "all") else None
     before = extra[::-1][::-1] if kept in ("before", "all") else None
     state = replace(checkpoint.state, best=best, previous_parameters=before, ending="enough" if kept == "all" else None)

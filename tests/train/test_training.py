@@ -10,6 +10,7 @@ from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError, RunError
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
 from hw5.train.training import Training, epoch_order
@@ -25,7 +26,7 @@ def start(settings, n=100, d=6):
     device = CpuDevice()
     X, y = two_classes(n, d)
     data = device.upload_data(X, y, np.full(d, 127.5, np.float32), np.full(d, 1 / 74, np.float32))
-    parameters = initial_parameters((d, *settings.hidden, 2), settings.activation, settings.seed)
+    parameters = initial_parameters(dense_layers((d, *settings.hidden, 2), settings.activation), settings.seed)
     network = Network(device, parameters, settings.activation)
     return network, data
 
@@ -155,7 +156,7 @@ def test_convergence_is_an_epoch_that_hardly_changes_the_weights():
     """The tolerance is between the relative changes of the weights in the third and the fourth epoch."""
     settings = Settings(lr=0.5, lr_decay=0.1, epochs=8, seed=3)
     *_, parameters = watched(settings, [1] * 8)
-    parameters.insert(0, initial_parameters((6, 128, 2), "relu", 3))
+    parameters.insert(0, initial_parameters(dense_layers((6, 128, 2), "relu"), 3))
     shares = []
     for before, after in zip(parameters, parameters[1:]):
         differences = [[b - a for a, b in zip(*pair)] for pair in zip(before, after)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hw5.compiler import build_shared_library
+from hw5.devices.activations import Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.stepper import Stepper
@@ -108,8 +109,9 @@ class CompiledStepper(Stepper):
 
     def __init__(self, network, data):
         super().__init__(network, data, network.device.how)
-        library, theta = network.device.library, network.activation
+        library, theta = network.device.library, _activation_of(network)
         self._train, self._predict = library.train, library.predict
+        self._products = sum(layer.places * layer.fan_in * layer.units for layer in network.weighted)
         layers = [
             _Layer(*reversed(layer.W.shape), layer.pieces, *(_address(getattr(layer, name)) for name in _ARRAYS))
             for layer in network.layers
@@ -150,7 +152,7 @@ class CompiledStepper(Stepper):
     def _call(self, function, order, batch_size):
         job = self._job
         job.order, job.examples, job.batch_size = _address(order), len(order), batch_size
-        job.threads = _useful_threads(self.device.threads, self.network.sizes, batch_size)
+        job.threads = _useful_threads(self.device.threads, self._products, batch_size)
         if function(ctypes.byref(job)) != 0:
             raise MemoryError("could not allocate memory or threads for the compiled step")
 
@@ -159,9 +161,14 @@ def _address(array):
     return array.ctypes.data
 
 
-def _useful_threads(most, sizes, k):
-    """The number of threads that pay off for minibatches of k examples."""
-    flops = 4 * k * sum(d * m for d, m in zip(sizes, sizes[1:]))
+def _activation_of(network):
+    """The Activation of the hidden layers; of a network without any, linear."""
+    return next((layer.theta for layer in network.weighted if layer.theta), Activation("linear"))
+
+
+def _useful_threads(most, products, k):
+    """The number of threads that pay off for minibatches of k examples, each of which takes so many products."""
+    flops = 4 * k * products
     return max(1, min(most, flops // _FLOPS_PER_THREAD))
 
 
@@ -176,8 +183,10 @@ class _Library:
 
     def unsupported(self, network, data):
         """Why the compiled step cannot train the network on the data, or None if it can."""
-        theta = network.activation
-        if len(network.layers) > 1 and theta.pieces == 1 and theta.name not in self.activations:
+        theta = _activation_of(network)
+        if any(layer.kind != "dense" for layer in network.layers):
+            return "the compiled step has dense layers only"
+        if theta.name not in self.activations and len(network.layers) > 1 and theta.pieces == 1:
             return f"the compiled step does not have the activation {theta.name}"
         if network.loss.name not in self.losses:
             return f"the compiled step does not have the loss {network.loss.name}"

@@ -14,6 +14,7 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 
 K, D, HIDDEN, CLASSES, N = 128, 784, 128, 10, 128 * 200
@@ -79,7 +80,7 @@ def epoch(device, step_by_step=False):
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (N, D), np.uint8), rng.integers(0, CLASSES, N)
     data = device.upload_data(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
-    network = Network(device, initial_parameters((D, HIDDEN, CLASSES), "relu", seed=1))
+    network = Network(device, initial_parameters(dense_layers((D, HIDDEN, CLASSES), "relu"), 1))
     order = device.upload(rng.permutation(N), device.index_dtype)
     stepper = device.stepper(network, data)
     if step_by_step:

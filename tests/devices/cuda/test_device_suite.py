@@ -11,6 +11,7 @@ from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.stepper import Stepper
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.train.settings import Settings
@@ -66,7 +67,7 @@ def trained(device, settings):
     parts = split_dataset(digits, settings.validation, settings.holdout, settings.seed)
     standardisation = Standardisation.fit(parts["train"])
     data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
-    parameters = initial_parameters((64, *settings.hidden, 10), settings.activation, settings.seed)
+    parameters = initial_parameters(dense_layers((64, *settings.hidden, 10), settings.activation), settings.seed)
     network = Network(device, parameters, settings.activation)
     losses = [
         now.loss for now in Training(device.stepper(network, data), parts["train"].rows, settings) if now.epoch_ends
@@ -100,7 +101,7 @@ def test_a_recorded_step_gives_the_same_bits_as_a_launched_one(device, runtime, 
         rng = np.random.default_rng(0)
         X, y = rng.integers(0, 256, (200, 33), np.uint8), rng.integers(0, 5, 200)
         data = device.upload_data(X, y, np.full(33, 127.0, np.float32), np.full(33, 1 / 74, np.float32))
-        network = Network(device, initial_parameters((33, 17, 5), "relu", seed=1))
+        network = Network(device, initial_parameters(dense_layers((33, 17, 5), "relu"), 1))
         tally, rows = Tally(device, k), device.empty((k,), np.int32)
         stepper = Stepper(network, data)
         order = rng.permutation(200).astype(np.int32)
@@ -132,7 +133,7 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
     subset = split_dataset(digits, 0, 0, 0)["train"]
     standardisation = Standardisation.fit(subset)
     data = device.upload_data(digits.train.X, digits.train.y, standardisation.mean, standardisation.scale)
-    network = Network(device, initial_parameters((64, 16, 10), "relu", seed=0))
+    network = Network(device, initial_parameters(dense_layers((64, 16, 10), "relu"), 0))
     by_epoch = {}
     for now in Training(device.stepper(network, data), subset.rows, settings):
         by_epoch[now.epoch] = len(waits)

@@ -1,0 +1,130 @@
+"""Layers over images: convolution and pooling.
+
+An example is a row, and an image (h, w, c) a row of h w c numbers. So a convolution is a dense layer over patches
+(hw5/devices/windows.py): unfold gives every patch a row, and from there on product, bias and activation are those of
+Dense.
+"""
+
+import re
+from math import prod
+from numbers import Integral
+
+import numpy as np
+
+from hw5.devices.windows import Window
+from hw5.errors import InputError
+from hw5.nn.layers import Dense, Layer, Slot
+from hw5.nn.maxout import Maxout
+
+# What a window may be: 5, 5x3 (rows x columns), 3/2 (stride 2), 5+2 (padding 2), 3/2+1
+_WINDOW = r"(?P<rows>[0-9]+)(?:x(?P<columns>[0-9]+))?(?:/(?P<stride>[0-9]+))?(?:\+(?P<padding>[0-9]+))?"
+
+
+class _Windowed:
+    """A layer whose window moves over images."""
+
+    form = re.compile(_WINDOW)
+
+    def _read(self, text, stride):
+        """Set the window from the text of the layer; stride is the default, or None for the window's size."""
+        found = self.form.fullmatch(text)
+        if found is None:
+            raise ValueError
+        rows, columns, its_stride, padding = (found[name] and int(found[name]) for name in _PARTS)
+        self._text, self._size = text, (rows, columns or rows)
+        self._stride, self._padding = its_stride or stride or rows, padding or 0
+        if min(*self._size, self._stride) < 1 or its_stride == 0 or self._padding >= min(self._size):
+            raise ValueError
+
+    def __str__(self):
+        return f"{self.kind}:{self._text}"
+
+    def _window_over(self, shape):
+        """The Window over images of this shape."""
+        if len(shape) != 3:
+            raise InputError(f"{self} needs images, and there are {prod(shape)} numbers without a shape; leave it out")
+        window = Window(tuple(shape), self._size, self._stride, self._padding)
+        if min(window.places) < 1:
+            image, size = (" x ".join(map(str, sides)) for sides in (shape[:2], self._size))
+            raise InputError(f"{self} does not fit: the image there has {image} pixels, and the window {size}")
+        return window
+
+
+_PARTS = ("rows", "columns", "stride", "padding")
+
+
+def require_units(number):
+    """A number of units or filters. Raises ValueError if there can be none so many."""
+    if isinstance(number, bool) or not isinstance(number, Integral) or not 1 <= number < 2**31:
+        raise ValueError
+    return number
+
+
+class Convolution(_Windowed, Dense):
+    """A dense layer over the patches of images: each filter, a row of W, has a number for every number of a patch."""
+
+    kind = "conv"
+    form = re.compile(rf"(?P<filters>[0-9]+)x{_WINDOW}")
+
+    def __init__(self, text, theta):
+        self._read(text, stride=1)
+        super().__init__(require_units(int(self.form.fullmatch(text)["filters"])), theta)
+
+    def over(self, shape):
+        self.inputs, self.window = prod(shape), self._window_over(shape)
+        self.fan_in, self.places = self.window.patch, prod(self.window.places)
+        self.shape = *self.window.places, self.units
+        self.scratch_per_example = self.places * self.fan_in
+
+    def _rows(self, device, X_in):
+        return device.empty((len(X_in) * self.places, self.fan_in))
+
+    def forward(self, device, s, t):
+        device.unfold(s.X_in, self.window, out=s.rows)
+        super().forward(device, s, t)
+
+    def propagate(self, device, s, A, t, scratch):
+        """A = W Delta by patches, folded to images."""
+        patches = scratch[: s.rows.size].reshape(s.rows.shape)
+        super().propagate(device, s, patches, t, scratch)
+        device.fold(patches, self.window, out=A)
+
+
+class MaxoutConvolution(Convolution, Maxout):
+    """A convolution whose filters are the largest of several linear ones."""
+
+
+class MaxPool(_Windowed, Layer):
+    """The largest pixel of the window, by channel."""
+
+    kind = "pool"
+
+    def __init__(self, text, theta):
+        self._read(text, stride=None)
+
+    def over(self, shape):
+        self.inputs, self.window = prod(shape), self._window_over(shape)
+        self.shape = *self.window.places, shape[2]
+
+    def slot(self, device, X_in):
+        s = super().slot(device, X_in)
+        return Slot(s.X_in, s.X, s.A, largest=device.empty(s.X.shape, np.int32))
+
+    def forward(self, device, s, t):
+        device.max_pool(s.X_in, self.window, out=s.X, largest=s.largest)
+
+    def propagate(self, device, s, A, t, scratch):
+        device.max_pool_gradient(s.A, s.largest, self.window, A)
+
+
+class MeanPool(MaxPool):
+    """The mean of the window's pixels in the image, by channel."""
+
+    kind = "meanpool"
+    slot = Layer.slot
+
+    def forward(self, device, s, t):
+        device.mean_pool(s.X_in, self.window, out=s.X)
+
+    def propagate(self, device, s, A, t, scratch):
+        device.mean_pool_gradient(s.A, self.window, A)
