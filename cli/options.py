@@ -8,6 +8,7 @@ import click
 from hw5.cli.display import waiting, warn
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS, is_device
+from hw5.nn.hidden import read_hidden
 from hw5.tables.table import Reading
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
@@ -48,23 +49,13 @@ class DeviceName(OneOf):
         return super().get_metavar(param, ctx).replace("cuda", "cuda|cuda:N")
 
 
-class Sizes(click.ParamType):
-    """Positive integers separated by commas: 128 or 256,128."""
+class Layers(click.ParamType):
+    """Hidden layers separated by commas: 256,128 or conv:6x5+2,pool:2,120. Raises InputError."""
 
-    name = "sizes"
+    name = "layers"
 
     def convert(self, value, param, ctx):
-        if isinstance(value, tuple):
-            return value
-        try:
-            sizes = tuple(int(size) for size in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of sizes such as 128 or 256,128.", param, ctx)
-        if min(sizes) < 1:
-            self.fail(f"{value!r} has a layer without units; each size must be at least 1.", param, ctx)
-        if max(sizes) >= 2**31:
-            self.fail(f"{value!r} has a layer that is too large.", param, ctx)
-        return sizes
+        return value if isinstance(value, tuple) else read_hidden(value)
 
 
 class BatchSize(click.ParamType):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import click
 from hw5.datasets import BUILT_IN
 from hw5.datasets.preprocessing import training_rows
+from hw5.nn.hidden import LENET
 from hw5.tables.table import Reading
 from hw5.errors import InputError
 from hw5.train.defaults import settings_for
@@ -52,7 +53,11 @@ class Plan(NamedTuple):
 
 def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):
     """The plan for these options. Raises InputError if they contradict each other."""
-    if model != "mlp" and (hidden or settings["activation"] != DEFAULT.activation):
+    if model == "lenet" and hidden:
+        raise InputError(
+            f"--hidden cannot be used with --model lenet, which is --hidden {_written(LENET)}; leave one out"
+        )
+    if model in ("linear", "perceptron") and (hidden or settings["activation"] != DEFAULT.activation):
         flag = "--hidden" if hidden else "--activation"
         raise InputError(f"{flag} needs --model mlp: a {model} model has no hidden layers")
     if model == "perceptron" and (loss or task == "regression"):
@@ -61,7 +66,8 @@ def new_plan(model, hidden, task, loss, data, test, label_column, reading=Readin
     if loss and (task == "regression") != (loss == "squared"):
         raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
-    given = settings | {"hidden": (hidden or DEFAULT.hidden) if model == "mlp" else (), "loss": loss}
+    hidden = {"mlp": hidden or DEFAULT.hidden, "lenet": LENET}.get(model, ())
+    given = settings | {"hidden": hidden, "loss": loss}
     return Plan(settings_for(_SOME, **given), task, data, test, label_column, reading, given)
 
 
@@ -81,6 +87,8 @@ def resumed_plan(checkpoint, path, given):
             continue
         if name in ("drop", "only", "categorical"):
             value = tuple(part.strip() for part in value.split(","))
+        if name == "model" and value == "mlp" and ours[name] == "lenet":
+            continue  # with LeNet's hidden layers
         if value != ours[name]:
             flag = "--" + name.replace("_", "-")
             raise InputError(f"{flag} cannot be changed when resuming: in {path} it is {_written(ours[name])}")

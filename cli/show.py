@@ -8,6 +8,7 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
 from hw5.cli.plan import DEFAULT
 from hw5.train.defaults import CHOSEN
+from hw5.nn.hidden import written
 from hw5.tables.fitting import described
 from hw5.tables.table import Reading
 from hw5.text import encodable, printable, toml_string
@@ -30,9 +31,8 @@ def command(checkpoint):
 def _summary(model, path):
     """A summary of the checkpoint, as comments of one line each."""
     settings, state = model.settings, model.state
-    sizes = [W.shape[1] for W, _ in model.parameters] + [len(model.parameters[-1][1])]
     numbers = sum(W.size + b.size for W, b in model.parameters)
-    yield _comment(f"{path}: {settings.model} {'-'.join(map(str, sizes))}, {numbers:,} parameters")
+    yield _comment(f"{path}: {settings.model} {written(model.layers())}, {numbers:,} parameters")
     if model.class_names:
         names = ", ".join(model.class_names[:20]) + (", ..." if len(model.class_names) > 20 else "")
         yield _comment(f"{len(model.class_names)} classes: {names}")
@@ -61,6 +61,8 @@ def _configuration(model):
         options["loss"] = settings.loss
     options |= {"data": model.data.source, "test": model.data.test, "label_column": model.data.label_column}
     options |= {name: value for name, value in asdict(settings).items() if name != "loss"}
+    if settings.model == "lenet":  # which says what its hidden layers are
+        del options["hidden"]
     reading = asdict(model.data.reading or Reading())
     options |= {name: x for name, x in reading.items() if x != getattr(Reading(), name)}
     for name, value in options.items():
@@ -79,8 +81,8 @@ def _option(name, value):
         value = text
     if isinstance(value, str) and encodable(value) != value:
         yield _comment(f"{name} is not UTF-8; give it on the command line instead")
-    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
-        value = ",".join(value)
+    if isinstance(value, tuple) and any(isinstance(each, str) for each in value):
+        value = ",".join(map(str, value))
     yield f"{name} = {_toml(value)}"
 
 

@@ -12,7 +12,7 @@ from hw5.devices.activations import ACTIVATIONS
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options, output
 from hw5.cli.display import described, loss_name, say, show_progress, waiting, warn
-from hw5.cli.options import BatchSize, OneOf, Sizes, number
+from hw5.cli.options import BatchSize, Layers, OneOf, number
 from hw5.cli.plan import (
     DEFAULT,
     given_options,
@@ -108,12 +108,17 @@ def _settings(verb):
 @click.command("train")
 @click.option(
     "--model",
-    type=OneOf(["linear", "mlp", "perceptron"]),
+    type=OneOf(["linear", "mlp", "lenet", "perceptron"]),
     default="mlp",
     show_default=True,
-    help="Model type: no hidden layer, hidden layers, or the perceptron.",
+    help="Model type: no hidden layer, hidden layers, the hidden layers of LeNet-5, or the perceptron.",
 )
-@click.option("--hidden", type=Sizes(), help="Units of each hidden layer, such as 128 or 256,128.  [default: 128]")
+@click.option(
+    "--hidden",
+    type=Layers(),
+    help="Units of each hidden layer, such as 256,128; for images also convolutions and pooling, such as "
+    "conv:6x5+2,pool:2,conv:16x5,pool:2,120,dropout:0.5.  [default: 128]",
+)
 @options.task
 @click.option(
     "--loss",

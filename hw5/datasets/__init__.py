@@ -24,7 +24,7 @@ from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
 from hw5.opening import Spool
 from hw5.tables.numeric import as_features
-from hw5.tables.table import Reading, Schema, Table, as_grey_images, column_index, training_label_column
+from hw5.tables.table import Reading, Schema, Table, as_images, column_index, training_label_column
 from hw5.errors import InputError, did_you_mean
 from hw5.tables import labels, reading as tables
 from hw5.text import printable
@@ -48,7 +48,7 @@ class Dataset:
     test: Examples | None
     class_names: tuple[str, ...]  # sorted as numbers if all are numbers, else as text; empty in a regression
     feature_names: tuple[str, ...] | None  # from the header of a table
-    image_shape: tuple[int, ...] | None  # (height, width) of grey images
+    image_shape: tuple[int, ...] | None  # (height, width) of grey images, or (height, width, channels)
     columns: Columns | None = None  # of a table: how its columns became features
     label: str | None = None  # the label column of a table, for messages
     notes: tuple[str, ...] = ()  # what was guessed about the file
@@ -192,7 +192,7 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
         return as_features(values, str(file), label, schema.columns)
     if values.shape in ((d,), image_shape):
         values = values[np.newaxis]
-    values = as_grey_images(values)
+    values = as_images(values)
     is_reshaped = image_shape is not None and values.ndim > 2 and values.shape[1:] != image_shape
     if is_reshaped or math.prod(values.shape[1:]) != d:
         expected = " x ".join(map(str, image_shape or (d,)))

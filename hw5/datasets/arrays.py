@@ -24,7 +24,8 @@ from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import (
     Schema,
     Table,
-    as_grey_images,
+    as_images,
+    channels_note,
     column_index,
     image_shape_of,
     listed,
@@ -67,12 +68,10 @@ def read_npz(path: Path, schema: Schema | None = None) -> tuple[Table, Table | N
         names = _array_names(archive)
         known = {*_FEATURES, *_LABELS, *_TEST_FEATURES, *_TEST_LABELS}
         others = sorted(name for name in names if name not in known)
-        notes = (f"did not use the arrays {listed(others)}",) if others else ()
+        train = replace(train, notes=train.notes + (f"did not use the arrays {listed(others)}",) * bool(others))
         if names.isdisjoint(_TEST_FEATURES + _TEST_LABELS):
-            return replace(train, notes=notes), None
-        return replace(train, notes=notes), _read_table(
-            path, archive, _TEST_FEATURES, _TEST_LABELS, schema or _schema(train)
-        )
+            return train, None
+        return train, _read_table(path, archive, _TEST_FEATURES, _TEST_LABELS, schema or _schema(train))
 
 
 def _schema(train: Table) -> Schema:
@@ -197,10 +196,11 @@ def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Sche
         raise InputError(
             f"{where_x} has {len(X)} examples, but {where_y} has {len(y)} labels; save one label per example"
         )
-    X = as_grey_images(X)
+    notes = tuple(channels_note(X.shape))
+    X = as_images(X)
     columns = schema.columns if schema else array_columns(X)
     table = make_table(where_y, as_features(X, where_x, columns=columns), y.ravel(), image_shape_of(X))
-    return replace(table, columns=columns)
+    return replace(table, columns=columns, notes=notes)
 
 
 def _from_one_hot(y: np.ndarray, where: str) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from hw5.opening import input_errors, open_gzip, read_array
 from hw5.tables.numeric import as_features
-from hw5.tables.table import Schema, Table, image_shape_of, make_table
+from hw5.tables.table import Schema, Table, as_images, channels_note, image_shape_of, make_table
 from hw5.errors import InputError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -59,6 +59,8 @@ def read_pair(images: Path, labels: Path) -> Table:
         raise InputError(
             f"{images} has {len(values)} images, but {labels} has {len(y)} labels; choose files of the same examples"
         )
+    notes += channels_note(values.shape)
+    values = as_images(values)
     table = make_table(str(labels), as_features(values, str(images)), y, image_shape_of(values))
     return replace(table, notes=tuple(notes))
 

@@ -1,10 +1,10 @@
 """PNG and JPEG files as inputs of a network that was trained on images, read by Pillow.
 
-An image is converted to grey, rotated by its EXIF orientation, scaled to fit the shape of the training images, and
-padded to that shape with its own background. Black and white become the lowest and the highest value of the training
+An image is converted to grey, unless the training images have colours. It is rotated by its EXIF orientation, scaled to
+fit the shape of the training images, and padded to that shape with its own background. Black and white become the lowest and the highest value of the training
 images. The image is inverted if its background is light and that of the training images dark, or the other way round.
 The grey of paper becomes plain white or black, because a network that has only seen empty backgrounds would take it for
-ink. An image that already has the shape of the training images is used pixel by pixel.
+ink. An image that already has the shape of the training images is used pixel by pixel. Colours stay what they are.
 
 The size is checked before an image is decoded, since a small file may hold a huge one. Reading takes at most 16 bytes
 of memory for each pixel; 8 if the image is grey.
@@ -35,10 +35,23 @@ def load_image(path, checkpoint, invert=None):
     """
     if checkpoint.data.brightest is None:
         raise InputError(f"{path}: the model was not trained on images; give a CSV or .npy file")
-    image = _read(Path(path))
-    _require_scalable(path, image.shape, checkpoint.image_shape)
-    background = np.median(_border(image))
-    grey = _fit(image, checkpoint.image_shape, background)
+    *shape, channels = (*checkpoint.image_shape, 1)[:3]
+    if channels not in (1, 3):
+        raise InputError(f"{path}: the model takes images of {channels} channels; give them as a .npy file")
+    image = _read(Path(path), _colours if channels == 3 else _grey)
+    _require_scalable(path, image.shape[:2], tuple(shape))
+    background = np.median(_border(image), axis=0)
+    fitted = _fit(image, tuple(shape), background)
+    if channels == 1:
+        fitted = _like_training(fitted, image.shape, background, checkpoint, invert)
+    elif invert:
+        fitted = 255 - fitted
+    darkest, brightest = checkpoint.data.darkest, checkpoint.data.brightest
+    return np.float32(darkest + fitted * ((brightest - darkest) / 255)).reshape(1, -1)
+
+
+def _like_training(grey, shape, background, checkpoint, invert):
+    """The grey values with a background like that of the training images; shape is that of the image in its file."""
     darkest, brightest = checkpoint.data.darkest, checkpoint.data.brightest
     trained = _border(checkpoint.standardisation.mean.reshape(checkpoint.image_shape)).mean()
     trained_on_light = trained > (darkest + brightest) / 2
@@ -46,9 +59,9 @@ def load_image(path, checkpoint, invert=None):
         invert = _is_light(background) != trained_on_light
     if invert:
         grey, background = 255 - grey, 255 - background
-    if image.shape != checkpoint.image_shape and _is_light(background) == trained_on_light:
-        grey = _clear_background(grey, background)
-    return np.float32(darkest + grey * ((brightest - darkest) / 255)).reshape(1, -1)
+    if shape != grey.shape and _is_light(background) == trained_on_light:
+        return _clear_background(grey, background)
+    return grey
 
 
 def _is_light(grey):
@@ -62,8 +75,8 @@ def _clear_background(grey, background):
     return np.maximum((grey - background) * (255 / (255 - background)), 0)
 
 
-def _read(path):
-    """The grey values (height, width), float32, from 0 (black) to 255 (white)."""
+def _read(path, convert):
+    """What convert makes of the pixels in a file: from 0 (black) to 255 (white)."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -77,7 +90,7 @@ def _read(path):
                 _require_size(path, *image.size)
                 image.load()
                 require_sound_png(image.info)
-                return _grey(image)
+                return convert(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise InputError(f"{path}: more than {_MOST_PIXELS:,} pixels; give a smaller image") from error
         except (MemoryError, InputError):
@@ -101,7 +114,22 @@ def _require_scalable(path, shape, target):
         )
 
 
+def _colours(image):
+    """Red, green and blue (height, width, 3), uint8; what is transparent is white."""
+    from PIL import Image, ImageOps
+
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I"):
+        grey = np.clip(np.asarray(image) // 257, 0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"))
+
+
 def _grey(image):
+    """The grey values (height, width), float32."""
     from PIL import ImageOps
 
     ImageOps.exif_transpose(image, in_place=True)
@@ -132,15 +160,22 @@ def _border(image):
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
-def _fit(grey, shape, background):
+def _fit(image, shape, background):
     """Scale an image to fit into `shape`, and centre it on its background."""
-    height, width = _fitting(grey.shape, shape)
-    if (height, width) != grey.shape:
-        grey = _averages(height, grey.shape[0]) @ grey @ _averages(width, grey.shape[1]).T
+    height, width = _fitting(image.shape[:2], shape)
+    if (height, width) != image.shape[:2]:
+        image = _scaled(image, height, width)
     top, left = (shape[0] - height) // 2, (shape[1] - width) // 2
-    fitted = np.full(shape, background, np.float32)
-    fitted[top : top + height, left : left + width] = grey
+    fitted = np.full((*shape, *image.shape[2:]), background, np.float32)
+    fitted[top : top + height, left : left + width] = image
     return fitted
+
+
+def _scaled(image, height, width):
+    """An image of this size, each pixel the mean over the area that it covers."""
+    if image.ndim == 3:
+        return np.dstack([_scaled(np.float32(image[..., channel]), height, width) for channel in range(image.shape[2])])
+    return _averages(height, image.shape[0]) @ image @ _averages(width, image.shape[1]).T
 
 
 def _fitting(shape, target):

@@ -74,17 +74,18 @@ class Standardisation:
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, subset: Subset, are_images=False, indicators=None):
+    def fit(cls, subset: Subset, image_shape=None, indicators=None):
         """The Standardisation that gives features mean 0 and variance 1; a constant feature becomes 0.
 
-        Each feature has its own mean and variance, except the pixels of images, which share one mean and one variance:
-        a border pixel that is almost always black would otherwise be scaled up as much as all others. Likewise, 0 and 1
+        Each feature has its own mean and variance, except the pixels of images, which share those of their channel: a
+        border pixel that is almost always black would otherwise be scaled up as much as all others. Likewise, 0 and 1
         of the features in the mask `indicators` become 2 apart, as if both were frequent: a rare category would otherwise
         be far from 0, and training diverge.
         """
-        is_shared = are_images or subset.examples.X.dtype == np.uint8
-        mean = _mean(subset, lambda x: x, is_shared)
-        variance = _mean(subset, lambda x: (x - mean) ** 2, is_shared)
+        is_shared = image_shape is not None or subset.examples.X.dtype == np.uint8
+        channels = (image_shape[2] if image_shape and len(image_shape) == 3 else 1) if is_shared else None
+        mean = _mean(subset, lambda x: x, channels)
+        variance = _mean(subset, lambda x: (x - mean) ** 2, channels)
         # constant except for rounding, or too small for the scale to be a float32
         kind = np.promote_types(subset.examples.X.dtype, np.float32)
         constant = variance <= np.maximum((np.finfo(kind).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
@@ -148,11 +149,14 @@ def _weight(weight, wanted):
     return number
 
 
-def _mean(subset, f, is_shared, chunk=1024):
-    """The float64 mean of f(x) over a subset, (d,): of each feature, or of all features repeated d times."""
+def _mean(subset, f, channels=None, chunk=1024):
+    """The float64 mean of f(x) over a subset, (d,): of each feature, or of each channel, repeated for every pixel."""
     X, rows = subset.examples.X, subset.rows
     total = np.zeros(X.shape[1])
     for start in range(0, len(rows), chunk):
         total += f(X[rows[start : start + chunk]].astype(np.float64)).sum(axis=0)
     mean = total / len(rows)
-    return np.full_like(mean, mean.mean()) if is_shared else mean
+    if channels is None:
+        return mean
+    by_channel = np.ascontiguousarray(mean.reshape(-1, channels).T)  # so that NumPy sums pairwise
+    return np.tile(by_channel.mean(axis=1), len(mean) // channels)

@@ -8,6 +8,7 @@ from hw5.nn.dropout import Dropout
 from hw5.nn.image_layers import Convolution, MaxoutConvolution, MaxPool, MeanPool, require_units
 from hw5.nn.layers import Dense
 from hw5.nn.maxout import Maxout
+from hw5.tables.table import quoted
 
 _KINDS = {layer.kind: layer for layer in (Convolution, MaxPool, MeanPool, Dropout)}
 _MAXOUT = {Dense: Maxout, Convolution: MaxoutConvolution}
@@ -27,7 +28,8 @@ def hidden_layer(entry, theta):
         kind = _KINDS[name]
         return (_MAXOUT.get(kind, kind) if theta.pieces > 1 else kind)(text, theta)
     except (KeyError, ValueError):
-        raise InputError(f"--hidden: {entry!r} is not a layer; {FORM}") from None
+        shown = quoted(entry) if isinstance(entry, str) else entry
+        raise InputError(f"--hidden: {shown} is not a layer; {FORM}") from None
 
 
 def read_hidden(text):
@@ -65,6 +67,13 @@ def layers_of(shape, hidden, outputs, activation):
             raise InputError(f"--hidden, layer {number}: {error}") from None
         shape = layer.shape
     return layers
+
+
+def written(layers):
+    """The examples and the layers of a network: 784-128-10, or 28x28x1-conv:6x5-pool:2-10."""
+    first = layers[0]
+    examples = "x".join(map(str, first.window.image)) if first.window else str(first.inputs)
+    return "-".join([examples, *map(str, layers)])
 
 
 def dense_layers_of(parameters, activation):

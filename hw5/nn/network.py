@@ -22,7 +22,7 @@ import numpy as np
 
 from hw5.datasets.random_streams import Stream
 from hw5.devices.base import Array
-from hw5.nn.hidden import dense_layers_of
+from hw5.nn.hidden import dense_layers_of, written
 from hw5.nn.layers import Slot
 from hw5.nn.losses import LOSSES
 
@@ -77,10 +77,7 @@ class Network:
         self.class_weights = self.unit_weights if class_weights is None else device.upload(class_weights, device.dtype)
 
     def __str__(self):
-        """The examples and the layers: 784-128-10, or 28x28x1-conv:6x5-pool:2-10."""
-        first = self.layers[0]
-        examples = "x".join(map(str, first.window.image)) if first.window else str(first.inputs)
-        return "-".join([examples, *map(str, self.layers)])
+        return written(self.layers)
 
     def parameters(self):
         """[(W, b), ...] as host arrays."""

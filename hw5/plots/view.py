@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from hw5.metrics import r2_and_rmse
+from hw5.nn.hidden import written
 from hw5.plots.style import shown
 
 
@@ -36,9 +37,8 @@ class View:
     @property
     def title(self):
         settings = self.checkpoint.settings
-        sizes = [W.shape[1] for W, _ in self.checkpoint.parameters] + [len(self.checkpoint.parameters[-1][1])]
         theta = f" {settings.activation}" if settings.hidden else ""
-        title = f"{self.name}, {settings.model} {'-'.join(map(str, sizes))}{theta}"
+        title = f"{self.name}, {settings.model} {written(self.checkpoint.layers())}{theta}"
         return f"{title}: {self._figures}" if self.subset else title
 
     @property

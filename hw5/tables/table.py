@@ -36,7 +36,7 @@ class Table:
     codes: np.ndarray | None  # (N,), indices into labels
     labels: list  # the distinct labels, numbers or text
     feature_names: tuple[str, ...] | None = None
-    image_shape: tuple[int, ...] | None = None
+    image_shape: tuple[int, ...] | None = None  # (height, width) of grey images, or (height, width, channels)
     line_of: Callable | None = None  # gives the line of a file on which row i begins
     label_suffix: str = ""  # ", column 3", for messages
     targets: np.ndarray | None = None  # (N,) float64, instead of codes and labels
@@ -135,13 +135,28 @@ def make_table(where: str, X: np.ndarray, labels: np.ndarray, image_shape=None, 
     return Table(where, X, codes, distinct.tolist(), image_shape=image_shape, label_suffix=label_suffix)
 
 
-def as_grey_images(values: np.ndarray) -> np.ndarray:
-    """`values` without an axis of size 1 for the colours, as in (N, height, width, 1) and (N, 1, height, width)."""
-    if values.ndim == 4 and 1 in (values.shape[1], values.shape[3]):
+def as_images(values: np.ndarray) -> np.ndarray:
+    """Images as (N, height, width) if they are grey, or (N, height, width, channels), as in Keras.
+
+    PyTorch has the channels before the pixels; 3 or 4 of them are moved to the end.
+    """
+    if values.ndim != 4:
+        return values
+    if 1 in (values.shape[1], values.shape[3]):
         return values[..., 0] if values.shape[3] == 1 else values[:, 0]
-    return values
+    return np.moveaxis(values, 1, 3) if has_channels_first(values.shape) else values
+
+
+def has_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether this looks like the shape of colour images (N, channels, height, width)."""
+    return len(shape) == 4 and shape[1] in (3, 4) and min(shape[2:]) > 4
+
+
+def channels_note(shape: tuple[int, ...]) -> list[str]:
+    """What to say about images that as_images takes for PyTorch's."""
+    return ["took the images as (N, channels, height, width)"] if has_channels_first(shape) else []
 
 
 def image_shape_of(values: np.ndarray) -> tuple[int, ...] | None:
-    """(height, width) if `values` (N, height, width) are grey images."""
-    return values.shape[1:] if values.ndim == 3 else None
+    """The shape of an example if `values` are images as as_images returns them."""
+    return values.shape[1:] if values.ndim in (3, 4) and values.size else None

@@ -165,11 +165,18 @@ class Checkpoint:
             arrays |= _named("before_W", "before_b", state.previous_parameters)
         return arrays
 
+    @property
+    def _format(self):
+        """1, which older versions read, unless the file has what they do not know."""
+        has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
+        has_colours = self.image_shape is not None and len(self.image_shape) == 3
+        return FORMAT if self.columns or self.data.reading or has_layers or has_colours else 1
+
     def _description(self):
         state = self.state
         return (
             {
-                "format": FORMAT if self.columns or self.data.reading else 1,
+                "format": self._format,
                 "layers": len(self.parameters),
                 "training": {
                     "epoch": state.epoch,

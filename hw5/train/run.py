@@ -33,7 +33,7 @@ class Run:
             self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
         else:
             indicators = dataset.columns.indicators if dataset.columns else None
-            self.standardisation = Standardisation.fit(train, dataset.image_shape is not None, indicators)
+            self.standardisation = Standardisation.fit(train, dataset.image_shape, indicators)
             self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
         self.network = self._new_network(device)
         self.history = list(checkpoint.history) if checkpoint else []

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from hw5.devices.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
 from hw5.errors import InputError, require_known
-from hw5.nn.hidden import check_hidden, layers_of
+from hw5.nn.hidden import LENET, check_hidden, layers_of
 from hw5.nn.losses import LOSSES
 from hw5.train.schedules import SCHEDULES, check_schedule, learning_rate
 
@@ -154,7 +154,10 @@ class Settings:
 
     @property
     def model(self):
-        return "perceptron" if self.loss == "perceptron" else "mlp" if self.hidden else "linear"
+        """Its name for --model."""
+        if not self.hidden:
+            return "perceptron" if self.loss == "perceptron" else "linear"
+        return "lenet" if self.hidden == LENET else "mlp"
 
     def layers(self, shape, outputs):
         """The layers of a network over examples of a shape, (d,) or (h, w, c). Raises InputError if one does not fit."""

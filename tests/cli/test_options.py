@@ -6,14 +6,30 @@ import re
 import click
 import pytest
 
-from hw5.cli.options import BatchSize, Number, Sizes, number, require_another_file
+from hw5.cli.options import BatchSize, Layers, Number, number, require_another_file
 from hw5.errors import InputError
 from hw5.train.settings import RANGES
 from tests.cli.helpers import hw5, refused
 
 BAD_OPTIONS = {
-    "a layer without units": (("--hidden", "0"), "without units"),
-    "no sizes": (("--hidden", "12,x"), "not a list of sizes"),
+    "a layer without units": (("--hidden", "0"), "0 is not a layer; give the units of a layer, conv:FILTERSxSIZE"),
+    "no layer": (("--hidden", "12,x"), "'x' is not a layer"),
+    "a convolution without a window": (("--hidden", "conv:6"), "'conv:6' is not a layer"),
+    "a window without pixels": (("--hidden", "conv:6x0"), "'conv:6x0' is not a layer"),
+    "no filters": (("--hidden", "conv:0x3"), "'conv:0x3' is not a layer"),
+    "a stride of 0": (("--hidden", "conv:6x3/0"), "'conv:6x3/0' is not a layer"),
+    "a window in the padding": (("--hidden", "pool:2+2"), "'pool:2+2' is not a layer"),
+    "a window of thousands of digits": (("--hidden", f"pool:{'9' * 5000}"), "is not a layer"),
+    "all units dropped": (("--hidden", "dropout:1"), "'dropout:1' is not a layer"),
+    "a share that is no number": (("--hidden", "dropout:nan"), "'dropout:nan' is not a layer"),
+    "a window larger than the image": (
+        ("--hidden", "conv:6x5+2,pool:2,conv:16x5"),
+        "--hidden, layer 3: conv:16x5 does not fit: the image there has 4 x 4 pixels, and the window 5 x 5",
+    ),
+    "a convolution after units": (("--hidden", "9,conv:6x3"), "layer 2: conv:6x3 needs images"),
+    "a convolution of no images": (("--data", "spirals", "--hidden", "conv:6x1"), "layer 1: conv:6x1 needs images"),
+    "lenet for small images": (("--model", "lenet"), "layer 3: conv:16x5 does not fit"),
+    "lenet with other layers": (("--model", "lenet", "--hidden", "8"), "--hidden cannot be used with --model lenet"),
     "negative rate": (("--lr", "-0.1"), "-0.1 is not in the range"),
     "rate of zero": (("--lr", "0"), "not in the range"),
     "rate that is no number": (("--lr", "nan"), "not a finite number"),
@@ -35,7 +51,7 @@ BAD_OPTIONS = {
     "no patience": (("--patience", "0"), "not in the range"),
     "no tolerance": (("--tolerance", "0"), "not in the range"),
     "unknown option": (("--foo",), "No such option"),
-    "layer larger than any machine": (("--hidden", "8,2147483648"), "a layer that is too large"),
+    "layer larger than any machine": (("--hidden", "8,2147483648"), "2147483648 is not a layer"),
     "no threads": (("--threads", "0"), "not in the range"),
     "unknown precision": (("--precision", "tf23"), "did you mean 'tf32'?"),
 }
@@ -54,9 +70,10 @@ def test_a_split_that_does_not_exist_is_one_sentence(digits):
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
-        (Sizes(), "128", (128,)),
-        (Sizes(), "256, 128", (256, 128)),
-        (Sizes(), (16, 8), (16, 8)),  # already converted
+        (Layers(), "128", (128,)),
+        (Layers(), "256, 128", (256, 128)),
+        (Layers(), "conv:6x5+2, pool:2,9", ("conv:6x5+2", "pool:2", 9)),
+        (Layers(), (16, 8), (16, 8)),  # already converted
         (BatchSize(), "all", "all"),
         (BatchSize(), "32", 32),
         (Number(0, 1), "1e-3", 0.001),

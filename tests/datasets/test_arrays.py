@@ -224,3 +224,38 @@ def test_inputs(tmp_path):
     np.save(path, np.where(X == X[2, 3], np.nan, X))
     with input_error(path, "row 3, column 4"):
         load_inputs(path, Schema(4))
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_pytorch", "expected"),
+    [
+        ((6, 8, 7), False, (8, 7)),
+        ((6, 8, 7, 1), False, (8, 7)),
+        ((6, 1, 8, 7), False, (8, 7)),
+        ((6, 8, 7, 3), False, (8, 7, 3)),
+        ((6, 3, 8, 7), True, (8, 7, 3)),
+        ((6, 3, 8, 3), False, (3, 8, 3)),
+        ((6, 5, 8, 7), False, (5, 8, 7)),
+    ],
+)
+def test_images_keep_their_shape(tmp_path, shape, is_pytorch, expected):
+    X, y = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8), np.arange(6) % 2
+    np.savez(tmp_path / "a.npz", X=X, y=y)
+    np.save(tmp_path / "X.npy", X), np.save(tmp_path / "y.npy", y)
+    rows = (np.moveaxis(X, 1, 3) if is_pytorch else X).reshape(6, -1)
+    for name in ("a.npz", "X.npy"):
+        data = load(str(tmp_path / name))
+        assert data.image_shape == expected and (data.train.X == rows).all()
+        assert any("(N, channels, height, width)" in note for note in data.notes) == is_pytorch
+
+
+def test_inputs_for_a_model_of_colours(tmp_path):
+    X = np.random.default_rng(0).integers(0, 256, (4, 8, 7, 3), dtype=np.uint8)
+    schema = Schema(8 * 7 * 3, image_shape=(8, 7, 3))
+    for name, values in (("a", X), ("channels first", np.moveaxis(X, 3, 1)), ("one", X[0]), ("rows", X.reshape(4, -1))):
+        np.save(tmp_path / f"{name}.npy", values)
+        read = load_inputs(str(tmp_path / f"{name}.npy"), schema)
+        assert (read == X.reshape(4, -1)[: len(read)]).all() and len(read) == (1 if name == "one" else 4)
+    np.save(tmp_path / "other.npy", X[:, :7])
+    with pytest.raises(InputError, match="the model takes 8 x 7 x 3 features"):
+        load_inputs(str(tmp_path / "other.npy"), schema)

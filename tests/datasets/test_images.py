@@ -223,3 +223,40 @@ def test_a_model_not_trained_on_images(tmp_path):
         load_image(save(tmp_path / "a.png", FIGURE), table)
     with pytest.raises(InputError, match="no such file"):
         load_image(tmp_path / "none.png", TRAINED)
+
+
+COLOURS = rng.integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
+OF_COLOURS = Trained(np.stack([255 - COLOURS, COLOURS]).reshape(2, -1), COLOURS.shape)
+
+
+def test_a_model_of_colours_gets_them_pixel_by_pixel(tmp_path):
+    np.testing.assert_array_equal(load(save(tmp_path / "a.png", COLOURS), OF_COLOURS), COLOURS)
+    np.testing.assert_array_equal(load(tmp_path / "a.png", OF_COLOURS, invert=True), 255 - COLOURS)
+
+
+def test_a_grey_image_has_three_equal_channels_for_a_model_of_colours(tmp_path):
+    expected = np.repeat(FIGURE[:, :, np.newaxis], 3, axis=2)
+    np.testing.assert_array_equal(load(save(tmp_path / "a.png", FIGURE), OF_COLOURS), expected)
+    deep = save(tmp_path / "b.png", FIGURE.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(load(deep, OF_COLOURS), expected)
+
+
+def test_colours_are_scaled_and_padded_with_those_of_the_border(tmp_path):
+    large = np.repeat(np.repeat(COLOURS, 4, axis=0), 4, axis=1)
+    np.testing.assert_allclose(load(save(tmp_path / "a.png", large), OF_COLOURS), COLOURS, atol=1e-4)
+    wide = np.full((8, 30, 3), (200, 10, 60), np.uint8)
+    np.testing.assert_allclose(load(save(tmp_path / "b.png", wide), OF_COLOURS), np.full((*SHAPE, 3), (200, 10, 60)))
+
+
+def test_what_is_transparent_is_white_among_colours(tmp_path):
+    pixels = np.dstack([COLOURS, np.full(SHAPE, 255, np.uint8)])
+    pixels[0, 0, 3] = 0
+    seen = load(save(tmp_path / "a.png", pixels), OF_COLOURS)
+    assert (seen[0, 0] == 255).all()
+    np.testing.assert_array_equal(seen[1:], COLOURS[1:])
+
+
+def test_images_of_other_channels_are_no_pictures(tmp_path):
+    model = Trained(np.zeros((2, 8 * 6 * 5), np.uint8), (8, 6, 5))
+    with pytest.raises(InputError, match="images of 5 channels; give them as a .npy file"):
+        load(save(tmp_path / "a.png", FIGURE), model)

@@ -133,3 +133,13 @@ def test_invalid_weights(text, words):
         class_weights(text, NAMES, None)
     assert str(caught.value).startswith(f"--class-weight {text}: ")
     assert all(word in str(caught.value) for word in words)
+
+
+def test_the_pixels_of_a_channel_share_mean_and_variance():
+    subset = split_dataset(dataset(d=2 * 3 * 3), validation=0.1, holdout=0.2, seed=0)["train"]
+    pixels = subset.examples.X[subset.rows].reshape(-1, 3).astype(np.float64)
+    its = Standardisation.fit(subset, (2, 3, 3))
+    np.testing.assert_allclose(its.mean, np.tile(pixels.mean(axis=0), 6), rtol=1e-6)
+    np.testing.assert_allclose(its.scale, np.tile(1 / pixels.std(axis=0), 6), rtol=1e-6)
+    grey = Standardisation.fit(subset, (6, 3))
+    np.testing.assert_allclose(grey.mean, pixels.mean(), rtol=1e-6)
