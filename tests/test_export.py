@@ -291,3 +291,89 @@ def test_onnx_takes_the_columns_of_a_table_by_name(tmp_path, task):
         np.testing.assert_allclose(probability, [float(row["probability"]) for row in rows], atol=1e-4)
     done = hw5("export", tmp_path / "m.npz", "--format", "numpy", "--out", tmp_path / "numbers.npz")
     assert "--format onnx takes the columns" in done.stderr
+
+
+IMAGES = rng.integers(0, 256, (40, 9, 8, 2)).astype(np.uint8)
+OF_IMAGES = {
+    "LeNet's kinds": dict(hidden=("conv:3x3+1", "pool:2", "conv:4x2/2", "meanpool:2/1+1", 5)),
+    "dropout and a convolution below the top": dict(hidden=("dropout:0.4", "conv:3x3x2", "dropout:0.2")),
+    "maxout": dict(hidden=("meanpool:2x1", "conv:4x3+2", "pool:3/2+1", 6), activation="maxout:3"),
+    "pooling alone": dict(hidden=("pool:3/2+1",), classes=("no", "yes")),
+    "regression": dict(hidden=("conv:2x3", 4), activation="tanh", loss="squared"),
+}
+
+
+def of_images(hidden, activation="relu", loss="cross-entropy", classes=("a", "b", "c")):
+    """An untrained model of images of two channels."""
+    names = () if loss == "squared" else classes
+    settings = Settings(hidden=hidden, activation=activation, loss=loss)
+    parameters = [
+        (W, np.random.default_rng(l).standard_normal(b.shape).astype(np.float32))
+        for l, (W, b) in enumerate(initial_parameters(settings.layers((9, 8, 2), len(names) or 1), 1))
+    ]
+    d, shape = IMAGES[0].size, IMAGES.shape[1:]
+    dataset = Dataset(
+        "made up", "made up", Examples(IMAGES.reshape(40, -1), np.zeros(40, int)), None, names, None, shape
+    )
+    return Checkpoint(
+        untrained(parameters),
+        Standardisation(np.full(d, 120, np.float32), np.full(d, 0.01, np.float32)),
+        settings,
+        DataSource.of(dataset, None, None),
+        names,
+        None,
+        shape,
+        [],
+        Standardisation(np.float32([2000]), np.float32([0.1])) if loss == "squared" else None,
+    )
+
+
+@pytest.fixture(params=OF_IMAGES)
+def convolutional(request):
+    return of_images(**OF_IMAGES[request.param])
+
+
+def test_onnx_of_images(convolutional, tmp_path):
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    export(convolutional, "onnx", tmp_path / "model.onnx")
+    onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    X = IMAGES.reshape(40, -1).astype(np.float32)
+    (found, *_) = session.run(None, {"X": X})
+    np.testing.assert_allclose(found, Model(CpuDevice(), convolutional).predict(X), rtol=1e-5, atol=1e-6)
+
+
+def test_the_modules_of_pytorch(convolutional, tmp_path):
+    """The description says of which modules the nn.Sequential is, as in docs/export.md."""
+    torch = pytest.importorskip("torch")
+    export(convolutional, "torch-state", tmp_path / "model.pt")
+    saved = torch.load(tmp_path / "model.pt", weights_only=True)
+    network = torch.nn.Sequential(*(eval(module, vars(torch.nn)) for module in saved["modules"])).eval()
+    network.load_state_dict(saved["state_dict"])
+    X = IMAGES.reshape(40, -1).astype(np.float32)
+    x = ((torch.from_numpy(X) - saved["mean"]) * saved["scale"]).reshape(IMAGES.shape).permute(0, 3, 1, 2).contiguous()
+    z = network(x).detach().numpy()
+    expected = Model(CpuDevice(), convolutional).predict(X)
+    if convolutional.settings.task == "regression":
+        np.testing.assert_allclose(z, expected, rtol=1e-5)
+    else:
+        P = np.exp(z - z.max(axis=1, keepdims=True))
+        np.testing.assert_allclose(P / P.sum(axis=1, keepdims=True), expected, rtol=0, atol=1e-5)
+
+
+def test_numpy_filters_have_the_channels_last(tmp_path):
+    model = of_images(("conv:3x3x2", 5))
+    export(model, "numpy", tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        filters, b = file["W1"], file["b1"]
+    assert filters.shape == (3, 2, 2, 3)
+    x = (IMAGES[0].astype(np.float32) - 120) * 0.01
+    z = np.einsum("ijc,ijcf->f", x[1:4, 2:4], filters) + b
+    network = Model(CpuDevice(), model).network
+    stepper = network.device.stepper(
+        network,
+        network.device.upload_data(IMAGES.reshape(40, -1), np.zeros(40, int), *(np.full(144, v) for v in (120, 0.01))),
+    )
+    space = stepper.space(1)
+    stepper.forward(np.array([0]), 0, space)
+    np.testing.assert_allclose(space.slots[0].X.reshape(7, 7, 3)[1, 2], np.maximum(z, 0), rtol=1e-5, atol=1e-5)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hw5.datasets import Schema, load, load_inputs
+from hw5.errors import InputError
 
 from .helpers import input_error
 

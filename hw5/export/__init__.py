@@ -1,0 +1,135 @@
+"""Export a checkpoint to ONNX, safetensors, a PyTorch state dict or NumPy arrays.
+
+All formats have the same network. The standardisation, x <- (x - mean) scale, is separate: folding it into the first
+layer would lose digits in float32 if a mean is much larger than the standard deviation. The output layer returns one
+logit per class, or the target in its own units. docs/export.md shows how to load each format.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from hw5.errors import InputError
+from hw5.files import atomic_write
+from hw5.datasets.preprocessing import Standardisation
+from hw5.export import onnx, torch
+from hw5.export.columns import columns_to_encode
+from hw5.tables.columns import Columns
+
+
+def export(checkpoint, format, path):
+    """Write the checkpoint to path, in one of FORMATS, replacing an existing file atomically.
+
+    Raises InputError, and writes nothing, if a library is missing; raises OSError.
+    """
+    try:
+        content = FORMATS[format].encode(_Portable.of(checkpoint))
+    except ImportError as error:
+        raise InputError(
+            f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
+        ) from error
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+@dataclass(frozen=True)
+class _Portable:
+    """The exported network: layers [(layer, W, b), ...] from the input up, and their description.
+
+    W (m, d) and b (m,) are None in a layer without weights.
+    """
+
+    standardisation: Standardisation
+    layers: list
+    activation: str  # of the hidden layers, as Activation.of reads it
+    loss: str
+    class_names: tuple[str, ...]  # empty for a regression
+    feature_names: tuple[str, ...] | None
+    columns: Columns | None = None  # of a table with text, dates or gaps
+
+    @classmethod
+    def of(cls, checkpoint):
+        *hidden, (W, b) = checkpoint.parameters
+        if checkpoint.of_targets:  # z / scale + mean
+            scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
+            W, b = W / scale, b / scale + mean
+        elif len(W) < len(checkpoint.class_names):  # one z for two classes: the logits (0, z)
+            W, b = np.vstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
+        settings, pairs = checkpoint.settings, iter([*hidden, (W, b)])
+        layers = [(layer, *(next(pairs) if layer.weighted else (None, None))) for layer in checkpoint.layers()]
+        return cls(
+            checkpoint.standardisation,
+            layers,
+            settings.activation,
+            settings.loss,
+            checkpoint.class_names,
+            checkpoint.feature_names,
+            columns_to_encode(checkpoint),
+        )
+
+    @property
+    def preprocessing(self):
+        return {"mean": self.standardisation.mean, "scale": self.standardisation.scale}
+
+    @property
+    def description(self):
+        """Activation, loss, PyTorch's modules, and the names of classes and features, if any."""
+        modules = [text for text, _ in torch.modules(self.layers)]
+        names = {"modules": modules, "class_names": self.class_names, "feature_names": self.feature_names}
+        return {"activation": self.activation, "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
+
+    @property
+    def weighted(self):
+        """(number, layer, W, b) of the layers with weights, numbered from 1."""
+        with_weights = (each for each in self.layers if each[0].weighted)
+        return ((number, *each) for number, each in enumerate(with_weights, start=1))
+
+
+def _numpy(network):
+    arrays = network.preprocessing | {key: np.array(x) for key, x in network.description.items()}
+    for number, layer, W, b in network.weighted:
+        W = W.T  # the lecture's d x m: an example, or a patch of one, is a row x, and z = x W + b
+        if layer.window:
+            W = W.reshape(*layer.window.size, -1, len(b))  # (i, j, c, filters)
+        arrays |= {f"W{number}": W, f"b{number}": b}
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def _safetensors(network):
+    from safetensors.numpy import save
+
+    description = {"description": json.dumps(network.description)}  # one entry: the order of several varies
+    return save(network.preprocessing | torch.state(network.layers), description)
+
+
+def _torch_state(network):
+    from torch import save, tensor
+
+    state, preprocessing = (
+        {name: tensor(array) for name, array in arrays.items()}
+        for arrays in (torch.state(network.layers), network.preprocessing)
+    )
+    file = io.BytesIO()
+    save({"state_dict": state} | preprocessing | network.description, file)
+    return file.getvalue()
+
+
+class Format(NamedTuple):
+    """encode(network) returns the bytes of the file; library is what to pip install for it."""
+
+    encode: Callable
+    library: str | None = None
+
+
+FORMATS = {
+    "onnx": Format(onnx.encode, "'hw5[onnx]'"),
+    "safetensors": Format(_safetensors, "'hw5[safetensors]'"),
+    "torch-state": Format(_torch_state, "torch"),
+    "numpy": Format(_numpy),
+}

@@ -1,0 +1,140 @@
+"""A network as an ONNX graph, from the features to the classes."""
+
+import json
+from importlib.metadata import version
+from math import prod
+
+import numpy as np
+
+from hw5.export.columns import INPUT_TYPES, ML, features
+from hw5.export.torch import channels_first
+from hw5.tables.columns import LeftOut
+
+
+def encode(network):
+    """The file's bytes."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    arrays = network.preprocessing
+    graph = _Graph(helper.make_node, arrays)
+    columns = network.columns.numbered if network.columns else []
+    inputs = {c.name: INPUT_TYPES[type(c)] for c in columns if not isinstance(c, LeftOut)} or {"X": "FLOAT"}
+    x = features(graph, columns) if columns else "X"
+    x = graph.add("Mul", graph.add("Sub", x, "mean"), "scale")
+    x = _through_layers(graph, network, x)
+    number, types = TensorProto.FLOAT, {"label": TensorProto.INT64, "class": TensorProto.STRING}
+    outputs = _outputs(graph, network, x)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "hw5",
+            [
+                helper.make_tensor_value_info(
+                    name, getattr(TensorProto, kind), ["N", 1 if columns else network.standardisation.mean.size]
+                )
+                for name, kind in inputs.items()
+            ],
+            [helper.make_tensor_value_info(name, types.get(name, number), shape) for name, shape in outputs],
+            [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
+        ),
+        # with this IR version, supported by runtimes since 2022
+        opset_imports=[helper.make_opsetid("", 17)] + [helper.make_opsetid(ML, 3)] * bool(columns),
+        ir_version=8,
+        producer_name="hw5",
+        producer_version=version("hw5"),
+    )
+    description = {key: json.dumps(x) if isinstance(x, list) else x for key, x in network.description.items()}
+    helper.set_model_props(model, description)
+    return model.SerializeToString()
+
+
+def _through_layers(graph, network, x):
+    """Append the layers, for x (N, d); return the name of z (N, m). Images are (N, c, h, w) in between."""
+    are_images, number = False, 0
+    for layer, W, b in network.layers:
+        if layer.window and not are_images:
+            shape = np.array([-1, *layer.window.image])
+            x = graph.add("Transpose", graph.add("Reshape", x, shape), perm=[0, 3, 1, 2])
+        if are_images and layer.kind == "dense":
+            x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
+            x = graph.add("Reshape", x, np.array([-1, layer.inputs]))
+        are_images = bool(layer.window) or are_images and layer.kind == "dropout"
+        if layer.weighted:
+            number += 1
+            W = channels_first(W, (*layer.window.size, -1)) if layer.window else W
+            graph.arrays |= {f"W{number}": W, f"b{number}": b}
+        x = _LAYERS[layer.kind](graph, layer, x, number)
+    return x
+
+
+def _dense(graph, layer, x, number):
+    x = graph.add("Gemm", x, f"W{number}", f"b{number}", transB=1)
+    return layer.theta.formula.onnx(graph.add, x, layer.theta.alpha) if layer.theta else x
+
+
+def _convolution(graph, layer, x, number):
+    x = graph.add("Conv", x, f"W{number}", f"b{number}", **_window(layer.window))
+    if layer.pieces == 1:
+        return layer.theta.formula.onnx(graph.add, x, layer.theta.alpha)
+    pieces = graph.add("Reshape", x, np.array([0, layer.units, layer.pieces, prod(layer.window.places)]))
+    largest = graph.add("ReduceMax", pieces, axes=[2], keepdims=0)
+    return graph.add("Reshape", largest, np.array([0, layer.units, *layer.window.places]))
+
+
+def _window(window):
+    return {
+        "kernel_shape": list(window.size),
+        "strides": [window.stride] * 2,
+        "pads": [window.padding] * 4,
+    }
+
+
+_LAYERS = {
+    "dense": _dense,
+    "conv": _convolution,
+    "pool": lambda graph, layer, x, number: graph.add("MaxPool", x, **_window(layer.window)),
+    "meanpool": lambda graph, layer, x, number: graph.add("AveragePool", x, **_window(layer.window)),
+    "dropout": lambda graph, layer, x, number: x,
+}
+
+
+class _Graph:
+    """Nodes in the order of computation, and the constant arrays by name."""
+
+    def __init__(self, make_node, arrays):
+        self.make_node, self.arrays, self.nodes = make_node, arrays, []
+
+    def add(self, operator, *inputs, output=None, **attributes):
+        """Append a node; return the name of its output. Inputs are names, numbers or arrays."""
+        output = output or f"{operator}_{len(self.nodes)}"
+        self.nodes.append(self.make_node(operator, list(map(self._name, inputs)), [output], **attributes))
+        return output
+
+    def look_up(self, key, values, default, of_keys, of_values, output=None):
+        """Append a LabelEncoder, a dictionary of ONNX; of_keys, of_values: strings, int64s or floats."""
+        attributes = {f"keys_{of_keys}": list(values), f"values_{of_values}": list(values.values())}
+        attributes[f"default_{of_values.rstrip('s')}"] = default
+        return self.add("LabelEncoder", key, output=output, domain=ML, **attributes)
+
+    def _name(self, operand):
+        """The name of an operand; numbers become float32 constants."""
+        if isinstance(operand, str):
+            return operand
+        name = f"constant_{len(self.arrays)}"
+        self.arrays[name] = operand if isinstance(operand, np.ndarray) else np.float32(operand)
+        return name
+
+
+def _outputs(graph, network, z):
+    """Append the nodes that compute the outputs from z; return the outputs' names and shapes."""
+    if not network.class_names:
+        return [(graph.add("Identity", z, output="prediction"), ["N", 1])]
+    outputs = []
+    if network.loss != "perceptron":  # a perceptron has no probabilities
+        z = graph.add("Softmax", z, output="probabilities", axis=1)
+        outputs.append((z, ["N", len(network.class_names)]))
+    outputs.append((graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"]))
+    if network.columns:
+        keys = dict(enumerate(network.class_names))
+        outputs.append((graph.look_up("label", keys, "", "int64s", "strings", output="class"), ["N"]))
+    return outputs

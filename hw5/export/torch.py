@@ -1,0 +1,67 @@
+"""A network as an nn.Sequential of PyTorch: its modules, and their state dict."""
+
+_THETAS = {
+    "relu": "ReLU()",
+    "leaky_relu": "LeakyReLU({a:g})",
+    "elu": "ELU({a:g})",
+    "tanh": "Tanh()",
+    "sigmoid": "Sigmoid()",
+    "linear": "Identity()",
+}
+
+
+def modules(layers):
+    """[(text of a module, {"weight": ..., "bias": ...}), ...] for [(layer, W, b), ...] from the input up.
+
+    Images are (N, c, h, w) in PyTorch, so weights have their channels first.
+    """
+    image, found = None, []  # the shape of the images between the layers
+    for layer, W, b in layers:
+        if image and layer.kind == "dense":
+            W, image = channels_first(W, image).reshape(len(W), -1), None
+            found.append(("Flatten()", {}))
+        image = layer.shape if layer.window else image
+        found += _MODULES[layer.kind](layer, W, b)
+    return found
+
+
+def state(layers):
+    """The state dict of the modules."""
+    numbered = enumerate(modules(layers))
+    return {f"{number}.{name}": array for number, (_, arrays) in numbered for name, array in arrays.items()}
+
+
+def _theta(layer, maxout):
+    if layer.theta:
+        text = maxout if layer.pieces > 1 else _THETAS[layer.theta.name]
+        yield text.format(a=layer.theta.alpha), {}
+
+
+def channels_first(W, shape):
+    """W (m, h w c) as (m, c, h, w)."""
+    return W.reshape(len(W), *shape).transpose(0, 3, 1, 2)
+
+
+def _dense(layer, W, b):
+    yield f"Linear({layer.inputs}, {len(b)})", {"weight": W, "bias": b}
+    yield from _theta(layer, "MaxPool1d({a})")
+
+
+def _convolution(layer, W, b):
+    window, channels = layer.window, layer.window.image[2]
+    weight = channels_first(W, (*window.size, channels))
+    yield f"Conv2d({channels}, {len(b)}, {_text(window)})", {"weight": weight, "bias": b}
+    yield from _theta(layer, "MaxPool3d(({a}, 1, 1))")
+
+
+def _text(window):
+    return f"{window.size}, stride={window.stride}, padding={window.padding}"
+
+
+_MODULES = {
+    "dense": _dense,
+    "conv": _convolution,
+    "pool": lambda layer, W, b: [(f"MaxPool2d({_text(layer.window)})", {})],
+    "meanpool": lambda layer, W, b: [(f"AvgPool2d({_text(layer.window)}, count_include_pad=False)", {})],
+    "dropout": lambda layer, W, b: [(f"Dropout({layer.share:g})", {})],
+}
