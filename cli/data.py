@@ -155,7 +155,8 @@ def convert(source, out, label_column, data_dir, task, **columns):
 
 def _headline(dataset):
     X, shape = dataset.train.X, dataset.image_shape
-    what = f"images of {shape[0]} x {shape[1]} pixels" if shape else _count(X.shape[1], "feature")
+    colours = f" of {shape[2]} channels" if shape and len(shape) == 3 else ""
+    what = f"images of {shape[0]} x {shape[1]} pixels{colours}" if shape else _count(X.shape[1], "feature")
     classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ", regression"
     test = f", {len(dataset.test.y):,} test" if dataset.test else ""
     counts = f"{len(X):,} train{test} examples" if test else f"{len(X):,} examples"

@@ -8,11 +8,10 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from hw5.devices.activations import Activation
 from hw5.metrics import confusion_matrix
-from hw5.plots.style import BLUE, DIVERGING, GREY, VERMILION, class_styles, open_frame, show_image, show_mosaic
+from hw5.plots.image_panels import draw_maps, draw_mistaken_images, draw_weights
+from hw5.plots.style import BLUE, GREY, VERMILION, class_styles, open_frame
 
-_MOST_UNITS = 64
 _MOST_MISTAKES = 24
 _MOST_POINTS = 2000
 _MOST_CLASSES = 2000  # of a confusion matrix; the map of regions has 160,000 probabilities of each class
@@ -20,7 +19,6 @@ _MOST_REGIONS = 500
 _MOST_NUMBERS = 15  # classes for which a confusion matrix shows its counts
 _MOST_NAMES = 60
 _LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
-_LABEL = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 _FINE = 400  # points per curve, and per side of a map
 
 
@@ -79,53 +77,15 @@ def _confusion(figure, view):
     figure.suptitle("Confusion matrix (blue: correct, vermilion: mistakes)")
 
 
-def _weights(figure, view):
-    """The weights of the first layer's units, or of those with the largest norms, on one scale."""
-    W = view.checkpoint.parameters[0][0]
-    of_classes = not view.checkpoint.settings.hidden and len(W) == len(view.checkpoint.class_names)
-    units = np.arange(len(W))
-    if len(W) > _MOST_UNITS:
-        units = np.sort(np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:_MOST_UNITS])
-    limit = np.percentile(np.abs(W[units]), 99.5) or 1  # without outliers, which would make the others pale
-    side = math.isqrt(len(units))
-    columns = min(range(side, 2 * side + 1), key=lambda columns: -len(units) % columns)  # fewest empty places
-    height, width = view.checkpoint.image_shape
-    axes = figure.subplots()
-    images = W[units].reshape(-1, height, width)
-    shown = show_mosaic(axes, images, columns, cmap=DIVERGING, vmin=-limit, vmax=limit)
-    figure.colorbar(shown, ax=axes, shrink=0.6, aspect=30, extend="both")
-    for i, name in enumerate(view.class_names if of_classes else ()):
-        row, column = divmod(i, columns)
-        axes.text(column * (width + 1), row * (height + 1), name, fontsize=9, va="top", bbox=_LABEL)
-    pieces = Activation.of(view.checkpoint.settings.activation).pieces
-    what = f"{len(W)} pieces" if view.checkpoint.settings.hidden and pieces > 1 else f"{len(W)} units"
-    which = f"the {_MOST_UNITS} largest of {what}" if len(W) > len(units) else what
-    figure.suptitle(f"Weights of the first layer: {'one image per class' if of_classes else which}")
-
-
 def _mistakes(figure, view):
     """The most confident mistakes."""
     wrong = np.flatnonzero(view.predicted != view.y)
     sureness = view.P[wrong, view.predicted[wrong]]
     order = np.argsort(-sureness, kind="stable")[:_MOST_MISTAKES]
-    draw = _mistaken_images if view.checkpoint.image_shape else _mistaken_examples
+    draw = draw_mistaken_images if view.checkpoint.image_shape else _mistaken_examples
     draw(figure, view, wrong[order], sureness[order])
     shown = "all" if len(wrong) == len(order) else f"the {len(order)} most confident of"
     figure.suptitle(f"Mistakes: {shown} {len(wrong):,}")
-
-
-def _mistaken_images(figure, view, wrong, sureness):
-    names, X = view.class_names, view.X[wrong]
-    columns = math.ceil(math.sqrt(len(wrong) * 1.5))
-    all_axes = figure.subplots(-(-len(wrong) // columns), columns, squeeze=False).ravel()
-    for axes in all_axes:
-        axes.set_axis_off()
-    for axes, example, x, p in zip(all_axes, wrong, X, sureness):
-        axes.set_axis_on()
-        image = x.reshape(view.checkpoint.image_shape)
-        show_image(axes, image, cmap="gray", vmin=X.min(), vmax=X.max())
-        predicted, true = names[view.predicted[example]], names[view.y[example]]
-        axes.set_title(f"{predicted} ({p:.0%})\ntrue: {true}", fontsize=8, pad=2)
 
 
 def _mistaken_examples(figure, view, wrong, sureness):
@@ -220,6 +180,10 @@ def _features(view):
     return view.checkpoint.schema.features
 
 
+def _has_maps(view):
+    return any(layer.window for layer in view.checkpoint.layers())
+
+
 def _needs(condition, reason):
     return lambda view: None if condition(view) else reason
 
@@ -250,6 +214,7 @@ PANELS = {
         ),
     ),
     "weights": Panel(
-        _weights, _needs(lambda view: view.checkpoint.image_shape, "the model was not trained on images"), False
+        draw_weights, _needs(lambda view: view.checkpoint.image_shape, "the model was not trained on images"), False
     ),
+    "maps": Panel(draw_maps, _needs(_has_maps, "the model has no convolution or pooling")),
 }

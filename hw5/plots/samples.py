@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, show_mosaic, shown
+from hw5.plots.style import BLUE, CLASS_COLOURS, class_styles, open_frame, pictures, show_mosaic, shown
 
 _MOST_CLASSES = 64
 _MOST_FEATURES = 12
@@ -13,7 +13,7 @@ def sheet_size(dataset):
     """The size of the figure, in inches."""
     if dataset.image_shape and dataset.class_names:
         rows, columns = _rows_and_columns(dataset)
-        height, width = dataset.image_shape
+        height, width = dataset.image_shape[:2]
         return 1.2 + 0.45 * columns, 0.6 + 0.45 * rows * height / width
     if dataset.train.X.shape[1] <= 2:
         return 6.4, 5.2
@@ -40,14 +40,16 @@ def _rows_and_columns(dataset):
 
 def _draw_images(figure, dataset):
     """Draw the first images of each class, one row per class."""
-    (height, width), (rows, columns) = dataset.image_shape, _rows_and_columns(dataset)
+    rows, columns = _rows_and_columns(dataset)
     X, y = dataset.train.X, dataset.train.y
-    images = np.full((rows, columns, height, width), np.nan, np.float32)
-    for c in range(rows):
-        examples = X[np.flatnonzero(y == c)[:columns]]
-        images[c, : len(examples)] = examples.reshape(-1, height, width)
+    examples = [np.flatnonzero(y == c)[:columns] for c in range(rows)]
+    found = pictures(X[np.concatenate(examples)], dataset.image_shape)
+    height = found.shape[1]
+    images = np.full((rows, columns, *found.shape[1:]), 1 if found.ndim == 4 else np.nan, np.float32)
+    for c, of_class in enumerate(np.split(found, np.cumsum([len(each) for each in examples])[:-1])):
+        images[c, : len(of_class)] = of_class
     axes = figure.subplots()
-    show_mosaic(axes, images.reshape(-1, height, width), columns, cmap="gray")
+    show_mosaic(axes, images.reshape(-1, *found.shape[1:]), columns, cmap="gray")
     axes.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, _class_names(dataset)[:rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -7,7 +7,7 @@ from itertools import cycle
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from hw5.files import atomic_write
@@ -73,14 +73,28 @@ def show_image(axes, image, **options):
     return shown
 
 
+def pictures(X, image_shape):
+    """Examples X (n, d) as images to show: grey (n, height, width), or red, green and blue (n, height, width, 3).
+
+    The colours are scaled to 0 .. 1. Of images with another number of channels, the mean is shown.
+    """
+    images = X.reshape(-1, *image_shape).astype(np.float32)
+    if images.ndim == 3:
+        return images
+    if images.shape[3] != 3:
+        return images.mean(axis=3)
+    darkest, brightest = images.min(), images.max()
+    return (images - darkest) / max(brightest - darkest, np.finfo(np.float32).tiny)
+
+
 def show_mosaic(axes, images, columns, **options):
-    """Show images (n, height, width) in a grid with this number of columns, one grey pixel apart."""
-    n, height, width = images.shape
+    """Show pictures in a grid with this number of columns, one grey pixel apart."""
+    n, height, width, *colours = images.shape
     rows = -(-n // columns)
-    sheet = np.full((rows * columns, height + 1, width + 1), np.nan, np.float32)
+    sheet = np.full((rows * columns, height + 1, width + 1, *colours), to_rgb(GREY) if colours else np.nan, np.float32)
     sheet[:n, :height, :width] = images
-    sheet = sheet.reshape(rows, columns, height + 1, width + 1).transpose(0, 2, 1, 3)
-    sheet = sheet.reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+    sheet = sheet.reshape(rows, columns, height + 1, width + 1, *colours).swapaxes(1, 2)
+    sheet = sheet.reshape(rows * (height + 1), columns * (width + 1), *colours)[:-1, :-1]
     axes.set_facecolor(GREY)  # shown for nan
     return show_image(axes, sheet, **options)
 
