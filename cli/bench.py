@@ -43,7 +43,7 @@ def kernels(device_name, as_json):
         speed = timing.bytes_per_second
         listing.add_row(
             timing.kernel,
-            "{} x {}".format(*timing.shape),
+            " x ".join(map(str, timing.shape)),
             *microseconds,
             f"{speed / 1e9:,.1f}",
             f"{speed / ceiling:.0%}",

@@ -44,3 +44,23 @@ __device__ void for_each_pack(long long n, bool packs_of_four, Body body) {
     for (long long i = 4 * thread; i < packed; i += 4 * threads) body(Width<4>(), i);
     for (long long i = packed + thread; i < n; i += threads) body(Width<1>(), i);
 }
+
+// Call body(Width<N>, i, j) for packs (i, j) .. (i, j + N - 1) that cover each element of a (k, m) matrix once: packs of
+// four, which m must be a multiple of, or single elements. Works with any two-dimensional grid of blocks (columns, rows).
+// What body computes of j alone, a thread computes once for all its rows.
+template <int N, class Body>
+__device__ void for_each_in_rows_of(int k, int m, Body body) {
+    const long long columns = static_cast<long long>(gridDim.x) * blockDim.x, rows = gridDim.y * blockDim.y;
+    const long long column = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
+    for (long long j = N * column; j < m; j += N * columns)
+        for (long long i = blockIdx.y * blockDim.y + threadIdx.y; i < k; i += rows)
+            body(Width<N>(), static_cast<int>(i), static_cast<int>(j));
+}
+
+template <class Body>
+__device__ void for_each_in_rows(int k, int m, bool packs_of_four, Body body) {
+    if (packs_of_four)
+        for_each_in_rows_of<4>(k, m, body);
+    else
+        for_each_in_rows_of<1>(k, m, body);
+}

@@ -1,6 +1,7 @@
-"""The Device that launches the CUDA kernels. All grids, blocks and shared memory sizes are chosen here.
+"""The Device that launches the CUDA kernels; those for images are launched in kernel_images.py.
 
-It uses a Runtime: PyCUDA on a GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
+All grids, blocks and shared memory sizes are chosen in these two, with grids.py. The device uses a Runtime: PyCUDA on a
+GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
 """
 
 import math
@@ -14,11 +15,11 @@ import numpy as np
 from hw5.devices.activations import ELEMENTWISE
 from hw5.devices.base import BETA1, BETA2, EPSILON, Device
 from hw5.devices.fused import FusedStepper
+from hw5.devices.grids import THREADS, WARP, blocks, by_columns, by_example, by_rows, packs, power_of_two
 from hw5.devices.kernel_images import KernelImages
 from hw5.devices.streaming import StreamedData, StreamedStepper
 
-THREADS = 256  # per block: enough to hide latency, few enough for several blocks per multiprocessor
-WIDEST_WARP_ROW = 256  # packs; a whole block reduces a longer row
+_MOST_SLABS = 65535  # blocks of a grid in its second direction
 TILE, UPDATE_THREADS = 32, 512  # units and columns of a block of update_TYPE, and its threads
 
 
@@ -109,7 +110,7 @@ class KernelDevice(KernelImages, Device):
         """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
         self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
         self.arithmetic = f"the CUDA kernels ({name})"
-        self._partial_sums = None
+        self._partial_sums = {}
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 
     @property
@@ -156,10 +157,10 @@ class KernelDevice(KernelImages, Device):
 
     def minibatch(self, data, order, start, X, y):
         k, d = X.shape
-        columns = _power_of_two(_packs(d), most=THREADS)
+        columns = power_of_two(packs(d), most=THREADS)
         rows = THREADS // columns
         arrays = (data.X, data.y, data.mean, data.scale, order, self.first, start, X, y)
-        self._launch(f"minibatch_{data.X.dtype}", (_blocks(k, rows),), (columns, rows), *arrays, k, d)
+        self._launch(f"minibatch_{data.X.dtype}", (blocks(k, rows),), (columns, rows), *arrays, k, d)
 
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
         # The second number of a NumPy shape is the leading dimension of the matrix
@@ -170,10 +171,8 @@ class KernelDevice(KernelImages, Device):
 
     def activate(self, theta, Z, b):
         k, m = Z.shape
-        columns = _power_of_two(_packs(m), most=THREADS)
-        rows = THREADS // columns
-        grid = (_blocks(_packs(m), columns), min(_blocks(k, rows), self.most_blocks))
-        self._launch(f"{theta.name}_forward", grid, (columns, rows), Z, b, k, m, float(theta.alpha))
+        grid, block = by_columns(k, packs(m), self.most_blocks)
+        self._launch(f"{theta.name}_forward", grid, block, Z, b, k, m, float(theta.alpha))
 
     def activation_gradient(self, theta, A, X):
         arguments = (A, X, np.int64(A.size), float(theta.alpha))
@@ -188,51 +187,52 @@ class KernelDevice(KernelImages, Device):
         self._launch("maxout_gradient", self._grid_of(Delta), (THREADS,), A, Delta, pieces, np.int64(Delta.size))
 
     def softmax(self, Z, b):
-        self._launch("softmax", *_by_rows(Z), Z, b, *Z.shape)
+        self._launch("softmax", *by_rows(Z), Z, b, *Z.shape)
 
     def softmax_cross_entropy(self, Z, b, y, weights, tally):
-        self._launch("softmax_cross_entropy", *_by_rows(Z), Z, b, y, weights, tally.loss, tally.correct, *Z.shape)
+        self._launch("softmax_cross_entropy", *by_rows(Z), Z, b, y, weights, tally.loss, tally.correct, *Z.shape)
 
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
-        self._launch("sigmoid_cross_entropy", *_by_example(Z), Z, b, y, weights, tally.loss, tally.correct, len(Z))
+        self._launch("sigmoid_cross_entropy", *by_example(Z), Z, b, y, weights, tally.loss, tally.correct, len(Z))
 
     def squared_error(self, Z, b, y, tally):
-        self._launch("squared_error", *_by_example(Z), Z, b, y, tally.loss, len(Z))
+        self._launch("squared_error", *by_example(Z), Z, b, y, tally.loss, len(Z))
 
     def perceptron(self, Z, b, y, tally):
         arrays = (Z, b, y, tally.loss, tally.correct)
         if Z.shape[1] == 1:
-            self._launch("perceptron_unit", *_by_example(Z), *arrays, len(Z))
+            self._launch("perceptron_unit", *by_example(Z), *arrays, len(Z))
         else:
-            self._launch("perceptron", *_by_rows(Z), *arrays, *Z.shape)
+            self._launch("perceptron", *by_rows(Z), *arrays, *Z.shape)
 
     def argmax(self, Z, b, out):
-        self._launch("argmax", *_by_rows(Z), Z, b, out, *Z.shape)
+        self._launch("argmax", *by_rows(Z), Z, b, out, *Z.shape)
 
     def threshold(self, Z, b, out):
-        self._launch("threshold", *_by_example(Z), Z, b, out, len(Z))
+        self._launch("threshold", *by_example(Z), Z, b, out, len(Z))
 
     def gradient_mean(self, Delta, out, alpha=1.0, beta=0.0):
         k, m = Delta.shape
-        slabs = _blocks(k, self.tallest_slab)
+        slab = max(self.tallest_slab, blocks(k, _MOST_SLABS))
+        slabs = blocks(k, slab)
         if slabs > 2:
             sums = self._sums(slabs, m)
-            self._sum_rows(Delta, sums, self.tallest_slab, 1.0, 0.0)
+            self._sum_rows(Delta, sums, slab, 1.0, 0.0)
             Delta = sums
         self._sum_rows(Delta, out, len(Delta), alpha / k, beta)
 
     def _sum_rows(self, Delta, out, slab, scale, beta):
         k, m = Delta.shape
-        columns = _power_of_two(m, most=32)
-        block, grid = (columns, THREADS // columns), (_blocks(m, columns), _blocks(k, slab))
+        columns = power_of_two(m, most=WARP)
+        block, grid = (columns, THREADS // columns), (blocks(m, columns), blocks(k, slab))
         shared = THREADS * self.dtype.itemsize
         self._launch("gradient_mean", grid, block, Delta, out, k, m, slab, scale, beta, shared=shared)
 
     def _sums(self, slabs, m):
-        """A buffer for the sums of the slabs, allocated once for the largest."""
-        if self._partial_sums is None or self._partial_sums.size < slabs * m:
-            self._partial_sums = self.empty((slabs * m,))
-        return self._partial_sums.reshape((slabs, m))
+        """A buffer for the sums of the slabs. It is kept, since recorded steps have its address."""
+        if (slabs, m) not in self._partial_sums:
+            self._partial_sums[slabs, m] = self.empty((slabs, m))
+        return self._partial_sums[slabs, m]
 
     def sgd_update(self, W, V, G, rates):
         numbers = (rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov), np.int64(W.size))
@@ -247,7 +247,7 @@ class KernelDevice(KernelImages, Device):
     def hidden_layer(self, data, order, start, layer, H):
         """H (k, m) = theta(W^T x + b) of the examples data[order[start : start + k]]."""
         (k, m), d, theta = H.shape, data.X.shape[1], layer.theta
-        grid = (_blocks(k, 2 * 4), _blocks(m, 4 * 4))
+        grid = (blocks(k, 2 * 4), blocks(m, 4 * 4))
         arguments = (layer.W, layer.b, H, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
         self._launch(f"hidden_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
 
@@ -257,7 +257,7 @@ class KernelDevice(KernelImages, Device):
         Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally.
         """
         k, m = Delta.shape
-        grid, block, shared = (_blocks(k, 4),), (32, 4), 4 * m * self.dtype.itemsize
+        grid, block, shared = (blocks(k, 4),), (32, 4), 4 * m * self.dtype.itemsize
         top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta)
         if below is None:
             inputs, arguments = self._gathered(data, order, start), (*top, k, data.X.shape[1], m)
@@ -285,7 +285,7 @@ class KernelDevice(KernelImages, Device):
 
     def _grid_of(self, array):
         """The one-dimensional grid of a kernel that loops over an array's elements, usually in packs of four."""
-        return (min(_blocks(array.size, 4 * THREADS), self.most_blocks),)
+        return (min(blocks(array.size, 4 * THREADS), self.most_blocks),)
 
     def _gathered(self, data, order, start):
         """The arguments of a kernel that gathers its inputs."""
@@ -303,34 +303,6 @@ class KernelDevice(KernelImages, Device):
 _ARGUMENT = {DeviceArray: lambda array: array.address, int: np.int32, float: np.float32}
 
 
-def _blocks(items, per_block):
-    """The number of blocks: items / per_block, rounded up."""
-    return -(-items // per_block)
-
-
-def _power_of_two(items, most):
-    """The smallest power of two that is at least items, but no more than most."""
-    return min(1 << (items - 1).bit_length(), most)
-
-
-def _packs(columns):
-    """The number of loads for an aligned row (kernels/pack.cuh)."""
-    return columns // 4 if columns % 4 == 0 else columns
-
-
 def _tiles(d, m):
     """The number of tiles of the m units and the d + 1 columns of a layer."""
-    return _blocks(m, TILE) * _blocks(d + 1, TILE)
-
-
-def _by_example(Z):
-    """Grid and block of a kernel with one thread per example."""
-    return (_blocks(len(Z), THREADS),), (THREADS,)
-
-
-def _by_rows(Z):
-    """Grid and block (lanes, rows) of a kernel that reduces every row (kernels/reduce.cuh)."""
-    packs = _packs(Z.shape[1])
-    lanes = _power_of_two(packs, most=32) if packs <= WIDEST_WARP_ROW else THREADS
-    rows = THREADS // lanes
-    return (_blocks(len(Z), rows),), (lanes, rows)
+    return blocks(m, TILE) * blocks(d + 1, TILE)

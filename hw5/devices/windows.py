@@ -30,3 +30,12 @@ class Window:
     def patch(self):
         """The numbers in a patch, i j c."""
         return prod(self.size) * self.image[2]
+
+    @property
+    def numbers(self):
+        """All that describes it: h, w, c, i, j, stride and padding."""
+        return *self.image, *self.size, self.stride, self.padding
+
+    def __str__(self):
+        image, size = (" x ".join(map(str, sides)) for sides in (self.image, self.size))
+        return f"{image}, window {size}, stride {self.stride}, padding {self.padding}"

@@ -13,8 +13,10 @@ import numpy as np
 
 from hw5.devices.activations import Activation
 from hw5.devices.base import Rates, DeviceData, Tally
+from hw5.verify import image_bench
 
 SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))
+IMAGES = (128, 4096)  # in a minibatch of images
 SECONDS = 0.02  # of back-to-back calls per measurement
 IN_A_RECORDING = 64  # calls: enough that Python's time per replay does not count
 REPEATS = 7
@@ -23,10 +25,13 @@ COPY_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per call in each measurement, and the bytes that a call must move."""
+    """Seconds per call in each measurement, and the bytes that a call must move.
+
+    The shape is (k, m), or (k, h, w, c) for images.
+    """
 
     kernel: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     seconds: list[float]
     nbytes: int
 
@@ -72,6 +77,7 @@ OPERATIONS: dict[str, tuple[Callable, Callable]] = {
     ),
     "sgd_update": (lambda k, m: 20 * k * m, lambda a: a.device.sgd_update(a.Z, a.X, a.G, _RATES)),
     "adam_update": (lambda k, m: 28 * k * m, lambda a: a.device.adam_update(a.Z, a.X, a.S, a.G, a.t, _RATES)),
+    "dropout": (lambda k, m: 8 * k * m, lambda a: a.device.dropout(a.Z, a.X, 0.5, a.t, 1)),
 }
 
 
@@ -104,11 +110,17 @@ def copy_ceiling(device):
 
 
 def bench_kernels(device, shapes=None):
-    """Yield a Timing of every kernel at every shape (default: SHAPES)."""
+    """Yield a Timing of every kernel at every shape (default: SHAPES), and of those for images at LeNet's."""
     for k, m in shapes or SHAPES:
         arrays = Arrays(device, k, m)
         for kernel, (nbytes, call) in OPERATIONS.items():
             yield Timing(kernel, (k, m), _seconds(device, lambda: call(arrays)), nbytes(k, m))
+    for k in IMAGES:
+        for kernel, (windows, bytes_of, call) in image_bench.OPERATIONS.items():
+            for window in windows:
+                images = image_bench.Images(device, k, window)
+                seconds = _seconds(device, lambda: call(images))
+                yield Timing(kernel, (k, *window.image), seconds, k * bytes_of(window))
 
 
 def _seconds(device, call):

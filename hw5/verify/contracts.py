@@ -1,14 +1,9 @@
 """The formula of every operation in float64, and the shapes and values on which it is tested.
 
-hw5 check kernels tests kernels this way, and the test suite every device.
-
-The error of a result is measured in units of float32's eps (1.2e-7) times a scale: the size of the operands, times the
-square root of the number of terms for a reduction. Each formula below states its scale; the tolerance is the same for
-all.
+hw5 check kernels tests kernels this way, and the test suite every device. Each formula below states the scale of its
+error (contract.py); those for images are in image_contracts.py.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 
@@ -16,84 +11,8 @@ import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
-
-TOLERANCE = 4.0  # in eps times the scale: expf and tanhf may be off by 2 eps, and a formula rounds a few more times
-EPS = float(np.finfo(np.float32).eps)
-SMALLEST = float(np.finfo(np.float32).tiny)  # below the smallest normal number, the absolute error counts
-
-
-class Error(float):
-    """The largest of some errors, in eps times the scale; its text shows the element."""
-
-    def __new__(cls, errors, got, want):
-        at = np.unravel_index(np.argmax(errors), errors.shape)
-        self = super().__new__(cls, errors[at])
-        self.element = f"[{', '.join(map(str, at))}] is {got[at]:.10g}, expected {want[at]:.10g}"
-        return self
-
-    def __str__(self):
-        return self.element if np.isinf(self) else f"{self.element} (error {float(self):.3g} eps times the scale)"
-
-
-def error(got, want, scale):
-    """The Error of an array, infinite if its NaNs or infinities differ from the expected ones."""
-    got, want, scale = np.broadcast_arrays(np.asarray(got, np.float64), want, scale)
-    same = (got == want) | (np.isnan(got) & np.isnan(want))
-    with np.errstate(invalid="ignore"):
-        errors = np.maximum(abs(got - want) - SMALLEST, 0) / (EPS * scale + SMALLEST)
-    errors = np.where(np.isfinite(got) & np.isfinite(want), errors, np.where(same, 0, np.inf))
-    return Error(errors, got, want)
-
-
-def error_of_integers(got, want):
-    """An Error that is 0 if all elements are equal, else infinite."""
-    got, want = np.broadcast_arrays(got, want)
-    return Error(np.where(got == want, 0.0, np.inf), got, want)
-
-
-class Workbench:
-    """Puts the arrays of an operation on a device; with an offset, they are not aligned."""
-
-    def __init__(self, device, rng, offset=0):
-        self.device, self.rng, self.offset = device, rng, offset
-
-    def put(self, host, dtype=np.float32):
-        """A device array with the values of host, offset elements after an aligned address."""
-        host = np.asarray(host, dtype)
-        padding = np.zeros(self.offset, dtype)
-        return self.device.upload(np.concatenate([padding, host.ravel()]))[self.offset :].reshape(host.shape)
-
-    def get(self, array):
-        return self.device.download(array)
-
-
-# -- test values
-
-FINITE_VALUES = {
-    "normal": lambda rng, shape: rng.normal(size=shape),
-    "large": lambda rng, shape: rng.normal(size=shape) * 1e4,
-    "outliers": lambda rng, shape: rng.normal(size=shape) * np.where(rng.random(shape) < 0.05, 1e3, 1),
-    "negative": lambda rng, shape: -50 * rng.random(shape) - 1,
-    "equal": lambda rng, shape: np.full(shape, 0.5),
-    "ties": lambda rng, shape: rng.integers(-1, 2, shape),
-    "denormal": lambda rng, shape: rng.normal(size=shape) * 1e-40,
-}
-
-
-def _with_specials(*specials):
-    def values(rng, shape):
-        return np.where(rng.random(shape) < 0.2, rng.choice(specials, shape), rng.normal(size=shape))
-
-    return values
-
-
-VALUES = FINITE_VALUES | {
-    "minus infinity": _with_specials(-np.inf),
-    "infinity": _with_specials(np.inf, -np.inf),
-    "NaN": _with_specials(np.nan),
-    "NaN and infinity": _with_specials(np.nan, np.inf, -np.inf),
-}
-
+from hw5.verify.contract import FINITE_VALUES, VALUES, Contract, error, error_of_integers
+from hw5.verify.image_contracts import IMAGE_CONTRACTS
 
 # -- the operations: each runs on the device and yields (name, error) for each array that it writes
 
@@ -253,7 +172,7 @@ def maxout(bench, k, m, values):
     for p in (2, 3):
         Z, b, S = _logits(bench, k, m * p, values)
         pieces = S.reshape(k, m, p)
-        z, X = bench.put(Z), bench.put(np.full((k, m), np.nan))
+        z, X = bench.put(Z), bench.empty(k, m)
         bench.device.maxout(z, bench.put(b), X)
         want = pieces.max(axis=2)
         yield "X", error(bench.get(X), want, abs(want))
@@ -287,7 +206,7 @@ def minibatch(dtype, bench, k, d, values):
     mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) + 0.5
     index = bench.device.index_dtype
     data = DeviceData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
-    X_out, y_out = bench.put(np.full((k, d), np.nan)), bench.put(np.full(k, -1), index)
+    X_out, y_out = bench.empty(k, d), bench.put(np.full(k, -1), index)
     bench.device.minibatch(data, bench.put(order, index), 2, X_out, y_out)
     x = X[order[2:]].astype(np.float64)
     yield "X_out", error(bench.get(X_out), (x - mean) * scale, (abs(x) + abs(mean)) * scale)
@@ -333,6 +252,26 @@ def adam_update(bench, k, m, values):
         yield "W", error(bench.get(w), W64 - rates.eta * (rates.weight_decay * W64 + c * step), scale)
 
 
+def dropout(bench, k, m, values):
+    X = values(bench.rng, (k, m)).astype(np.float32)
+    for share, t, key in ((0.5, 1, 0), (0.3, 123_456, 2**32 - 1), (0.999, 2**31 - 1, 7)):
+        out = bench.empty(k, m)
+        bench.device.dropout(bench.put(X), out, share, bench.put([t], np.int32), key)
+        stays = _pcg3d64(np.arange(k * m).reshape(k, m), t, key) >= int(share * 2**32)
+        want = X * np.where(stays, 1 / (1 - share), 0)
+        yield "out", error(bench.get(out), want, abs(want))
+
+
+def _pcg3d64(*numbers):
+    """The first random number of pcg3d (Jarzynski and Olano 2020), modulo 2^32 in 64 bits."""
+    x, y, z = ((np.uint64(1664525) * np.uint64(number) + np.uint64(1013904223)) % 2**32 for number in numbers)
+    x = (x + y * z) % 2**32
+    y = (y + z * x) % 2**32
+    z = (z + x * y) % 2**32
+    x, y, z = (v ^ v // 2**16 for v in (x, y, z))
+    return (x + y * z) % 2**32
+
+
 # -- the fused steps of a small network. The scale of a product is the sum of its terms' absolute values.
 
 
@@ -356,17 +295,13 @@ def _layer(bench, m, d, theta=None):
     return layer, [array.astype(np.float64) for array in arrays]
 
 
-def _empty(bench, *shape):
-    return bench.put(np.full(shape, np.nan))
-
-
 def hidden_layer(dtype, bench, k, m, values):
     for d in (20, 131):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
             layer, (W, _, b, *_) = _layer(bench, m, d, theta)
-            H = _empty(bench, k, m)
+            H = bench.empty(k, m)
             bench.device.hidden_layer(data, order, 2, layer, H)
             yield name, error(bench.get(H), _theta64(theta, x @ W.T + b), x_scale @ abs(W.T) + abs(b))
 
@@ -379,7 +314,7 @@ def _output(bench, x, x_scale, y, W, b, operation):
     weights = bench.rng.random(m).astype(np.float32) + 0.5
     at_label, w = (np.arange(k), y), weights[y].astype(np.float64)
     tally, loss_before, correct_before = _tally(bench, k)
-    Delta = _empty(bench, k, m)
+    Delta = bench.empty(k, m)
     operation(bench.put(weights), tally, Delta)
     P[at_label] -= 1
     scale += z_scale.max(axis=1, keepdims=True)
@@ -412,7 +347,7 @@ def output_hidden(bench, k, m, values):
             X = _theta64(theta, values(bench.rng, (k, d))).astype(np.float32)
             x = X.astype(np.float64)
             layer, (W, _, b, *_) = _layer(bench, m, d)
-            slot = SimpleNamespace(X=bench.put(X), Delta=_empty(bench, k, d))
+            slot = SimpleNamespace(X=bench.put(X), Delta=bench.empty(k, d))
             operation = partial(bench.device.output_layer, data, order, 2, layer, below=(slot, theta))
             errors, Delta, scale = _output(bench, x, abs(x), y, W, b, operation)
             yield from errors
@@ -487,54 +422,6 @@ def _adam64(V, S, g, g_scale):
 
 # -- the kernels and their test cases
 
-
-@dataclass(frozen=True)
-class Case:
-    """A test case: the shape (k, m) of an operation's matrix, its kind of values, and whether memory is awkward."""
-
-    k: int
-    m: int
-    values: str = "normal"
-    awkward: bool = False  # arrays one element off alignment, and grids and slabs so small that loops repeat
-
-    def __str__(self):
-        awkward = ", unaligned and with few blocks" if self.awkward else ""
-        return f"shape ({self.k}, {self.m}), values: {self.values}{awkward}"
-
-
-@dataclass(frozen=True)
-class Contract:
-    """A kernel, its file, the operation that launches it, and its test shapes and values."""
-
-    kernel: str
-    file: str
-    operation: Callable
-    shapes: tuple
-    values: tuple
-    optional: bool = False  # whether training works without it
-
-    def cases(self):
-        """Every shape with normal values, awkward or not; then a few shapes with all kinds of values."""
-        for k, m in self.shapes:
-            yield Case(k, m)
-            yield Case(k, m, awkward=True)
-        for values in self.values:
-            for k, m in self.shapes[3::4]:
-                yield Case(k, m, values)
-
-    def run(self, device, case):
-        """The largest error of a case, in eps times the scale."""
-        return max(error for _, error in self.errors(device, case))
-
-    def errors(self, device, case):
-        """(name, error) for each array that the kernel writes; the head of its .cu file has the names."""
-        rng = np.random.default_rng((case.k, case.m, case.awkward))
-        device.most_blocks, device.tallest_slab = (2, 8) if case.awkward else (4096, 1024)
-        with np.errstate(all="ignore"):
-            bench = Workbench(device, rng, int(case.awkward))
-            return list(self.operation(bench, case.k, case.m, VALUES[case.values]))
-
-
 _ROWS = (
     (1, 1),
     (2, 2),
@@ -581,6 +468,8 @@ CONTRACTS = [
     Contract("advance", "minibatch.cu", advance, ((0, 1), (5, 7), (1 << 20, 512)), ()),
     Contract("sgd_update", "sgd_update.cu", sgd_update, _TALL, _FINITE),
     Contract("adam_update", "adam_update.cu", adam_update, _TALL, ("normal", "outliers", "ties", "denormal")),
+    Contract("dropout", "dropout.cu", dropout, _TALL, _ALL),
+    *IMAGE_CONTRACTS,
     *(
         Contract(
             f"{part}_{dtype.__name__}", "small_network.cu", partial(operation, dtype), _SMALL, values, optional=True

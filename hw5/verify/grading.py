@@ -4,7 +4,8 @@ import tempfile
 from dataclasses import dataclass
 
 from hw5.verify.by_nvcc import nvcc_sources
-from hw5.verify.contracts import CONTRACTS, TOLERANCE
+from hw5.verify.contract import TOLERANCE
+from hw5.verify.contracts import CONTRACTS
 from hw5.compiler import find_compiler
 from hw5.emulator import KernelFault
 from hw5.devices.emulated import EmulatorRuntime

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hw5.verify.contracts import CONTRACTS, TOLERANCE, Workbench, error
+from hw5.verify.contract import TOLERANCE, Workbench, error
+from hw5.verify.contracts import CONTRACTS
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.kernel)

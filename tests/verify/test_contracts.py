@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw5.verify.contracts import EPS, error, error_of_integers
+from hw5.verify.contract import EPS, error, error_of_integers
 
 
 def test_the_error_is_in_eps_of_the_scale_and_names_the_worst_element():
