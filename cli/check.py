@@ -78,10 +78,10 @@ def gradients(device_name, as_json):
     else:
         summary = table("network", "activation", "loss", "layer", "parameters", "tried", "worst error", "verdict")
         for report in reports:
-            sizes, verdict = "-".join(map(str, report.sizes)), "right" if report.is_right else "wrong"
+            verdict = "right" if report.is_right else "wrong"
             counts = (str(n) for n in (report.layer, report.parameters, report.tried))
             error = f"{report.worst:.1e} of {report.tolerance:g}"
-            summary.add_row(sizes, report.activation, report.loss, *counts, error, verdict)
+            summary.add_row(report.network, report.activation, report.loss, *counts, error, verdict)
         print_tables(summary)
     sys.exit(not all(report.is_right for report in reports))
 

@@ -12,6 +12,7 @@ standardised, and X of dtype uint8 is treated as pixels. X may be a DataFrame wi
 as in a file, and a sparse matrix, which becomes dense.
 """
 
+import math
 import os
 import re
 import warnings
@@ -35,6 +36,7 @@ from hw5.tables.table import listed
 from hw5.tables.numeric import array_columns, as_features, offsets
 from hw5.devices import open_device, require_device
 from hw5.errors import InputError, RunError, require_known
+from hw5.nn.hidden import read_hidden
 from hw5.datasets.preprocessing import class_weights, training_rows
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES
@@ -105,8 +107,9 @@ class _Estimator(BaseEstimator):
             else:
                 columns = array_columns(X)
                 X = as_features(X, "X", columns=columns)
-        dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, None, columns)
         with _errors_for_python():
+            shape = self._image_shape(X.shape[1])
+            dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, shape, columns)
             n = len(training_rows(y, has_test=True, validation=self.validation, holdout=0, seed=0))
             settings = settings_for(n, **self._settings(), class_weight=weights, holdout=0.0)
             run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))
@@ -144,9 +147,21 @@ class _Estimator(BaseEstimator):
                 require_known(name, given[name], choices)
         require_device(given["device"])
         if "hidden" in given:
-            given["hidden"] = tuple(map(_plain, np.atleast_1d(np.array(given["hidden"], object))))
+            hidden = given["hidden"]
+            entries = read_hidden(hidden) if isinstance(hidden, str) else np.atleast_1d(np.array(hidden, object))
+            given["hidden"] = tuple(map(_plain, entries))
         known = {field.name for field in fields(Settings)} - {"class_weight"}
         return {name: _plain(given[name]) for name in given if name in known} | {"seed": self._seed()} | self._fixed
+
+    def _image_shape(self, d):
+        """The parameter image_shape, of examples of d numbers, or None. Raises InputError."""
+        shape = getattr(self, "image_shape", None)
+        if shape is None:
+            return None
+        shape = tuple(map(_plain, np.atleast_1d(np.array(shape, object))))
+        if len(shape) not in (2, 3) or not all(type(n) is int and n > 0 for n in shape) or math.prod(shape) != d:
+            raise InputError(f"image_shape {shape} is not the (h, w) or (h, w, channels) of {d} features")
+        return shape
 
     def _seed(self):
         random = check_random_state(self.random_state)
@@ -260,11 +275,13 @@ class LinearClassifier(_ClassifierByGradient, _ByGradient):
 class MLPClassifier(_ClassifierByGradient, _ByGradient):
     """A multi-layer network for classification.
 
-    hidden has the number of units of each hidden layer. activation is a name in hw5.devices.activations, which may
-    have its parameter. class_weight is "balanced" or {class: weight}.
+    hidden has the number of units of each hidden layer. With image_shape, (h, w) or (h, w, channels) of the rows of X,
+    there may be convolutions and pooling as for --hidden: "conv:6x5+2,pool:2,120", or a tuple of such entries. activation
+    is a name in hw5.devices.activations, which may have its parameter. class_weight is "balanced" or {class: weight}.
     """
 
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[int | str, ...] | str = (128,)
+    image_shape: tuple[int, ...] | None = None
     activation: str = "relu"
     loss: str = "cross-entropy"
     class_weight: dict | str | None = None
@@ -274,11 +291,13 @@ class MLPClassifier(_ClassifierByGradient, _ByGradient):
 class MLPRegressor(RegressorMixin, _ByGradient):
     """A multi-layer network for regression.
 
-    hidden has the number of units of each hidden layer, () for a linear model. activation is a name in
-    hw5.devices.activations, optionally with its parameter.
+    hidden has the number of units of each hidden layer, () for a linear model; with image_shape, (h, w) or (h, w,
+    channels), also convolutions and pooling, as in MLPClassifier. activation is a name in hw5.devices.activations,
+    optionally with its parameter.
     """
 
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[int | str, ...] | str = (128,)
+    image_shape: tuple[int, ...] | None = None
     activation: str = "relu"
 
     _fixed = {"loss": "squared"}
@@ -322,9 +341,11 @@ def from_checkpoint(path, device="auto"):
     with _errors_for_python():
         checkpoint = Checkpoint.load(path)
     settings = checkpoint.settings
-    kinds = {"perceptron": Perceptron, "linear": LinearClassifier, "mlp": MLPClassifier}
-    kind = MLPRegressor if settings.task == "regression" else kinds[settings.model]
+    kinds = {"perceptron": Perceptron, "linear": LinearClassifier}
+    kind = MLPRegressor if settings.task == "regression" else kinds.get(settings.model, MLPClassifier)
     given = {field.name: getattr(settings, field.name) for field in fields(kind) if hasattr(settings, field.name)}
+    if "image_shape" in {field.name for field in fields(kind)}:
+        given["image_shape"] = checkpoint.image_shape
     model = kind(**given | {"device": device, "random_state": settings.seed})
     model.checkpoint_, model.n_features_in_ = checkpoint, checkpoint.schema.features
     if checkpoint.columns and not checkpoint.columns.are_plain:

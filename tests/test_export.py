@@ -297,7 +297,7 @@ IMAGES = rng.integers(0, 256, (40, 9, 8, 2)).astype(np.uint8)
 OF_IMAGES = {
     "LeNet's kinds": dict(hidden=("conv:3x3+1", "pool:2", "conv:4x2/2", "meanpool:2/1+1", 5)),
     "dropout and a convolution below the top": dict(hidden=("dropout:0.4", "conv:3x3x2", "dropout:0.2")),
-    "maxout": dict(hidden=("meanpool:2x1", "conv:4x3+2", "pool:3/2+1", 6), activation="maxout:3"),
+    "maxout": dict(hidden=("meanpool:2x1/2", "conv:4x3+2", "pool:3/2+1", 6), activation="maxout:3"),
     "pooling alone": dict(hidden=("pool:3/2+1",), classes=("no", "yes")),
     "regression": dict(hidden=("conv:2x3", 4), activation="tanh", loss="squared"),
 }

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="pip install 'hw5[sklearn]'")
 
-from sklearn.datasets import load_diabetes, load_iris, make_blobs
+from sklearn.datasets import load_diabetes, load_digits, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -177,6 +177,14 @@ SAVED = {
     "weights": (MLPClassifier(class_weight={"setosa": 3.0, "versicolor": 1.0, "virginica": 0.5}, **SMALL), iris()),
     "regression": (MLPRegressor(hidden=(7, 3), lr_decay=0.9, **SMALL), load_diabetes(return_X_y=True)),
     "perceptron": (Perceptron(epochs=20, random_state=0, device="cpu"), iris()),
+    "images": (
+        MLPClassifier(hidden=("conv:4x3", "pool:2", 9), image_shape=(8, 8), **SMALL),
+        load_digits(return_X_y=True),
+    ),
+    "images of numbers": (
+        MLPRegressor(hidden=("conv:2x2",), image_shape=(2, 5), **SMALL),
+        load_diabetes(return_X_y=True),
+    ),
 }
 
 
@@ -249,7 +257,14 @@ REFUSED = {
     "lr": (LinearClassifier(lr=0), X, Y, "lr 0 is out of range; give a number above 0"),
     "momentum": (LinearClassifier(momentum=1.0), X, Y, "momentum 1.0 is out of range; give a number from 0 and below 1"),
     "epochs": (LinearClassifier(epochs=0), X, Y, "epochs 0 is out of range; give a whole number from 1"),
-    "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "hidden 0 is out of range"),
+    "images of another size": (
+        MLPClassifier(hidden="conv:6x2", image_shape=(2, 3)),
+        X,
+        Y,
+        r"image_shape \(2, 3\) is not the \(h, w\) or \(h, w, channels\) of 4 features",
+    ),
+    "convolution without images": (MLPClassifier(hidden="conv:6x2"), X, Y, "hidden, layer 1: conv:6x2 needs images"),
+    "hidden": (MLPClassifier(hidden=(8, 0)), X, Y, "hidden: 0 is not a layer; give the units"),
     "activation": (MLPClassifier(activation="rely"), X, Y, "did you mean 'relu'"),
     "schedule": (MLPClassifier(lr_schedule="slow"), X, Y, "there is no lr_schedule 'slow'; choose from constant"),
     "schedule without its step": (
@@ -377,3 +392,14 @@ def test_pixels_share_one_scale_in_any_type():
     for model in models:
         assert len(np.unique(model.checkpoint_.standardisation.mean)) == 1
         np.testing.assert_array_equal(model.coefs_[0], models[0].coefs_[0])
+
+
+def test_hidden_layers_are_the_text_of_the_program():
+    X, y = load_digits(return_X_y=True)
+    text, entries = (
+        MLPClassifier(hidden=hidden, image_shape=(8, 8, 1), epochs=5, random_state=0, device="cpu").fit(X, y)
+        for hidden in ("conv:4x3+1, pool:2,9", ("conv:4x3+1", "pool:2", np.int64(9)))
+    )
+    np.testing.assert_array_equal(text.predict_proba(X), entries.predict_proba(X))
+    assert text.checkpoint_.settings.hidden == ("conv:4x3+1", "pool:2", 9) and text.score(X, y) > 0.8
+    assert MLPClassifier(hidden="16,8", epochs=1).fit(X, y).checkpoint_.settings.hidden == (16, 8)

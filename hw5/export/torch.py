@@ -31,10 +31,11 @@ def state(layers):
     return {f"{number}.{name}": array for number, (_, arrays) in numbered for name, array in arrays.items()}
 
 
-def _theta(layer, maxout):
+def _theta(layer, *maxout):
+    """The modules of the activation; maxout are those of its pieces."""
     if layer.theta:
-        text = maxout if layer.pieces > 1 else _THETAS[layer.theta.name]
-        yield text.format(a=layer.theta.alpha), {}
+        texts = maxout if layer.pieces > 1 else [_THETAS[layer.theta.name].format(a=layer.theta.alpha)]
+        yield from ((text, {}) for text in texts)
 
 
 def channels_first(W, shape):
@@ -44,14 +45,15 @@ def channels_first(W, shape):
 
 def _dense(layer, W, b):
     yield f"Linear({layer.inputs}, {len(b)})", {"weight": W, "bias": b}
-    yield from _theta(layer, "MaxPool1d({a})")
+    yield from _theta(layer, f"MaxPool1d({layer.pieces})")
 
 
 def _convolution(layer, W, b):
     window, channels = layer.window, layer.window.image[2]
     weight = channels_first(W, (*window.size, channels))
     yield f"Conv2d({channels}, {len(b)}, {_text(window)})", {"weight": weight, "bias": b}
-    yield from _theta(layer, "MaxPool3d(({a}, 1, 1))")
+    h, w = window.places
+    yield from _theta(layer, "Flatten(2)", f"MaxPool2d(({layer.pieces}, 1))", f"Unflatten(2, ({h}, {w}))")
 
 
 def _text(window):

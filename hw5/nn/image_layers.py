@@ -32,6 +32,8 @@ class _Windowed:
             raise ValueError
         rows, columns, its_stride, padding = (found[name] and int(found[name]) for name in _PARTS)
         self._text, self._size = text, (rows, columns or rows)
+        if columns not in (None, rows) and not (its_stride or stride):
+            raise ValueError  # the window's size is the stride of pooling, and here there are two
         self._stride, self._padding = its_stride or stride or rows, padding or 0
         if min(*self._size, self._stride) < 1 or its_stride == 0 or self._padding >= min(self._size):
             raise ValueError

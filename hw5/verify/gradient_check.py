@@ -5,12 +5,14 @@ so with h = 1e-5 the result is accurate to about 1e-10 times J, far better than 
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
-from hw5.devices.activations import ACTIVATIONS, Activation
+from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
+from hw5.nn.hidden import layers_of, written
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
@@ -18,14 +20,26 @@ TOLERANCES = {np.dtype("float64"): 1e-6, np.dtype("float32"): 2e-3}  # of the re
 STEP = 1e-5
 EXAMPLES = 8
 SAMPLE = 200  # maximum number of elements of an array to test
-NETWORKS = ((5, 3), (6, 7, 4), (5, 6, 4, 3), (784, 128, 10))  # (features, ..., classes)
+NETWORKS = (  # (shape of an example, hidden layers, classes)
+    ((5,), (), 3),
+    ((6,), (7,), 4),
+    ((5,), (6, 4), 3),
+    ((7, 6, 2), ("conv:3x3+1", "pool:2", "conv:4x2x1/2", "meanpool:2/1+1", 5), 3),
+    (
+        (5, 6, 1),
+        ("pool:3x2/2+1", "conv:3x1", "conv:2x2+1"),
+        4,
+    ),  # windows over the edge, and a convolution below the top
+    ((784,), (128,), 10),
+)
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """The largest relative error of a layer's gradient, over the parameters tried."""
+    """The largest relative error of a layer's gradient, over the parameters tried; layers without any do not count."""
 
-    sizes: tuple[int, ...]
+    network: str
+    sizes: tuple[int, ...]  # the numbers in an example, and in the output of each layer
     activation: str
     loss: str
     layer: int
@@ -43,29 +57,29 @@ class LayerReport:
 class _Problem:
     """A network's parameters, in float64 but exact in float32, and examples for it."""
 
+    layers: list
     parameters: list
-    activation: str
     loss: str
     X: np.ndarray
     y: np.ndarray
 
     @classmethod
-    def draw(cls, sizes, activation, loss, classes, seed=0):
+    def draw(cls, layers, loss, classes, seed=0):
         rng = np.random.default_rng(seed)
 
         def normal(*shape, scale=1.0):
             return (rng.normal(size=shape) * scale).astype(np.float32).astype(np.float64)
 
-        rows = [m * Activation.of(activation).pieces for m in sizes[1:-1]] + [sizes[-1]]
-        parameters = [(normal(m, d, scale=d**-0.5), normal(m)) for d, m in zip(sizes, rows)]
+        shapes = [layer.parameter_shapes for layer in layers if layer.weighted]
+        parameters = [(normal(*of_W, scale=of_W[1] ** -0.5), normal(*of_b)) for of_W, of_b in shapes]
         y = normal(EXAMPLES) if LOSSES[loss].task == "regression" else rng.integers(0, classes, EXAMPLES)
-        return cls(parameters, activation, loss, normal(EXAMPLES, sizes[0]), y)
+        return cls(layers, parameters, loss, normal(EXAMPLES, layers[0].inputs), y)
 
     def on(self, device):
         """The stepper of the network and the data on a device."""
         d = self.X.shape[1]
         data = device.upload_data(self.X, self.y, np.zeros(d), np.ones(d))
-        return device.stepper(Network(device, self.parameters, self.activation, self.loss), data)
+        return device.stepper(Network(device, self.parameters, loss=self.loss, layers=self.layers), data)
 
     def gradients(self, device):
         """The network's own gradients: after one step with momentum, the velocities are the gradient."""
@@ -82,28 +96,30 @@ def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, los
     """
     device = device or CpuDevice(np.float64)
     for loss in losses:
-        for *lower, classes in networks:
-            sizes = (*lower, LOSSES[loss].units(classes))
-            if len(sizes) == 2:
-                yield from _check_network(device, sizes, "linear", loss, classes)
+        for network in networks:
+            if not network[1]:
+                yield from _check_network(device, network, "linear", loss)
             elif loss != "perceptron":
-                for activation in activations[:1] if (*lower, classes) == networks[-1] else activations:
-                    yield from _check_network(device, sizes, activation, loss, classes)
+                for activation in activations[:1] if network == networks[-1] else activations:
+                    yield from _check_network(device, network, activation, loss)
 
 
-def _check_network(device, sizes, activation, loss, classes):
-    problem = _Problem.draw(sizes, activation, loss, classes if sizes[-1] > 1 else 2)
+def _check_network(device, network, activation, loss):
+    shape, hidden, classes = network
+    layers = layers_of(shape, hidden, LOSSES[loss].units(classes), activation)
+    problem = _Problem.draw(layers, loss, classes if layers[-1].units > 1 else 2)
     stepper = problem.on(CpuDevice(np.float64))
-    rng, theta = np.random.default_rng(1), "-" if len(sizes) == 2 else activation
+    rng, theta = np.random.default_rng(1), activation if hidden else "-"
+    name, sizes = written(layers), (layers[0].inputs, *(prod(layer.shape) for layer in layers))
 
     def mean_loss():
         return stepper.evaluate(np.arange(EXAMPLES), chunk=EXAMPLES)[0]
 
-    for number, (layer, gradients) in enumerate(zip(stepper.network.layers, problem.gradients(device)), start=1):
+    for number, (layer, gradients) in enumerate(zip(stepper.network.weighted, problem.gradients(device)), start=1):
         pairs = list(zip((layer.W, layer.b), gradients))
         worst = max(_relative_error(array, gradient, rng, mean_loss) for array, gradient in pairs)
         tried, parameters = sum(min(SAMPLE, array.size) for array, _ in pairs), layer.W.size + layer.b.size
-        yield LayerReport(sizes, theta, loss, number, tried, parameters, worst, TOLERANCES[device.dtype])
+        yield LayerReport(name, sizes, theta, loss, number, tried, parameters, worst, TOLERANCES[device.dtype])
 
 
 def _relative_error(array, gradient, rng, loss):

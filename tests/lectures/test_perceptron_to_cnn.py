@@ -4,12 +4,14 @@ log is the natural logarithm. The data points and weights of the perceptron are 
 without rounding, so the weights are exact on every device.
 """
 
+from math import prod
+
 import numpy as np
 import pytest
 
 from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
-from hw5.nn.hidden import dense_layers
+from hw5.nn.hidden import LENET, dense_layers, layers_of
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
 from hw5.train.training import Training
@@ -359,3 +361,93 @@ def test_quiz_relu_and_square_loss_by_the_network(device):
     assert evaluate(device, unit, x, y, "relu", "squared")[0] == 4
     (w, b), _ = stepped(unit, x, y, "relu", loss="squared", device=device).velocities()
     assert w.tolist() == [[4, -4]] and b.tolist() == [4]
+
+
+def convolved(device, X, hidden, parameters, theta="linear"):
+    """The outputs (k, *shape) of the hidden layers for the images X (k, h, w, c)."""
+    k, shape = len(X), X.shape[1:]
+    layers = layers_of(shape, hidden, 1, theta)
+    top = (np.zeros((1, prod(layers[-2].shape))), np.zeros(1))
+    network = Network(device, [*parameters, top], loss="squared", layers=layers)
+    rows = device.upload(np.arange(k), device.index_dtype)
+    trainer = device.stepper(network, place(device, X.reshape(k, -1), np.zeros(k)))
+    space = trainer.network.workspace(k, device.dtype)
+    device.minibatch(trainer.data, rows, 0, space.X, space.y)
+    network.forward(space)
+    return device.download(space.slots[-2].X).reshape(k, *layers[-2].shape)
+
+
+def filtered(image, kernel, stride=1, padding=0):
+    """The sums over the channels of the products of a kernel (i, j, c) and the windows of an image (h, w, c)."""
+    image = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
+    (i, j, _), (h, w, _) = kernel.shape, image.shape
+    places = ((y, x) for y in range(0, h - i + 1, stride) for x in range(0, w - j + 1, stride))
+    sums = [np.sum(image[y : y + i, x : x + j] * kernel) for y, x in places]
+    return np.reshape(sums, ((h - i) // stride + 1, -1))
+
+
+def test_2_d_convolution_layer_with_stride_and_padding(device):
+    """The output has floor((n_h - k_h + p_h + s_h) / s_h) x floor((n_w - k_w + p_w + s_w) / s_w) numbers."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(-3, 4, (2, 7, 6, 1))
+    for k_h, k_w, padding, stride in ((1, 1, 0, 1), (3, 3, 0, 1), (3, 2, 1, 1), (5, 4, 2, 3), (7, 6, 0, 2)):
+        W, p = rng.integers(-3, 4, (1, k_h * k_w)), 2 * padding  # p_h and p_w count both edges
+        found = convolved(device, X, [f"conv:1x{k_h}x{k_w}/{stride}+{padding}"], [(W, np.zeros(1))])
+        assert found.shape == (2, (7 - k_h + p + stride) // stride, (6 - k_w + p + stride) // stride, 1)
+        expected = [filtered(image, W.reshape(k_h, k_w, 1), stride, padding) for image in X]
+        np.testing.assert_array_equal(found[..., 0], expected)  # sums of small integers are exact
+
+
+def test_multiple_input_channels(device):
+    """A filter has a kernel for each channel; their outputs are summed into one."""
+    rng = np.random.default_rng(1)
+    X, filter_ = rng.integers(0, 9, (2, 6, 5, 3)), rng.integers(-3, 4, (3, 3, 3))
+    found = convolved(device, X, ["conv:1x3"], [(filter_.reshape(1, -1), np.array([2.0]))])
+    by_channel = [[filtered(image[..., [c]], filter_[..., [c]]) for c in range(3)] for image in X]
+    np.testing.assert_array_equal(found[..., 0], np.sum(by_channel, axis=1) + 2)
+
+
+def test_multiple_filters_lead_to_multiple_output_channels(device):
+    """Each filter (3D kernel) produces one output channel."""
+    rng = np.random.default_rng(2)
+    X, filters = rng.integers(0, 9, (1, 6, 5, 3)), rng.integers(-3, 4, (4, 2, 3, 3))
+    found = convolved(device, X, ["conv:4x2x3"], [(filters.reshape(4, -1), np.arange(4.0))])
+    assert found.shape == (1, 5, 3, 4)
+    for number, filter_ in enumerate(filters):
+        np.testing.assert_array_equal(found[0, ..., number], filtered(X[0], filter_) + number)
+
+
+def test_conv1_filters_detect_patterns(device):
+    """The output is an inner product: it is large where the window has the pattern of the filter."""
+    pattern = np.array([[1, -1, 1], [-1, 1, -1], [1, -1, 1]])
+    image = np.random.default_rng(3).choice([-1, 1], (12, 12))
+    image[4:7, 8:11] = pattern
+    found = convolved(device, image[None, :, :, None], ["conv:1x3"], [(pattern.reshape(1, -1), np.zeros(1))])
+    assert found[0, 4, 8, 0] == 9 == found.max()
+    matches = [np.sum(image[y : y + 3, x : x + 3] == pattern) for y in range(10) for x in range(10)]
+    np.testing.assert_array_equal(found.ravel(), 2 * np.array(matches) - 9)
+
+
+def test_pooling(device):
+    """The largest, or the mean, of each window of a channel."""
+    X = np.random.default_rng(4).integers(0, 99, (2, 6, 4, 3)).astype(float)
+    windows = X.reshape(2, 3, 2, 2, 2, 3)
+    np.testing.assert_array_equal(convolved(device, X, ["pool:2"], []), windows.max(axis=(2, 4)))
+    np.testing.assert_array_equal(convolved(device, X, ["meanpool:2"], []), windows.mean(axis=(2, 4)))
+
+
+def test_basic_architectures_lenet(device):
+    """LeNet learns to tell bars that lie from bars that stand, which are anywhere in the image."""
+    rng, k = np.random.default_rng(5), 64
+    y = np.arange(k) % 2
+    X = rng.normal(0, 0.1, (k, 28, 28))
+    for image, stands in zip(X, y):
+        row, column = rng.integers(0, 28 - 9, 2)
+        image[(slice(row, row + 9), column) if stands else (row, slice(column, column + 9))] = 1
+    layers = layers_of((28, 28, 1), LENET, 2, "relu")
+    network = Network(device, initial_parameters(layers, 0), layers=layers)
+    trainer, tally = device.stepper(network, place(device, X.reshape(k, -1), y)), Tally(device, 16)
+    order = device.upload(np.arange(k), device.index_dtype)
+    for _ in range(12):
+        trainer.train(order, 16, Rates(0.003, adam=True), tally)
+    assert trainer.evaluate(np.arange(k))[1] == 1

@@ -19,6 +19,9 @@ def test_all_layers_of_all_networks_are_right():
     assert combinations == {(loss, theta) for loss in LOSSES if loss != "perceptron" for theta in ACTIVATIONS}
     assert {report.loss for report in reports if report.activation == "-"} == set(LOSSES)
     assert {(report.sizes, report.layer) for report in reports} >= {((5, 3), 1), ((5, 6, 4, 3), 3), ((784, 128, 10), 1)}
+    convolutional = "7x6x2-conv:3x3+1-pool:2-conv:4x2x1/2-meanpool:2/1+1-5-3"
+    of_it = {report.layer for report in reports if report.network == convolutional}
+    assert of_it == {1, 2, 3, 4}
     assert all(report.is_right and 0 < report.worst < report.tolerance == 1e-6 for report in reports)
     assert all(report.tried == min(report.parameters, report.tried) > 0 for report in reports)
 
@@ -37,7 +40,7 @@ def test_every_device_is_right_in_float32(name):
 def test_a_wrong_derivative_is_detected_in_the_layers_below_it(theta, monkeypatch):
     wrong = replace(FORMULAS[theta], derivative=lambda X, a, out: out.fill(0.7))
     monkeypatch.setitem(FORMULAS, theta, wrong)
-    below, above = check_gradients(None, [(6, 7, 4)], (theta,), ("cross-entropy",))
+    below, above = check_gradients(None, [((6,), (7,), 4)], (theta,), ("cross-entropy",))
     assert above.is_right and not below.is_right and below.worst > 0.01
 
 
@@ -50,5 +53,6 @@ def test_a_wrong_gradient_at_the_top_is_detected_everywhere(monkeypatch):
 
     monkeypatch.setattr(CpuDevice, "softmax_cross_entropy", wrong)
     assert not any(
-        report.is_right for report in check_gradients(None, [(5, 3), (6, 7, 4)], ("tanh",), ("cross-entropy",))
+        report.is_right
+        for report in check_gradients(None, [((5,), (), 3), ((6,), (7,), 4)], ("tanh",), ("cross-entropy",))
     )
