@@ -20,6 +20,7 @@ TRAININGS = {
     "perceptron": ("--model", "perceptron", "--data", "xor", "--seed", 3),
     "regression": ("--task", "regression", "--data", "sine", "--activation", "elu:0.5"),
     "sigmoid": ("--data", "xor", "--loss", "binary-cross-entropy", "--class-weight", "0=2"),
+    "layers": ("--hidden", "conv:3x3/2+1, pool:2,dropout:0.25,7"),
     "all": (
         *("--hidden", "16,8", "--activation", "maxout:3", "--batch-size", "all", "--lr", 0.3, "--momentum", 0.5),
         *("--nesterov", "--l1", 1e-5, "--l2", 1e-4, "--lr-schedule", "step", "--lr-decay", 0.5, "--lr-step", 2),
