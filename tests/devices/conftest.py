@@ -3,8 +3,9 @@
 import pytest
 
 from hw5.compiler import CompileError
-from hw5.devices import open_device
+from hw5.devices import native, open_device
 from hw5.devices.cpu import CpuDevice
+from hw5.devices.native import CompiledDevice
 from hw5.errors import InputError
 
 
@@ -49,3 +50,14 @@ def launching(request):
 def reference():
     """The NumPy device in float64."""
     return CpuDevice("float64")
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3], ids="threads {}".format)
+def compiled(request):
+    """The compiled device with this number of threads, also for small minibatches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_FLOPS_PER_THREAD", 1)
+        try:
+            yield CompiledDevice(request.param)
+        except InputError as error:
+            pytest.skip(str(error))

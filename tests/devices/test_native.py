@@ -16,77 +16,7 @@ from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.compiler import CompileError, find_compiler
 from hw5.devices.cpu import CpuDevice
-from hw5.devices.native import CompiledDevice
-from hw5.errors import InputError
-from hw5.nn.hidden import dense_layers
-from hw5.nn.network import Network, initial_parameters
-
-RATES = {
-    "plain": Rates(0.1),
-    "l2": Rates(0.1, l2=0.01),
-    "l1": Rates(0.1, l1=0.01),
-    "momentum and penalties": Rates(0.1, 0.9, 1e-3, 1e-2),
-    "nesterov": Rates(0.1, 0.9, l2=0.01, nesterov=True),
-    "adam": Rates(0.01, adam=True),
-    "adam and penalties": Rates(0.01, l1=1e-3, l2=1e-2, adam=True, weight_decay=0.1),
-}
-
-
-@pytest.fixture(scope="module", params=[1, 2, 3], ids="threads {}".format)
-def compiled(request):
-    """The compiled device with this number of threads, also for small minibatches."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "_FLOPS_PER_THREAD", 1)
-        try:
-            yield CompiledDevice(request.param)
-        except InputError as error:
-            pytest.skip(str(error))
-
-
-class Problem:
-    """Random examples and a network, the same on every device."""
-
-    def __init__(self, sizes, theta="relu", loss="cross-entropy", dtype=np.float32, examples=50):
-        self.sizes, self.theta, self.loss = sizes, theta, loss
-        rng = np.random.default_rng(len(sizes))
-        d, m = sizes[0], sizes[-1] if loss == "cross-entropy" else max(sizes[-1], 2)
-        self.X = rng.integers(0, 256, (examples, d)).astype(dtype)
-        self.y = rng.standard_normal(examples).astype(np.float32) if loss == "squared" else rng.integers(0, m, examples)
-        self.mean, self.scale = np.full(d, 127, np.float32), rng.uniform(0.01, 0.02, d).astype(np.float32)
-        self.class_weights = None if loss == "perceptron" else rng.uniform(0.5, 2, m).astype(np.float32)
-        self.order = rng.permutation(examples)
-
-    def on(self, device):
-        """The device's stepper of the network and the data."""
-        data = device.upload_data(self.X, self.y, self.mean, self.scale)
-        parameters = initial_parameters(dense_layers(self.sizes, self.theta), 1)
-        return device.stepper(Network(device, parameters, self.theta, self.loss, self.class_weights), data)
-
-    def trained(self, device, rates, k, stretches=()):
-        """The network and the tally after an epoch, divided into stretches."""
-        stepper, tally = self.on(device), Tally(device, min(k, len(self.y)))
-        for order in np.split(self.order, stretches):
-            stepper.train(order, k, rates, tally)
-        return stepper.network, tally.read()
-
-
-def assert_same_step(device, reference, problem, rates, k):
-    """Within 2e-5 of the largest number in a layer.
-
-    float32 rounds each of a few hundred terms by 6e-8, and the error of one step grows in the next. Adam divides a
-    gradient by its size, so its step, of eta, has the relative error of a gradient that nearly cancels.
-    """
-    step = 1e-3 * rates.eta if rates.adam else 0
-    (network, tally), (other, (loss, correct)) = (problem.trained(each, rates, k) for each in (device, reference))
-    for pair, expected in (
-        *zip(network.parameters(), other.parameters()),
-        *zip(network.velocities(), other.velocities()),
-        *zip(network.squares(), other.squares()),
-    ):
-        largest = max(abs(array).max() for array in expected) or 1
-        for array, expected_array in zip(pair, expected):
-            np.testing.assert_allclose(array, expected_array, rtol=0, atol=2e-5 * largest + step)
-    assert tally == (pytest.approx(loss, rel=2e-5), correct)
+from tests.devices.problems import RATES, Problem, assert_same_step, bits
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -139,10 +69,6 @@ def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss):
     assert classes.tolist() == expected_classes.tolist()
 
 
-def bits(network, tally):
-    return tally, *(array.tobytes() for array in sum(network.parameters(), ()))
-
-
 @pytest.mark.parametrize("sizes", [(20, 3), (33, 50, 3), (33, 50, 40, 3), (33, 50, 40)], ids=str)
 def test_the_same_bits_for_any_stretches(compiled, sizes):
     """Several times each, because the scheduling of the threads varies."""
@@ -164,28 +90,20 @@ def test_the_same_bits_for_any_number_of_threads(monkeypatch, compiled, sizes, r
 
 
 @pytest.mark.slow
-def test_threads_do_not_race(tmp_path):
-    """Checked by ThreadSanitizer, if the compiler and the kernel support it."""
-    compiler, program = find_compiler(), tmp_path / "races"
+@pytest.mark.parametrize("program", ["races.cpp", "races_images.cpp"])
+@pytest.mark.parametrize("sanitizer", ["thread", "address"])
+def test_sanitizers_find_no_fault(tmp_path, program, sanitizer):
+    """Races between threads, and bad accesses, if the compiler and the kernel support the sanitizer."""
+    compiler, built = find_compiler(), tmp_path / "program"
     includes = [f"-I{folder}" for folder in (Path(native.__file__).parent, files("hw5.kernels"))]
-    options = [
-        "-std=c++17",
-        "-O1",
-        "-g",
-        "-march=native",
-        "-pthread",
-        "-fsanitize=thread",
-        *includes,
-        "-o",
-        str(program),
-    ]
+    options = ["-std=c++17", "-O1", "-g", "-march=native", "-pthread", f"-fsanitize={sanitizer}", *includes]
     try:
-        compiler.run([*options, str(Path(__file__).parent / "races.cpp")], tmp_path, "races.cpp")
+        compiler.run([*options, "-o", str(built), str(Path(__file__).parent / program)], tmp_path, program)
     except CompileError as error:
-        if "tsan" not in str(error):
+        if not re.search("tsan|asan", str(error)):
             raise
-        pytest.skip("no ThreadSanitizer")
-    ran = subprocess.run([program], capture_output=True, text=True)
+        pytest.skip(f"no {sanitizer} sanitizer")
+    ran = subprocess.run([built], capture_output=True, text=True, env={"ASAN_OPTIONS": "detect_leaks=0"})
     if "FATAL: ThreadSanitizer: unexpected memory mapping" in ran.stderr:
         pytest.skip("ThreadSanitizer does not run on this kernel")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "done\n", "")

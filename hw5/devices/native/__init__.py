@@ -1,6 +1,10 @@
-"""The cpu device: compiled C++ (step.cpp) trains and evaluates, and NumPy runs single operations."""
+"""The cpu device: compiled C++ trains and evaluates, and NumPy runs single operations.
+
+step.cpp is for networks of dense layers, images.cpp for those with other layers.
+"""
 
 import ctypes
+import functools
 import math
 import os
 from importlib.resources import files
@@ -12,50 +16,12 @@ from hw5.compiler import build_shared_library
 from hw5.devices.activations import Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON
 from hw5.devices.cpu import CpuDevice
+from hw5.devices.native.job import Job, address, is_dense, layers_for_job
 from hw5.devices.stepper import Stepper
 from hw5.errors import InputError
 
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-pthread")
 _FLOPS_PER_THREAD = 1_000_000  # of a minibatch: about 10 microseconds, for which one more thread pays off
-
-_POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-
-
-_ARRAYS = ("W", "b", "V", "Vb", "S", "Sb")  # of a layer
-
-
-class _Layer(ctypes.Structure):
-    _fields_ = [("d", _INT), ("m", _INT), ("pieces", _INT), *((name, _POINTER) for name in _ARRAYS)]
-
-
-class _Job(ctypes.Structure):
-    """struct Job of job.h. Fields that are not set are 0."""
-
-    _fields_ = [
-        ("layers", ctypes.POINTER(_Layer)),
-        ("depth", _INT),
-        ("activation", _INT),
-        ("alpha", _DOUBLE),
-        ("loss", _INT),
-        ("class_weights", _POINTER),
-        ("X", _POINTER),
-        ("is_uint8", _INT),
-        ("y", _POINTER),
-        ("mean", _POINTER),
-        ("scale", _POINTER),
-        ("order", _POINTER),
-        ("examples", _INT),
-        ("batch_size", _INT),
-        *((name, _DOUBLE) for name in ("eta", "momentum", "l1", "l2")),
-        ("nesterov", _INT),
-        ("adam", _INT),
-        *((name, _DOUBLE) for name in ("beta2", "epsilon", "weight_decay")),
-        ("updates", _INT),
-        ("losses", _POINTER),
-        ("correct", _POINTER),
-        ("Z", _POINTER),
-        ("threads", _INT),
-    ]
 
 
 class CompiledDevice(CpuDevice):
@@ -68,7 +34,7 @@ class CompiledDevice(CpuDevice):
         """threads: maximum number to use (default: usable_cores()). Raises InputError if the code does not compile."""
         super().__init__()
         self.threads = threads or usable_cores()
-        self.library = _load()
+        self._step = _load("step.cpp")
 
     @property
     def how(self):
@@ -76,8 +42,22 @@ class CompiledDevice(CpuDevice):
         return f"compiled step, {f'up to {self.threads} threads' if self.threads > 1 else '1 thread'}"
 
     def stepper(self, network, data):
-        reason = self.library.unsupported(network, data)
-        return Stepper(network, data, f"NumPy: {reason}") if reason else CompiledStepper(network, data)
+        try:
+            return CompiledStepper(network, data, self._library_for(network, data))
+        except InputError as error:
+            reason, _, _ = str(error).partition(":")
+            return Stepper(network, data, f"NumPy: {reason}")
+
+    @functools.cached_property
+    def _images(self):
+        return _load("images.cpp")
+
+    def _library_for(self, network, data):
+        """The library that trains the network on the data. Raises InputError, with the reason, if there is none."""
+        library = self._step if is_dense(network) else self._images
+        if reason := library.unsupported(network, data):
+            raise InputError(reason)
+        return library
 
 
 class CpuFallback(CpuDevice):
@@ -107,27 +87,22 @@ def open_cpu(threads=None):
 class CompiledStepper(Stepper):
     """Runs many training steps, or many forward passes, in one call of compiled code."""
 
-    def __init__(self, network, data):
+    def __init__(self, network, data, library):
         super().__init__(network, data, network.device.how)
-        library, theta = network.device.library, _activation_of(network)
+        theta = _activation_of(network)
         self._train, self._predict = library.train, library.predict
         self._products = sum(layer.places * layer.fan_in * layer.units for layer in network.weighted)
-        layers = [
-            _Layer(*reversed(layer.W.shape), layer.pieces, *(_address(getattr(layer, name)) for name in _ARRAYS))
-            for layer in network.layers
-        ]
-        self._job = _Job(
-            layers=(_Layer * len(layers))(*layers),
-            depth=len(layers),
+        self._job = Job(
+            **layers_for_job(network),
             activation=library.activations.get(theta.name, -1),
             alpha=theta.alpha,
             loss=library.losses[network.loss.name],
-            class_weights=_address(network.class_weights),
-            X=_address(data.X),
+            class_weights=address(network.class_weights),
+            X=address(data.X),
             is_uint8=data.X.dtype == np.uint8,
-            y=_address(data.y),
-            mean=_address(data.mean),
-            scale=_address(data.scale),
+            y=address(data.y),
+            mean=address(data.mean),
+            scale=address(data.scale),
             beta2=BETA2,
             epsilon=EPSILON,
         )
@@ -139,26 +114,23 @@ class CompiledStepper(Stepper):
         job.updates = self.network.updates[0]
         if rates.adam:
             job.momentum = BETA1
+        if rates.adam or self.network.counts_updates:
             self.network.updates += math.ceil(len(order) / batch_size)
-        job.losses, job.correct, job.Z = _address(tally.loss), _address(tally.correct), None
+        job.losses, job.correct, job.Z = address(tally.loss), address(tally.correct), None
         self._call(self._train, order, batch_size)
 
     def forward(self, order, start, space):
         rows = order[start : start + len(space.Z)]
         np.take(self.data.y, rows, out=space.y, mode="clip")
-        self._job.Z = _address(space.Z)
+        self._job.Z = address(space.Z)
         self._call(self._predict, rows, len(rows))
 
     def _call(self, function, order, batch_size):
         job = self._job
-        job.order, job.examples, job.batch_size = _address(order), len(order), batch_size
+        job.order, job.examples, job.batch_size = address(order), len(order), batch_size
         job.threads = _useful_threads(self.device.threads, self._products, batch_size)
         if function(ctypes.byref(job)) != 0:
             raise MemoryError("could not allocate memory or threads for the compiled step")
-
-
-def _address(array):
-    return array.ctypes.data
 
 
 def _activation_of(network):
@@ -178,14 +150,12 @@ class _Library:
     def __init__(self, library):
         self.train, self.predict = library.hw5_train, library.hw5_predict
         for function in (self.train, self.predict):
-            function.argtypes = [ctypes.POINTER(_Job)]
+            function.argtypes = [ctypes.POINTER(Job)]
         self.activations, self.losses = (_numbers(library, names) for names in ("hw5_activations", "hw5_losses"))
 
     def unsupported(self, network, data):
         """Why the compiled step cannot train the network on the data, or None if it can."""
         theta = _activation_of(network)
-        if any(layer.kind != "dense" for layer in network.layers):
-            return "the compiled step has dense layers only"
         if theta.name not in self.activations and len(network.layers) > 1 and theta.pieces == 1:
             return f"the compiled step does not have the activation {theta.name}"
         if network.loss.name not in self.losses:
@@ -200,8 +170,9 @@ def _numbers(library, names):
     return {name: number for number, name in enumerate(text.split())}
 
 
-def _load():
-    path = build_shared_library(Path(__file__).parent / "step.cpp", _FLAGS, [Path(str(files("hw5.kernels")))])
+def _load(source):
+    """The _Library of a source file, compiled if needed."""
+    path = build_shared_library(Path(__file__).parent / source, _FLAGS, [Path(str(files("hw5.kernels")))])
     try:
         return _Library(ctypes.CDLL(str(path)))
     except OSError as error:

@@ -9,6 +9,21 @@ struct Layer {
     float *W, *b, *V, *Vb, *S, *Sb;
 };
 
+// A window of i x j pixels that moves over images (h, w, c), rows of h w c numbers; rows x columns are its places.
+struct Window {
+    int64_t h, w, c, i, j, stride, padding, rows, columns;
+};
+
+// A layer of a network that has other layers than dense ones
+enum Kind : int64_t { DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, DROPOUT };
+struct ImageLayer {
+    int64_t kind;
+    Layer weights;      // of dense layers and convolutions
+    Window window;      // without one, it is one pixel; of a dense layer, the image is one pixel of d channels
+    double share;       // of the numbers that dropout sets to 0
+    int64_t key;        // of dropout's random numbers
+};
+
 struct Job {
     const Layer *layers;
     int64_t depth;  // the number of layers
@@ -31,4 +46,5 @@ struct Job {
     double *losses, *correct;  // (batch_size,): sums over the minibatches, by position in the minibatch
     float *Z;                  // (examples, m): Z^(L) without its bias, for the forward pass only
     int64_t threads;
+    const ImageLayer *image_layers;  // instead of layers, for images.cpp
 };

@@ -4,6 +4,7 @@
 // NaN.
 #pragma once
 #include "functions.h"
+#include "job.h"
 #include "products.h"
 
 struct Outcome {
@@ -76,3 +77,16 @@ static Outcome perceptron(View Z, int64_t m, Vector y, Vector s) {
 static constexpr decltype(&squared) LOSSES[] = {cross_entropy, binary_cross_entropy, squared, perceptron};
 static const char LOSS_NAMES[] = "cross-entropy binary-cross-entropy squared perceptron";
 constexpr int64_t SQUARED = 2;  // the loss whose y are targets
+
+// Delta / k, J, and whether the predictions are correct, of the examples with these rows of the data, at most LANES, one
+// per lane; Z contains the bias, and becomes Delta. Lanes without an example have weight 0.
+INLINE Outcome outcome_of(const Job &job, const int64_t *rows, int64_t examples, int64_t k, View Z, int64_t m) {
+    Vector y = {}, weight = {};
+    for (int i = 0; i < examples; i++) {
+        y[i] = job.loss == SQUARED ? static_cast<const float *>(job.y)[rows[i]]
+                                   : float(static_cast<const int64_t *>(job.y)[rows[i]]);
+        weight[i] = job.loss == SQUARED ? 1 : job.class_weights[int64_t(y[i])];
+    }
+    Outcome outcome = LOSSES[job.loss](Z, m, y, weight / float(k));
+    return {weight * outcome.J, outcome.correct};
+}

@@ -231,15 +231,8 @@ void Worker::output(const Chunk &chunk, Range rows, const Matrix &Delta) {
             for (const Matrix &term : stretch.Z[chunk.buffer]) z += load(term.row(j) + r);
             store(Z.row(j), z);
         }
-        Vector y = {}, weight = {};  // lanes without an example have weight 0
-        int lanes = int(std::min<int64_t>(LANES, rows.end - r));
-        for (int i = 0; i < lanes; i++) {
-            y[i] = job.loss == SQUARED ? static_cast<const float *>(job.y)[order[r + i]]
-                                       : float(static_cast<const int64_t *>(job.y)[order[r + i]]);
-            weight[i] = job.loss == SQUARED ? 1 : job.class_weights[int64_t(y[i])];
-        }
-        Outcome outcome = LOSSES[job.loss](Z, m, y, weight / float(chunk.k));
-        store(outcomes.row(0) + r, weight * outcome.J);
+        const Outcome outcome = outcome_of(job, order + r, std::min<int64_t>(LANES, rows.end - r), chunk.k, Z, m);
+        store(outcomes.row(0) + r, outcome.J);
         store(outcomes.row(1) + r, outcome.correct);
     }
 }

@@ -1,0 +1,138 @@
+// The products of a convolution for LANES examples: three kernels that keep a block of the result in registers.
+//
+// An image (h, w, c) has the numbers of a window's row side by side, as a row of W (m, i j c) has their weights. So
+//
+//     forward     Z at a place  = W patch                               a block of filters x places
+//     gradient    G            += sum over places of Delta patch^T      a block of filters x numbers of a window's row
+//     backward    A at a pixel  = sum over windows of W^T Delta         a block of channels x pixels
+//
+// need no copies of patches. Margins of zeros around X and Delta replace the cases at the edges.
+#pragma once
+#include "job.h"
+#include "lanes.h"
+#include "rule.h"
+
+// Block sizes: the products of one and the other, and as many vectors as the longer one has, fit in the registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int LONG = 6, SHORT = 4;
+#else
+constexpr int LONG = 4, SHORT = 3;
+#endif
+
+// The margins that Delta needs, so that every window that covers a pixel of the image has a place
+inline Margins margins_of_Delta(const Window &window) {
+    const int64_t s = window.stride, p = window.padding;
+    return {0, std::max<int64_t>(0, (window.j - 1 - p + s - 1) / s),
+            std::max<int64_t>(0, (window.w - 1 + p) / s - (window.columns - 1))};
+}
+
+// The first number of the patch at a place of X
+INLINE Vector *patch_at(const Window &window, const Images &X, int64_t y, int64_t x) {
+    return X.at(y * window.stride - window.padding, x * window.stride - window.padding);
+}
+
+// Z = W patch + b of F filters at P adjacent places
+template <int F, int P>
+static void block_of_places(const Window &window, const Vector *patch, int64_t row, View W, const float *b, Vector *Z,
+                            int64_t m) {
+    const int64_t n = window.j * window.c, step = window.stride * window.c;
+    Vector sums[F][P];
+    UNROLLED for (int f = 0; f < F; f++)
+        UNROLLED for (int p = 0; p < P; p++) sums[f][p] = broadcast(b[f]);
+    for (int64_t i = 0; i < window.i; i++, patch += row, W.at += n)
+        for (int64_t q = 0; q < n; q++) {
+            Vector x[P];
+            UNROLLED for (int p = 0; p < P; p++) x[p] = patch[p * step + q];
+            UNROLLED for (int f = 0; f < F; f++) {
+                Vector w = broadcast(W.row(f)[q]);
+                UNROLLED for (int p = 0; p < P; p++) sums[f][p] += w * x[p];
+            }
+        }
+    UNROLLED for (int f = 0; f < F; f++)
+        UNROLLED for (int p = 0; p < P; p++) Z[p * m + f] = sums[f][p];
+}
+
+// Z (columns, m) of a row of places
+static void convolve_row(const Window &window, const Images &X, const Matrix &W, const float *b, int64_t y, Vector *Z) {
+    const int64_t m = W.rows();
+    in_groups<SHORT>(0, window.columns, [&](int64_t x, auto P) {
+        const Vector *patch = patch_at(window, X, y, x);
+        in_groups<LONG>(0, m, [&](int64_t f, auto F) {
+            block_of_places<F, P>(window, patch, X.row(), W.view().from(f, 0), b + f, Z + x * m + f, m);
+        });
+    });
+}
+
+// G += the sums over LANES examples and the places of some rows, for F filters and Q numbers of a window's row
+template <int F, int Q>
+static void block_of_weights(const Window &window, Range rows, const Vector *x, int64_t row_of_X, const Vector *Delta,
+                             int64_t row_of_Delta, int64_t m, View G) {
+    const int64_t step = window.stride * window.c;
+    Vector sums[F * Q] = {};
+    for (int64_t y = rows.begin; y < rows.end; y++, x += row_of_X, Delta += row_of_Delta)
+        for (int64_t column = 0; column < window.columns; column++) {
+            Vector number[Q];
+            UNROLLED for (int q = 0; q < Q; q++) number[q] = x[column * step + q];
+            UNROLLED for (int f = 0; f < F; f++) {
+                Vector delta = Delta[column * m + f];
+                keep_in_register(delta);
+                UNROLLED for (int q = 0; q < Q; q++) sums[f * Q + q] += delta * number[q];
+            }
+        }
+    alignas(64) float g[F * Q + LANES];
+    lane_sums<F * Q>(sums, g);
+    UNROLLED for (int f = 0; f < F; f++)
+        UNROLLED for (int q = 0; q < Q; q++) G.row(f)[q] += g[f * Q + q];
+}
+
+// G (m, i j c) += Delta patch^T, summed over LANES examples and the places of some rows
+static void add_gradient(const Window &window, Range rows, const Images &X, const Images &Delta, View G) {
+    const int64_t m = Delta.shape.c, n = window.j * window.c;
+    for (int64_t i = 0; i < window.i; i++)
+        in_groups<LONG>(0, n, [&](int64_t q, auto Q) {
+            in_groups<SHORT>(0, m, [&](int64_t f, auto F) {
+                block_of_weights<F, Q>(window, rows, patch_at(window, X, rows.begin, 0) + i * X.row() + q,
+                                       window.stride * X.row(), Delta.at(rows.begin, 0) + f, Delta.row(), m,
+                                       G.from(f, i * n + q));
+            });
+        });
+}
+
+// A of C channels of P pixels, which are a stride apart: the sum over the windows that cover them
+template <int C, int P>
+static void block_of_pixels(const Window &window, const Images &Delta, View W, int64_t y, int64_t x, Vector *A) {
+    const int64_t m = Delta.shape.c, s = window.stride, p = window.padding;
+    Vector sums[C][P] = {};
+    for (int64_t i = (y + p) % s; i < window.i; i += s) {
+        const int64_t row = (y + p - i) / s;
+        if (i > y + p || row >= window.rows) continue;
+        for (int64_t j = (x + p) % s; j < window.j; j += s) {
+            const int64_t column = (x + p - j) / s;
+            if (column + P <= 0 || column >= window.columns) continue;
+            const Vector *delta = Delta.at(row, column);
+            const float *w = W.at + (i * window.j + j) * window.c;
+            for (int64_t f = 0; f < m; f++, w += W.stride) {
+                Vector d[P];
+                UNROLLED for (int q = 0; q < P; q++) d[q] = delta[q * m + f];
+                UNROLLED for (int c = 0; c < C; c++) {
+                    Vector weight = broadcast(w[c]);
+                    UNROLLED for (int q = 0; q < P; q++) sums[c][q] += weight * d[q];
+                }
+            }
+        }
+    }
+    UNROLLED for (int c = 0; c < C; c++)
+        UNROLLED for (int q = 0; q < P; q++) A[q * s * window.c + c] = sums[c][q];
+}
+
+// A (h, w, c) = the gradient of the images under the windows
+static void propagate(const Window &window, const Images &Delta, const Matrix &W, const Images &A) {
+    for (int64_t y = 0; y < window.h; y++)
+        for (int64_t first = 0; first < std::min(window.stride, window.w); first++)
+            in_groups<SHORT>(0, (window.w - first + window.stride - 1) / window.stride, [&](int64_t at, auto P) {
+                const int64_t x = first + at * window.stride;
+                in_groups<LONG>(0, window.c, [&](int64_t c, auto C) {
+                    block_of_pixels<C, P>(window, Delta, W.view().from(0, c), y, x, A.at(y, x) + c);
+                });
+            });
+}

@@ -1,0 +1,211 @@
+// Training of networks with convolutions, pooling or dropout on a CPU: many steps of minibatch SGD in one call.
+//
+// Why it is fast:
+//
+// - LANES examples are side by side in the lanes of a vector (lanes.h): a pixel of LANES images is a register, a weight
+//   a broadcast. So every product of a convolution keeps a block of the result in registers (convolution.h), for any
+//   number of channels, and no patch is ever copied.
+// - A thread takes such a group of examples from the features up to the loss and back down. All that it needs stays in
+//   the cache of its core.
+// - A convolution and the max pooling above it are one stage: what is not the largest pixel never leaves the L1 cache.
+//
+// A step has two phases: the parts of the minibatch, each some groups, and then the slices of the weights, which are
+// updated with the gradients of all parts. A thread that would wait steals tasks (team.h). Parts and slices depend only
+// on the minibatch and the network, and sums are made in their order, so the results are the same bits for any number
+// of threads.
+#include <exception>
+
+#include "convolution_stage.h"
+#include "dense_stage.h"
+#include "dropout.h"
+#include "team.h"
+
+namespace {
+
+// Rows of the weights of a layer, which a task updates
+struct Slice {
+    const Weights *weights;
+    Range rows;
+};
+
+// The data that the threads share
+struct Shared {
+    const Job &job;
+    const Rule rule;
+    const int64_t most;  // examples in a minibatch
+    std::vector<std::unique_ptr<Weights>> weights;  // of each layer, or null
+    std::vector<Slice> slices;
+    int64_t threads;
+    Team team;
+    Tasks by_part, by_slice;
+
+    explicit Shared(const Job &job)
+        : job(job), rule(Rule::of(job)), most(std::min(job.batch_size, job.examples)) {
+        for (int64_t l = 0; l < job.depth; l++) weights.push_back(weights_of(job.image_layers[l]));
+        for (auto &of_layer : weights)
+            if (of_layer) cut(*of_layer);
+        threads = std::min(job.threads, std::max(parts_of(most), int64_t(job.Z ? 1 : slices.size())));
+        by_part = Tasks(parts_of(most), threads);
+        by_slice = Tasks(int64_t(slices.size()), threads);
+    }
+
+    template <class Copy>
+    void for_each_array(Copy copy) const {
+        for (int64_t l = 0; l < job.depth; l++)
+            if (weights[l]) weights[l]->for_each_array(rule, l + 1 < job.depth || !job.Z, copy);
+    }
+
+  private:
+    std::unique_ptr<Weights> weights_of(const ImageLayer &layer) const {
+        if (layer.kind == DENSE) return std::make_unique<DenseWeights>(layer.weights, rule, most);
+        if (layer.kind == CONVOLUTION) return std::make_unique<ConvolutionWeights>(layer.weights, rule, most);
+        return nullptr;
+    }
+
+    void cut(const Weights &of_layer) {
+        for (int64_t row = 0; row < of_layer.layer.m; row += of_layer.rows_per_task())
+            slices.push_back({&of_layer, {row, std::min(row + of_layer.rows_per_task(), of_layer.layer.m)}});
+    }
+};
+
+// Makes the stages of a network for one thread.
+class Builder {
+  public:
+    explicit Builder(const Shared &shared) : shared(shared), job(shared.job), layers(job.image_layers) {}
+
+    // From the features up
+    std::vector<std::unique_ptr<Stage>> stages() const {
+        const Window &image = layers[0].window;
+        std::vector<std::unique_ptr<Stage>> stages;
+        stages.push_back(std::make_unique<Input>(job, Shape{image.h, image.w, image.c}, margins_below(0)));
+        for (int64_t l = 0; l < job.depth; l++) {
+            const Stage *below = stages.back().get();
+            stages.push_back(is_pooled(l) ? pooled(below, l) : stage(below, l));
+            l += is_pooled(l);  // whose pooling is done
+        }
+        return stages;
+    }
+
+  private:
+    using Made = std::unique_ptr<Stage>;
+    const Shared &shared;
+    const Job &job;
+    const ImageLayer *layers;
+
+    bool is_pooled(int64_t l) const {
+        return layers[l].kind == CONVOLUTION && layers[l + 1].kind == MAX_POOL &&
+               PooledConvolution::covers(layers[l].weights, layers[l + 1].window);
+    }
+
+    // Those that layer l needs around its images
+    Margins margins_below(int64_t l) const {
+        const int64_t padding = l < job.depth && layers[l].kind == CONVOLUTION ? layers[l].window.padding : 0;
+        return {padding, padding, padding};
+    }
+
+    Head head(int64_t l) const { return {job.activation, float(job.alpha), layers[l].weights.pieces}; }
+
+    template <class Kind>
+    const Kind &weights(int64_t l) const {
+        return static_cast<const Kind &>(*shared.weights[l]);
+    }
+
+    Made pooled(const Stage *below, int64_t l) const {
+        return std::make_unique<PooledConvolution>(below, layers[l].window, layers[l + 1].window,
+                                                   weights<ConvolutionWeights>(l), head(l), margins_below(l + 2));
+    }
+
+    Made stage(const Stage *below, int64_t l) const {
+        const Window &window = layers[l].window;
+        const Margins margins = margins_below(l + 1);
+        switch (layers[l].kind) {
+        case CONVOLUTION:
+            return std::make_unique<Convolution>(below, window, weights<ConvolutionWeights>(l), head(l), margins);
+        case MAX_POOL: return std::make_unique<MaxPooling>(below, window, margins);
+        case MEAN_POOL: return std::make_unique<MeanPooling>(below, window, margins);
+        case DROPOUT: return std::make_unique<Dropout>(below, layers[l], margins);
+        }
+        if (l + 1 == job.depth) return std::make_unique<Top>(below, weights<DenseWeights>(l), job);
+        return std::make_unique<Dense>(below, weights<DenseWeights>(l), head(l));
+    }
+};
+
+// The work of one thread
+class Worker {
+  public:
+    Worker(Shared &shared, int64_t thread)
+        : shared(shared), job(shared.job), self{int(thread)}, stages(Builder(shared).stages()) {}
+
+    void train() {
+        for (int64_t start = 0, t = job.updates; start < job.examples; start += job.batch_size, t++) {
+            const int64_t k = std::min(job.batch_size, job.examples - start);
+            for_each_group(start, k, t, [&](const Group &group) {
+                forward(group);
+                for (size_t i = stages.size(); i-- > 0;) stages[i]->backward(group);
+            });
+            const Rule rule = shared.rule.at(job, t + 1);
+            shared.team.parallel_for(self, shared.by_slice, [&](int64_t task) {
+                const Slice &slice = shared.slices[task];
+                slice.weights->update(rule, slice.rows, k);
+            });
+        }
+    }
+
+    // Z^(L) of all examples, without its bias
+    void predict() {
+        for_each_group(0, job.examples, job.updates, [&](const Group &group) { forward(group); });
+    }
+
+  private:
+    Shared &shared;
+    const Job &job;
+    Team::Thread self;
+    std::vector<std::unique_ptr<Stage>> stages;
+
+    void forward(const Group &group) const {
+        for (auto &stage : stages) stage->forward(group);
+    }
+
+    // work(group) for the groups of a minibatch; those of a part are done in order.
+    template <class Work>
+    void for_each_group(int64_t start, int64_t k, int64_t t, Work work) {
+        const int64_t groups = groups_of(k), parts = parts_of(k);
+        shared.team.parallel_for(self, shared.by_part, [&](int64_t part) {
+            if (part >= parts) return;
+            for (auto &weights : shared.weights)
+                if (weights) weights->clear(part);
+            for (int64_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
+                const int64_t offset = g * LANES;
+                work({job.order + start + offset, std::min<int64_t>(LANES, k - offset), offset, k, part, t, !job.Z});
+            }
+        });
+    }
+};
+
+// Returns 1, with nothing changed, if memory or threads cannot be allocated, else 0.
+int call(const Job &job, void (Worker::*work)()) {
+    if (job.examples == 0) return 0;
+    try {
+        Shared shared(job);
+        shared.for_each_array([](float *own, const float *array, int64_t n) { std::copy_n(array, n, own); });
+        std::vector<Worker> workers;
+        for (int64_t t = 0; t < shared.threads; t++) workers.emplace_back(shared, t);
+        on_threads(shared.threads, [&](int64_t t) { (workers[t].*work)(); });
+        if (!job.Z)
+            shared.for_each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
+        return 0;
+    } catch (const std::exception &) {
+        return 1;
+    }
+}
+
+}  // namespace
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+EXPORTED int hw5_train(const Job *job) { return call(*job, &Worker::train); }
+EXPORTED int hw5_predict(const Job *job) { return call(*job, &Worker::predict); }
+
+// The names of activations and losses, in numerical order
+EXPORTED const char *const hw5_activations = ACTIVATION_NAMES;
+EXPORTED const char *const hw5_losses = LOSS_NAMES;

@@ -1,0 +1,94 @@
+"""The arguments of the compiled steps: the structures of job.h."""
+
+import ctypes
+
+_POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_ARRAYS = ("W", "b", "V", "Vb", "S", "Sb")  # of a layer
+_WINDOW = ("h", "w", "c", "i", "j", "stride", "padding", "rows", "columns")
+_KINDS = ("dense", "conv", "pool", "meanpool", "dropout")  # as enum Kind numbers them
+
+
+class Layer(ctypes.Structure):
+    """The weights of a layer."""
+
+    _fields_ = [("d", _INT), ("m", _INT), ("pieces", _INT), *((name, _POINTER) for name in _ARRAYS)]
+
+    @classmethod
+    def of(cls, layer):
+        """The Layer of a layer of hw5.nn with weights."""
+        return cls(*reversed(layer.W.shape), layer.pieces, *(address(getattr(layer, name)) for name in _ARRAYS))
+
+
+class Window(ctypes.Structure):
+    """A window; that of a layer without one is a pixel, and an example without a shape an image of one pixel."""
+
+    _fields_ = [(name, _INT) for name in _WINDOW]
+
+    @classmethod
+    def of(cls, layer):
+        """The Window of a layer of hw5.nn."""
+        if window := layer.window:
+            return cls(*window.image, *window.size, window.stride, window.padding, *window.places)
+        h, w, c = layer.shape if layer.kind == "dropout" and len(layer.shape) == 3 else (1, 1, layer.inputs)
+        return cls(h, w, c, 1, 1, 1, 0, h, w)
+
+
+class ImageLayer(ctypes.Structure):
+    """A layer of any kind."""
+
+    _fields_ = [("kind", _INT), ("weights", Layer), ("window", Window), ("share", _DOUBLE), ("key", _INT)]
+
+    @classmethod
+    def of(cls, layer):
+        """The ImageLayer of a layer of hw5.nn."""
+        weights = Layer.of(layer) if layer.weighted else Layer(pieces=1)
+        dropout = (layer.share, layer.key) if layer.kind == "dropout" else (0, 0)
+        return cls(_KINDS.index(layer.kind), weights, Window.of(layer), *dropout)
+
+
+class Job(ctypes.Structure):
+    """struct Job. Fields that are not set are 0."""
+
+    _fields_ = [
+        ("layers", ctypes.POINTER(Layer)),
+        ("depth", _INT),
+        ("activation", _INT),
+        ("alpha", _DOUBLE),
+        ("loss", _INT),
+        ("class_weights", _POINTER),
+        ("X", _POINTER),
+        ("is_uint8", _INT),
+        ("y", _POINTER),
+        ("mean", _POINTER),
+        ("scale", _POINTER),
+        ("order", _POINTER),
+        ("examples", _INT),
+        ("batch_size", _INT),
+        *((name, _DOUBLE) for name in ("eta", "momentum", "l1", "l2")),
+        ("nesterov", _INT),
+        ("adam", _INT),
+        *((name, _DOUBLE) for name in ("beta2", "epsilon", "weight_decay")),
+        ("updates", _INT),
+        ("losses", _POINTER),
+        ("correct", _POINTER),
+        ("Z", _POINTER),
+        ("threads", _INT),
+        ("image_layers", ctypes.POINTER(ImageLayer)),
+    ]
+
+
+def layers_for_job(network):
+    """The fields of a Job that describe the layers of a network."""
+    kind, field = (Layer, "layers") if is_dense(network) else (ImageLayer, "image_layers")
+    layers = [kind.of(layer) for layer in network.layers]
+    return {field: (kind * len(layers))(*layers), "depth": len(layers)}
+
+
+def is_dense(network):
+    """Whether step.cpp trains the network; images.cpp trains the others."""
+    return all(layer.kind == "dense" for layer in network.layers)
+
+
+def address(array):
+    """The address of a NumPy array."""
+    return array.ctypes.data

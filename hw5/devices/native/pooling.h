@@ -1,0 +1,129 @@
+// Max and mean pooling, channel by channel.
+#pragma once
+#include "rule.h"
+#include "stage.h"
+
+// The pixels of a window that are in the image
+struct Inside {
+    Range i, j;
+    int64_t size() const { return i.size() * j.size(); }
+};
+
+inline Inside whole(const Window &window) { return {{0, window.i}, {0, window.j}}; }
+
+inline Range inside(int64_t first, int64_t size, int64_t n) {
+    return {std::max<int64_t>(0, -first), std::min(size, n - first)};
+}
+
+// The largest pixels x under a window, and their numbers in it. Ties go to the first pixel, and NaN is larger than any
+// number.
+INLINE void max_of_pixels(const Vector *x, int64_t row, Inside inside, const Window &window, Vector *max, Ints *argmax) {
+    for (int64_t c = 0; c < window.c; c++) {
+        Vector best = x[inside.i.begin * row + inside.j.begin * window.c + c];
+        Ints at = int(inside.i.begin * window.j + inside.j.begin) - Ints{};
+        for (int64_t i = inside.i.begin; i < inside.i.end; i++)
+            for (int64_t j = inside.j.begin; j < inside.j.end; j++) {
+                const Vector pixel = x[i * row + j * window.c + c];
+                const Ints is_larger = (pixel > best) | ((pixel != pixel) & (best == best));
+                best = is_larger ? pixel : best;
+                at = is_larger ? int(i * window.j + j) - Ints{} : at;
+            }
+        max[c] = best, argmax[c] = at;
+    }
+}
+
+// The pixels Delta under a window: A at the largest, 0 at the others
+INLINE void spread(const Vector *A, const Ints *argmax, const Window &window, Vector *Delta, int64_t row) {
+    for (int64_t i = 0; i < window.i; i++)
+        for (int64_t j = 0; j < window.j; j++)
+            for (int64_t c = 0; c < window.c; c++)
+                Delta[i * row + j * window.c + c] = argmax[c] == int(i * window.j + j) ? A[c] : Vector{};
+}
+
+// What both kinds have in common
+class Pooling : public Stage {
+  public:
+    Pooling(const Stage *below, const Window &window, Margins margins)
+        : Stage(below, false, {window.rows, window.columns, window.c}, margins), window(window) {}
+
+  protected:
+    const Window window;
+
+    // work(y, x, the window's pixels inside, its first pixel in the image) for each place; that one may be outside
+    template <class Work>
+    void for_each_place(const Images &images, Work work) const {
+        for (int64_t y = 0; y < window.rows; y++)
+            for (int64_t x = 0; x < window.columns; x++) {
+                const int64_t row = y * window.stride - window.padding, column = x * window.stride - window.padding;
+                work(y, x, Inside{inside(row, window.i, window.h), inside(column, window.j, window.w)},
+                     images.at(row, column));
+            }
+    }
+
+    // work(i, j, the pixel's first channel) for the window's pixels inside, given its first pixel
+    template <class Work>
+    void for_each_pixel(Inside inside, Vector *first, int64_t row, Work work) const {
+        for (int64_t i = inside.i.begin; i < inside.i.end; i++)
+            for (int64_t j = inside.j.begin; j < inside.j.end; j++) work(i, j, first + i * row + j * window.c);
+    }
+
+    void clear(const Images &images) const { std::fill_n(images.all(), images.shape.size(), Vector{}); }
+};
+
+class MaxPooling : public Pooling {
+  public:
+    MaxPooling(const Stage *below, const Window &window, Margins margins)
+        : Pooling(below, window, margins), largest(X.shape.size()) {}
+
+    void forward(const Group &) override {
+        for_each_place(below->X, [&](int64_t y, int64_t x, Inside inside, const Vector *pixels) {
+            max_of_pixels(pixels, below->X.row(), inside, window, X.at(y, x), largest_at(y, x));
+        });
+    }
+
+    void backward(const Group &) override {
+        if (!learns) return;
+        clear(below->A);
+        for_each_place(below->A, [&](int64_t y, int64_t x, Inside inside, Vector *first) {
+            const Vector *delta = A.at(y, x);
+            const Ints *argmax = largest_at(y, x);
+            for_each_pixel(inside, first, below->A.row(), [&](int64_t i, int64_t j, Vector *pixel) {
+                const int number = int(i * window.j + j);
+                for (int64_t c = 0; c < window.c; c++) pixel[c] += argmax[c] == number ? delta[c] : Vector{};
+            });
+        });
+    }
+
+  private:
+    const Vectors largest;
+
+    Ints *largest_at(int64_t y, int64_t x) const { return largest.integers() + (y * window.columns + x) * window.c; }
+};
+
+// Of the pixels in the image
+class MeanPooling : public Pooling {
+  public:
+    using Pooling::Pooling;
+
+    void forward(const Group &) override {
+        for_each_place(below->X, [&](int64_t y, int64_t x, Inside inside, Vector *first) {
+            Vector *mean = X.at(y, x);
+            std::fill_n(mean, window.c, Vector{});
+            for_each_pixel(inside, first, below->X.row(), [&](int64_t, int64_t, const Vector *pixel) {
+                for (int64_t c = 0; c < window.c; c++) mean[c] += pixel[c];
+            });
+            for (int64_t c = 0; c < window.c; c++) mean[c] /= float(inside.size());
+        });
+    }
+
+    void backward(const Group &) override {
+        if (!learns) return;
+        clear(below->A);
+        for_each_place(below->A, [&](int64_t y, int64_t x, Inside inside, Vector *first) {
+            const Vector *delta = A.at(y, x);
+            for_each_pixel(inside, first, below->A.row(), [&](int64_t, int64_t, Vector *pixel) {
+                for (int64_t c = 0; c < window.c; c++) pixel[c] += delta[c] / float(inside.size());
+            });
+        });
+    }
+};
