@@ -8,20 +8,10 @@ import click
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import loss_name, print_tables, say, table
-from hw5.tables.labels import UNKNOWN
 from hw5.devices import open_device
-from hw5.errors import InputError
-from hw5.metrics import (
-    balanced_accuracy,
-    calibration_error,
-    confusion_matrix,
-    precision_recall_f1,
-    roc_auc,
-    wilson_interval,
-)
+from hw5.train.evaluation import evaluation
 from hw5.train.run import Model
 
-_MOST_CLASSES = 10_000  # whose confusion matrix takes 800 MB
 _MOST_COLUMNS = 1_000  # of a table
 
 
@@ -41,54 +31,24 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     """
     model = Checkpoint.load(checkpoint)
     dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
-    show = _SHOW[model.settings.task]
-    show(Model(open_device(device_name, threads=threads), model), subset, f"{dataset.name}, {split} split", as_json)
-
-
-def _show_regression(model, subset, title, as_json):
-    loss, r2, rmse = model.regression_figures(subset)
+    trained = Model(open_device(device_name, threads=threads), model)
+    figures = evaluation(trained, subset)
     if as_json:
-        say(_json({"r2": r2, "rmse": rmse, "loss": loss, "examples": len(subset.rows)}))
+        say(_json(figures))
     else:
-        say(f"{title}: R² {r2:.4f}, RMSE {rmse:.4g} ({len(subset.rows):,} examples)")
+        _SHOW[model.settings.task](figures, trained, f"{dataset.name}, {split} split")
 
 
-def _show_classification(model, subset, title, as_json):
-    class_names = model.checkpoint.class_names
-    if len(class_names) > _MOST_CLASSES:
-        raise InputError(
-            f"the model has {len(class_names):,} classes; hw5 eval counts mistakes for up to {_MOST_CLASSES:,}"
-        )
-    loss, accuracy, classes = model.evaluate(subset)
-    y = subset.examples.y[subset.rows]
-    known = y != UNKNOWN
-    C = confusion_matrix(y[known], classes[known], len(class_names))
-    per_class = [
-        {"class": name, "precision": p, "recall": r, "f1": f1, "examples": int(n)}
-        for name, p, r, f1, n in zip(class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1))
-    ]
-    more = _more_figures(C, accuracy, len(y), model.probabilities(subset), y, known)
-    if as_json:
-        figures = {"accuracy": accuracy, "loss": loss, "examples": len(subset.rows)} | more
-        figures |= {} if known.all() else {"examples_of_unknown_classes": int((~known).sum())}
-        say(_json(figures | {"confusion_matrix": C.tolist(), "per_class": per_class}))
-        return
-    loss_is = f"{loss_name(model.checkpoint.settings)} {loss:.4f}"
-    say(f"{title}: accuracy {accuracy:.2%}, {loss_is} ({len(subset.rows):,} examples)")
-    say(_in_words(more))
-    print_tables(_per_class_table(per_class), *_confusion_tables(C, class_names))
+def _show_regression(figures, model, title):
+    say(f"{title}: R² {figures['r2']:.4f}, RMSE {figures['rmse']:.4g} ({figures['examples']:,} examples)")
 
 
-def _more_figures(C, accuracy, n, P, y, known):
-    """Figures that put the accuracy into perspective, by name."""
-    figures = {"accuracy_interval": list(wilson_interval(accuracy * n, n))}
-    if known.any():
-        figures |= {"commonest_class": float(C.sum(axis=1).max() / n), "balanced_accuracy": balanced_accuracy(C)}
-    if P is not None and known.any():
-        if P.shape[1] == 2:
-            figures["roc_auc"] = roc_auc(y[known], P[known, 1])
-        figures["calibration_error"] = calibration_error(P[known], y[known])
-    return figures
+def _show_classification(figures, model, title):
+    loss_is = f"{loss_name(model.checkpoint.settings)} {figures['loss']:.4f}"
+    say(f"{title}: accuracy {figures['accuracy']:.2%}, {loss_is} ({figures['examples']:,} examples)")
+    say(_in_words(figures))
+    C, class_names = figures["confusion_matrix"], model.checkpoint.class_names
+    print_tables(_per_class_table(figures["per_class"]), *_confusion_tables(C, class_names))
 
 
 def _in_words(figures):
@@ -106,6 +66,8 @@ _SHOW = {"regression": _show_regression, "classification": _show_classification}
 
 def _json(figures):
     """The figures as JSON; nan and infinity become null."""
+    if "confusion_matrix" in figures:
+        figures = figures | {"confusion_matrix": figures["confusion_matrix"].tolist()}
     finite = {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in figures.items()}
     return json.dumps(finite)
 

@@ -105,5 +105,5 @@ def test_a_confusion_matrix_of_too_many_classes(digits, monkeypatch):
     text = hw5("eval", digits).stdout
     assert "precision" in text and "predicted" not in text
     assert len(json.loads(hw5("eval", digits, "--json").stdout)["confusion_matrix"]) == 10
-    monkeypatch.setattr("hw5.cli.eval._MOST_CLASSES", 9)
+    monkeypatch.setattr("hw5.train.evaluation._MOST_CLASSES", 9)
     assert "the model has 10 classes; hw5 eval counts mistakes for up to 9" in refused("eval", digits)
