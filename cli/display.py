@@ -1,5 +1,7 @@
 """Training progress, messages and tables on the terminal. What data may have put into them is shown as text."""
 
+import json
+import math
 import os
 import sys
 import threading
@@ -11,14 +13,14 @@ from hw5.tables.fitting import described as describe
 from hw5.text import printable
 
 
-def show_progress(progress, epochs):
+def show_progress(progress, epochs, lines=True):
     """Show training progress, and yield it.
 
-    A bar is shown on standard error if it is a terminal. A line per epoch is printed to standard output if it is not a
-    terminal, or if there is no bar.
+    A bar is shown on standard error if it is a terminal. A line per epoch is printed to standard output if lines, and
+    if it is not a terminal, or there is no bar.
     """
     bar = is_terminal(sys.stderr)
-    lines = not (bar and is_terminal(sys.stdout))
+    lines = lines and not (bar and is_terminal(sys.stdout))
     if bar:
         progress = _with_bar(progress, epochs)
     for now in progress:
@@ -83,6 +85,33 @@ def figures(now):
     if now.validation_loss is not None:
         text += f"  validation loss {now.validation_loss:.4f}" + _accuracy(now.validation_accuracy)
     return text
+
+
+_FIGURES = {"accuracy": ("accuracy", ".2%"), "r2": ("R²", ".4f"), "rmse": ("RMSE", ".4g"), "loss": ("{}", ".4f")}
+
+
+def in_words(figures, settings, std=None):
+    """Figures by name, as those of hw5.train.figures, with their standard deviations if given; not a regression's loss."""
+    shown = [name for name in _FIGURES if name in figures and (name != "loss" or "r2" not in figures)]
+    return ", ".join(_in_words(name, figures, std, loss_name(settings)) for name in shown)
+
+
+def _in_words(name, figures, std, loss):
+    label, form = _FIGURES[name]
+    return f"{label.format(loss)} {figures[name]:{form}}" + (f" ± {std[name]:{form}}" if std else "")
+
+
+def figures_as_json(figures):
+    """Figures as JSON, in lists and dictionaries; nan and infinity become null."""
+    return json.dumps(_finite(figures))
+
+
+def _finite(x):
+    if isinstance(x, dict):
+        return {name: _finite(each) for name, each in x.items()}
+    if isinstance(x, list):
+        return list(map(_finite, x))
+    return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
 def loss_name(settings):

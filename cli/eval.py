@@ -1,13 +1,10 @@
 """hw5 eval"""
 
-import json
-import math
-
 import click
 
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.cli.display import loss_name, print_tables, say, table
+from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table
 from hw5.devices import open_device
 from hw5.train.evaluation import evaluation
 from hw5.train.run import Model
@@ -68,8 +65,7 @@ def _json(figures):
     """The figures as JSON; nan and infinity become null."""
     if "confusion_matrix" in figures:
         figures = figures | {"confusion_matrix": figures["confusion_matrix"].tolist()}
-    finite = {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in figures.items()}
-    return json.dumps(finite)
+    return figures_as_json(figures)
 
 
 def _per_class_table(per_class):

@@ -19,6 +19,9 @@ _SOME = 1000  # training examples, before their number is known
 _MAY_CHANGE = ("epochs",)
 _NOT_SETTINGS = (
     "resume",
+    "as_json",
+    "folds",
+    "restarts",
     "out",
     "checkpoint_every",
     "keep",
@@ -46,7 +49,7 @@ class Plan(NamedTuple):
     def for_data(self, dataset):
         """The plan with the settings that are chosen by the number of training examples."""
         settings = self.settings
-        split = settings.validation, settings.holdout, settings.seed
+        split = settings.validation, settings.holdout, settings.seed_of_splits
         n = len(training_rows(dataset.train.y, dataset.test is not None, *split))
         return self._replace(settings=settings_for(n, **self.given))
 

@@ -3,15 +3,17 @@
 import os
 import shlex
 import signal
+import sys
 from functools import partial
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import click
+import numpy as np
 
 from hw5.devices.activations import ACTIVATIONS
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.cli import config, options, output
-from hw5.cli.display import described, loss_name, say, show_progress, waiting, warn
+from hw5.cli import config, options, output, several
+from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
 from hw5.cli.options import BatchSize, Layers, OneOf, number
 from hw5.cli.plan import (
     DEFAULT,
@@ -28,6 +30,7 @@ from hw5.files import require_writable, write_lock
 from hw5.train.log import Log
 from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
+from hw5.train.figures import figures_on
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
 from hw5.train.advice import advice, worse_than_guessing
@@ -94,6 +97,7 @@ _SETTINGS = (
     ("validation", number("validation"), "Fraction of the training examples held out for validation."),
     ("holdout", number("holdout"), "Fraction held out for testing, if the data has no test set."),
     ("seed", number("seed"), "Random seed (weights, shuffling, splits)."),
+    ("split_seed", number("split_seed"), "Random seed of the splits alone.  [default: --seed]"),
 )
 
 
@@ -144,13 +148,42 @@ def _settings(verb):
     help="Also keep the last N checkpoints, next to --out, and the one with the lowest validation loss.",
 )
 @click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Resume training from this checkpoint.")
+@click.option(
+    "--folds",
+    metavar="N",
+    type=click.IntRange(min=2),
+    help="Cross-validate: test each of N parts of the examples on a model trained on the others. With --out, a model of "
+    "all of them is trained, too; --holdout is 0 unless given.",
+)
+@click.option(
+    "--restarts",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Train with N seeds, --seed and those that follow, and keep the model with the lowest validation loss.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, and all else to standard error.")
 @click.option("--log", type=click.Path(), help="Append one JSON line per epoch to this file.")
 @click.option("--tensorboard", metavar="DIR", type=click.Path(), help="Write TensorBoard events to this directory.")
 @click.option("--plot", type=click.Path(), help="Plot loss and accuracy to this PNG file.")
 @config.option
 @click.pass_context
 def command(
-    ctx, resume, out, checkpoint_every, keep, log, tensorboard, plot, device_name, threads, precision, data_dir, **asked
+    ctx,
+    resume,
+    out,
+    checkpoint_every,
+    keep,
+    folds,
+    restarts,
+    as_json,
+    log,
+    tensorboard,
+    plot,
+    device_name,
+    threads,
+    precision,
+    data_dir,
+    **asked,
 ):
     """Train a model and save it as a checkpoint.
 
@@ -161,8 +194,12 @@ def command(
     hw5 train --task regression --data houses.csv --label-column price
     hw5 train --resume model.npz --epochs 100                resume a stopped or finished run
     hw5 train --config model.toml --seed 7                   options from a file, as printed by hw5 show
+    hw5 train --data flowers.csv --folds 5                   cross-validation
     """
     given, out = given_options(ctx), out or resume
+    several.require_compatible(given)
+    if folds and "holdout" not in given:
+        asked["holdout"] = 0.0
     every = _interval(checkpoint_every, keep, out)
     reading = options.reading_of(*(asked.pop(name) for name in options.READING))
     plan, checkpoint = (None if resume else new_plan(reading=reading, **asked)), None
@@ -170,7 +207,7 @@ def command(
         Checkpoint.load(resume)  # says what is wrong, before a folder is made for the lock
     if out:
         require_writable(out, "--out")
-    with output.guarded() as streams, write_lock(out, "--out") if out else nullcontext():
+    with output.guarded() as streams, write_lock(out, "--out") if out else nullcontext(), _json(as_json) as figures:
         if resume:  # read under the lock, when no other run writes it
             checkpoint = Checkpoint.load(resume)
             plan = resumed_plan(checkpoint, resume, given)
@@ -178,37 +215,71 @@ def command(
         device = open_device(device_name, precision, threads)
         if checkpoint:
             require_same_arithmetic(checkpoint, resume, device, given)
+        load_data = partial(
+            load, plan.data, label_column=plan.label_column, data_dir=data_dir, task=plan.task, reading=plan.reading
+        )
         with waiting(f"reading {plan.data}"):
-            dataset = load(
-                plan.data,
-                test=plan.test,
-                label_column=plan.label_column,
-                data_dir=data_dir,
-                task=plan.task,
-                schema=checkpoint.schema if checkpoint else None,
-                reading=plan.reading,
-                training_rows=partial(
-                    training_rows,
-                    has_test=plan.test is not None,
-                    validation=plan.settings.validation,
-                    holdout=plan.settings.holdout,
-                    seed=plan.settings.seed,
-                ),
-            )
+            schema = checkpoint.schema if checkpoint else None
+            dataset = load_data(test=plan.test, schema=schema, training_rows=_training_rows(plan))
         plan = plan if checkpoint else plan.for_data(dataset)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
-        pause_every = every.n if every and every.unit == "steps" else None
-        run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
-        say(_headline(run))
-        options.warn_of(dataset)
-        saver = Saver(run, out, every, keep or 0, warn) if out else None
-        _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, warn)], plot)
+        observers = several.Observers(log, partial(_tensorboard, tensorboard))
+        common = device, dataset, plan, source
+        if folds:
+            load_for = partial(_fitted_on, dataset, load_data)
+            figures |= several.cross_validate(*common, folds, load_for, observers, _announce)
+        if restarts:
+            run, progress, saver, its_figures = several.best_of(*common, restarts, out, observers, _announce)
+            figures |= its_figures
+            _report(run, progress, saver, plot, figures)
+            _require_written([saver], observers.errors)
+        elif folds and not (out or plot):
+            say("not saved; use --out FILE to train a model on all of these examples and save it")
+            _require_written([], observers.errors)
+        else:
+            pause_every = every.n if every and every.unit == "steps" else None
+            run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
+            say(_headline(run, "a model of all folds: ")) if folds else _announce(run)
+            saver = Saver(run, out, every, keep or 0, warn) if out else None
+            _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, warn)], plot, figures)
     lost = output.failure(streams)
     if lost:
         raise RunError(f"training finished, but {lost}")
 
 
-def _train(run, saver, logs, plot):
+@contextmanager
+def _json(wanted):
+    """Yield a dict; if wanted, it is printed as JSON at the end, and what is printed meanwhile goes to standard error."""
+    figures = {}
+    with redirect_stdout(sys.stderr) if wanted else nullcontext():
+        yield figures
+    if wanted:
+        say(figures_as_json(figures))
+
+
+def _training_rows(plan):
+    """The function of labels for load."""
+    settings = plan.settings
+    split = dict(validation=settings.validation, holdout=settings.holdout, seed=settings.seed_of_splits)
+    return partial(training_rows, has_test=plan.test is not None, **split)
+
+
+def _fitted_on(dataset, load_data, rows):
+    """The data set with its columns fitted on these rows; only a table has columns to fit, and is read again."""
+    if dataset.columns is None:
+        return dataset
+    with waiting(f"reading {dataset.name}"):
+        again = load_data(training_rows=lambda y: rows)
+    if not np.array_equal(again.train.y, dataset.train.y):
+        raise InputError(f"{dataset.name} has changed since it was first read; keep it unchanged during --folds")
+    return again
+
+
+def _tensorboard(folder, name):
+    return TensorBoard(folder and os.path.join(folder, name), warn)
+
+
+def _train(run, saver, logs, plot, figures):
     """Train until the end or a signal; save before anything else is done."""
     progress = None
     with _stoppable() as signals:
@@ -222,13 +293,18 @@ def _train(run, saver, logs, plot):
     if signals and progress:
         _stop(saver, progress, signals[0])
     try:
-        _report(run, progress, saver, plot)
+        _report(run, progress, saver, plot, figures)
     except KeyboardInterrupt:
         where = f"; the model was saved to {saver.path}" if saver and not saver.error else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
-    error = next((each.error for each in (saver, *logs) if each and each.error), None)
-    if error:
-        raise RunError(f"training finished, but {error}")
+    _require_written((saver, *logs))
+
+
+def _require_written(writers, errors=()):
+    """Raise RunError if one of the writers, some of which may be None, could not write."""
+    errors = [*(each.error for each in writers if each and each.error), *errors]
+    if errors:
+        raise RunError(f"training finished, but {errors[0]}")
 
 
 def _stop(saver, progress, signum):
@@ -265,13 +341,18 @@ def _check_outputs(outputs, inputs):
         require_matplotlib()
 
 
-def _headline(run):
+def _announce(run, before=""):
+    say(_headline(run, before))
+    options.warn_of(run.dataset)
+
+
+def _headline(run, before=""):
     settings, counts = run.settings, ", ".join(f"{len(subset.rows):,} {name}" for name, subset in run.splits.items())
     classes = f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else settings.task
     theta = f" {settings.activation}" if settings.hidden else ""
     table = "".join(f"{line}\n" for line in described(run.dataset))
     return (
-        f"{run.dataset.name}: {run.network.features} features, {classes}; {counts} examples\n{table}"
+        f"{run.dataset.name}: {run.network.features} features, {classes}; {before}{counts} examples\n{table}"
         f"{settings.model} {run.network}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
         f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
     )
@@ -283,18 +364,12 @@ def _going_on(training):
     return f"\nresuming in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"
 
 
-def _test_figures(run):
-    """The figures of the test split, and a sentence if they are no better than guessing, else None."""
-    n = len(run.splits["test"].rows)
+def _guessing(run, figures):
+    """A sentence if the figures of the test split are no better than guessing, else None."""
     if run.settings.task == "regression":
-        _, r2, rmse = run.regression_figures("test")
-        guessing = "no better than always predicting the mean: check the features" if r2 <= 0 else None
-        return f"test R² {r2:.4f}, RMSE {rmse:.4g} ({n:,} examples)", guessing
-    loss, accuracy = run.evaluate("test")
-    train, test = (run.splits[name] for name in ("train", "test"))
-    labels = (subset.examples.y[subset.rows] for subset in (train, test))
-    guessing = worse_than_guessing(accuracy, *labels, run.dataset.class_names)
-    return f"test accuracy {accuracy:.2%}, {loss_name(run.settings)} {loss:.4f} ({n:,} examples)", guessing
+        return "no better than always predicting the mean: check the features" if figures["r2"] <= 0 else None
+    labels = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))
+    return worse_than_guessing(figures["accuracy"], *labels, run.dataset.class_names)
 
 
 @contextmanager
@@ -323,8 +398,8 @@ def _stoppable():
             signal.signal(signum, handler)
 
 
-def _report(run, progress, saver, plot):
-    """Evaluate and plot the trained model, and say what was saved."""
+def _report(run, progress, saver, plot, figures):
+    """Evaluate and plot the trained model, and say what was saved; the test figures are added to figures."""
     if progress is None:
         ending = run.training.ending
         say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
@@ -332,8 +407,9 @@ def _report(run, progress, saver, plot):
         say(progress.ending)
     guessing = None
     if "test" in run.splits:
-        text, guessing = _test_figures(run)
-        say(text)
+        test = figures["test"] = figures_on(run, "test")
+        guessing = _guessing(run, test)
+        say(f"test {in_words(test, run.settings)} ({test['examples']:,} examples)")
     if progress and not progress.ending and (what_to_do := guessing or advice(run.history, run.settings)):
         say(what_to_do)
     if saver and not saver.error:

@@ -47,10 +47,46 @@ def split_dataset(dataset: Dataset, validation, holdout, seed):
 
 def training_rows(y, has_test, validation, holdout, seed):
     """The rows of labels y (n,) that split_dataset keeps to train on."""
+    return _hold_out(y, _outside_test(y, has_test, holdout, seed), validation, (seed, Stream.VALIDATION))[0]
+
+
+def _outside_test(y, has_test, holdout, seed):
     rows = np.arange(len(y))
-    if not has_test:
-        rows, _ = _hold_out(y, rows, holdout, (seed, Stream.TEST))
-    return _hold_out(y, rows, validation, (seed, Stream.VALIDATION))[0]
+    return rows if has_test else _hold_out(y, rows, holdout, (seed, Stream.TEST))[0]
+
+
+def split_folds(dataset: Dataset, n, validation, holdout, seed):
+    """The rows of n folds, as [{"train": rows, "validation": rows, "test": rows}, ...], without empty ones.
+
+    Each example that is not held out for testing is in the test rows of one fold, and fold k is trained on the others,
+    less the fraction held out for validation. The folds are stratified by class; their sizes, and those of a class in
+    them, differ by at most one. Raises InputError if a class has fewer than n examples.
+    """
+    y = dataset.train.y
+    rows = _outside_test(y, dataset.test is not None, holdout, seed)
+    _require_examples_for(n, dataset, rows)
+    shuffled = np.random.default_rng((seed, Stream.FOLDS)).permutation(rows)
+    if dataset.class_names:
+        shuffled = shuffled[np.argsort(y[shuffled], kind="stable")]
+    return [_split_fold(y, rows, np.sort(shuffled[k::n]), validation, seed) for k in range(n)]
+
+
+def _split_fold(y, rows, test, validation, seed):
+    others = np.setdiff1d(rows, test, assume_unique=True)
+    train, validation = _hold_out(y, others, validation, (seed, Stream.VALIDATION))
+    subsets = {"train": train, "validation": validation, "test": test}
+    return {name: subset for name, subset in subsets.items() if len(subset)}
+
+
+def _require_examples_for(n, dataset, rows):
+    if dataset.class_names:
+        counts = np.bincount(dataset.train.y[rows], minlength=len(dataset.class_names))
+        fewest, of = int(counts.min()), f"examples of class {dataset.class_names[counts.argmin()]!r}"
+    else:
+        fewest, of = len(rows) // 2, "pairs of examples"  # a single one has no R^2
+    if fewest < n:
+        what_to_do = f"choose at most {fewest}" if fewest > 1 else "add examples, or leave --folds out"
+        raise InputError(f"--folds {n} of {dataset.name} needs {n} {of}, and it has {fewest}; {what_to_do}")
 
 
 def _hold_out(y, rows, fraction, seed):

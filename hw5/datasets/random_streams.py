@@ -10,3 +10,4 @@ class Stream(IntEnum):
     TEST = 2
     VALIDATION = 3
     ORDER = 4
+    FOLDS = 5

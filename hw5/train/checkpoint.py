@@ -184,7 +184,7 @@ class Checkpoint:
                     "ending": state.ending,
                     "best": state.best and {"epoch": state.best.epoch, "loss": state.best.loss},
                 },
-                "settings": asdict(self.settings),
+                "settings": {n: x for n, x in asdict(self.settings).items() if n != "split_seed" or x is not None},
                 "data": {name: x for name, x in asdict(self.data).items() if name != "reading" or x is not None},
                 "class_names": self.class_names,
                 "feature_names": self.feature_names,
@@ -301,7 +301,8 @@ class Checkpoint:
                 "other data with --data"
             )
         holdout = self.settings.holdout if self.data.is_held_out else 0
-        splits = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, self.settings.seed)
+        seed = self.settings.seed_of_splits
+        splits = split_dataset(replace(dataset, test=None), self.settings.validation, holdout, seed)
         return splits if dataset.test is None else splits | {"test": Subset.whole(dataset.test)}
 
 

@@ -41,10 +41,14 @@ class EpochFile(ABC):
 
 
 class Log(EpochFile):
-    """A line of JSON with the fields of Progress for each epoch."""
+    """A line of JSON with the fields of Progress for each epoch, after those of `which`, such as {"fold": 1}."""
+
+    def __init__(self, path, warn=print, which=None):
+        super().__init__(path, warn)
+        self.which = which or {}
 
     def record(self, progress):
-        fields = asdict(progress) | {"examples_per_second": progress.examples_per_second}
+        fields = self.which | asdict(progress) | {"examples_per_second": progress.examples_per_second}
         return json.dumps(fields).encode() + b"\n"
 
     def separator(self):

@@ -17,12 +17,16 @@ from hw5.train.training import Training
 class Run:
     """A data set and settings on a device: everything between loading the data and saving the model.
 
-    With a checkpoint, the training resumes from it; every pause_every steps it reports.
+    With a checkpoint, the training resumes from it; every pause_every steps it reports. splits: as split_dataset gives
+    them, the default.
     """
 
-    def __init__(self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None):
+    def __init__(
+        self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None, splits=None
+    ):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
-        self.splits = split_dataset(dataset, settings.validation, settings.holdout, settings.seed)
+        fractions = settings.validation, settings.holdout
+        self.splits = splits or split_dataset(dataset, *fractions, settings.seed_of_splits)
         if settings.patience and "validation" not in self.splits:
             raise InputError(
                 f"--patience needs a validation set, and --validation {settings.validation:g} leaves none; increase it"

@@ -68,6 +68,7 @@ RANGES = {
     "validation": _FRACTION,
     "holdout": _FRACTION,
     "seed": Range(whole=True),
+    "split_seed": _or_none(Range(whole=True)),
 }
 
 
@@ -100,6 +101,7 @@ class Settings:
     validation: float = 0.1
     holdout: float = 0.2
     seed: int = 0
+    split_seed: int | None = None  # of the held-out examples; default: seed
 
     def __post_init__(self):
         for name, its_range in RANGES.items():
@@ -172,6 +174,11 @@ class Settings:
     def schedule(self):
         by_parameter = "step" if self.lr_step else "exponential" if self.lr_decay else "constant"
         return self.lr_schedule or by_parameter
+
+    @property
+    def seed_of_splits(self):
+        """The seed that determines which examples are held out."""
+        return self.seed if self.split_seed is None else self.split_seed
 
     def minibatch(self, n):
         """The number of examples in a minibatch, given n examples."""

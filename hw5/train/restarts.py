@@ -1,0 +1,26 @@
+"""Several trainings that differ only in the seed of their weights and of the order of their examples."""
+
+from dataclasses import replace
+
+from hw5.errors import InputError
+from hw5.train.run import Run
+
+
+def restarts(device, dataset, settings, source, n):
+    """Yield the Runs of n seeds: settings.seed and those that follow.
+
+    The held-out examples are the same for all, so that their figures can be compared. Raises InputError if there are no
+    examples to compare them on.
+    """
+    for seed in range(settings.seed, settings.seed + n):
+        run = Run(device, dataset, _with_seed(settings, seed), source)
+        if "validation" not in run.splits:
+            raise InputError(
+                f"--restarts needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
+            )
+        yield run
+
+
+def _with_seed(settings, seed):
+    """The settings with another seed and the same splits; those of the first are as they were given."""
+    return settings if seed == settings.seed else replace(settings, seed=seed, split_seed=settings.seed_of_splits)
