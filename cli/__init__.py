@@ -9,6 +9,7 @@ import click
 
 VERBS = {
     "train": "Train a model.",
+    "tune": "Search for better training options.",
     "eval": "Evaluate a model on labelled data.",
     "predict": "Predict classes or values for new examples.",
     "show": "Show how a model was trained.",

@@ -155,6 +155,24 @@ def _with_bar(progress, epochs):
             yield now
 
 
+def show_trials(done, study, trials):
+    """Pass on the trials of hw5 tune that are done, with a bar on standard error if it is a terminal."""
+    if not is_terminal(sys.stderr):
+        yield from done
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = MofNCompleteColumn(), BarColumn(bar_width=None), TextColumn("{task.fields[best]}"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as display:
+        task = display.add_task("", total=trials, completed=len(study.finished()), best="")
+        for index in done:
+            best = study.best()
+            shown = f"lowest validation loss {best.value:.4f}" if best else ""
+            display.update(task, completed=len(study.finished()), best=shown)
+            yield index
+
+
 def print_tables(*tables):
     """Print rich tables at full width, even on a narrower terminal."""
     from rich.console import Console

@@ -1,10 +1,11 @@
 """The plan of a training run, from options or from a checkpoint to resume."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import NamedTuple
 
 import click
-from hw5.datasets import BUILT_IN
+from hw5.datasets import BUILT_IN, load
 from hw5.datasets.preprocessing import training_rows
 from hw5.nn.hidden import LENET
 from hw5.tables.table import Reading
@@ -46,12 +47,27 @@ class Plan(NamedTuple):
     reading: Reading = Reading()
     given: dict = {}  # the settings that do not depend on the data
 
+    def loader(self, data_dir):
+        """load with these arguments, but for the test set, the schema and the training rows."""
+        known = {"label_column": self.label_column, "task": self.task, "reading": self.reading}
+        return partial(load, self.data, data_dir=data_dir, **known)
+
+    @property
+    def rows_to_train_on(self):
+        """The argument training_rows of load."""
+        settings = self.settings
+        split = {"validation": settings.validation, "holdout": settings.holdout, "seed": settings.seed_of_splits}
+        return partial(training_rows, has_test=self.test is not None, **split)
+
     def for_data(self, dataset):
         """The plan with the settings that are chosen by the number of training examples."""
+        return self._replace(settings=settings_for(self.examples_to_train_on(dataset), **self.given))
+
+    def examples_to_train_on(self, dataset):
+        """The number of training examples."""
         settings = self.settings
         split = settings.validation, settings.holdout, settings.seed_of_splits
-        n = len(training_rows(dataset.train.y, dataset.test is not None, *split))
-        return self._replace(settings=settings_for(n, **self.given))
+        return len(training_rows(dataset.train.y, dataset.test is not None, *split))
 
 
 def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):

@@ -22,8 +22,7 @@ from hw5.cli.plan import (
     require_same_arithmetic,
     resumed_plan,
 )
-from hw5.datasets import BUILT_IN, load
-from hw5.datasets.preprocessing import training_rows
+from hw5.datasets import BUILT_IN
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
@@ -215,12 +214,10 @@ def command(
         device = open_device(device_name, precision, threads)
         if checkpoint:
             require_same_arithmetic(checkpoint, resume, device, given)
-        load_data = partial(
-            load, plan.data, label_column=plan.label_column, data_dir=data_dir, task=plan.task, reading=plan.reading
-        )
+        load_data = plan.loader(data_dir)
         with waiting(f"reading {plan.data}"):
             schema = checkpoint.schema if checkpoint else None
-            dataset = load_data(test=plan.test, schema=schema, training_rows=_training_rows(plan))
+            dataset = load_data(test=plan.test, schema=schema, training_rows=plan.rows_to_train_on)
         plan = plan if checkpoint else plan.for_data(dataset)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
         observers = several.Observers(log, partial(_tensorboard, tensorboard))
@@ -255,13 +252,6 @@ def _json(wanted):
         yield figures
     if wanted:
         say(figures_as_json(figures))
-
-
-def _training_rows(plan):
-    """The function of labels for load."""
-    settings = plan.settings
-    split = dict(validation=settings.validation, holdout=settings.holdout, seed=settings.seed_of_splits)
-    return partial(training_rows, has_test=plan.test is not None, **split)
 
 
 def _fitted_on(dataset, load_data, rows):

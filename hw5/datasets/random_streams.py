@@ -11,3 +11,4 @@ class Stream(IntEnum):
     VALIDATION = 3
     ORDER = 4
     FOLDS = 5
+    TRIALS = 6

@@ -1,0 +1,199 @@
+"""hw5 tune"""
+
+import math
+import shlex
+import signal
+from contextlib import closing, nullcontext
+from functools import partial
+
+import click
+
+from hw5.cli.display import (
+    figures_as_json,
+    in_words,
+    print_tables,
+    say,
+    show_progress,
+    show_trials,
+    table,
+    waiting,
+    warn,
+)
+from hw5.cli.options import READING, Number, reading_of, warn_of
+from hw5.cli.plan import given_options, new_plan
+from hw5.cli.train import command as train
+from hw5.datasets import STANDARD_INPUT
+from hw5.devices import open_device
+from hw5.devices.native import usable_cores
+from hw5.errors import InputError, Interrupted, RunError
+from hw5.files import require_writable, write_lock
+from hw5.train.checkpoint import DataSource
+from hw5.train.figures import figures_on
+from hw5.train.run import Run
+from hw5.train.saving import Saver
+from hw5.train.space import space_of
+from hw5.train.study import Study, require_optuna, study_file
+from hw5.train.trials import Task, Worker, require_validation, run_in_processes, run_in_turn
+
+# Options of hw5 train about a single training, or about several; and those that change nothing of the trials
+_NOT_HERE = "resume out checkpoint_every keep folds restarts as_json log tensorboard plot config".split()
+_OWN = "trials time jobs study out as_json".split()
+_FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # the digest of the data decides
+
+
+@click.command("tune", params=[option for option in train.params if option.name not in _NOT_HERE])
+@click.option("--trials", type=click.IntRange(min=1), default=50, show_default=True, help="Number of trials in all.")
+@click.option("--time", metavar="SECONDS", type=Number(min=0, min_open=True), help="Begin no trial after this time.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Number of processes, which share the cores (--threads is for each).",
+)
+@click.option("--study", type=click.Path(), help="Keep the trials in this file; if it exists, continue with it.")
+@click.option("--out", type=click.Path(), help="Save the best model to this checkpoint (.npz).")
+@click.option("--json", "as_json", is_flag=True, help="Print the trials as JSON.")
+@click.pass_context
+def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, precision, data_dir, **asked):
+    """Search for the learning rate, hidden layers, minibatch and L2 penalty with the lowest validation loss.
+
+    Options that are given are not searched. The test set is used for the best model only.
+
+    \b
+    hw5 tune --data flowers.csv --trials 50 --out best.npz
+    hw5 tune --data flowers.csv --study flowers.study --jobs 4      stop it, and start it again to continue
+    """
+    require_optuna()
+    given = given_options(ctx)
+    plan = new_plan(reading=reading_of(*(asked.pop(name) for name in READING)), **asked)
+    space = space_of(plan.settings, given)
+    if jobs > 1 and plan.data == STANDARD_INPUT:
+        raise InputError(
+            "--jobs reads the data once per process, and standard input can be read only once; save it first"
+        )
+    if out:
+        require_writable(out, "--out")
+    with write_lock(out, "--out") if out else nullcontext(), study_file(study) as path:
+        open_with = partial(open_device, device_name, precision)
+        worker = _first_worker(plan, given, space, path, open_with, threads, data_dir)
+        try:
+            with_share = partial(open_with, threads or max(1, usable_cores() // jobs))
+            task = worker.task._replace(open_device=with_share)
+            with closing(_run(worker, task, jobs, trials, time or math.inf)) as done:
+                for _ in show_trials(done, worker.study, trials):
+                    pass
+            _report(worker, _command_line(ctx, given), out, as_json)
+        except KeyboardInterrupt:
+            where = "run the same command again to continue" if study else "use --study FILE to be able to continue"
+            done = len(worker.study.finished())
+            raise Interrupted(f"interrupted after {done} trials; {where}", signal.SIGINT) from None
+
+
+def _first_worker(plan, given, space, path, open_with, threads, data_dir):
+    """The Worker of this process, and with it the study, new or to be continued."""
+    load_data = partial(plan.loader(data_dir), test=plan.test, training_rows=plan.rows_to_train_on)
+    with waiting(f"reading {plan.data}"):
+        dataset = load_data()
+    warn_of(dataset)
+    plan = plan.for_data(dataset)
+    require_validation(dataset, plan.settings)
+    source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
+    purpose = {"data": source.digest} | {name: value for name, value in given.items() if name not in _FREE}
+    arguments = path, space, plan.settings.seed, plan.settings.epochs
+    n = plan.examples_to_train_on(dataset)
+    task = Task(arguments, partial(open_with, threads), load_data, plan.given, n, source)
+    return Worker(task, Study.open(*arguments, plan.settings, purpose), dataset=dataset)
+
+
+def _run(worker, task, jobs, trials, seconds):
+    """Make the trials that are missing, yielding after each."""
+    missing = range(len(worker.study.finished()), trials)
+    return run_in_turn(worker, missing, seconds) if jobs == 1 else run_in_processes(task, missing, jobs, seconds)
+
+
+def _report(worker, line, out, as_json):
+    """Print the trials, and how to train the best again; train and save it if there is a file for it."""
+    best, trials = worker.study.best(), worker.study.finished()
+    if best is None:
+        raise RunError("no trial was finished: all diverged, or --time is too short")
+    rows = [_row(number, trial) for number, trial in enumerate(trials, start=1)]
+    settings = worker.task.settings(best.user_attrs["settings"])
+    figures = {"trials": rows, "best": rows[trials.index(best)]}
+    say_unless_json = (lambda text: None) if as_json else say
+    if not as_json:
+        print_tables(_table(rows))
+    if out:
+        run = _train(worker, settings, out)
+        say_unless_json(f"saved {out}")
+        if "test" in run.splits:
+            figures["test"] = figures_on(run, "test")
+            say_unless_json(f"test {in_words(figures['test'], settings)} ({figures['test']['examples']:,} examples)")
+    figures["command"] = line(best.user_attrs["settings"])
+    say(figures_as_json(figures) if as_json else f"to train the best again: {figures['command']}")
+
+
+def _train(worker, settings, out):
+    """Train the best again, which takes one trial's time and gives the same bits, and save it."""
+    run = Run(worker.device, worker.dataset, settings, worker.task.source)
+    for _ in show_progress(run.train(), settings.epochs, lines=False):
+        pass
+    saver = Saver(run, out, warn=warn)
+    saver.finish()
+    if saver.error:
+        raise RunError(f"training finished, but {saver.error}")
+    return run
+
+
+def _row(number, trial):
+    """A trial for JSON; its loss is None if it diverged."""
+    attributes = trial.user_attrs
+    kept = {name: attributes[name] for name in ("accuracy", "r2", "rmse", "epochs") if name in attributes}
+    loss = None if attributes.get("ending") == "diverged" else trial.value
+    return {"trial": number, "loss": loss} | kept | attributes["settings"] | {"ending": attributes.get("ending")}
+
+
+def _table(rows):
+    """The trials, the best first, then those that were stopped, then those that diverged."""
+    names = [name for name in rows[0] if name not in ("trial", "loss", "ending", "epochs", "rmse", "accuracy", "r2")]
+    score = "r2" if any("r2" in row for row in rows) else "accuracy"
+    shown = table(
+        "trial",
+        "validation loss",
+        {"r2": "R²"}.get(score, score),
+        *(name.replace("_", " ") for name in names),
+        "epochs",
+        "",
+    )
+    for row in sorted(rows, key=lambda row: (row["ending"] or "", row["loss"] or 0)):
+        figures = (f"{row[name]:.4f}" if row.get(name) is not None else "-" for name in ("loss", score))
+        shown.add_row(
+            str(row["trial"]),
+            *figures,
+            *(_written(row[name]) for name in names),
+            str(row.get("epochs", "-")),
+            row["ending"] or "",
+        )
+    return shown
+
+
+def _command_line(ctx, given):
+    """A function of the tuned settings, by name, for the hw5 train that trains with them and the given options."""
+    options = [option for option in ctx.command.params if option.name in given and option.name not in _OWN]
+
+    def line(tuned):
+        words = [word for option in options for word in _words(option.opts[0], given[option.name])]
+        words += [word for name, value in tuned.items() for word in _words("--" + name.replace("_", "-"), value)]
+        return shlex.join(["hw5", "train", *words])
+
+    return line
+
+
+def _words(flag, value):
+    if isinstance(value, bool):
+        return [flag] if value else []
+    return [flag, _written(value)]
+
+
+def _written(value):
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

@@ -1,0 +1,137 @@
+"""The trials of a study: each trains a network and is judged on the validation set, in this process or several."""
+
+import math
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from time import monotonic
+from typing import Any, Callable, NamedTuple
+
+from hw5.datasets.preprocessing import split_dataset
+from hw5.errors import InputError, RunError
+from hw5.train.checkpoint import DataSource
+from hw5.train.defaults import settings_for
+from hw5.train.figures import figures_on
+from hw5.train.run import Run
+from hw5.train.study import Study
+
+
+_REPORTS = 20  # of a trial at most: each is written to disk
+
+
+class Task(NamedTuple):
+    """What the trials of a study have in common: the arguments of Study, how to get device and data, and settings.
+
+    It can be sent to another process, which opens and loads for itself.
+    """
+
+    study: tuple
+    open_device: Callable[[], Any]
+    load: Callable[[], Any]
+    given: dict[str, Any]  # as for settings_for
+    n: int  # training examples
+    source: DataSource
+
+    def settings(self, tuned):
+        """The Settings with the tuned ones, by name."""
+        return settings_for(self.n, **self.given | tuned)
+
+
+class Worker:
+    """Runs trials of a Task, one after the other."""
+
+    def __init__(self, task, study=None, device=None, dataset=None):
+        self.task, self.study = task, study or Study(*task.study)
+        self.device, self.dataset = device or task.open_device(), dataset or task.load()
+
+    def run(self, index):
+        """Make the index-th trial, from 0."""
+        trial, tuned = self.study.ask(index)
+        run = Run(self.device, self.dataset, self.task.settings(tuned), self.task.source)
+        try:
+            is_whole = _train(run, trial)
+        except RunError:
+            self.study.tell(trial, ending="diverged")
+            return
+        figures = figures_on(run, "validation") | {"epochs": len(run.history)}
+        loss = figures.pop("loss")
+        if is_whole and math.isfinite(loss):
+            self.study.tell(trial, loss, **figures)
+        else:
+            self.study.tell(trial, ending="diverged" if is_whole else "stopped early", **figures)
+
+
+def require_validation(dataset, settings):
+    """Raise InputError if there is no validation set to judge trials on."""
+    fractions = settings.validation, settings.holdout
+    if "validation" not in split_dataset(dataset, *fractions, settings.seed_of_splits):
+        raise InputError(
+            f"hw5 tune needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
+        )
+
+
+def _train(run, trial):
+    """Train, and report some of the epochs; return False if the study stops the trial, which is worse than others."""
+    every = -(-run.settings.epochs // _REPORTS)
+    for progress in run.train():
+        if progress.epoch_ends and progress.epoch % every == 0 and progress.epoch < run.settings.epochs:
+            trial.report(progress.validation_loss, progress.epoch)
+            if trial.should_prune():
+                return False
+    return True
+
+
+def run_in_turn(worker, indices, seconds=math.inf):
+    """Make the trials in this process, yielding after each; none begins after so many seconds."""
+    deadline = monotonic() + seconds
+    for index in indices:
+        if monotonic() >= deadline:
+            return
+        worker.run(index)
+        yield index
+
+
+def run_in_processes(task, indices, jobs, seconds=math.inf):
+    """As run_in_turn, in several processes at once, which end when the generator is closed."""
+    deadline, left = monotonic() + seconds, iter(indices)
+    context = multiprocessing.get_context("spawn")  # threads and GPUs do not survive a fork
+    with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
+        try:
+            running = {pool.submit(_run, index) for _, index in zip(range(jobs), left)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    if monotonic() < deadline:
+                        running |= {pool.submit(_run, index) for _, index in zip(range(1), left)}
+        except BrokenProcessPool as error:
+            raise RunError("a process of --jobs was killed, perhaps for lack of memory; try fewer") from error
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+
+
+_workers = []  # of this process
+
+
+def _start(task):
+    """Begin a process of run_in_processes. It leaves Ctrl-C to its parent, and dies with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    _workers.append(task)
+
+
+def _die_with(parent):
+    parent.join()
+    os._exit(1)
+
+
+def _run(index):
+    if not isinstance(_workers[0], Worker):  # here, and not in _start, an error reaches the parent
+        _workers[0] = Worker(_workers[0])
+    _workers[0].run(index)
+    return index
