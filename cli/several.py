@@ -1,5 +1,6 @@
 """hw5 train --folds and --restarts: train several models, and report each and their spread."""
 
+import math
 import signal
 from functools import partial
 
@@ -94,7 +95,7 @@ def best_of(device, dataset, plan, source, n, out, observers, announce):
                 continue
             rows.append({"seed": run.settings.seed} | figures_on(run, "validation"))
             say(f"seed {run.settings.seed}: validation {in_words(rows[-1], run.settings)}")
-            if best is None or rows[-1]["loss"] < best[-1]["loss"]:
+            if best is None or _order(rows[-1]) < _order(best[-1]):
                 best = run, progress, save(run), rows[-1]
                 if out:
                     best[2].save()
@@ -107,6 +108,11 @@ def best_of(device, dataset, plan, source, n, out, observers, announce):
     if out and best[2].error:
         best[2].finish()
     return *best[:3], {"restarts": rows, "seed": best[-1]["seed"]}
+
+
+def _order(row):
+    """The loss; infinity if it is NaN, as where a validation example is beyond float32."""
+    return row["loss"] if row["loss"] == row["loss"] else math.inf
 
 
 def _say_spread(rows, best, settings):

@@ -15,6 +15,7 @@ from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options, output, several
 from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
 from hw5.cli.options import BatchSize, Layers, OneOf, number
+from hw5.cli.signals import stoppable
 from hw5.cli.plan import (
     DEFAULT,
     given_options,
@@ -272,7 +273,7 @@ def _tensorboard(folder, name):
 def _train(run, saver, logs, plot, figures):
     """Train until the end or a signal; save before anything else is done."""
     progress = None
-    with _stoppable() as signals:
+    with stoppable() as signals:
         for progress in show_progress(run.train(), run.settings.epochs):
             for observer in (*logs, saver) if saver else logs:
                 observer.update(progress)
@@ -360,32 +361,6 @@ def _guessing(run, figures):
         return "no better than always predicting the mean: check the features" if figures["r2"] <= 0 else None
     labels = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))
     return worse_than_guessing(figures["accuracy"], *labels, run.dataset.class_names)
-
-
-@contextmanager
-def _stoppable():
-    """Yield a list to which Ctrl-C, SIGTERM and SIGHUP are appended; a second Ctrl-C or SIGTERM ends the program.
-
-    A closed terminal may send SIGHUP several times. It stays ignored where it was, as under nohup.
-    """
-    signals = []
-
-    def stop(signum, frame):
-        if not signals:
-            output.tell_from_signal_handler("stopping after this step; press Ctrl-C again to quit immediately")
-            for each in before.keys() & {signal.SIGINT, signal.SIGTERM}:
-                signal.signal(each, signal.SIG_DFL)
-        signals.append(signum)
-
-    chosen = {signal.SIGINT, signal.SIGTERM}
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        chosen.add(signal.SIGHUP)
-    before = {signum: signal.signal(signum, stop) for signum in chosen}
-    try:
-        yield signals
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _report(run, progress, saver, plot, figures):

@@ -2,7 +2,6 @@
 
 import math
 import shlex
-import signal
 from contextlib import closing, nullcontext
 from functools import partial
 
@@ -19,14 +18,15 @@ from hw5.cli.display import (
     waiting,
     warn,
 )
-from hw5.cli.options import READING, Number, reading_of, warn_of
+from hw5.cli.options import READING, Number, reading_of, require_another_file, warn_of
 from hw5.cli.plan import given_options, new_plan
+from hw5.cli.signals import stoppable
 from hw5.cli.train import command as train
 from hw5.datasets import STANDARD_INPUT
 from hw5.devices import open_device
 from hw5.devices.native import usable_cores
 from hw5.errors import InputError, Interrupted, RunError
-from hw5.files import require_writable, write_lock
+from hw5.files import write_lock
 from hw5.train.checkpoint import DataSource
 from hw5.train.figures import figures_on
 from hw5.train.run import Run
@@ -72,22 +72,24 @@ def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, 
         raise InputError(
             "--jobs reads the data once per process, and standard input can be read only once; save it first"
         )
-    if out:
-        require_writable(out, "--out")
+    for option, path, inputs in (
+        ("--out", out, (plan.data, plan.test, study)),
+        ("--study", study, (plan.data, plan.test)),
+    ):
+        if path:
+            require_another_file(path, option, *inputs)
     with write_lock(out, "--out") if out else nullcontext(), study_file(study) as path:
         open_with = partial(open_device, device_name, precision)
         worker = _first_worker(plan, given, space, path, open_with, threads, data_dir)
-        try:
-            with_share = partial(open_with, threads or max(1, usable_cores() // jobs))
-            task = worker.task._replace(open_device=with_share)
-            with closing(_run(worker, task, jobs, trials, time or math.inf)) as done:
-                for _ in show_trials(done, worker.study, trials):
-                    pass
-            _report(worker, _command_line(ctx, given), out, as_json)
-        except KeyboardInterrupt:
+        with_share = partial(open_with, threads or max(1, usable_cores() // jobs))
+        task = worker.task._replace(open_device=with_share)
+        with stoppable() as signals, closing(_run(worker, task, jobs, trials, time or math.inf, signals)) as done:
+            for _ in show_trials(done, worker.study, trials):
+                pass
+        if signals:
             where = "run the same command again to continue" if study else "use --study FILE to be able to continue"
-            done = len(worker.study.finished())
-            raise Interrupted(f"interrupted after {done} trials; {where}", signal.SIGINT) from None
+            raise Interrupted(f"stopped after {len(worker.study.finished())} trials; {where}", signals[0])
+        _report(worker, _command_line(ctx, given), out, as_json)
 
 
 def _first_worker(plan, given, space, path, open_with, threads, data_dir):
@@ -106,10 +108,10 @@ def _first_worker(plan, given, space, path, open_with, threads, data_dir):
     return Worker(task, Study.open(*arguments, plan.settings, purpose), dataset=dataset)
 
 
-def _run(worker, task, jobs, trials, seconds):
-    """Make the trials that are missing, yielding after each."""
-    missing = range(len(worker.study.finished()), trials)
-    return run_in_turn(worker, missing, seconds) if jobs == 1 else run_in_processes(task, missing, jobs, seconds)
+def _run(worker, task, jobs, trials, seconds, signals):
+    """Make the trials that are missing, yielding after each, until there are signals."""
+    missing, limits = range(len(worker.study.finished()), trials), (seconds, lambda: bool(signals))
+    return run_in_turn(worker, missing, *limits) if jobs == 1 else run_in_processes(task, missing, jobs, *limits)
 
 
 def _report(worker, line, out, as_json):

@@ -30,7 +30,7 @@ def space_of(settings, given):
         raise InputError("a perceptron has nothing to tune; choose another --model")
     dimensions = {
         "lr": {"lr": _RATES[settings.optimizer]},
-        "hidden": {"layers": _LAYERS, "log2_units": _UNITS} if settings.hidden else {},
+        "hidden": {"layers": _LAYERS, "log2_units": _UNITS} if settings.model == "mlp" else {},
         "batch_size": {"log2_batch_size": _BATCH},
         "l2": {"l2": _L2},
     }

@@ -19,6 +19,7 @@ from hw5.train.run import Run
 from hw5.train.study import Study
 
 
+_SECONDS_BETWEEN_QUESTIONS = 0.2
 _REPORTS = 20  # of a trial at most: each is written to disk
 
 
@@ -47,21 +48,23 @@ class Worker:
         self.task, self.study = task, study or Study(*task.study)
         self.device, self.dataset = device or task.open_device(), dataset or task.load()
 
-    def run(self, index):
-        """Make the index-th trial, from 0."""
+    def run(self, index, is_stopped=lambda: False):
+        """Make the index-th trial, from 0; is_stopped() is asked often, and if it is true, the trial is given up."""
         trial, tuned = self.study.ask(index)
         run = Run(self.device, self.dataset, self.task.settings(tuned), self.task.source)
         try:
-            is_whole = _train(run, trial)
+            ending = _train(run, trial, is_stopped)
         except RunError:
             self.study.tell(trial, ending="diverged")
             return
+        if ending == _GIVEN_UP:
+            return
         figures = figures_on(run, "validation") | {"epochs": len(run.history)}
         loss = figures.pop("loss")
-        if is_whole and math.isfinite(loss):
+        if ending is None and math.isfinite(loss):
             self.study.tell(trial, loss, **figures)
         else:
-            self.study.tell(trial, ending="diverged" if is_whole else "stopped early", **figures)
+            self.study.tell(trial, ending=ending or "diverged", **figures)
 
 
 def require_validation(dataset, settings):
@@ -73,54 +76,65 @@ def require_validation(dataset, settings):
         )
 
 
-def _train(run, trial):
-    """Train, and report some of the epochs; return False if the study stops the trial, which is worse than others."""
+_GIVEN_UP = "given up"
+
+
+def _train(run, trial, is_stopped):
+    """Train, and report some of the epochs; return why the training ended before its end, or None.
+
+    The study stops a trial that is worse than others.
+    """
     every = -(-run.settings.epochs // _REPORTS)
     for progress in run.train():
+        if is_stopped():
+            return _GIVEN_UP
         if progress.epoch_ends and progress.epoch % every == 0 and progress.epoch < run.settings.epochs:
             trial.report(progress.validation_loss, progress.epoch)
             if trial.should_prune():
-                return False
-    return True
+                return "stopped early"
+    return None
 
 
-def run_in_turn(worker, indices, seconds=math.inf):
-    """Make the trials in this process, yielding after each; none begins after so many seconds."""
+def run_in_turn(worker, indices, seconds, is_stopped):
+    """Make the trials in this process, yielding after each; none begins after so many seconds.
+
+    It ends if is_stopped(), without an exception, which could hit Optuna while it writes.
+    """
     deadline = monotonic() + seconds
     for index in indices:
-        if monotonic() >= deadline:
+        if monotonic() >= deadline or is_stopped():
             return
-        worker.run(index)
+        worker.run(index, is_stopped)
         yield index
 
 
-def run_in_processes(task, indices, jobs, seconds=math.inf):
+def run_in_processes(task, indices, jobs, seconds, is_stopped):
     """As run_in_turn, in several processes at once, which end when the generator is closed."""
-    deadline, left = monotonic() + seconds, iter(indices)
+    deadline, left, running = monotonic() + seconds, iter(indices), set()
     context = multiprocessing.get_context("spawn")  # threads and GPUs do not survive a fork
     with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         try:
             running = {pool.submit(_run, index) for _, index in zip(range(jobs), left)}
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+            while running and not is_stopped():
+                done, running = wait(running, _SECONDS_BETWEEN_QUESTIONS, FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
                     if monotonic() < deadline:
                         running |= {pool.submit(_run, index) for _, index in zip(range(1), left)}
         except BrokenProcessPool as error:
             raise RunError("a process of --jobs was killed, perhaps for lack of memory; try fewer") from error
-        except BaseException:
-            for child in multiprocessing.active_children():
+        finally:
+            for child in multiprocessing.active_children() if running else ():
                 child.terminate()
-            raise
 
 
 _workers = []  # of this process
 
 
 def _start(task):
-    """Begin a process of run_in_processes. It leaves Ctrl-C to its parent, and dies with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin a process of run_in_processes. It leaves the signals of a terminal to its parent, and dies with it."""
+    for name in {"SIGINT", "SIGHUP"} & set(signal.Signals.__members__):
+        signal.signal(signal.Signals[name], signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     _workers.append(task)
 

@@ -25,6 +25,7 @@ TRAININGS = {
         *("--hidden", "16,8", "--activation", "maxout:3", "--batch-size", "all", "--lr", 0.3, "--momentum", 0.5),
         *("--nesterov", "--l1", 1e-5, "--l2", 1e-4, "--lr-schedule", "step", "--lr-decay", 0.5, "--lr-step", 2),
         *("--warmup", 1, "--tolerance", 1e-9, "--patience", 7, "--validation", 0.2, "--holdout", 0.3, "--seed", 5),
+        *("--split-seed", 2),
     ),
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -165,13 +166,16 @@ REFUSED = {
     "nothing": (("--lr", 1, "--hidden", 4, "--l2", 0, "--batch-size", 4), "nothing is left to tune; leave out --lr"),
     "nothing to judge by": (("--validation", 0), "hw5 tune needs a validation set, and --validation 0 leaves none"),
     "standard input": (("--data", "-", "--jobs", 2), "standard input can be read only once"),
+    "the study as the model": (("--out", "x", "--study", "x"), "--out x is also an input; choose another file"),
+    "the data as the study": (("--data", __file__, "--study", __file__), "is also an input; choose another file"),
     "no trial": (("--trials", 0), "0 is not in the range x>=1"),
     "no time": (("--time", 0), "0.0 is not in the range x>0"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_bad_values_are_refused_in_one_sentence(case):
+def test_bad_values_are_refused_in_one_sentence(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     arguments, words = REFUSED[case]
     assert words in refused("tune", *arguments)
 
@@ -197,55 +201,53 @@ def test_without_optuna_the_command_to_install_it_is_named(monkeypatch):
     assert refused("tune") == "hw5: hw5 tune needs Optuna: pip install 'hw5[tune]'\n"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_an_interrupt_says_how_to_continue_and_leaves_no_process(jobs, tmp_path):
-    study = tmp_path / "digits.study"
-    words = [PROGRAM, "tune", "--trials", "1000", "--jobs", str(jobs), "--study", str(study)]
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        until = time.monotonic() + 100
-        while time.monotonic() < until and not (study.exists() and b'"op_code":6' in study.read_bytes()):
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)
-        stderr = process.communicate(timeout=60)[1]
-        assert process.returncode == 130 and stderr.count("\n") == 1, stderr
-        assert "run the same command again to continue" in stderr
-        until = time.monotonic() + 20
-        while time.monotonic() < until and _is_alive(process.pid):
-            time.sleep(0.05)
-        assert not _is_alive(process.pid)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
 def _is_alive(group):
     """Whether a process of the group has not ended."""
     listed = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
     return any(int(line.split()[0]) == group and "Z" not in line for line in listed.splitlines())
 
 
-@pytest.mark.slow
-def test_the_processes_of_a_killed_search_end(tmp_path):
-    study = tmp_path / "digits.study"
-    words = [PROGRAM, "tune", "--trials", "1000", "--jobs", "2", "--study", str(study)]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        until = time.monotonic() + 100
-        while time.monotonic() < until and not (study.exists() and b'"op_code":6' in study.read_bytes()):
-            time.sleep(0.01)
-        assert _is_alive(process.pid)
-        process.kill()
-        process.wait()
-        until = time.monotonic() + 20
-        while time.monotonic() < until and _is_alive(process.pid):
-            time.sleep(0.05)
-        assert not _is_alive(process.pid)
-    finally:
-        try:
+def _waits_for(is_true):
+    until = time.monotonic() + 100
+    while time.monotonic() < until and not is_true():
+        time.sleep(0.02)
+    return is_true()
+
+
+@pytest.fixture
+def search(tmp_path):
+    """A function of the number of jobs that starts a long search, as a process group, and waits for its first trial."""
+    study, started = tmp_path / "digits.study", []
+
+    def start(jobs):
+        words = [PROGRAM, "tune", "--trials", "1000", "--jobs", str(jobs), "--study", str(study)]
+        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        started.append(subprocess.Popen(words, **output, text=True, start_new_session=True))
+        assert _waits_for(lambda: study.exists() and b'"op_code":6' in study.read_bytes())
+        return started[0]
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_search_and_its_processes(jobs, signum, search):
+    process = search(jobs)
+    os.kill(process.pid, signum) if signum == signal.SIGTERM else os.killpg(process.pid, signum)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signum and stderr.count("\n") == 2, stderr
+    assert stderr.startswith("hw5: stopping after this step") and "run the same command again to continue" in stderr
+    assert _waits_for(lambda: not _is_alive(process.pid))
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_killed_search_end(search):
+    process = search(2)
+    assert _is_alive(process.pid)
+    process.kill()
+    assert _waits_for(lambda: not _is_alive(process.pid))

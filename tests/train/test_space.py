@@ -3,6 +3,7 @@
 import pytest
 
 from hw5.errors import InputError
+from hw5.nn.hidden import LENET
 from hw5.train.settings import Settings
 from hw5.train.space import point_of, settings_at, space_of
 
@@ -10,7 +11,8 @@ from hw5.train.space import point_of, settings_at, space_of
 def test_given_settings_and_those_that_a_model_lacks_are_not_searched():
     assert space_of(Settings(), {}).keys() == {"lr", "layers", "log2_units", "log2_batch_size", "l2"}
     assert space_of(Settings(), {"hidden", "l2"}).keys() == {"lr", "log2_batch_size"}
-    assert space_of(Settings(hidden=()), {}).keys() == {"lr", "log2_batch_size", "l2"}
+    for hidden in ((), LENET):
+        assert space_of(Settings(hidden=hidden), {}).keys() == {"lr", "log2_batch_size", "l2"}
 
 
 def test_the_rates_depend_on_the_optimizer():
