@@ -9,6 +9,8 @@ import select
 import sys
 from contextlib import contextmanager, suppress
 
+from hw5.errors import RunError
+
 
 class Guarded:
     """A text stream whose writes never fail; `failure` is the first OSError, other than a closed pipe's."""
@@ -65,6 +67,13 @@ def failure(streams):
             reason = getattr(stream.failure, "strerror", None) or str(stream.failure)
             return f"{names[name]} could not be written: {reason.lower()}"
     return None
+
+
+def require_written(*writers):
+    """Raise RunError if one of the writers (checkpoints, logs; some may be None) has an error."""
+    error = next((each.error for each in writers if each and each.error), None)
+    if error:
+        raise RunError(f"training finished, but {error}")
 
 
 def tell_from_signal_handler(text):

@@ -4,11 +4,9 @@ import os
 import shlex
 import signal
 import sys
-from functools import partial
 from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import click
-import numpy as np
 
 from hw5.devices.activations import ACTIVATIONS
 from hw5.train.checkpoint import Checkpoint, DataSource
@@ -33,7 +31,7 @@ from hw5.plots import plot_training, require_matplotlib
 from hw5.train.figures import figures_on
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
-from hw5.train.advice import advice, worse_than_guessing
+from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
 from hw5.train.defaults import CHOSEN
 from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import OPTIMIZERS
@@ -221,19 +219,18 @@ def command(
             dataset = load_data(test=plan.test, schema=schema, training_rows=plan.rows_to_train_on)
         plan = plan if checkpoint else plan.for_data(dataset)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
-        observers = several.Observers(log, partial(_tensorboard, tensorboard))
-        common = device, dataset, plan, source
+        observers, common = several.Observers(log, tensorboard), (device, dataset, plan, source)
         if folds:
-            load_for = partial(_fitted_on, dataset, load_data)
-            figures |= several.cross_validate(*common, folds, load_for, observers, _announce)
+            options.warn_of(dataset)
+            figures |= several.cross_validate(*common, folds, load_data, observers, _headline)
         if restarts:
-            run, progress, saver, its_figures = several.best_of(*common, restarts, out, observers, _announce)
-            figures |= its_figures
-            _report(run, progress, saver, plot, figures)
-            _require_written([saver], observers.errors)
+            best, of_all = several.best_of(*common, restarts, out, observers, _announce)
+            figures |= of_all
+            _report(best.run, best.progress, best.saver, plot, figures)
+            output.require_written(best.saver, *observers.logs)
         elif folds and not (out or plot):
             say("not saved; use --out FILE to train a model on all of these examples and save it")
-            _require_written([], observers.errors)
+            output.require_written(*observers.logs)
         else:
             pause_every = every.n if every and every.unit == "steps" else None
             run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
@@ -255,21 +252,6 @@ def _json(wanted):
         say(figures_as_json(figures))
 
 
-def _fitted_on(dataset, load_data, rows):
-    """The data set with its columns fitted on these rows; only a table has columns to fit, and is read again."""
-    if dataset.columns is None:
-        return dataset
-    with waiting(f"reading {dataset.name}"):
-        again = load_data(training_rows=lambda y: rows)
-    if not np.array_equal(again.train.y, dataset.train.y):
-        raise InputError(f"{dataset.name} has changed since it was first read; keep it unchanged during --folds")
-    return again
-
-
-def _tensorboard(folder, name):
-    return TensorBoard(folder and os.path.join(folder, name), warn)
-
-
 def _train(run, saver, logs, plot, figures):
     """Train until the end or a signal; save before anything else is done."""
     progress = None
@@ -288,14 +270,7 @@ def _train(run, saver, logs, plot, figures):
     except KeyboardInterrupt:
         where = f"; the model was saved to {saver.path}" if saver and not saver.error else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
-    _require_written((saver, *logs))
-
-
-def _require_written(writers, errors=()):
-    """Raise RunError if one of the writers, some of which may be None, could not write."""
-    errors = [*(each.error for each in writers if each and each.error), *errors]
-    if errors:
-        raise RunError(f"training finished, but {errors[0]}")
+    output.require_written(saver, *logs)
 
 
 def _stop(saver, progress, signum):
@@ -332,8 +307,8 @@ def _check_outputs(outputs, inputs):
         require_matplotlib()
 
 
-def _announce(run, before=""):
-    say(_headline(run, before))
+def _announce(run):
+    say(_headline(run))
     options.warn_of(run.dataset)
 
 
@@ -358,7 +333,7 @@ def _going_on(training):
 def _guessing(run, figures):
     """A sentence if the figures of the test split are no better than guessing, else None."""
     if run.settings.task == "regression":
-        return "no better than always predicting the mean: check the features" if figures["r2"] <= 0 else None
+        return NO_BETTER_THAN_THE_MEAN if figures["r2"] <= 0 else None
     labels = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))
     return worse_than_guessing(figures["accuracy"], *labels, run.dataset.class_names)
 

@@ -10,6 +10,8 @@ _WORTH_IT = 0.002  # of the first loss: what is left to gain must matter
 _GAP = 1.2  # of the validation loss, relative to the training loss, that shows overfitting
 _RISE = 1.1  # of the loss above its lowest that is no fluctuation
 
+NO_BETTER_THAN_THE_MEAN = "no better than always predicting the mean: check the features"
+
 
 def advice(history, settings):
     """One sentence on what to change, or None. history: the rows of a finished training, as in Checkpoint.history.

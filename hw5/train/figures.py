@@ -2,6 +2,8 @@
 
 import numpy as np
 
+FIGURES = ("accuracy", "r2", "rmse", "loss")
+
 
 def figures_on(run, name):
     """The figures of a Run on a split, by name, of which the first is the accuracy, or R^2 in a regression."""
@@ -14,7 +16,10 @@ def figures_on(run, name):
 
 
 def mean_and_std(rows):
-    """The mean and the standard deviation, with divisor n - 1, of the figures in n >= 2 rows: two dicts by name."""
-    columns = {name: np.float64([row[name] for row in rows]) for name in rows[0] if name != "examples"}
+    """The mean and the standard deviation, with divisor n - 1, of the figures in n >= 2 rows: two dicts by name.
+
+    Other columns of the rows are left out.
+    """
+    columns = {name: np.float64([row[name] for row in rows]) for name in FIGURES if name in rows[0]}
     mean = {name: float(x.mean()) for name, x in columns.items()}
     return mean, {name: float(x.std(ddof=1)) for name, x in columns.items()}

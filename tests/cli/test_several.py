@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+from hw5.cli.several import _fitted_on
 from hw5.datasets import load
 from hw5.datasets.preprocessing import split_folds
+from hw5.errors import InputError
 from hw5.sklearn import MLPClassifier
 from hw5.train.checkpoint import Checkpoint
 from tests.cli.helpers import hw5, refused
@@ -205,3 +207,26 @@ def test_interrupted_restarts_leave_the_best_of_those_that_are_finished(tmp_path
         process.kill()
     assert process.returncode == 130 and f"the best of the finished ones was saved to {out}" in stderr
     assert len(Checkpoint.load(out).history) == 1
+
+
+def test_tensorboard_has_a_directory_per_training(tmp_path):
+    pytest.importorskip("tensorboardX")
+    hw5("train", "--folds", 2, "--epochs", 1, "--tensorboard", tmp_path / "folds")
+    hw5("train", "--restarts", 2, "--epochs", 1, "--seed", 4, "--tensorboard", tmp_path / "seeds")
+    assert sorted(path.name for path in (tmp_path / "folds").iterdir()) == ["fold1", "fold2"]
+    assert sorted(path.name for path in (tmp_path / "seeds").iterdir()) == ["seed4", "seed5"]
+    assert all(list(path.glob("events*")) for path in (tmp_path / "folds").iterdir())
+
+
+def test_a_table_that_changes_between_two_folds_is_refused(tmp_path):
+    first, second = load(str(write_houses(tmp_path / "a.csv"))), load("sine", task="regression")
+    with pytest.raises(InputError, match="a.csv has changed since it was first read"):
+        _fitted_on(first, lambda training_rows: second, [0])
+
+
+def test_json_without_folds_has_the_test_figures_and_all_else_goes_to_standard_error():
+    plain, told = hw5("train", "--epochs", 2), hw5("train", "--epochs", 2, "--json")
+    figures = json.loads(told.stdout)
+    assert figures.keys() == {"test"} and figures["test"]["examples"] == 359
+    assert f"test accuracy {figures['test']['accuracy']:.2%}" in plain.stdout
+    assert "epoch 2" in told.stderr and "test accuracy" in told.stderr
