@@ -31,7 +31,7 @@ from hw5.train.checkpoint import DataSource
 from hw5.train.figures import figures_on
 from hw5.train.run import Run
 from hw5.train.saving import Saver
-from hw5.train.space import space_of
+from hw5.train.space import SEARCHED, space_of
 from hw5.train.study import Study, require_optuna, study_file
 from hw5.train.trials import Task, Worker, require_validation, run_in_processes, run_in_turn
 
@@ -68,16 +68,7 @@ def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, 
     given = given_options(ctx)
     plan = new_plan(reading=reading_of(*(asked.pop(name) for name in READING)), **asked)
     space = space_of(plan.settings, given)
-    if jobs > 1 and plan.data == STANDARD_INPUT:
-        raise InputError(
-            "--jobs reads the data once per process, and standard input can be read only once; save it first"
-        )
-    for option, path, inputs in (
-        ("--out", out, (plan.data, plan.test, study)),
-        ("--study", study, (plan.data, plan.test)),
-    ):
-        if path:
-            require_another_file(path, option, *inputs)
+    _check(plan, jobs, study, out)
     with write_lock(out, "--out") if out else nullcontext(), study_file(study) as path:
         open_with = partial(open_device, device_name, precision)
         worker = _first_worker(plan, given, space, path, open_with, threads, data_dir)
@@ -87,9 +78,21 @@ def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, 
             for _ in show_trials(done, worker.study, trials):
                 pass
         if signals:
-            where = "run the same command again to continue" if study else "use --study FILE to be able to continue"
-            raise Interrupted(f"stopped after {len(worker.study.finished())} trials; {where}", signals[0])
+            what_to_do = (
+                "run the same command again to continue" if study else "add --study FILE to be able to continue"
+            )
+            raise Interrupted(f"stopped after {len(worker.study.finished())} trials; {what_to_do}", signals[0])
         _report(worker, _command_line(ctx, given), out, as_json)
+
+
+def _check(plan, jobs, study, out):
+    """Raise InputError if the data cannot be read in each process, or an output is also an input."""
+    if jobs > 1 and plan.data == STANDARD_INPUT:
+        raise InputError("--jobs reads the data once per process, but standard input can be read only once; use a file")
+    if out:
+        require_another_file(out, "--out", plan.data, plan.test, study)
+    if study:
+        require_another_file(study, "--study", plan.data, plan.test)
 
 
 def _first_worker(plan, given, space, path, open_with, threads, data_dir):
@@ -157,26 +160,19 @@ def _row(number, trial):
 
 def _table(rows):
     """The trials, the best first, then those that were stopped, then those that diverged."""
-    names = [name for name in rows[0] if name not in ("trial", "loss", "ending", "epochs", "rmse", "accuracy", "r2")]
-    score = "r2" if any("r2" in row for row in rows) else "accuracy"
-    shown = table(
-        "trial",
-        "validation loss",
-        {"r2": "R²"}.get(score, score),
-        *(name.replace("_", " ") for name in names),
-        "epochs",
-        "",
-    )
+    score = {"r2": "R²"} if any("r2" in row for row in rows) else {"accuracy": "accuracy"}
+    tuned = {name: name.replace("_", " ") for name in SEARCHED if name in rows[0]}
+    columns = {"trial": "trial", "loss": "validation loss"} | score | tuned | {"epochs": "epochs", "ending": ""}
+    shown = table(*columns.values())
     for row in sorted(rows, key=lambda row: (row["ending"] or "", row["loss"] or 0)):
-        figures = (f"{row[name]:.4f}" if row.get(name) is not None else "-" for name in ("loss", score))
-        shown.add_row(
-            str(row["trial"]),
-            *figures,
-            *(_written(row[name]) for name in names),
-            str(row.get("epochs", "-")),
-            row["ending"] or "",
-        )
+        shown.add_row(*(_cell(name, row.get(name)) for name in columns))
     return shown
+
+
+def _cell(name, value):
+    if name == "ending":
+        return value or ""
+    return "-" if value is None else f"{value:.4f}" if name in ("loss", "accuracy", "r2") else _written(value)
 
 
 def _command_line(ctx, given):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hw5.errors import InputError
 
-SEARCHED = ("lr", "hidden", "batch_size", "l2")
+SEARCHED = ("lr", "l2", "hidden", "batch_size")
 
 
 class Dimension(NamedTuple):

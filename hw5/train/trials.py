@@ -18,7 +18,6 @@ from hw5.train.figures import figures_on
 from hw5.train.run import Run
 from hw5.train.study import Study
 
-
 _SECONDS_BETWEEN_QUESTIONS = 0.2
 _REPORTS = 20  # of a trial at most: each is written to disk
 

@@ -32,7 +32,10 @@ NETWORKS = {  # the shape of an example, and --hidden
     "pooling of the features": ((8, 9, 2), "pool:3/1,meanpool:2/1+1,conv:3x3,6"),
     "pooling and a linear top": ((8, 9, 2), "pool:2,pool:2/1"),
     "a filter": ((8, 9, 1), "conv:1x3,conv:1x3,pool:2,1"),
-    "dropout everywhere": ((8, 9, 2), "dropout:0.2,conv:5x3+1,dropout:0.3,pool:2,dropout:0.5,conv:3x2+1,12,dropout:0.4"),
+    "dropout everywhere": (
+        (8, 9, 2),
+        "dropout:0.2,conv:5x3+1,dropout:0.3,pool:2,dropout:0.5,conv:3x2+1,12,dropout:0.4",
+    ),
     "dense layers and dropout": ((21,), "dropout:0.1,40,dropout:0.5,17"),
     "dropout alone": ((21,), "dropout:0.5"),
 }
@@ -168,7 +171,9 @@ def random_network(rng):
     for _ in range(rng.integers(1, 5)):
         rows, columns, stride = rng.integers(1, (6, 6, 4))
         window = f"{rows}x{columns}/{stride}+{rng.integers(0, min(rows, columns))}"
-        entry = rng.choice([f"conv:{rng.integers(1, 20)}x{window}", f"pool:{window}", f"meanpool:{window}", "dropout:0.3"])
+        entry = rng.choice(
+            [f"conv:{rng.integers(1, 20)}x{window}", f"pool:{window}", f"meanpool:{window}", "dropout:0.3"]
+        )
         try:
             layers_of(image, (*hidden, str(entry)), 3, "relu")
         except InputError:
