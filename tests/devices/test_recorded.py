@@ -7,7 +7,7 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.fused import MOST_CLASSES, MOST_EXAMPLES
 from hw5.devices.kernels import KernelDevice, kernel_sources
-from hw5.nn.hidden import dense_layers
+from hw5.nn.hidden import layers_of
 from hw5.nn.network import Network, initial_parameters
 
 N, K = 300, 8
@@ -16,9 +16,13 @@ N, K = 300, 8
 class Counting(EmulatorRuntime):
     """Lists the kernels and products that are not replayed."""
 
-    def __init__(self):
-        super().__init__(kernel_sources())
+    def __init__(self, check=False):
+        super().__init__(kernel_sources(), check=check)
         self.calls = []
+
+    def allocate(self, *arguments):
+        assert self._recording is None, "a graph cannot allocate memory"
+        return super().allocate(*arguments)
 
     def launch(self, kernel, *arguments):
         if self._recording is None:
@@ -37,10 +41,12 @@ def device():
 
 
 def stepper_on(device, sizes, n=N, theta="relu"):
-    rng = np.random.default_rng(0)
-    X, y = rng.integers(0, 256, (n, sizes[0]), dtype=np.uint8), rng.integers(0, sizes[-1], n)
-    data = device.upload_data(X, y, np.full(sizes[0], 127.0, np.float32), np.full(sizes[0], 1 / 74, np.float32))
-    network = Network(device, initial_parameters(dense_layers(sizes, theta), 1), theta)
+    first, *hidden, m = sizes
+    layers = layers_of(first if isinstance(first, tuple) else (first,), hidden, m, theta)
+    network = Network(device, initial_parameters(layers, 1), layers=layers)
+    rng, d = np.random.default_rng(0), network.features
+    X, y = rng.integers(0, 256, (n, d), dtype=np.uint8), rng.integers(0, m, n)
+    data = device.upload_data(X, y, np.full(d, 127.0, np.float32), np.full(d, 1 / 74, np.float32))
     return device.stepper(network, data), device.upload(np.arange(n), device.index_dtype)
 
 
@@ -61,6 +67,29 @@ def test_the_launches_of_a_step(device):
     assert calls_of_a_step(device, (20, 3)) == ["minibatch_uint8", "gemm", "softmax_cross_entropy", *UPDATES[:2]]
     momentum = calls_of_a_step(device, (20, 8, 3), rates=Rates(0.1, 0.9))
     assert momentum == HIDDEN + [*UPDATES[:2], "sgd_update", "sgd_update"] * 2
+
+
+IMAGES = ((6, 6, 1), "conv:2x3", "pool:2", "conv:3x2+1", "dropout:0.5", "meanpool:3", 4)
+
+
+def test_the_launches_of_a_step_over_images(device):
+    """Patches are unfolded once for the forward pass and the update, and no gradient reaches the images."""
+    assert calls_of_a_step(device, IMAGES) == [
+        *("minibatch_uint8", "unfold", "gemm", "relu_forward", "max_pool", "unfold", "gemm", "relu_forward"),
+        *("dropout", "mean_pool", "gemm", "softmax_cross_entropy"),
+        *(
+            "gemm",
+            "mean_pool_gradient",
+            "dropout",
+            "relu_gradient",
+            "gemm",
+            "fold",
+            "max_pool_gradient",
+            "relu_gradient",
+        ),
+        "advance",
+        *["gemm", "gradient_mean"] * 3,
+    ]
 
 
 def test_the_launches_of_a_fused_step(device):
@@ -87,12 +116,14 @@ def test_steps_that_are_not_fused(device, what):
     assert calls_of_a_step(device, **what)[0] == "minibatch_uint8"
 
 
-@pytest.mark.parametrize("fuses", [False, True], ids=["launched", "fused"])
+@pytest.mark.parametrize(
+    ("sizes", "fuses"), [((20, 8, 3), False), ((20, 8, 3), True), (IMAGES, False)], ids=["launched", "fused", "images"]
+)
 @pytest.mark.parametrize("k", [K, 7, 200, N], ids=lambda k: f"minibatch {k}")
-def test_after_the_first_steps_none_is_launched_one_by_one(device, k, fuses):
+def test_after_the_first_steps_none_is_launched_one_by_one(device, k, sizes, fuses):
     """Neither a whole minibatch that is left after the recordings of many, nor the last one, which is smaller."""
     device.fuses = fuses
-    stepper, order = stepper_on(device, (20, 8, 3))
+    stepper, order = stepper_on(device, sizes)
     tally, rates = Tally(device, k), Rates(0.1)
     stepper.train(order, k, rates, tally)
     device.runtime.calls.clear()
@@ -109,3 +140,15 @@ def test_a_schedule_does_not_record_again(device):
     for epoch in range(5):
         stepper.train(order, K, Rates(0.1 * 0.9**epoch), tally)
     assert len(made) == 3  # sixteen steps, one step, and the last minibatch, which is smaller
+
+
+def test_recordings_stay_valid_when_another_network_is_trained():
+    """They have the address of the sums of tall gradients. Check mode detects an access to memory that was freed."""
+    device = KernelDevice("emulator", Counting(check=True))
+    device.tallest_slab = 8
+    narrow, wide = (stepper_on(device, (shape, "conv:2x3", 3), n=4 * K) for shape in ((6, 6, 1), (12, 12, 1)))
+    tally, rates = Tally(device, K), Rates(0.1)
+    for stepper, order in (narrow, wide, narrow):
+        device.runtime.calls.clear()
+        stepper.train(order, K, rates, tally)
+    assert device.runtime.calls == []

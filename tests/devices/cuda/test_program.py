@@ -54,6 +54,6 @@ def test_tf32_and_the_benchmark(gpu, monkeypatch):
     from hw5.verify import bench
 
     assert ", on cuda" in output_of("train", "--device", "cuda", "--precision", "tf32", "--epochs", 1)
-    for name, value in {"SECONDS": 1e-5, "COPY_BYTES": 1 << 12, "SHAPES": ((4, 3),)}.items():
+    for name, value in {"SECONDS": 1e-5, "COPY_BYTES": 1 << 12, "SHAPES": ((4, 3),), "IMAGES": (2,)}.items():
         monkeypatch.setattr(bench, name, value)
     assert "cuda: a copy reaches" in output_of("bench", "kernels", "--device", "cuda")
