@@ -19,6 +19,11 @@ constexpr int LONG = 6, SHORT = 4;
 constexpr int LONG = 4, SHORT = 3;
 #endif
 
+INLINE Vector kept_in_register(Vector a) {
+    keep_in_register(a);
+    return a;
+}
+
 // The margins that Delta needs, so that every window that covers a pixel of the image has a place
 inline Margins margins_of_Delta(const Window &window) {
     const int64_t s = window.stride, p = window.padding;
@@ -72,10 +77,9 @@ static void block_of_weights(const Window &window, Range rows, const Vector *x, 
     for (int64_t y = rows.begin; y < rows.end; y++, x += row_of_X, Delta += row_of_Delta)
         for (int64_t column = 0; column < window.columns; column++) {
             Vector number[Q];
-            UNROLLED for (int q = 0; q < Q; q++) number[q] = x[column * step + q];
+            UNROLLED for (int q = 0; q < Q; q++) number[q] = kept_in_register(x[column * step + q]);
             UNROLLED for (int f = 0; f < F; f++) {
-                Vector delta = Delta[column * m + f];
-                keep_in_register(delta);
+                const Vector delta = kept_in_register(Delta[column * m + f]);
                 UNROLLED for (int q = 0; q < Q; q++) sums[f * Q + q] += delta * number[q];
             }
         }

@@ -89,8 +89,11 @@ class PooledConvolution : public AnyConvolution {
         for (int64_t y = 0; y < pool.rows; y++) {
             for (int64_t i = 0; i < pool.i; i++) convolve(y * pool.stride + i, Z.at(i, 0));
             head.forward(Z.shape.size(), Z.all(), Z.all(), nullptr);
-            for (int64_t x = 0; x < pool.columns; x++)
-                max_of_pixels(Z.at(0, x * pool.stride), Z.row(), whole(pool), pool, X.at(y, x), largest_at(y, x));
+            with_size(pool, [&](auto rows, auto columns) {
+                for (int64_t x = 0; x < pool.columns; x++)
+                    max_of_pixels(Z.at(0, x * pool.stride), Z.row(), {{0, rows}, {0, columns}}, columns, pool.c,
+                                  X.at(y, x), largest_at(y, x));
+            });
         }
     }
 
@@ -104,8 +107,11 @@ class PooledConvolution : public AnyConvolution {
         for (int64_t y = 0; y < pool.rows; y++)
             head.backward(A.row_size(), A.at(y, 0), X.at(y, 0), nullptr, A.at(y, 0));
         add_bias_gradient(part, pool.rows * pool.columns, pool.c, A.all());
-        for (int64_t y = 0; y < pool.rows; y++)
-            for (int64_t x = 0; x < pool.columns; x++)
-                spread(A.at(y, x), largest_at(y, x), pool, Delta.at(y * pool.stride, x * pool.stride), Delta.row());
+        with_size(pool, [&](auto rows, auto columns) {
+            for (int64_t y = 0; y < pool.rows; y++)
+                for (int64_t x = 0; x < pool.columns; x++)
+                    spread(A.at(y, x), largest_at(y, x), rows, columns, pool.c,
+                           Delta.at(y * pool.stride, x * pool.stride), Delta.row());
+        });
     }
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include "activations.h"
 #include "job.h"
+#include "lanes.h"
 
 struct Head {
     int64_t activation;  // index in ACTIVATION_NAMES; not used for maxout
@@ -33,9 +34,9 @@ struct Head {
             Vector max = Z[0];
             Ints argmax = {};
             for (int piece = 1; piece < pieces; piece++) {
-                Ints is_larger = (Z[piece] > max) | ((Z[piece] != Z[piece]) & (max == max));
-                max = is_larger ? Z[piece] : max;
-                argmax = is_larger ? piece - Ints{} : argmax;
+                const Ints is_better = is_larger(Z[piece], max);
+                max = is_better ? Z[piece] : max;
+                argmax = is_better ? piece - Ints{} : argmax;
             }
             X[i] = max, largest[i] = argmax;
         }

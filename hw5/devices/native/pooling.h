@@ -9,35 +9,42 @@ struct Inside {
     int64_t size() const { return i.size() * j.size(); }
 };
 
-inline Inside whole(const Window &window) { return {{0, window.i}, {0, window.j}}; }
-
 inline Range inside(int64_t first, int64_t size, int64_t n) {
     return {std::max<int64_t>(0, -first), std::min(size, n - first)};
 }
 
 // The largest pixels x under a window, and their numbers in it. Ties go to the first pixel, and NaN is larger than any
 // number.
-INLINE void max_of_pixels(const Vector *x, int64_t row, Inside inside, const Window &window, Vector *max, Ints *argmax) {
-    for (int64_t c = 0; c < window.c; c++) {
-        Vector best = x[inside.i.begin * row + inside.j.begin * window.c + c];
-        Ints at = int(inside.i.begin * window.j + inside.j.begin) - Ints{};
+INLINE void max_of_pixels(const Vector *x, int64_t row, Inside inside, int64_t columns, int64_t channels, Vector *max,
+                          Ints *argmax) {
+    for (int64_t c = 0; c < channels; c++) {
+        Vector best = x[inside.i.begin * row + inside.j.begin * channels + c];
+        Ints at = int(inside.i.begin * columns + inside.j.begin) - Ints{};
         for (int64_t i = inside.i.begin; i < inside.i.end; i++)
             for (int64_t j = inside.j.begin; j < inside.j.end; j++) {
-                const Vector pixel = x[i * row + j * window.c + c];
-                const Ints is_larger = (pixel > best) | ((pixel != pixel) & (best == best));
-                best = is_larger ? pixel : best;
-                at = is_larger ? int(i * window.j + j) - Ints{} : at;
+                const Vector pixel = x[i * row + j * channels + c];
+                const Ints is_better = is_larger(pixel, best);
+                best = is_better ? pixel : best;
+                at = is_better ? int(i * columns + j) - Ints{} : at;
             }
         max[c] = best, argmax[c] = at;
     }
 }
 
-// The pixels Delta under a window: A at the largest, 0 at the others
-INLINE void spread(const Vector *A, const Ints *argmax, const Window &window, Vector *Delta, int64_t row) {
-    for (int64_t i = 0; i < window.i; i++)
-        for (int64_t j = 0; j < window.j; j++)
-            for (int64_t c = 0; c < window.c; c++)
-                Delta[i * row + j * window.c + c] = argmax[c] == int(i * window.j + j) ? A[c] : Vector{};
+// The pixels Delta under a window of rows x columns: A at the largest, 0 at the others
+INLINE void spread(const Vector *A, const Ints *argmax, int64_t rows, int64_t columns, int64_t channels, Vector *Delta,
+                   int64_t row) {
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++)
+                Delta[i * row + j * channels + c] = argmax[c] == int(i * columns + j) ? A[c] : Vector{};
+}
+
+// f(rows, columns) of a window, as constants if it is the usual one of 2 x 2
+template <class F>
+INLINE void with_size(const Window &window, F f) {
+    constexpr std::integral_constant<int64_t, 2> two;
+    window.i == 2 && window.j == 2 ? f(two, two) : f(window.i, window.j);
 }
 
 // What both kinds have in common
@@ -77,7 +84,7 @@ class MaxPooling : public Pooling {
 
     void forward(const Group &) override {
         for_each_place(below->X, [&](int64_t y, int64_t x, Inside inside, const Vector *pixels) {
-            max_of_pixels(pixels, below->X.row(), inside, window, X.at(y, x), largest_at(y, x));
+            max_of_pixels(pixels, below->X.row(), inside, window.j, window.c, X.at(y, x), largest_at(y, x));
         });
     }
 
