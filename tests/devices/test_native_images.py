@@ -4,14 +4,17 @@ The tolerance is that of assert_same_step, for the same reason: a sum over place
 examples does.
 """
 
+import platform
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from hw5.devices import native
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
+from hw5.devices.native import CompiledDevice
 from hw5.errors import InputError
 from hw5.nn.hidden import layers_of, read_hidden
 from tests.devices.problems import RATES, ImageProblem, assert_same_step, bits
@@ -132,6 +135,7 @@ def test_dropout_changes_with_the_example_and_the_minibatch(compiled, reference)
     assert networks[0].updates[0] == networks[1].updates[0] == 1002
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
 @pytest.mark.parametrize("pool", ["pool:2", "pool:2/1", "pool:3/2+1"])
 @pytest.mark.parametrize("values", [(1, 1, 1), (np.nan, 1, 2), (1, np.nan, np.nan), (-np.inf, -np.inf, -np.inf)])
 def test_pooling_takes_the_first_of_equal_pixels_and_a_nan_before_any_number(compiled, pool, values):
@@ -162,6 +166,22 @@ def test_examples_do_not_mix(compiled):
     outputs = problem.on(compiled).outputs(problem.order)
     others = problem.order != 3
     assert np.isnan(outputs[~others]).all() and outputs[others].tobytes() == expected[others].tobytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flags are those of x86-64")
+@pytest.mark.parametrize("without", ["-mno-avx512f", "-mno-avx"])
+def test_processors_with_shorter_vectors(monkeypatch, reference, without):
+    """8 and 4 floats, in half a cache line and less."""
+    monkeypatch.setattr(native, "_FLAGS", (*native._FLAGS, without))
+    monkeypatch.setattr(native, "_FLOPS_PER_THREAD", 1)
+    device = CompiledDevice(2)
+    for name in NETWORKS:
+        for theta in ("relu", "maxout:3"):
+            problem = problem_of(name, theta, dtype=np.uint8)
+            assert_same_step(device, reference, problem, RATES["momentum and penalties"], 33)
+    monkeypatch.setattr(device, "threads", 1)
+    assert bits(*problem.trained(device, RATES["plain"], 33)) == bits(*problem.trained(CompiledDevice(3), RATES["plain"], 33))
 
 
 def random_network(rng):

@@ -12,7 +12,7 @@
 #include "lanes.h"
 #include "rule.h"
 
-// Block sizes: the products of one and the other, and as many vectors as the longer one has, fit in the registers.
+// Block sizes: LONG x SHORT sums, the SHORT vectors of a factor, and one of the other factor fit in the registers.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int LONG = 6, SHORT = 4;
 #else
@@ -76,11 +76,11 @@ static void block_of_weights(const Window &window, Range rows, const Vector *x, 
     Vector sums[F * Q] = {};
     for (int64_t y = rows.begin; y < rows.end; y++, x += row_of_X, Delta += row_of_Delta)
         for (int64_t column = 0; column < window.columns; column++) {
-            Vector number[Q];
-            UNROLLED for (int q = 0; q < Q; q++) number[q] = kept_in_register(x[column * step + q]);
-            UNROLLED for (int f = 0; f < F; f++) {
-                const Vector delta = kept_in_register(Delta[column * m + f]);
-                UNROLLED for (int q = 0; q < Q; q++) sums[f * Q + q] += delta * number[q];
+            Vector delta[F];
+            UNROLLED for (int f = 0; f < F; f++) delta[f] = kept_in_register(Delta[column * m + f]);
+            UNROLLED for (int q = 0; q < Q; q++) {
+                const Vector number = kept_in_register(x[column * step + q]);
+                UNROLLED for (int f = 0; f < F; f++) sums[f * Q + q] += delta[f] * number;
             }
         }
     alignas(64) float g[F * Q + LANES];

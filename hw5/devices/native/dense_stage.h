@@ -5,6 +5,12 @@
 #include "stage.h"
 #include "weights.h"
 
+// C (m, LANES) = A (m, n) B (n, LANES) + beta C
+static void multiply_lanes(int64_t m, int64_t n, StridedView A, View B, float beta, View C) {
+    constexpr int ROWS = 8;  // as many chains of multiply-adds as a core can overlap
+    in_groups<ROWS>(0, m, [&](int64_t r, auto P) { block_nn<P, 1>(n, 1, A.from(r), B, beta, C.from(r, 0)); });
+}
+
 // What both have in common. The stage below has no margins, so its X are d adjacent vectors. Delta and X of the whole
 // minibatch are left for the update.
 class AnyDense : public Stage {
@@ -22,7 +28,7 @@ class AnyDense : public Stage {
         if (with_b)
             for (int64_t i = 0; i < m; i++) Z[i] = broadcast(b[i]);
         const Matrix &W = weights.W.W;
-        multiply_nn(m, d, LANES, 1, {W.row(0), W.stride(), 1}, below->X.view(), with_b,
+        multiply_lanes(m, d, {W.row(0), W.stride(), 1}, below->X.view(), with_b,
                     {reinterpret_cast<float *>(Z), LANES});
     }
 
@@ -31,7 +37,7 @@ class AnyDense : public Stage {
         to_rows(below->X.all(), d, weights.X.view().from(group.offset, 0));
         const Matrix &W = weights.W.W;
         if (below->learns)
-            multiply_nn(d, m, LANES, 1, {W.row(0), 1, W.stride()},
+            multiply_lanes(d, m, {W.row(0), 1, W.stride()},
                         {const_cast<float *>(reinterpret_cast<const float *>(Delta)), LANES}, 0, below->A.view());
     }
 };
