@@ -1,7 +1,8 @@
 """Benchmark training on a CPU: hw5, plain NumPy, JAX, PyTorch, scikit-learn, and the machine's limit.
 
     python benchmarks/cpu_training.py                  measure, append to results/cpu_training.jsonl, write the report
-    python benchmarks/cpu_training.py --report         write tables and plot of the last run
+    python benchmarks/cpu_training.py --cells LeNet    only the cells with this text in their name
+    python benchmarks/cpu_training.py --report         write tables and plot of the last measurements
 
 Each contender is a process that runs one cell (layer sizes, minibatch). All get the same random examples in MNIST's
 shape, initial weights and permutations. They warm up for one epoch, after which their weights are compared with those
@@ -11,7 +12,8 @@ affects both.
 
 hw5 stores the examples as bytes and standardises each minibatch; the others get standardised float32. Contenders whose
 package is not installed are skipped. Some also run with one thread, because their threads can slow each other down.
-One cell is also measured with other busy processes, and hw5 alone by hidden units and by examples.
+One cell is also measured with other busy processes, and hw5 alone by hidden units and by examples. Networks with
+convolutions are in cpu_images.py; PyTorch also runs them with channels last, and JAX with a call per minibatch.
 The floor is the time that this machine needs for the multiply-adds of the products, from registers, or for reading the
 rows in random order, whichever is longer (benchmarks/floor.cpp).
 """
@@ -32,6 +34,7 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter, sleep
 
+import cpu_images
 import numpy as np
 
 HERE = Path(__file__).parent
@@ -42,15 +45,19 @@ BURSTS = {32: 3, 128: 3, 512: 2, 4096: 1}  # per epoch, by minibatch size
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement: layer sizes, minibatch size, number of examples, and number of other busy processes."""
+    """One measurement: layer sizes, minibatch size, number of examples, and number of other busy processes.
+
+    Or the features and classes of a network of cpu_images.py, by name.
+    """
 
     sizes: tuple
     minibatch: int
     examples: int = EXAMPLES
     neighbours: int = 0
+    network: str = ""
 
     def __str__(self):
-        name = f"{'-'.join(map(str, self.sizes))}, {self.minibatch}"
+        name = f"{self.network or '-'.join(map(str, self.sizes))}, {self.minibatch}"
         name += f" ({self.examples:,} examples)" * (self.examples != EXAMPLES)
         return name + f" (other busy processes: {self.neighbours})" * (self.neighbours > 0)
 
@@ -58,6 +65,8 @@ class Cell:
 CELLS = [Cell(sizes, k) for sizes in ((784, 10), (784, 128, 10), (784, 1024, 10)) for k in BURSTS]
 CELLS += [Cell((784, 256, 128, 10), 128)]
 CELLS += [Cell((784, 128, 10), 128, neighbours=n) for n in (1, 2, 4)]
+IMAGE_CELLS = [Cell((784, 10), k, network="LeNet-5") for k in (32, 128, 512)]
+IMAGE_CELLS += [Cell((3072, 10), 128, 6000, network="32C3-64C3-128")]
 SCALING = [Cell((784, h, 10), 128) for h in (256, 512, 2048, 4096)]  # hw5 only
 SCALING += [Cell((784, 128, 10), 128, n) for n in (7500, 15000, 30000, 120000, 240000)]
 
@@ -71,9 +80,11 @@ class Problem:
 
         rng = np.random.default_rng(0)
         self.sizes, self.k = sizes, k = cell.sizes, cell.minibatch
+        self.has_images = bool(cell.network)
+        self.layers = cpu_images.layers_of_network(cell.network, sizes[-1]) if cell.network else dense_layers(sizes, "relu")
         self.X = rng.integers(0, 256, (cell.examples, sizes[0]), dtype=np.uint8)
         self.y = rng.integers(0, sizes[-1], cell.examples)
-        self.parameters = initial_parameters(dense_layers(sizes, "relu"), 0)
+        self.parameters = initial_parameters(self.layers, 0)
         steps = cell.examples // k // BURSTS[k] * BURSTS[k]
         self.order = rng.permutation(cell.examples)[: steps * k]
         self.bursts = np.split(self.order, BURSTS[k])  # whole minibatches
@@ -85,7 +96,7 @@ class Problem:
     @property
     def flops(self):
         """Floating-point operations in the matrix products of a burst."""
-        first, *others = (d * m for d, m in zip(self.sizes, self.sizes[1:]))
+        first, *others = (layer.places * layer.fan_in * layer.units for layer in self.layers if layer.weighted)
         return 2 * len(self.bursts[0]) * (2 * first + 3 * sum(others))
 
 
@@ -99,7 +110,7 @@ def hw5_on(name):
 
         device, d = open_device(name), problem.sizes[0]
         data = device.upload_data(problem.X, problem.y, np.full(d, MEAN), np.full(d, SCALE))
-        network, tally = Network(device, problem.parameters), Tally(device, problem.k)
+        network, tally = Network(device, problem.parameters, layers=problem.layers), Tally(device, problem.k)
         return lambda order: device.stepper(network, data).train(
             order, problem.k, Rates(float(ETA)), tally
         ), network.parameters
@@ -135,49 +146,80 @@ def numpy_by_the_book(problem):
     return burst, lambda: list(zip(Ws, bs))
 
 
-def jax_scan(problem):
-    """One jit-compiled scan over the minibatches of a burst, with donated parameters."""
+def jax(by_step):
+    """JAX with donated parameters: one jit-compiled scan over the minibatches of a burst, or a call for each.
+
+    In a scan, XLA does not use its fast convolutions.
+    """
+    return lambda problem: _jax(problem, by_step)
+
+
+def _jax(problem, by_step):
     import jax
     import jax.numpy as jnp
 
     X, y = jnp.asarray(problem.standardised), jnp.asarray(problem.y)
-    parameters = [(jnp.asarray(W.T), jnp.asarray(b)) for W, b in problem.parameters]
+    if problem.has_images:
+        logits, parameters = cpu_images.jax_logits(problem), cpu_images.to_jax(problem)
+    else:
+        logits, parameters = _dense_logits, [(W.T, b) for W, b in problem.parameters]
+    parameters = [(jnp.asarray(W), jnp.asarray(b)) for W, b in parameters]
 
     def loss(parameters, x, labels):
-        for W, b in parameters[:-1]:
-            x = jax.nn.relu(x @ W + b)
-        W, b = parameters[-1]
-        logits = jax.nn.log_softmax(x @ W + b)
-        return -jnp.mean(jnp.take_along_axis(logits, labels[:, None], axis=1))
+        log_p = jax.nn.log_softmax(logits(parameters, x))
+        return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1))
 
     def step(parameters, rows):
         value, gradients = jax.value_and_grad(loss)(parameters, X[rows], y[rows])
         return jax.tree.map(lambda p, g: p - ETA * g, parameters, gradients), value
 
-    epoch = jax.jit(lambda parameters, order: jax.lax.scan(step, parameters, order), donate_argnums=0)
+    if by_step:
+        run = jax.jit(step, donate_argnums=0)
+    else:
+        run = jax.jit(lambda parameters, order: jax.lax.scan(step, parameters, order), donate_argnums=0)
 
     def burst(order):
         nonlocal parameters
-        parameters, losses = epoch(parameters, jnp.asarray(order.reshape(-1, problem.k)))
+        total, orders = 0.0, order.reshape(-1, problem.k)
+        for part in orders if by_step else [orders]:
+            parameters, losses = run(parameters, jnp.asarray(part))
+            total += losses.sum()
         jax.block_until_ready(parameters)
-        float(losses.sum())
+        float(total)
 
-    return burst, lambda: [(np.asarray(W).T, np.asarray(b)) for W, b in parameters]
+    return burst, lambda: cpu_images.from_jax(parameters)
 
 
-def pytorch(compiled):
-    """nn.Linear and ReLU with fused SGD; if compiled, model and loss go through torch.compile."""
+def _dense_logits(parameters, x):
+    import jax
+
+    for W, b in parameters[:-1]:
+        x = jax.nn.relu(x @ W + b)
+    W, b = parameters[-1]
+    return x @ W + b
+
+
+def pytorch(compiled, channels_last=False):
+    """ReLU networks with fused SGD; if compiled, model and loss go through torch.compile."""
 
     def prepare(problem):
         import torch
 
         X, y = torch.from_numpy(problem.standardised), torch.from_numpy(problem.y)
-        linear = [torch.nn.Linear(d, m) for d, m in zip(problem.sizes, problem.sizes[1:])]
-        for layer, (W, b) in zip(linear, problem.parameters):
-            layer.weight.data.copy_(torch.from_numpy(W))
+        if problem.has_images:
+            h, w, c = problem.layers[0].window.image
+            X = X.reshape(-1, h, w, c).permute(0, 3, 1, 2).contiguous()
+            modules, parameters = cpu_images.pytorch_modules(problem), cpu_images.to_pytorch(problem)
+        else:
+            linear = [torch.nn.Linear(d, m) for d, m in zip(problem.sizes, problem.sizes[1:])]
+            modules, parameters = [m for layer in linear for m in (layer, torch.nn.ReLU())][:-1], problem.parameters
+        model = torch.nn.Sequential(*modules)
+        weighted = [module for module in modules if hasattr(module, "weight")]
+        for layer, (W, b) in zip(weighted, parameters):
+            layer.weight.data.copy_(torch.from_numpy(W.reshape(layer.weight.shape)))
             layer.bias.data.copy_(torch.from_numpy(b))
-        layers = [module for layer in linear for module in (layer, torch.nn.ReLU())][:-1]
-        model = torch.nn.Sequential(*layers)
+        if channels_last:
+            X, model = (each.to(memory_format=torch.channels_last) for each in (X, model))
         optimizer = torch.optim.SGD(model.parameters(), lr=float(ETA), fused=True)
 
         def loss(rows):
@@ -196,7 +238,11 @@ def pytorch(compiled):
                 total += value.detach()
             float(total)
 
-        return burst, lambda: [(l.weight.detach().numpy(), l.bias.detach().numpy()) for l in linear]
+        def weights():
+            pairs = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in weighted]
+            return cpu_images.from_pytorch(problem, pairs) if problem.has_images else pairs
+
+        return burst, weights
 
     return prepare
 
@@ -254,13 +300,28 @@ CONTENDERS = {
     "hw5 on NumPy": (hw5_on("numpy"), "hw5", 1),  # the default of the command hw5
     "NumPy by the book": (numpy_by_the_book, "numpy", None),
     "NumPy by the book (1 thread)": (numpy_by_the_book, "numpy", 1),
-    "JAX": (jax_scan, "jax", None),
+    "JAX": (jax(by_step=False), "jax", None),
+    "JAX by step": (jax(by_step=True), "jax", None),
     "PyTorch": (pytorch(compiled=False), "torch", None),
     "PyTorch (1 thread)": (pytorch(compiled=False), "torch", 1),
     "torch.compile": (pytorch(compiled=True), "torch", None),
+    "PyTorch, channels last": (pytorch(compiled=False, channels_last=True), "torch", None),
+    "PyTorch, channels last (1 thread)": (pytorch(compiled=False, channels_last=True), "torch", 1),
+    "torch.compile, channels last": (pytorch(compiled=True, channels_last=True), "torch", None),
     "scikit-learn": (scikit_learn, "sklearn", None),
     "scikit-learn (1 thread)": (scikit_learn, "sklearn", 1),
 }
+
+
+FOR_IMAGES = ("floor", "hw5", "JAX by step", *(name for name in CONTENDERS if "torch" in name.lower()))
+FOR_IMAGES_ALONE = ("JAX by step", *(name for name in CONTENDERS if "channels last" in name))
+
+
+def contenders_for(cell, names):
+    """Those of the names that are measured in a cell."""
+    if cell in SCALING:
+        return ["floor", "hw5"]
+    return [name for name in names if (name in FOR_IMAGES if cell.network else name not in FOR_IMAGES_ALONE)]
 
 
 def serve(name, cell, weights):
@@ -338,7 +399,7 @@ def measure(cell, names, rounds):
 
 def cell_of(record):
     """The Cell of a record, or of a Cell read from JSON."""
-    return Cell(tuple(record["sizes"]), *(record[name] for name in ("minibatch", "examples", "neighbours")))
+    return Cell(tuple(record["sizes"]), *(record[name] for name in ("minibatch", "examples", "neighbours")), record.get("network", ""))
 
 
 def environment():
@@ -371,9 +432,14 @@ def ratio(record, name, over):
 def table(run):
     """The full table of a run, in Markdown."""
     names = [name for name in CONTENDERS if any(name in record["seconds"] for record in run)]
+    measured = {
+        f"{record['date']}, {record['machine']}, {record['device']}, commit {record['commit']}, load {record['load']:.1f}"
+        + (f" ({record['network']})" if record.get("network") else "")
+        + "."
+        for record in run
+    }
     lines = [
-        f"{run[0]['date']}, {run[0]['machine']}, {run[0]['device']}, commit {run[0]['commit']}, "
-        f"load {run[0]['load']:.1f}.",
+        *sorted(measured),
         "Milliseconds per epoch of 60,000 examples (unless stated): median and quartiles over the bursts.",
         "Second line: time relative to hw5.",
         "",
@@ -397,8 +463,8 @@ def table(run):
 FAMILIES = {
     "hw5": ("hw5",),
     "NumPy by the book": ("NumPy by the book", "NumPy by the book (1 thread)"),
-    "JAX": ("JAX",),
-    "PyTorch": ("PyTorch", "PyTorch (1 thread)", "torch.compile"),
+    "JAX": ("JAX", "JAX by step"),
+    "PyTorch": tuple(name for name in CONTENDERS if "torch" in name.lower()),
     "scikit-learn": ("scikit-learn", "scikit-learn (1 thread)"),
 }
 
@@ -408,7 +474,7 @@ def short_table(run):
     lines = ["| network, minibatch | " + " | ".join(FAMILIES) + " |", "| --- |" + " ---: |" * len(FAMILIES)]
     for record in run:
         medians = {name: 1000 * statistics.median(times) for name, times in record["seconds"].items()}
-        if cell_of(record) in CELLS and not record["neighbours"]:
+        if cell_of(record) in CELLS + IMAGE_CELLS and not record["neighbours"]:
             times = [[medians[name] for name in names if name in medians] for names in FAMILIES.values()]
             lines.append(f"| {cell_of(record)} | " + " | ".join(f"{min(ms):.0f}" if ms else "" for ms in times) + " |")
     return "\n".join(lines) + "\n"
@@ -434,7 +500,7 @@ def plot(run, path):
     )
     calm = [record for record in run if record["neighbours"] == 0]
     _plot_cells(axes["cells"], [record for record in calm if len(record["seconds"]) > 2])
-    two_layers = [record for record in calm if len(record["sizes"]) == 3 and record["minibatch"] == 128]
+    two_layers = [record for record in calm if not record.get("network") and len(record["sizes"]) == 3 and record["minibatch"] == 128]
     by_units = [(record["sizes"][1], record) for record in two_layers if record["examples"] == EXAMPLES]
     _plot_scaling(axes["hidden units"], by_units, "hidden units: 784-h-10, minibatch 128")
     by_examples = [(record["examples"], record) for record in two_layers if record["sizes"][1] == 128]
@@ -447,7 +513,7 @@ def _plot_cells(axes, cells):
         shown = [(i, ratio(record, name, "hw5")) for i, record in enumerate(cells) if name in record["seconds"]]
         if shown:
             axes.plot(*zip(*shown), "-" if name in ("hw5", "floor") else "o", label=name)
-    labels = [f"{'-'.join(map(str, record['sizes']))}\n{record['minibatch']}" for record in cells]
+    labels = [str(cell_of(record)).replace(", ", "\n") for record in cells]
     axes.set_xticks(range(len(cells)), labels, fontsize=7, rotation=30)
     axes.set_yscale("log")
     axes.set_ylabel("epoch time relative to hw5")
@@ -466,9 +532,10 @@ def _plot_scaling(axes, records, label):
 
 
 def report():
-    """Write the tables (also the README's) and the plot of the last run."""
+    """Write the tables (also the README's) and the plot of the last measurement of each cell."""
     records = [json.loads(line) for line in RESULTS.with_suffix(".jsonl").read_text().splitlines()]
-    run = [record for record in records if record["run"] == records[-1]["run"]]
+    last = {cell_of(record): record for record in records}
+    run = [last[cell] for cell in CELLS + IMAGE_CELLS + SCALING if cell in last]
     RESULTS.with_suffix(".md").write_text(table(run))
     replace_table(HERE.parent / "README.md", short_table(run))
     print(table(run))
@@ -480,6 +547,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", action="append", choices=CONTENDERS, help="contender to run; can be repeated")
+    parser.add_argument("--cells", default="", help="measure only the cells whose name contains this text")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -490,8 +558,8 @@ def main():
         names = [name for name in options.only or CONTENDERS if _is_installed(CONTENDERS[name][1])]
         RESULTS.parent.mkdir(exist_ok=True)
         where = environment() | {"run": f"{date.today().isoformat()} {os.getpid()}"}
-        for cell in CELLS + SCALING:
-            record = where | measure(cell, ["floor", "hw5"] if cell in SCALING else names, options.rounds)
+        for cell in [cell for cell in CELLS + IMAGE_CELLS + SCALING if options.cells in str(cell)]:
+            record = where | measure(cell, contenders_for(cell, names), options.rounds)
             with RESULTS.with_suffix(".jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
             shown = {name: f"{1000 * statistics.median(times):.0f} ms" for name, times in record["seconds"].items()}

@@ -24,7 +24,7 @@ EXPORTED double seconds_of_products(double flops, int64_t threads) {
     std::vector<float> results(threads * LANES);
     const int64_t rounds = int64_t(flops / double(threads * 2 * LANES * CHAINS));
     return seconds_on_threads(threads, [&results, rounds](int64_t t) {
-        Vector a[CHAINS] = {}, x = all(1.0f - 1e-6f), y = all(1e-6f);
+        Vector a[CHAINS] = {}, x = broadcast(1.0f - 1e-6f), y = broadcast(1e-6f);
         for (int64_t round = 0; round < rounds; round++)
             UNROLLED for (int i = 0; i < CHAINS; i++) {
                 a[i] = a[i] * x + y;
