@@ -6,8 +6,8 @@ import click
 
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
-from hw5.cli.plan import DEFAULT
 from hw5.train.defaults import CHOSEN
+from hw5.train.plan import DEFAULT
 from hw5.nn.hidden import written
 from hw5.tables.fitting import described
 from hw5.tables.table import Reading

@@ -14,13 +14,7 @@ from hw5.cli import config, options, output, several
 from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
 from hw5.cli.options import BatchSize, Layers, OneOf, number
 from hw5.cli.signals import stoppable
-from hw5.cli.plan import (
-    DEFAULT,
-    given_options,
-    new_plan,
-    require_same_arithmetic,
-    resumed_plan,
-)
+from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
 from hw5.datasets import BUILT_IN
 from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
@@ -34,6 +28,7 @@ from hw5.train.saving import Interval, Saver
 from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
 from hw5.train.defaults import CHOSEN
 from hw5.train.schedules import SCHEDULES
+from hw5.train.plan import DEFAULT, MODELS, new_plan
 from hw5.train.settings import OPTIMIZERS
 from hw5.train.tensorboard import TensorBoard
 
@@ -110,7 +105,7 @@ def _settings(verb):
 @click.command("train")
 @click.option(
     "--model",
-    type=OneOf(["linear", "mlp", "lenet", "perceptron"]),
+    type=OneOf(MODELS),
     default="mlp",
     show_default=True,
     help="Model type: no hidden layer, hidden layers, the hidden layers of LeNet-5, or the perceptron.",

@@ -19,7 +19,7 @@ from hw5.cli.display import (
     warn,
 )
 from hw5.cli.options import READING, Number, reading_of, require_another_file, warn_of
-from hw5.cli.plan import given_options, new_plan
+from hw5.cli.plan import given_options
 from hw5.cli.signals import stoppable
 from hw5.cli.train import command as train
 from hw5.datasets import STANDARD_INPUT
@@ -28,6 +28,7 @@ from hw5.devices.native import usable_cores
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import write_lock
 from hw5.train.checkpoint import DataSource
+from hw5.train.plan import new_plan
 from hw5.train.figures import figures_on
 from hw5.train.run import Run
 from hw5.train.saving import Saver

@@ -15,11 +15,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from hw5.datasets import arrays, idx, sparse, synthetic
+from hw5.datasets import arrays, idx, memory, sparse, synthetic
 from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
 from hw5.opening import Spool
@@ -78,6 +78,7 @@ _CLASSES = {
     "emnist-balanced": dict(enumerate(string.digits + string.ascii_uppercase + "abdefghnqrt")),
 }
 
+Source = str | tuple | Any  # a name or path, (X, y), or a DataFrame
 _Tables = tuple[Table, Table | None]  # training set and test set
 STANDARD_INPUT = "-"
 
@@ -104,10 +105,22 @@ def all_rows(y: np.ndarray) -> np.ndarray:
     return np.arange(len(y))
 
 
+@dataclass(frozen=True)
+class _Options:
+    """The arguments of load."""
+
+    label_column: str | None
+    data_dir: str | Path | None
+    schema: Schema | None
+    reading: Reading
+    task: str
+    training_rows: Callable
+
+
 def load(
-    source: str,
+    source: Source,
     *,
-    test: str | None = None,
+    test: Source | None = None,
     label_column: str | None = None,
     data_dir: str | Path | None = None,
     task: str = "classification",
@@ -115,9 +128,10 @@ def load(
     reading: Reading = Reading(),
     training_rows: Callable = all_rows,
 ) -> Dataset:
-    """Load the data set with a name in BUILT_IN, or from a path, or from standard input ("-", a table).
+    """Load the data set with a name in BUILT_IN, or from a path, or from standard input ("-", a table), or from memory.
 
-    test: a name or path whose test set, or whose only set, becomes the test set.
+    source: the name or path, or arrays (X, y), or a DataFrame of pandas or polars.
+    test: a source whose test set, or whose only set, becomes the test set.
     label_column: the name or position of the label column of a table or .npy; see tables.
     data_dir: the directory of downloaded data sets; see data_directory.
     task: "classification", or "regression" if the labels are numbers to predict.
@@ -131,24 +145,42 @@ def load(
         task = "classification" if schema.class_names else "regression"
     options = _Options(label_column, data_dir, schema, reading, task, training_rows)
     train, test_table = _read(source, options)
-    if schema is not None:
-        _require_features_of(schema, train)
-        class_names = schema.class_names
-    else:
-        class_names = () if task == "regression" else labels.class_names(train)
+    class_names = _class_names(train, options)
     if test is not None:
         options = replace(options, schema=schema or _schema_of(train, class_names, label_column))
         only, test_table = _read(test, options)
         test_table = only if test_table is None else test_table
     if test_table is not None:
         _require_same_features(train, test_table)
-    is_named = source in BUILT_IN
-    path = source if source == STANDARD_INPUT else _absolute(source)
+    return _dataset(*_name_and_source(source), train, test_table, class_names)
+
+
+def _class_names(train: Table, options: _Options) -> tuple[str, ...]:
+    """The classes of the training set, or those of the schema, whose features it must have."""
+    if options.schema is not None:
+        _require_features_of(options.schema, train)
+        return options.schema.class_names
+    return () if options.task == "regression" else labels.class_names(train)
+
+
+def _name_and_source(source: Source) -> tuple[str, str]:
+    """The Dataset's name and source."""
+    if not isinstance(source, str):
+        return memory.WHERE, memory.SOURCE
+    if source in BUILT_IN:
+        return source, source
+    if source == STANDARD_INPUT:
+        return "standard input", source
+    path = _absolute(source)
+    return printable(path.name), str(path)
+
+
+def _dataset(name: str, source: str, train: Table, test_table: Table | None, class_names) -> Dataset:
     y = [_labels(table, class_names) for table in (train, test_table) if table is not None]
     notes = [note for table in (train, test_table) if table is not None for note in table.notes]
     return Dataset(
-        name=source if is_named else "standard input" if source == STANDARD_INPUT else printable(path.name),
-        source=source if is_named else str(path),
+        name=name,
+        source=source,
         train=Examples(train.X, y[0]),
         test=None if test_table is None else Examples(test_table.X, y[1]),
         class_names=class_names,
@@ -229,19 +261,12 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
     return _absolute(folder)
 
 
-@dataclass(frozen=True)
-class _Options:
-    """The arguments of load."""
-
-    label_column: str | None
-    data_dir: str | Path | None
-    schema: Schema | None
-    reading: Reading
-    task: str
-    training_rows: Callable
-
-
-def _read(source: str, options: _Options) -> _Tables:
+def _read(source: Source, options: _Options) -> _Tables:
+    if isinstance(source, tuple):
+        _refuse_table_options(memory.WHERE, options)
+        return arrays.read_arrays(*source, options.schema), None
+    if memory.is_frame(source):
+        return _read_table(source, options), None
     if source in BUILT_IN:
         _refuse_table_options(source, options)
         return _read_built_in(source, options.data_dir)
@@ -266,14 +291,15 @@ def _refuse_table_options(source: str, options: _Options) -> None:
             raise InputError(f"{source}: --{name} is for tables; remove it")
 
 
-def _read_table(path: Path | Spool, options: _Options) -> Table:
+def _read_table(path: Path | Spool | Any, options: _Options) -> Table:
+    """The Table of a file or a DataFrame."""
     schema, label_column = options.schema, options.label_column
-    records = _records(path, schema, label_column)
+    records = memory.records(path) if memory.is_frame(path) else _records(path, schema, label_column)
     if schema is None:
         return tables.read(records, label_column, options.reading, options.task, options.training_rows)
     if records.width < 2:
         raise InputError(
-            f"{path}: the table has one column, but needs a feature and a label; separate columns by commas"
+            f"{records.where}: the table has one column, but needs a feature and a label; separate columns by commas"
         )
     return tables.ForModel(records, schema, True, label_column).read(options.task)
 

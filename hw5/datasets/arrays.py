@@ -186,6 +186,11 @@ def _read_table(path: Path, archive, features: tuple, labels: tuple, schema: Sch
     return _pair(f"{path}, {x_name}", X, f"{path}, {y_name}", y, schema)
 
 
+def read_arrays(X, y, schema: Schema | None = None) -> Table:
+    """The Table of arrays in memory, X (N, ...) and y (N,), or (N, m) one-hot."""
+    return _pair("X", np.asarray(X), "y", np.asarray(y), schema)
+
+
 def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Schema | None) -> Table:
     """The Table of features X (N, ...) and labels y: (N,), (N, 1) as Keras has them, or one-hot (N, m)."""
     if y.ndim == 2 and y.shape[1] > 1 and len(X) == len(y):

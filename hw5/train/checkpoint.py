@@ -25,7 +25,7 @@ from typing import get_type_hints
 import numpy as np
 
 from hw5.train.decode import decode
-from hw5.datasets import BUILT_IN, Dataset, Schema
+from hw5.datasets import BUILT_IN, Dataset, Schema, memory
 from hw5.datasets.arrays import read_archive
 from hw5.tables.columns import Columns, are_valid
 from hw5.opening import open_plain
@@ -43,7 +43,7 @@ FORMAT = 2
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
-IN_MEMORY = "data in memory"  # the DataSource.source of arrays
+IN_MEMORY = memory.SOURCE  # the DataSource.source of arrays
 
 
 @dataclass(frozen=True)
