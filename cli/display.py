@@ -11,6 +11,7 @@ import click
 
 from hw5.tables.fitting import described as describe
 from hw5.text import printable
+from hw5.train.progress import with_bar
 
 
 def show_progress(progress, epochs, lines=True):
@@ -22,7 +23,7 @@ def show_progress(progress, epochs, lines=True):
     bar = is_terminal(sys.stderr)
     lines = lines and not (bar and is_terminal(sys.stdout))
     if bar:
-        progress = _with_bar(progress, epochs)
+        progress = with_bar(progress, epochs)
     for now in progress:
         if lines and now.epoch_ends:
             say(f"epoch {now.epoch:>{len(str(epochs))}}  {figures(now)}  {now.examples_per_second:,.0f} examples/s")
@@ -121,38 +122,6 @@ def loss_name(settings):
 
 def _accuracy(accuracy):
     return "" if accuracy is None else f"  accuracy {accuracy:7.2%}"
-
-
-def _brief(now):
-    """Loss and accuracy for the progress bar."""
-    accuracy, validation_accuracy = (
-        "" if value is None else f" {value:.1%}" for value in (now.accuracy, now.validation_accuracy)
-    )
-    text = f"loss {now.loss:.4f}{accuracy}"
-    return text if now.validation_loss is None else f"{text}, validation {now.validation_loss:.4f}{validation_accuracy}"
-
-
-def _with_bar(progress, epochs):
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = [
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[figures]}"),
-        TextColumn("{task.fields[speed]:,.0f} examples/s"),
-        TimeRemainingColumn(compact=True),
-    ]
-    if console.width < 100:  # too narrow for the speed
-        del columns[3]
-    with Progress(*columns, console=console) as display:
-        task = display.add_task("", total=epochs, epoch=1, epochs=epochs, figures="", speed=0)
-        for now in progress:
-            done = now.epoch - 1 + now.examples / now.of
-            speed = now.examples_per_second
-            display.update(task, completed=done, epoch=now.epoch, figures=_brief(now), speed=speed)
-            yield now
 
 
 def show_trials(done, study, trials):

@@ -1,6 +1,7 @@
 """Errors that end a command; the message is one sentence for the user."""
 
 import difflib
+import re
 
 
 class InputError(Exception):
@@ -30,3 +31,8 @@ def require_known(kind, name, names):
     """Raise InputError if name, of a kind such as "loss", is not one of names."""
     if name not in names:
         raise InputError(f"there is no {kind} {name!r}{did_you_mean(str(name), names)}; choose from {', '.join(names)}")
+
+
+def in_parameters(message):
+    """A message with lr_decay instead of --lr-decay, for Python."""
+    return re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(message))

@@ -32,10 +32,11 @@ from threadpoolctl import threadpool_limits
 from hw5.train.checkpoint import IN_MEMORY, Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
 from hw5.tables.frames import features_of, fitted_features, is_table
+from hw5.tables.labels import values_of
 from hw5.tables.table import listed
 from hw5.tables.numeric import array_columns, as_features, offsets
 from hw5.devices import open_device, require_device
-from hw5.errors import InputError, RunError, require_known
+from hw5.errors import InputError, RunError, in_parameters, require_known
 from hw5.nn.hidden import read_hidden
 from hw5.datasets.preprocessing import class_weights, training_rows
 from hw5.train.run import Model, Run
@@ -120,7 +121,7 @@ class _Estimator(BaseEstimator):
             text = f"tolerance {self.tolerance} was not reached in {settings.epochs} epochs"
             warnings.warn(text, ConvergenceWarning)
         if settings.loss == "perceptron" and progress.epoch == settings.epochs and progress.accuracy < 1:
-            warnings.warn(_in_parameters(progress.ending), ConvergenceWarning)
+            warnings.warn(in_parameters(progress.ending), ConvergenceWarning)
         self.checkpoint_ = run.checkpoint()
         return self
 
@@ -200,12 +201,7 @@ def _errors_for_python():
     try:
         yield
     except (InputError, RunError) as error:
-        raise (ValueError if isinstance(error, InputError) else RunError)(_in_parameters(error)) from error
-
-
-def _in_parameters(message):
-    """A message with lr_decay instead of --lr-decay."""
-    return re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(message))
+        raise (ValueError if isinstance(error, InputError) else RunError)(in_parameters(error)) from error
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -354,7 +350,7 @@ def from_checkpoint(path, device="auto"):
     elif checkpoint.feature_names:
         model.feature_names_in_ = np.array(checkpoint.feature_names, object)
     if checkpoint.class_names:
-        model.classes_ = _labels(checkpoint.class_names)
+        model.classes_ = values_of(checkpoint.class_names)
     if settings.class_weight not in (None, "balanced"):
         weights = class_weights(settings.class_weight, checkpoint.class_names, None)
         model.class_weight = dict(zip(model.classes_.tolist(), weights.tolist()))
@@ -368,13 +364,3 @@ def _dense(X):
 
 def _names(columns):
     return [column.name for column in columns.numbered]
-
-
-def _labels(names):
-    try:
-        if set(names) == {"False", "True"}:
-            return np.array([name == "True" for name in names])
-        numbers = [int(name) for name in names]
-    except ValueError:
-        return np.array(names)
-    return np.array(numbers if list(names) == list(map(str, numbers)) else names)

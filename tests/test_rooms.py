@@ -10,8 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"hw5": ROOT / "hw5", "hw5.cli": ROOT / "cli"}
 ROOMS = (  # from the top down; each may import those below it
+    {"__main__"},
     {"cli"},
-    {"sklearn"},
+    {"api", "sklearn"},
     {"train"},
     {"verify"},
     {"export", "plots"},

@@ -7,6 +7,7 @@ class Dropout(Layer):
     """In training, a random share of the numbers becomes 0, and the others grow by 1 / (1 - share) (Srivastava 2014)."""
 
     kind = "dropout"
+    key = 0  # until it is drawn; only training needs it
 
     def __init__(self, text, theta):
         self.share = float(text)

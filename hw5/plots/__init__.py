@@ -1,6 +1,6 @@
 """Plots of training, models and data, as PNG files. matplotlib is imported on use, so nothing else needs it."""
 
-from hw5.errors import InputError
+from hw5.errors import InputError, require_known
 
 
 def require_matplotlib(option="--plot"):
@@ -25,18 +25,44 @@ def plot_model(view, names, path):
 
     Raises InputError if a named panel does not apply to the model.
     """
-    from hw5.plots.panels import PANELS
-    from hw5.plots.style import page, page_size, subfigures
+    from hw5.plots.style import page, page_size
 
+    drawn = _fitting(view, names)
+    with page(path, page_size(len(drawn)), view.title) as figure:
+        _draw(figure, view, drawn)
+    return drawn
+
+
+def figure_of_model(view, names):
+    """As plot_model, but a Figure, which a notebook shows."""
+    from hw5.plots.style import figure_of, page_size, plain_text
+
+    drawn = _fitting(view, names)
+    with plain_text():
+        figure = figure_of(page_size(len(drawn)), view.title)
+        _draw(figure, view, drawn)
+    return figure
+
+
+def _fitting(view, names):
+    """The named panels, by default all that apply. Raises InputError if a named one does not."""
+    from hw5.plots.panels import PANELS
+
+    for name in names:
+        require_known("panel", name, PANELS)
     reasons = {name: PANELS[name].misfit(view) for name in names or PANELS}
     for name, reason in reasons.items():
         if names and reason:
             raise InputError(f"--what {name} cannot be drawn: {reason}; leave it out")
-    drawn = [name for name, reason in reasons.items() if not reason]
-    with page(path, page_size(len(drawn)), view.title) as figure:
-        for name, subfigure in zip(drawn, subfigures(figure, len(drawn))):
-            PANELS[name].draw(subfigure, view)
-    return drawn
+    return [name for name, reason in reasons.items() if not reason]
+
+
+def _draw(figure, view, names):
+    from hw5.plots.panels import PANELS
+    from hw5.plots.style import subfigures
+
+    for name, subfigure in zip(names, subfigures(figure, len(names))):
+        PANELS[name].draw(subfigure, view)
 
 
 def plot_samples(dataset, path):

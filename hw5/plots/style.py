@@ -27,14 +27,25 @@ _PLAIN = {"text.usetex": False, "text.parse_math": False}  # names may have doll
 @contextmanager
 def page(path, size, title=""):
     """Yield a figure, with size in inches, and save it to a PNG file at the end."""
-    with matplotlib.rc_context(_PLAIN):
-        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        title = textwrap.fill(shown(title), int(8 * size[0]))  # 8 letters per inch
-        figure.suptitle(title, fontsize=13, fontweight="bold")
+    with plain_text():
+        figure = figure_of(size, title)
         yield figure
         with atomic_write(path) as file:
             figure.savefig(file, format="png")
+
+
+def plain_text():
+    """A context in which names are text, not formulas."""
+    return matplotlib.rc_context(_PLAIN)
+
+
+def figure_of(size, title=""):
+    """A figure, with size in inches and a title."""
+    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    title = textwrap.fill(shown(title), int(8 * size[0]))  # 8 letters per inch
+    figure.suptitle(title, fontsize=13, fontweight="bold")
+    return figure
 
 
 def shown(name):

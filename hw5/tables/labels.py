@@ -135,3 +135,14 @@ def is_text(label: str) -> bool:
 
 def _is_text(character: str) -> bool:
     return character.isprintable() or character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
+
+
+def values_of(names) -> np.ndarray:
+    """The classes as numbers if all names are integers, as booleans if they are False and True, else as text."""
+    try:
+        if set(names) == {"False", "True"}:
+            return np.array([name == "True" for name in names])
+        numbers = [int(name) for name in names]
+    except ValueError:
+        return np.array(names)
+    return np.array(numbers if list(names) == list(map(str, numbers)) else names)

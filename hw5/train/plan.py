@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hw5.datasets import load
 from hw5.datasets.preprocessing import training_rows
-from hw5.errors import InputError
+from hw5.errors import InputError, require_known
 from hw5.nn.hidden import LENET
 from hw5.tables.table import Reading
 from hw5.train.defaults import settings_for
@@ -13,6 +13,7 @@ from hw5.train.settings import Settings
 
 DEFAULT = Settings()
 MODELS = ("linear", "mlp", "lenet", "perceptron")
+TASKS = ("classification", "regression")
 _SOME = 1000  # training examples, before their number is known
 
 
@@ -51,7 +52,9 @@ class Plan(NamedTuple):
 
 
 def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):
-    """The plan for these options. Raises InputError if they contradict each other."""
+    """The plan for these options. Raises InputError if one is unknown, or if they contradict each other."""
+    require_known("model", model, MODELS)
+    require_known("task", task, TASKS)
     if model == "lenet" and hidden:
         raise InputError(
             f"--hidden cannot be used with --model lenet, which is --hidden {written_option(LENET)}; leave one out"

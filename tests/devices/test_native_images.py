@@ -181,7 +181,9 @@ def test_processors_with_shorter_vectors(monkeypatch, reference, without):
             problem = problem_of(name, theta, dtype=np.uint8)
             assert_same_step(device, reference, problem, RATES["momentum and penalties"], 33)
     monkeypatch.setattr(device, "threads", 1)
-    assert bits(*problem.trained(device, RATES["plain"], 33)) == bits(*problem.trained(CompiledDevice(3), RATES["plain"], 33))
+    assert bits(*problem.trained(device, RATES["plain"], 33)) == bits(
+        *problem.trained(CompiledDevice(3), RATES["plain"], 33)
+    )
 
 
 def random_network(rng):

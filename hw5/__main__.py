@@ -1,0 +1,5 @@
+"""Run hw5 by python -m hw5."""
+
+from hw5.cli import main
+
+main()

@@ -1,0 +1,269 @@
+"""hw5 from Python, in notebooks and scripts.
+
+    import hw5
+
+    model = hw5.fit("digits", hidden=64)      # or a file, arrays (X, y), or a DataFrame
+    model.evaluate()["accuracy"]
+    model.predict(X)                          # or a file, or a DataFrame
+
+The arguments are those of `hw5 train`. InputError and RunError have the sentences that the program prints.
+"""
+
+import functools
+import inspect
+import warnings
+from dataclasses import fields, replace
+
+import numpy as np
+
+from hw5.datasets import Dataset, load, load_inputs
+from hw5.datasets.memory import is_frame
+from hw5.devices import open_device
+from hw5.errors import InputError, RunError, did_you_mean, in_parameters
+from hw5.nn.hidden import read_hidden
+from hw5.tables.fitting import described
+from hw5.tables.frames import features_of
+from hw5.tables.labels import values_of
+from hw5.tables.numeric import as_features
+from hw5.tables.table import Reading, as_images
+from hw5.train.advice import advice
+from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.evaluation import evaluation
+from hw5.train.interrupts import interruptible
+from hw5.train.plan import DEFAULT, Plan, new_plan
+from hw5.train.progress import with_bar
+from hw5.train.run import Model as _Model
+from hw5.train.run import Run
+from hw5.train.settings import Settings
+
+_READING = [field.name for field in fields(Reading)]
+_SETTINGS = [field.name for field in fields(Settings) if field.name not in ("hidden", "loss")]
+
+
+def _in_python(function):
+    """The function, whose errors name arguments instead of options: lr, not --lr."""
+
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except (InputError, RunError) as error:
+            raise type(error)(in_parameters(error)) from error
+
+    return call
+
+
+@_in_python
+def load_data(
+    data="digits", *, test=None, label_column=None, data_dir=None, task="classification", **reading
+) -> Dataset:
+    """The Dataset that fit trains on: X (N, d) and y (N,) in train and test, class_names, feature_names, image_shape.
+
+    data: the name of a data set that `hw5 data list` shows, a path, arrays (X, y), or a DataFrame of pandas or polars.
+    test: the same for the test set. label_column: the name or position of the labels in a table. reading: text, missing,
+    drop, only and categorical, as for `hw5 train`. Raises InputError.
+    """
+    options = Reading(**{name: _names(value) for name, value in reading.items()})
+    return load(
+        _source(data), test=_source(test), label_column=label_column, data_dir=data_dir, task=task, reading=options
+    )
+
+
+@_in_python
+def fit(
+    data="digits",
+    *,
+    model: str = "mlp",
+    hidden=None,
+    task: str = "classification",
+    loss: str | None = None,
+    test=None,
+    label_column: str | None = None,
+    data_dir=None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: bool = True,
+    **options,
+) -> "Model":
+    """Train a model, as `hw5 train` does, and return it.
+
+    data, test, label_column, data_dir: as for load_data. hidden: the units of a hidden layer, several, or the text of
+    --hidden. options: those of `hw5 train`, such as epochs, lr, batch_size, optimizer, seed, text, missing and drop.
+    progress: show a bar. Ctrl-C ends the training, and the model has what was learnt. Raises InputError for bad
+    arguments, RunError if the loss is no longer finite.
+    """
+    reading = {name: _names(options.pop(name)) for name in _READING if name in options}
+    for name in options:
+        if name not in _SETTINGS:
+            known = [*_SETTINGS, *_READING, *inspect.signature(fit).parameters]
+            raise InputError(f"fit has no argument {name!r}{did_you_mean(name, known)}; help(hw5.fit) lists them")
+    given = {name: getattr(DEFAULT, name) for name in ("activation",)} | options
+    plan = new_plan(
+        model, _hidden(hidden), task, loss, _source(data), _source(test), label_column, Reading(**reading), **given
+    )
+    opened = open_device(device, threads=threads)
+    test = {"test": plan.test} if plan.test is not None else {}
+    dataset = plan.loader(data_dir)(**test, training_rows=plan.rows_to_train_on)
+    source = DataSource.of(dataset, plan.test if isinstance(plan.test, str) else None, label_column, plan.reading)
+    return _trained(Run(opened, dataset, plan.for_data(dataset).settings, source), progress)
+
+
+@_in_python
+def load_model(path, *, device: str = "auto", threads: int | None = None) -> "Model":
+    """The model in a checkpoint of `hw5 train --out` or Model.save. Raises InputError."""
+    return Model(Checkpoint.load(path), open_device(device, threads=threads))
+
+
+def _trained(run, progress):
+    """The Model of a Run, after its training or an interrupt."""
+    with interruptible() as asked:
+        for now in with_bar(run.train(), run.settings.epochs) if progress else run.train():
+            if asked:
+                warnings.warn(
+                    f"interrupted in epoch {now.epoch} of {run.settings.epochs}; resume() goes on", stacklevel=4
+                )
+                break
+    return Model(run.checkpoint(), run.network.device, run.dataset)
+
+
+def _source(data):
+    """What hw5.datasets.load takes."""
+    is_data = data is None or isinstance(data, tuple) or is_frame(data)
+    return data if is_data else str(data)
+
+
+def _names(value):
+    return value if isinstance(value, str) else tuple(value)
+
+
+def _hidden(hidden):
+    if hidden is None or isinstance(hidden, str):
+        return hidden and read_hidden(hidden)
+    return tuple(hidden) if np.iterable(hidden) else (hidden,)
+
+
+class Model:
+    """A trained model on a device. checkpoint has all that a file of it has, and history a row for every epoch."""
+
+    def __init__(self, checkpoint, device, dataset=None):
+        """dataset: what it was trained on, if that is at hand."""
+        self.checkpoint, self.device, self.dataset = checkpoint, device, dataset
+        self._model = _Model(device, checkpoint)
+
+    def __repr__(self):
+        last = self.history[-1] if self.history else {}
+        figures = "".join(
+            f", {name.replace('_', ' ')} {x:.4f}" for name, x in last.items() if name != "epoch" and x is not None
+        )
+        return f"<hw5.Model {self.settings.model} {self._model.network}: {len(self.history)} epochs{figures}>"
+
+    @property
+    def settings(self):
+        """The Settings of the training."""
+        return self.checkpoint.settings
+
+    @property
+    def history(self) -> list[dict]:
+        """Loss and accuracy of every epoch, on the training and the validation examples."""
+        return self.checkpoint.history
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the probabilities; () in a regression."""
+        return self.checkpoint.class_names
+
+    @property
+    def parameters(self):
+        """[(W (m, d), b (m,)), ...] of the layers that have weights, float32."""
+        return self.checkpoint.parameters
+
+    @property
+    def advice(self) -> str | None:
+        """What `hw5 train` would say at the end: a sentence on what to change, or None."""
+        return advice(self.history, self.settings)
+
+    @_in_python
+    def predict(self, X) -> np.ndarray:
+        """The class, or the number in a regression, of each example, (n,).
+
+        X: arrays (n, d) or images (n, h, w) or (n, h, w, c); a DataFrame with the columns of the training; or a path.
+        Raises InputError.
+        """
+        outputs = self.probabilities(X)
+        return values_of(self.class_names)[outputs.argmax(axis=1)] if self.class_names else outputs[:, 0]
+
+    @_in_python
+    def probabilities(self, X) -> np.ndarray:
+        """The probability of each class (n, m); a perceptron gives 1 to the predicted class, a regression numbers (n, 1)."""
+        return self._model.predict(self._features(X))
+
+    def _features(self, X):
+        schema = self.checkpoint.schema
+        if is_frame(X):
+            return features_of(X, schema)
+        if not isinstance(X, np.ndarray) and not np.iterable(X) or isinstance(X, str) or hasattr(X, "__fspath__"):
+            return load_inputs(str(X), schema)
+        X = as_images(np.asarray(X))
+        if X.shape == (schema.image_shape or (schema.features,)):
+            X = X[np.newaxis]
+        if X.ndim < 2 or np.prod(X.shape[1:]) != schema.features:
+            raise InputError(f"X has the shape {X.shape}, but the model takes {schema.features} features per example")
+        return as_features(X, "X", columns=schema.columns)
+
+    @_in_python
+    def evaluate(self, data=None, *, split="test", test=None, label_column=None, data_dir=None) -> dict:
+        """Accuracy, loss and more by name, as `hw5 eval --json`, on a split of the data that it was trained on, or on others.
+
+        data: as for load_data. Raises InputError.
+        """
+        dataset = self._dataset(data, test, label_column, data_dir)
+        return evaluation(self._model, self.checkpoint.subset(dataset, split))
+
+    def _dataset(self, data=None, test=None, label_column=None, data_dir=None):
+        if data is None and self.dataset is not None:
+            return self.dataset
+        if data is None:
+            self.checkpoint.data.require_loadable()
+            data, test = self.checkpoint.data.source, test or self.checkpoint.data.test
+        options = {"label_column": label_column, "data_dir": data_dir, "schema": self.checkpoint.schema}
+        return load(_source(data), test=_source(test), **options)
+
+    @_in_python
+    def resume(self, epochs: int | None = None, *, data=None, progress: bool = True) -> "Model":
+        """Go on with the training, to this number of epochs in all, and return the new model; the same bits as in one go.
+
+        data: if the model was trained on data in memory and loaded from a file. Raises InputError and RunError.
+        """
+        its = self.checkpoint
+        settings = its.settings if epochs is None else replace(its.settings, epochs=epochs)
+        return _trained(Run(self.device, self._dataset(data), settings, its.data, its), progress)
+
+    def save(self, path):
+        """Save it as a checkpoint, for load_model and the hw5 command. Raises OSError."""
+        self.checkpoint.save(path)
+
+    @_in_python
+    def plot(self, *panels, split="test", data=None):
+        """A matplotlib Figure, which a notebook shows: the panels of `hw5 plot --what`, by default all that apply.
+
+        Raises InputError if one does not apply, or matplotlib is missing.
+        """
+        from hw5.plots import figure_of_model, require_matplotlib
+        from hw5.plots.view import View
+
+        require_matplotlib("Model.plot")
+        dataset = self._dataset(data)
+        subset = self.checkpoint.subset(dataset, split)
+        return figure_of_model(View(self.checkpoint, f"{dataset.name}, {split} split", self._model, subset), panels)
+
+    def describe(self) -> str:
+        """How the model was trained and how it uses the columns of a table, in a few lines."""
+        settings, lines = self.settings, [repr(self)[1:-1]]
+        lines.append(f"{settings.optimizer}, minibatch {settings.batch_size}, learning rate {settings.lr:g}")
+        if self.class_names:
+            lines.append(
+                f"classes: {', '.join(self.class_names[:20])}" + (", ..." if len(self.class_names) > 20 else "")
+            )
+        if self.checkpoint.columns:
+            lines += described(self.checkpoint.columns)
+        return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""A bar that shows how far a training is, by rich."""
+
+
+def with_bar(progress, epochs):
+    """Yield the Progress of a training, and show it as a bar on standard error, or in a notebook."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = [
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[speed]:,.0f} examples/s"),
+        TimeRemainingColumn(compact=True),
+    ]
+    if console.width < 100:  # too narrow for the speed
+        del columns[3]
+    with Progress(*columns, console=console) as display:
+        task = display.add_task("", total=epochs, epoch=1, epochs=epochs, figures="", speed=0)
+        for now in progress:
+            done = now.epoch - 1 + now.examples / now.of
+            speed = now.examples_per_second
+            display.update(task, completed=done, epoch=now.epoch, figures=_brief(now), speed=speed)
+            yield now
+
+
+def _brief(now):
+    """Loss and accuracy for the progress bar."""
+    accuracy, validation_accuracy = (
+        "" if value is None else f" {value:.1%}" for value in (now.accuracy, now.validation_accuracy)
+    )
+    text = f"loss {now.loss:.4f}{accuracy}"
+    return text if now.validation_loss is None else f"{text}, validation {now.validation_loss:.4f}{validation_accuracy}"

@@ -1,0 +1,180 @@
+"""hw5 from Python: fit, load, predict, evaluate, resume, plot; and bad arguments in one sentence."""
+
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import hw5
+from tests.cli.helpers import hw5 as program
+from tests.pages import ROOT, code_blocks
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(120, 3))
+NAMES = np.where(X[:, 0] > 0, "up", "down")
+FRAME = pd.DataFrame({"x": X[:, 0], "site": np.where(X[:, 1] > 0, "n", "s"), "kind": NAMES})
+QUICK = {"epochs": 4, "progress": False, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return hw5.fit("digits", hidden=32, **QUICK)
+
+
+def test_it_is_the_model_of_the_program(digits, tmp_path):
+    """The same bits, and the same figures."""
+    out = tmp_path / "model.npz"
+    program("train", "--hidden", 32, "--epochs", 4, "--device", "cpu", "--out", out)
+    digits.save(tmp_path / "same.npz")
+    assert out.read_bytes() == (tmp_path / "same.npz").read_bytes()
+    again = hw5.load_model(out, device="cpu")
+    assert again.evaluate()["accuracy"] == digits.evaluate()["accuracy"] > 0.9
+    assert again.history == digits.history and len(digits.history) == 4
+    np.testing.assert_array_equal(again.parameters[0][0], digits.parameters[0][0])
+
+
+def test_arrays_give_back_the_values_of_the_classes(tmp_path):
+    model = hw5.fit((X, NAMES == "up"), hidden=(8, 8), **QUICK | {"epochs": 60})
+    assert model.predict(X).dtype == bool and (model.predict(X) == (X[:, 0] > 0)).mean() > 0.9
+    assert model.predict(X[0]).shape == (1,) and model.probabilities(X).shape == (120, 2)
+    numbers = hw5.fit((X, np.where(X[:, 0] > 0, 7, -3)), **QUICK)
+    assert {*numbers.predict(X).tolist()} == {7, -3}
+    numbers.save(tmp_path / "model.npz")
+    again = hw5.load_model(tmp_path / "model.npz", device="cpu")
+    np.testing.assert_array_equal(again.probabilities(X), numbers.probabilities(X))
+    with pytest.raises(hw5.InputError, match="pass the data with data"):
+        again.evaluate()
+    assert again.evaluate((X, np.where(X[:, 0] > 0, 7, -3)))["accuracy"] == numbers.evaluate()["accuracy"]
+
+
+def test_a_frame_is_a_table(tmp_path):
+    model = hw5.fit(FRAME, label_column="kind", **QUICK)
+    assert model.class_names == ("down", "up") and "yes/no: site" in model.describe()
+    FRAME.to_csv(tmp_path / "table.csv", index=False)
+    of_file = hw5.fit(tmp_path / "table.csv", label_column="kind", **QUICK)
+    np.testing.assert_array_equal(model.parameters[0][0], of_file.parameters[0][0])
+    by_frame, by_file = model.predict(FRAME[["site", "x"]]), of_file.predict(tmp_path / "table.csv")
+    assert (by_frame == by_file).all() and (by_frame == NAMES).mean() > 0.9
+    assert model.evaluate(FRAME, split="train")["examples"] < 120  # the rows that it was trained on
+
+
+def test_regression_and_options_of_reading():
+    targets = FRAME.assign(kind=3 * X[:, 0] + 1)
+    model = hw5.fit(targets, label_column="kind", task="regression", drop=["site"], **QUICK | {"epochs": 30})
+    assert model.evaluate()["r2"] > 0.8 and model.predict(targets).shape == (120,)
+    assert model.class_names == () and "left out: site" in model.describe()
+
+
+def test_images_and_layers():
+    images = rng.integers(0, 255, (40, 9, 8)).astype(np.uint8)
+    model = hw5.fit((images, np.arange(40) % 2), hidden="conv:4x3,pool:2,dropout:0.5,6", **QUICK)
+    assert "9x8x1-conv:4x3-pool:2-dropout:0.5-6-2" in repr(model)
+    assert model.predict(images).shape == (40,) and model.predict(images[0]).shape == (1,)
+
+
+def test_resuming_gives_the_bits_of_one_go():
+    whole, half = (hw5.fit((X, NAMES), epochs=n, progress=False, device="cpu") for n in (6, 3))
+    resumed = half.resume(6, progress=False)
+    for a, b in zip(whole.parameters, resumed.parameters):
+        np.testing.assert_array_equal(a[0], b[0])
+    assert len(resumed.history) == 6 and len(half.history) == 3
+
+
+def test_a_file_of_data_in_memory_is_resumed_with_the_data(tmp_path):
+    hw5.fit((X, NAMES), **QUICK).save(tmp_path / "model.npz")
+    model = hw5.load_model(tmp_path / "model.npz", device="cpu")
+    assert len(model.resume(5, data=(X, NAMES), progress=False).history) == 5
+    with pytest.raises(hw5.InputError, match="the data has changed since the checkpoint was written"):
+        model.resume(5, data=(X + 1, NAMES), progress=False)
+
+
+def test_ctrl_c_keeps_what_was_learnt():
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.warns(UserWarning, match=r"interrupted in epoch \d+ of 100000; resume\(\) goes on"):
+        model = hw5.fit("xor", epochs=100_000, progress=False, device="numpy")
+    timer.join()
+    assert model.checkpoint.state.epoch >= 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert 0 <= model.evaluate()["accuracy"] <= 1
+
+
+def test_figures(digits):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    assert isinstance(digits.plot(), Figure) and len(digits.plot("confusion").subfigs) == 1
+    with pytest.raises(hw5.InputError, match="fit cannot be drawn: it needs a regression"):
+        digits.plot("fit")
+    with pytest.raises(hw5.InputError, match="there is no panel 'confusio' .did you mean 'confusion'"):
+        digits.plot("confusio")
+
+
+WRONG = {
+    "an unknown argument": (
+        lambda: hw5.fit("digits", epoch=3),
+        r"fit has no argument 'epoch' \(did you mean 'epochs'\?\)",
+    ),
+    "a number out of range": (lambda: hw5.fit("digits", lr=-1), "^lr -1 is out of range; give a number above 0"),
+    "no such data": (lambda: hw5.fit("digit"), r"digit: no such file or folder \(did you mean 'digits'\?\)"),
+    "no layer": (lambda: hw5.fit("digits", hidden="conv:6"), "^hidden: 'conv:6' is not a layer"),
+    "no labels": (lambda: hw5.fit((X, NAMES[:5])), "X has 120 examples, but y has 5 labels"),
+    "one class": (lambda: hw5.fit((X, NAMES[:1].repeat(120))), "at least two classes"),
+    "not a number": (lambda: hw5.fit((X * np.nan, NAMES)), "X, row 1, column 1: nan is not a finite float32"),
+    "no model": (lambda: hw5.load_model("nowhere.npz"), "nowhere.npz: no such file"),
+    "an unknown model": (lambda: hw5.fit("digits", model="lenett"), "did you mean 'lenet'"),
+    "an unknown task": (lambda: hw5.fit("digits", task="regresion"), "did you mean 'regression'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_arguments_are_one_sentence(name):
+    call, sentence = WRONG[name]
+    with pytest.raises(hw5.InputError, match=sentence):
+        call()
+
+
+def test_other_shapes_are_refused(digits):
+    with pytest.raises(
+        hw5.InputError, match=r"X has the shape \(120, 3\), but the model takes 64 features per example"
+    ):
+        digits.predict(X)
+
+
+def test_what_the_package_offers():
+    assert {"fit", "load_data", "load_model", "Model", "InputError", "RunError", "__version__"} <= {*dir(hw5)}
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        hw5.fitt
+    assert "hw5.fit(" in hw5.__doc__ and all(inspect.getdoc(getattr(hw5, name)) for name in hw5.__all__)
+
+
+def test_importing_it_imports_nothing():
+    code = (
+        "import sys, hw5; hw5.__version__; print(sorted(set(sys.modules) & {'numpy', 'click', 'pyarrow', 'hw5.api'}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_python_m_hw5_is_the_program():
+    done = subprocess.run([sys.executable, "-m", "hw5", "data", "list"], capture_output=True, text=True)
+    assert done.returncode == 0 and "digits" in done.stdout
+
+
+def test_the_version_is_that_of_the_package():
+    from importlib.metadata import version
+
+    assert version("hw5") == hw5.__version__
+
+
+def test_the_lines_of_the_page_run(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    there = {}
+    for block in code_blocks(ROOT / "docs" / "python.md", "python"):
+        exec(block, there)
+    assert there["model"].evaluate()["accuracy"] > 0.9
