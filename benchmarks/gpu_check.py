@@ -5,7 +5,7 @@
 STAGE is the name of a stage or of one of its steps; by default, all stages run in this order:
 
     install     hw5 and what it needs for a GPU, from the wheels that benchmarks/wheels.py built, if they are there
-    check       hw5 doctor, the first run, training in both precisions, and the tests of the operations
+    check       hw5 doctor, the first run, training (in both precisions, and of convolutions), and the tests of the operations
     training    benchmarks/gpu_training.py, one step for each model
     sanitize    memcheck, racecheck and synccheck of NVIDIA's compute-sanitizer
     tests       all tests
@@ -86,6 +86,7 @@ STAGES = {
         "first-run": Step(150, (PYTHON, "-m", "tests.devices.cuda.first_run")),
         "train": Step(60, TRAIN),
         "train-tf32": Step(60, (*TRAIN, "--precision", "tf32", "--hidden", "64,32", "--momentum", "0.9")),
+        "train-images": Step(60, (*TRAIN, "--hidden", "conv:6x3+1,pool:2,conv:16x3,dropout:0.2,120,84")),
         "operations": Step(200, (*PYTEST, "tests/devices", "-k", "cuda")),
     },
     "training": {f"training-{model}": training(model) for model in ("128", "linear", "1024")},

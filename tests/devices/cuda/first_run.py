@@ -15,10 +15,14 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
-from hw5.nn.hidden import dense_layers
+from hw5.nn.hidden import LENET, layers_of
 from hw5.nn.network import Network, initial_parameters
+from tests.devices.test_agreement import OF_IMAGES, RATES, require_agreement
 
-K, D, HIDDEN, CLASSES, N = 128, 784, 128, 10, 128 * 200
+K, D, CLASSES = 128, 784, 10
+MINIBATCHES = 200
+SMALL = ((D,), (128,))  # the shape of an example and the hidden layers
+OF_LENET = ((28, 28, 1), LENET)
 f32 = np.float32
 
 
@@ -76,47 +80,62 @@ def operations():
     return f"worst error {worst[0]:.2f} of {TOLERANCE}: {worst[1]}"
 
 
-def epoch(device, step_by_step=False):
-    """Two epochs on random data: the loss of the second, the parameters, and the seconds of the second."""
-    rng = np.random.default_rng(0)
-    X, y = rng.integers(0, 256, (N, D), np.uint8), rng.integers(0, CLASSES, N)
+def epoch(device, network, k, n, step_by_step=False):
+    """Two epochs on random data: the loss of the second, the parameters, and the examples per second of the second."""
+    rng, layers = np.random.default_rng(0), layers_of(*network, CLASSES, "relu")
+    X, y = rng.integers(0, 256, (n, D), np.uint8), rng.integers(0, CLASSES, n)
     data = device.upload_data(X, y, np.full(D, 127.0, f32), np.full(D, 1 / 74, f32))
-    network = Network(device, initial_parameters(dense_layers((D, HIDDEN, CLASSES), "relu"), 1))
-    order = device.upload(rng.permutation(N), device.index_dtype)
+    network = Network(device, initial_parameters(layers, 1), layers=layers)
+    order = device.upload(rng.permutation(n), device.index_dtype)
     stepper = device.stepper(network, data)
     if step_by_step:
         device.record = lambda work: None
     for _ in range(2):
-        tally, began = Tally(device, K), time.perf_counter()
-        stepper.train(order, K, Rates(0.03), tally)
+        tally, began = Tally(device, k), time.perf_counter()
+        stepper.train(order, k, Rates(0.03), tally)
         loss, _ = tally.read()
-    seconds = time.perf_counter() - began
+    rate = n / (time.perf_counter() - began)
     if step_by_step:
         del device.record
-    return loss, [array.tobytes() for pair in network.parameters() for array in pair], seconds
+    return loss, [array.tobytes() for pair in network.parameters() for array in pair], rate
 
 
-def training(fuses=False):
+def training(network=SMALL, k=K, minibatches=MINIBATCHES, fuses=False):
     """GPU and CPU agree, recorded steps give the same bits as launched ones, and equal seeds give equal bits."""
     runtime = PyCudaRuntime(kernel_sources())
-    device = KernelDevice("cuda", runtime, fuses=fuses)
+    device, problem = KernelDevice("cuda", runtime, fuses=fuses), (network, k, k * minibatches)
     launched, again, recorded = (
-        epoch(device, step_by_step=True),
-        epoch(device, step_by_step=True),
-        epoch(device),
+        epoch(device, *problem, step_by_step=True),
+        epoch(device, *problem, step_by_step=True),
+        epoch(device, *problem),
     )
     runtime.close()
     assert launched[:2] == again[:2], "equal seeds gave different bits"
     assert launched[:2] == recorded[:2], "recorded steps gave different bits"
-    loss, _, seconds = epoch(CpuDevice())
+    loss, _, of_numpy = epoch(CpuDevice(), *problem)
     assert abs(loss - launched[0]) < 1e-2 * loss, (loss, launched[0])
-    rates = [f"{N / s:.3g}" for s in (launched[2], recorded[2], seconds)]
-    return f"{rates[0]} examples/s launched, {rates[1]} recorded, {rates[2]} on the CPU"
+    return f"{launched[2]:.3g} examples/s launched, {recorded[2]:.3g} recorded, {of_numpy:.3g} by NumPy"
 
 
 def fused_training():
     """The same with fused steps."""
     return training(fuses=True)
+
+
+def lenet_steps():
+    """Two steps of LeNet, and of networks with all kinds of layers, agree with float64."""
+    runtime = PyCudaRuntime(kernel_sources())
+    device = KernelDevice("cuda", runtime)
+    for sizes in OF_IMAGES:
+        for rates in RATES.values():
+            require_agreement(device, CpuDevice("float64"), sizes, "relu", rates, np.uint8, of_adam=5e-3)
+    runtime.close()
+    return f"{len(OF_IMAGES)} networks by {len(RATES)} rules"
+
+
+def lenet_training():
+    """LeNet as the small network; few examples, since the tests run this in the emulator."""
+    return training(OF_LENET, k=16, minibatches=18)
 
 
 def cost_of_calls():
@@ -159,7 +178,8 @@ def ends():
 
 def main():
     failed = 0
-    for check in (versions, opened_warm, products, operations, training, fused_training, cost_of_calls, ends):
+    of_training = (training, fused_training, lenet_steps, lenet_training)
+    for check in (versions, opened_warm, products, operations, *of_training, cost_of_calls, ends):
         try:
             print(f"{check.__name__}: {check()}", flush=True)
         except Exception:

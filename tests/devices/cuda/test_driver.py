@@ -120,10 +120,19 @@ def test_the_driver_detects_misuse(run, what):
 
 
 def test_the_stages_of_gpu_check(run, tmp_path):
-    check = ("benchmarks/gpu_check.py", "--results", tmp_path, "doctor", "train", "train-tf32", "memcheck")
+    check = (
+        "benchmarks/gpu_check.py",
+        "--results",
+        tmp_path,
+        "doctor",
+        "train",
+        "train-tf32",
+        "train-images",
+        "memcheck",
+    )
     run(*check)
     steps = [json.loads(line) for line in (tmp_path / "gpu_check.jsonl").read_text().splitlines()]
-    assert [step["outcome"] for step in steps] == ["succeeded"] * 4 and steps[0]["gpu"] == "fake GPU, 13.0"
+    assert [step["outcome"] for step in steps] == ["succeeded"] * 5 and steps[0]["gpu"] == "fake GPU, 13.0"
     assert "cuda: available" in (tmp_path / "gpu_check" / "doctor.txt").read_text()
     assert " passed, " in (tmp_path / "gpu_check" / "memcheck.txt").read_text()
 
