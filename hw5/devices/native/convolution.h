@@ -129,14 +129,28 @@ static void block_of_pixels(const Window &window, const Images &Delta, View W, i
         UNROLLED for (int q = 0; q < P; q++) A[q * s * window.c + c] = sums[c][q];
 }
 
+// f(x, P) for groups of P pixels of a row that are a stride apart, starting at x. At the edges, where fewer windows cover
+// a pixel, groups are small: a group is multiplied with the windows of all its pixels.
+template <class F>
+INLINE void for_each_pixel_group(const Window &window, F f) {
+    const int64_t s = window.stride;
+    const Margins margins = margins_of_Delta(window);
+    for (int64_t first = 0; first < std::min(s, window.w); first++) {
+        const int64_t n = (window.w - first + s - 1) / s, left = std::min(margins.left / 2 * 2, n),
+                      right = std::max(left, n - margins.right / 2 * 2);
+        auto at_pixel = [&](int64_t i, auto P) { f(first + i * s, P); };
+        in_groups<2>(0, left, at_pixel);
+        in_groups<SHORT>(left, right, at_pixel);
+        in_groups<2>(right, n, at_pixel);
+    }
+}
+
 // A (h, w, c) = the gradient of the images under the windows
 static void propagate(const Window &window, const Images &Delta, const Matrix &W, const Images &A) {
     for (int64_t y = 0; y < window.h; y++)
-        for (int64_t first = 0; first < std::min(window.stride, window.w); first++)
-            in_groups<SHORT>(0, (window.w - first + window.stride - 1) / window.stride, [&](int64_t at, auto P) {
-                const int64_t x = first + at * window.stride;
-                in_groups<LONG>(0, window.c, [&](int64_t c, auto C) {
-                    block_of_pixels<C, P>(window, Delta, W.view().from(0, c), y, x, A.at(y, x) + c);
-                });
+        for_each_pixel_group(window, [&](int64_t x, auto P) {
+            in_groups<LONG>(0, window.c, [&](int64_t c, auto C) {
+                block_of_pixels<C, P>(window, Delta, W.view().from(0, c), y, x, A.at(y, x) + c);
             });
+        });
 }

@@ -74,12 +74,8 @@ class Input : public Stage {
 
     template <class Feature>
     static Vector load_some(const Feature *features, int64_t n) {
-        typedef Feature Features __attribute__((vector_size(LANES * sizeof(Feature))));
-        Features x = {};
-        if (n == LANES)
-            std::memcpy(&x, features, sizeof(x));
-        else
-            std::memcpy(&x, features, n * sizeof(Feature));
-        return __builtin_convertvector(x, Vector);
+        alignas(64) float x[LANES] = {};
+        for (int64_t i = 0; i < n; i++) x[i] = float(features[i]);
+        return load(x);
     }
 };
