@@ -32,6 +32,7 @@ NETWORKS = {  # the shape of an example, and --hidden
     "overlapping pooling with padding": ((9, 10, 2), "conv:5x3,pool:3/2+1,conv:4x3+1,pool:2/1,7"),
     "mean pooling with padding": ((9, 10, 3), "conv:4x3+1,meanpool:3/2+1,conv:5x2,meanpool:3/1+2,7"),
     "pooling with gaps and a rest": ((12, 12, 2), "conv:5x2,pool:2/3,conv:7x2,pool:2,7"),
+    "pooling over many channels": ((8, 9, 3), "conv:34x3+1,pool:2/3,conv:5x7x3+2,pool:1x2,conv:3x1x2,pool:1/1"),
     "pooling of the features": ((8, 9, 2), "pool:3/1,meanpool:2/1+1,conv:3x3,6"),
     "pooling and a linear top": ((8, 9, 2), "pool:2,pool:2/1"),
     "a filter": ((8, 9, 1), "conv:1x3,conv:1x3,pool:2,1"),

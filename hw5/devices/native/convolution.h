@@ -68,13 +68,13 @@ static void convolve_row(const Window &window, const Images &X, const Matrix &W,
     });
 }
 
-// G += the sums over LANES examples and the places of some rows, for F filters and Q numbers of a window's row
+// G += the sums over LANES examples and all places, for F filters and Q numbers of a window's row
 template <int F, int Q>
-static void block_of_weights(const Window &window, Range rows, const Vector *x, int64_t row_of_X, const Vector *Delta,
+static void block_of_weights(const Window &window, const Vector *x, int64_t row_of_X, const Vector *Delta,
                              int64_t row_of_Delta, int64_t m, View G) {
     const int64_t step = window.stride * window.c;
     Vector sums[F * Q] = {};
-    for (int64_t y = rows.begin; y < rows.end; y++, x += row_of_X, Delta += row_of_Delta)
+    for (int64_t y = 0; y < window.rows; y++, x += row_of_X, Delta += row_of_Delta)
         for (int64_t column = 0; column < window.columns; column++) {
             Vector delta[F];
             UNROLLED for (int f = 0; f < F; f++) delta[f] = kept_in_register(Delta[column * m + f]);
@@ -89,14 +89,14 @@ static void block_of_weights(const Window &window, Range rows, const Vector *x, 
         UNROLLED for (int q = 0; q < Q; q++) G.row(f)[q] += g[f * Q + q];
 }
 
-// G (m, i j c) += Delta patch^T, summed over LANES examples and the places of some rows
-static void add_gradient(const Window &window, Range rows, const Images &X, const Images &Delta, View G) {
+// G (m, i j c) += Delta patch^T, summed over LANES examples and all places
+static void add_gradient(const Window &window, const Images &X, const Images &Delta, View G) {
     const int64_t m = Delta.shape.c, n = window.j * window.c;
     for (int64_t i = 0; i < window.i; i++)
         in_groups<LONG>(0, n, [&](int64_t q, auto Q) {
             in_groups<SHORT>(0, m, [&](int64_t f, auto F) {
-                block_of_weights<F, Q>(window, rows, patch_at(window, X, rows.begin, 0) + i * X.row() + q,
-                                       window.stride * X.row(), Delta.at(rows.begin, 0) + f, Delta.row(), m,
+                block_of_weights<F, Q>(window, patch_at(window, X, 0, 0) + i * X.row() + q,
+                                       window.stride * X.row(), Delta.all() + f, Delta.row(), m,
                                        G.from(f, i * n + q));
             });
         });

@@ -3,6 +3,7 @@
 #include "convolution.h"
 #include "head.h"
 #include "pooling.h"
+#include "sparse_gradient.h"
 #include "weights.h"
 
 // What all have in common. Z is computed some rows at a time, so that it stays in the L1 cache until it is X.
@@ -10,7 +11,7 @@ class AnyConvolution : public Stage {
   public:
     void backward(const Group &group) override {
         fill_Delta(group.part);
-        add_gradient(window, {0, window.rows}, below->X, Delta, weights.parts[group.part].view());
+        add_weight_gradient(weights.parts[group.part].view());
         if (below->learns) propagate(window, Delta, weights.W.W, below->A);
     }
 
@@ -28,6 +29,8 @@ class AnyConvolution : public Stage {
 
     // Delta from A, and its sums over the places for the biases
     virtual void fill_Delta(int64_t part) = 0;
+
+    virtual void add_weight_gradient(View G) { add_gradient(window, below->X, Delta, G); }
 
     void convolve(int64_t y, Vector *Z) const {
         convolve_row(window, below->X, weights.W.W, weights.b.W.row(0), y, Z);
@@ -79,7 +82,8 @@ class PooledConvolution : public AnyConvolution {
     PooledConvolution(const Stage *below, const Window &window, const Window &pool, const ConvolutionWeights &weights,
                       Head head, Margins margins)
         : AnyConvolution(below, window, weights, head, {pool.rows, pool.columns, pool.c}, margins, pool.i), pool(pool),
-          largest(X.shape.size()) {}
+          is_sparse(is_sparse_faster(window, pool)), needs_Delta(!is_sparse || below->learns),
+          largest(X.shape.size()), examples(LANES, is_sparse ? below->X.size() + LANES : 0) {}
 
     static bool covers(const Layer &layer, const Window &pool) {
         return layer.pieces == 1 && pool.stride >= std::max(pool.i, pool.j) && pool.padding == 0;
@@ -91,7 +95,7 @@ class PooledConvolution : public AnyConvolution {
             head.forward(Z.shape.size(), Z.all(), Z.all(), nullptr);
             with_size(pool, [&](auto rows, auto columns) {
                 for (int64_t x = 0; x < pool.columns; x++)
-                    max_of_pixels(Z.at(0, x * pool.stride), Z.row(), {{0, rows}, {0, columns}}, columns, pool.c,
+                    max_of_pixels(Z.at(0, x * pool.stride), Z.row(), {{0, rows}, {0, columns}}, numbers_at(y, x), pool.c,
                                   X.at(y, x), largest_at(y, x));
             });
         }
@@ -99,19 +103,34 @@ class PooledConvolution : public AnyConvolution {
 
   private:
     const Window pool;
-    const Vectors largest;
+    const bool is_sparse, needs_Delta;
+    const Vectors largest;  // where their patches begin in an example of X of the stage below
+    const Matrix examples;  // X of the stage below, with a row for each example
 
     Ints *largest_at(int64_t y, int64_t x) const { return largest.integers() + (y * pool.columns + x) * pool.c; }
+
+    Numbers numbers_at(int64_t y, int64_t x) const {
+        const int64_t row = window.stride * below->X.row(), column = window.stride * window.c;
+        return {y * pool.stride * row + x * pool.stride * column, row, column};
+    }
 
     void fill_Delta(int64_t part) override {
         for (int64_t y = 0; y < pool.rows; y++)
             head.backward(A.row_size(), A.at(y, 0), X.at(y, 0), nullptr, A.at(y, 0));
         add_bias_gradient(part, pool.rows * pool.columns, pool.c, A.all());
+        if (!needs_Delta) return;
         with_size(pool, [&](auto rows, auto columns) {
             for (int64_t y = 0; y < pool.rows; y++)
                 for (int64_t x = 0; x < pool.columns; x++)
-                    spread(A.at(y, x), largest_at(y, x), rows, columns, pool.c,
+                    spread(A.at(y, x), largest_at(y, x), rows, columns, numbers_at(y, x), pool.c,
                            Delta.at(y * pool.stride, x * pool.stride), Delta.row());
         });
+    }
+
+    void add_weight_gradient(View G) override {
+        if (!is_sparse) return AnyConvolution::add_weight_gradient(G);
+        to_rows(below->X.begin(), below->X.size(), examples.view());
+        add_sparse_gradient(window, examples, below->X.row(), A,
+                            reinterpret_cast<const int32_t *>(largest.integers()), G);
     }
 };

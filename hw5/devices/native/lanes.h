@@ -35,15 +35,19 @@ class Images {
 
     explicit Images(Shape shape, Margins margins = {})
         : shape(shape), row_((margins.left + shape.w + margins.right) * shape.c),
-          first_(margins.rows * row_ + margins.left * shape.c), vectors_((shape.h + 2 * margins.rows) * row_) {}
+          first_(margins.rows * row_ + margins.left * shape.c), size_((shape.h + 2 * margins.rows) * row_), vectors_(size_) {}
     Vector *at(int64_t y, int64_t x) const { return vectors_.at() + first_ + y * row_ + x * shape.c; }
     Vector *all() const { return at(0, 0); }
     View view() const { return {reinterpret_cast<float *>(all()), LANES}; }
     int64_t row() const { return row_; }  // vectors from a pixel to the one below
     int64_t row_size() const { return shape.w * shape.c; }
 
+    // All vectors, with those of the margins
+    int64_t size() const { return size_; }
+    const Vector *begin() const { return vectors_.at(); }
+
   private:
-    int64_t row_, first_;
+    int64_t row_, first_, size_;
     Vectors vectors_;
 };
 

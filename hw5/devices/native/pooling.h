@@ -13,31 +13,36 @@ inline Range inside(int64_t first, int64_t size, int64_t n) {
     return {std::max<int64_t>(0, -first), std::min(size, n - first)};
 }
 
-// The largest pixels x under a window, and their numbers in it. Ties go to the first pixel, and NaN is larger than any
-// number.
-INLINE void max_of_pixels(const Vector *x, int64_t row, Inside inside, int64_t columns, int64_t channels, Vector *max,
+// The numbers of a window's pixels: first, and so much more for every row and column
+struct Numbers {
+    int64_t first, row, column;
+    int operator()(int64_t i, int64_t j) const { return int(first + i * row + j * column); }
+};
+
+// The largest pixels x under a window, and their numbers. Ties go to the first pixel, and NaN is larger than any number.
+INLINE void max_of_pixels(const Vector *x, int64_t row, Inside inside, Numbers number, int64_t channels, Vector *max,
                           Ints *argmax) {
     for (int64_t c = 0; c < channels; c++) {
         Vector best = x[inside.i.begin * row + inside.j.begin * channels + c];
-        Ints at = int(inside.i.begin * columns + inside.j.begin) - Ints{};
+        Ints at = number(inside.i.begin, inside.j.begin) - Ints{};
         for (int64_t i = inside.i.begin; i < inside.i.end; i++)
             for (int64_t j = inside.j.begin; j < inside.j.end; j++) {
                 const Vector pixel = x[i * row + j * channels + c];
                 const Ints is_better = is_larger(pixel, best);
                 best = is_better ? pixel : best;
-                at = is_better ? int(i * columns + j) - Ints{} : at;
+                at = is_better ? number(i, j) - Ints{} : at;
             }
         max[c] = best, argmax[c] = at;
     }
 }
 
 // The pixels Delta under a window of rows x columns: A at the largest, 0 at the others
-INLINE void spread(const Vector *A, const Ints *argmax, int64_t rows, int64_t columns, int64_t channels, Vector *Delta,
-                   int64_t row) {
+INLINE void spread(const Vector *A, const Ints *argmax, int64_t rows, int64_t columns, Numbers number,
+                   int64_t channels, Vector *Delta, int64_t row) {
     for (int64_t c = 0; c < channels; c++)
         for (int64_t i = 0; i < rows; i++)
             for (int64_t j = 0; j < columns; j++)
-                Delta[i * row + j * channels + c] = argmax[c] == int(i * columns + j) ? A[c] : Vector{};
+                Delta[i * row + j * channels + c] = argmax[c] == number(i, j) ? A[c] : Vector{};
 }
 
 // f(rows, columns) of a window, as constants if it is the usual one of 2 x 2
@@ -80,11 +85,11 @@ class Pooling : public Stage {
 class MaxPooling : public Pooling {
   public:
     MaxPooling(const Stage *below, const Window &window, Margins margins)
-        : Pooling(below, window, margins), largest(X.shape.size()) {}
+        : Pooling(below, window, margins), number{0, window.j, 1}, largest(X.shape.size()) {}
 
     void forward(const Group &) override {
         for_each_place(below->X, [&](int64_t y, int64_t x, Inside inside, const Vector *pixels) {
-            max_of_pixels(pixels, below->X.row(), inside, window.j, window.c, X.at(y, x), largest_at(y, x));
+            max_of_pixels(pixels, below->X.row(), inside, number, window.c, X.at(y, x), largest_at(y, x));
         });
     }
 
@@ -95,13 +100,13 @@ class MaxPooling : public Pooling {
             const Vector *delta = A.at(y, x);
             const Ints *argmax = largest_at(y, x);
             for_each_pixel(inside, first, below->A.row(), [&](int64_t i, int64_t j, Vector *pixel) {
-                const int number = int(i * window.j + j);
-                for (int64_t c = 0; c < window.c; c++) pixel[c] += argmax[c] == number ? delta[c] : Vector{};
+                for (int64_t c = 0; c < window.c; c++) pixel[c] += argmax[c] == number(i, j) ? delta[c] : Vector{};
             });
         });
     }
 
   private:
+    const Numbers number;
     const Vectors largest;
 
     Ints *largest_at(int64_t y, int64_t x) const { return largest.integers() + (y * window.columns + x) * window.c; }

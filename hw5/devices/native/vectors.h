@@ -39,6 +39,11 @@ typedef float Vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t Ints __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 INLINE Vector load(const float *p) { return *reinterpret_cast<const Vector *>(p); }
+INLINE Vector load_unaligned(const float *p) {
+    Vector a;
+    std::memcpy(&a, p, sizeof(a));
+    return a;
+}
 INLINE void store(float *p, Vector a) { *reinterpret_cast<Vector *>(p) = a; }
 INLINE Vector broadcast(float a) { return a - Vector{}; }
 
