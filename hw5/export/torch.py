@@ -13,7 +13,8 @@ _THETAS = {
 def modules(layers):
     """[(text of a module, {"weight": ..., "bias": ...}), ...] for [(layer, W, b), ...] from the input up.
 
-    Images are (N, c, h, w) in PyTorch, so weights have their channels first.
+    Images are (N, c, h, w) in PyTorch, so weights have their channels first. The text of a layer of which PyTorch has
+    no module is that of --hidden.
     """
     image, found = None, []  # the shape of the images between the layers
     for layer, W, b in layers:
@@ -21,7 +22,7 @@ def modules(layers):
             W, image = channels_first(W, image).reshape(len(W), -1), None
             found.append(("Flatten()", {}))
         image = layer.shape if layer.window else image
-        found += _MODULES[layer.kind](layer, W, b)
+        found += _MODULES[layer.kind](layer, W, b) if layer.kind in _MODULES else [(str(layer), {})]
     return found
 
 

@@ -10,7 +10,13 @@ from hw5.nn.layers import Dense
 from hw5.nn.maxout import Maxout
 from hw5.tables.table import quoted
 
-_KINDS = {layer.kind: layer for layer in (Convolution, MaxPool, MeanPool, Dropout)}
+_LAYERS = (  # that --hidden names
+    Convolution,
+    MaxPool,
+    MeanPool,
+    Dropout,
+)
+_KINDS = {layer.kind: layer for layer in _LAYERS}
 _MAXOUT = {Dense: Maxout, Convolution: MaxoutConvolution}
 FORM = (
     "give the units of a layer, conv:FILTERSxSIZE, pool:SIZE, meanpool:SIZE or dropout:SHARE, where a size may have a "

@@ -56,7 +56,10 @@ def test_a_resumed_run_ends_in_the_same_bits(device, optimizer, activation, tmp_
 
 
 def test_a_run_learns_colours(device):
-    colours = run(device, Settings(hidden=("conv:6x3", "pool:2", "dropout:0.1", 8), epochs=8, optimizer="adam", lr=0.01, batch_size=8))
+    colours = run(
+        device,
+        Settings(hidden=("conv:6x3", "pool:2", "dropout:0.1", 8), epochs=8, optimizer="adam", lr=0.01, batch_size=8),
+    )
     for _ in colours.train():
         pass
     assert colours.evaluate("test")[1] == 1

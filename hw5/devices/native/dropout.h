@@ -17,7 +17,7 @@ class Dropout : public Stage {
   public:
     Dropout(const Stage *below, const ImageLayer &layer, Margins margins)
         : Stage(below, false, {layer.window.h, layer.window.w, layer.window.c}, margins),
-          least(uint32_t(layer.share * 4294967296.0)), key(uint32_t(layer.key)), kept(1 / float(1 - layer.share)) {}
+          least(uint32_t(layer.number * 4294967296.0)), key(uint32_t(layer.key)), kept(1 / float(1 - layer.number)) {}
 
     void forward(const Group &group) override { apply(group, below->X, X); }
 

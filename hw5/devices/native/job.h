@@ -15,12 +15,18 @@ struct Window {
 };
 
 // A layer of a network that has other layers than dense ones
-enum Kind : int64_t { DENSE, CONVOLUTION, MAX_POOL, MEAN_POOL, DROPOUT };
+enum Kind : int64_t {
+    DENSE,
+    CONVOLUTION,
+    MAX_POOL,
+    MEAN_POOL,
+    DROPOUT,
+};
 struct ImageLayer {
     int64_t kind;
     Layer weights;      // of dense layers and convolutions
     Window window;      // without one, it is one pixel; of a dense layer, the image is one pixel of d channels
-    double share;       // of the numbers that dropout sets to 0
+    double number;      // of dropout: the share that becomes 0
     int64_t key;        // of dropout's random numbers
 };
 

@@ -5,7 +5,16 @@ import ctypes
 _POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 _ARRAYS = ("W", "b", "V", "Vb", "S", "Sb")  # of a layer
 _WINDOW = ("h", "w", "c", "i", "j", "stride", "padding", "rows", "columns")
-_KINDS = ("dense", "conv", "pool", "meanpool", "dropout")  # as enum Kind numbers them
+_KINDS = (  # as enum Kind numbers them
+    "dense",
+    "conv",
+    "pool",
+    "meanpool",
+    "dropout",
+)
+_NUMBERS = {  # number and key of an ImageLayer, where they are not 0
+    "dropout": lambda layer: (layer.share, layer.key),
+}
 
 
 class Layer(ctypes.Structure):
@@ -29,21 +38,21 @@ class Window(ctypes.Structure):
         """The Window of a layer of hw5.nn."""
         if window := layer.window:
             return cls(*window.image, *window.size, window.stride, window.padding, *window.places)
-        h, w, c = layer.shape if layer.kind == "dropout" and len(layer.shape) == 3 else (1, 1, layer.inputs)
+        h, w, c = layer.shape if not layer.weighted and len(layer.shape) == 3 else (1, 1, layer.inputs)
         return cls(h, w, c, 1, 1, 1, 0, h, w)
 
 
 class ImageLayer(ctypes.Structure):
     """A layer of any kind."""
 
-    _fields_ = [("kind", _INT), ("weights", Layer), ("window", Window), ("share", _DOUBLE), ("key", _INT)]
+    _fields_ = [("kind", _INT), ("weights", Layer), ("window", Window), ("number", _DOUBLE), ("key", _INT)]
 
     @classmethod
     def of(cls, layer):
         """The ImageLayer of a layer of hw5.nn."""
         weights = Layer.of(layer) if layer.weighted else Layer(pieces=1)
-        dropout = (layer.share, layer.key) if layer.kind == "dropout" else (0, 0)
-        return cls(_KINDS.index(layer.kind), weights, Window.of(layer), *dropout)
+        numbers = _NUMBERS[layer.kind](layer) if layer.kind in _NUMBERS else (0, 0)
+        return cls(_KINDS.index(layer.kind), weights, Window.of(layer), *numbers)
 
 
 class Job(ctypes.Structure):
