@@ -37,6 +37,7 @@ LAYER = [  # likewise, in the order of the page; None for a new file
     ("hw5/devices/native/images.cpp", "        case DROPOUT:"),
     ("hw5/verify/contracts.py", "def dropout("),
     ("hw5/verify/contracts.py", '    Contract("dropout"'),
+    ("hw5/verify/bench.py", '    "dropout": (lambda'),
     ("hw5/export/onnx.py", '    "dropout": lambda graph'),
     ("tests/nn/test_image_layers.py", '    "with dropout twice"'),
     ("tests/devices/test_native_images.py", '    "dropout alone"'),

@@ -13,8 +13,8 @@ _THETAS = {
 def modules(layers):
     """[(text of a module, {"weight": ..., "bias": ...}), ...] for [(layer, W, b), ...] from the input up.
 
-    Images are (N, c, h, w) in PyTorch, so weights have their channels first. The text of a layer of which PyTorch has
-    no module is that of --hidden.
+    Images are (N, c, h, w) in PyTorch, so weights have their channels first. The text of a layer or an activation of which
+    PyTorch has no module is hw5's.
     """
     image, found = None, []  # the shape of the images between the layers
     for layer, W, b in layers:
@@ -35,7 +35,8 @@ def state(layers):
 def _theta(layer, *maxout):
     """The modules of the activation; maxout are those of its pieces."""
     if layer.theta:
-        texts = maxout if layer.pieces > 1 else [_THETAS[layer.theta.name].format(a=layer.theta.alpha)]
+        text = _THETAS.get(layer.theta.name, layer.theta.name)
+        texts = maxout if layer.pieces > 1 else [text.format(a=layer.theta.alpha)]
         yield from ((text, {}) for text in texts)
 
 

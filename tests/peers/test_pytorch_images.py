@@ -13,7 +13,9 @@ from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
 from .helpers import FLOAT64, Steps, tolerance
-from .test_pytorch import LOSS, optimizer_of, torch
+
+torch = pytest.importorskip("torch")
+from .test_pytorch import LOSS, optimizer_of  # noqa: E402
 
 rng = np.random.default_rng(0)
 
