@@ -408,12 +408,13 @@ def environment():
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     from hw5.devices import open_device
 
+    device = open_device("cpu")
     packages = ("numpy", "jax", "torch", "scikit-learn")
     return {
         "date": date.today().isoformat(),
         "commit": commit.stdout.strip(),
         "machine": f"{model}, {len(os.sched_getaffinity(0))} cores",
-        "device": open_device("cpu").description,
+        "device": f"{device.name} ({device.how})",
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in packages if _is_installed(name)},
