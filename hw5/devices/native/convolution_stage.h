@@ -130,7 +130,6 @@ class PooledConvolution : public AnyConvolution {
     void add_weight_gradient(View G) override {
         if (!is_sparse) return AnyConvolution::add_weight_gradient(G);
         to_rows(below->X.begin(), below->X.size(), examples.view());
-        add_sparse_gradient(window, examples, below->X.row(), A,
-                            reinterpret_cast<const int32_t *>(largest.integers()), G);
+        add_sparse_gradient(window, examples, below->X.row(), A, largest.integers(), G);
     }
 };
