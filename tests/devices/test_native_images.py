@@ -5,7 +5,9 @@ examples does.
 """
 
 import platform
+import resource
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +159,22 @@ def test_the_loss_shows_nan(compiled, hidden, theta):
     problem.X[7, 20:40] = np.nan
     _, (loss, _) = problem.trained(compiled, Rates(0.01), 16)
     assert np.isnan(loss)
+
+
+def test_too_little_memory_changes_nothing(compiled):
+    """Delta of this convolution takes 160 MB for the examples of a vector of 16, and half of that for 8."""
+    problem = ImageProblem((200, 200, 1), ("conv:64x3+1",), dtype=np.uint8, examples=20)
+    stepper, tally = problem.on(compiled), Tally(compiled, 16)
+    before = stepper.network.parameters()[0][0]
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**24, limits[1]))
+        with pytest.raises(MemoryError, match="could not allocate memory or threads for the compiled step"):
+            stepper.train(problem.order, 16, Rates(0.1), tally)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+    assert stepper.network.parameters()[0][0].tobytes() == before.tobytes() and tally.read() == (0, 0)
 
 
 def test_examples_do_not_mix(compiled):
