@@ -110,11 +110,12 @@ def _explain(error):
 
 
 def _printable(sentence, error):
-    """The sentence in one line, except for click's own lists of commands and choices."""
+    """The sentence in one line, except for click's own list of commands."""
     from hw5.text import printable
 
-    is_list = isinstance(error, (click.exceptions.NoArgsIsHelpError, click.MissingParameter))
-    return printable(sentence, keep="\n\t" if is_list else "")
+    if isinstance(error, click.MissingParameter):
+        sentence = " ".join(sentence.split())
+    return printable(sentence, keep="\n\t" if isinstance(error, click.exceptions.NoArgsIsHelpError) else "")
 
 
 def _print_traceback(kind, error, trace):

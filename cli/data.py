@@ -1,6 +1,8 @@
 """hw5 data"""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,10 +28,19 @@ def command():
     """
 
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @command.command("list")
 @options.data_dir
-def list_sets(data_dir):
+@as_json
+def list_sets(data_dir, as_json):
     """List the built-in data sets and where they are stored."""
+    if as_json:
+        found = {name: find_downloaded(name, data_dir) if name in SOURCES else "built in" for name in BUILT_IN}
+        sets = ({"name": name, "contents": BUILT_IN[name], "location": at and str(at)} for name, at in found.items())
+        say(json.dumps(list(sets)))
+        return
     listing = table("name", "contents", "location", numbers=False)
     for name, text in BUILT_IN.items():
         what, _, where = text.rpartition(", ") if name in SOURCES else (text, "", "built in")
@@ -93,7 +104,8 @@ def _megabytes(size):
 @options.task
 @options.reading
 @click.option("--plot", type=click.Path(), help="Plot samples to this PNG file.")
-def show(source, test, label_column, data_dir, task, plot, **columns):
+@as_json
+def show(source, test, label_column, data_dir, task, plot, as_json, **columns):
     """Show the classes and features of a data set or file.
 
     \b
@@ -106,15 +118,36 @@ def show(source, test, label_column, data_dir, task, plot, **columns):
         require_matplotlib()
     reading = options.reading_of(**columns)
     dataset = load(source, test=test, label_column=label_column, data_dir=data_dir, task=task, reading=reading)
-    for line in (_headline(dataset), *described(dataset)):
-        say(line)
     options.warn_of(dataset)
-    print_tables(_classes(dataset) if dataset.class_names else _targets(dataset), _features(dataset))
+    if as_json:
+        say(json.dumps(_as_json(dataset)))
+    else:
+        for line in (_headline(dataset), *described(dataset)):
+            say(line)
+        print_tables(_classes(dataset) if dataset.class_names else _targets(dataset), _features(dataset))
     if plot:
         from hw5.plots import plot_samples
 
         plot_samples(dataset, plot)
-        say(f"saved {plot}")
+        (warn if as_json else say)(f"saved {plot}")
+
+
+def _as_json(dataset):
+    """What a data set holds, for JSON."""
+    m, labels = len(dataset.class_names), _labels(dataset)
+    counts = {
+        split: dict(zip(dataset.class_names, np.bincount(y, minlength=m).tolist())) for split, y in labels.items()
+    }
+    targets = {split: dict(zip(_STATISTICS, _numbers(y))) for split, y in labels.items()}
+    return {
+        "name": dataset.name,
+        "examples": {split: len(y) for split, y in labels.items()},
+        "features": dataset.train.X.shape[1],
+        "feature_names": dataset.feature_names,
+        "image_shape": dataset.image_shape,
+        "labels": dataset.label,
+        "columns": asdict(dataset.columns)["each"] if dataset.columns else None,
+    } | ({"classes": counts} if m else {"targets": targets})
 
 
 @command.command("convert")
@@ -208,4 +241,8 @@ _STATISTICS = ("min", "mean", "max")
 
 
 def _statistics(values):
-    return [f"{x:.5g}" for x in (values.min(), values.mean(dtype=np.float64), values.max())]
+    return [f"{x:.5g}" for x in _numbers(values)]
+
+
+def _numbers(values):
+    return float(values.min()), float(values.mean(dtype=np.float64)), float(values.max())

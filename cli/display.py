@@ -64,7 +64,8 @@ def waiting(text):
 
 
 def is_terminal(stream):
-    return stream is not None and stream.isatty()
+    """Whether a bar may be drawn on a stream."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def say(text):

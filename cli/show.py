@@ -1,5 +1,6 @@
 """hw5 show"""
 
+import json
 from dataclasses import asdict
 
 import click
@@ -16,7 +17,8 @@ from hw5.text import encodable, printable, toml_string
 
 @click.command("show")
 @click.argument("checkpoint", type=click.Path())
-def command(checkpoint):
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(checkpoint, as_json):
     """Show how a model was trained, as a configuration for hw5 train --config.
 
     \b
@@ -24,8 +26,30 @@ def command(checkpoint):
     hw5 train --config again.toml --epochs 100
     """
     model = Checkpoint.load(checkpoint)
+    if as_json:
+        say(json.dumps(_as_json(model)))
+        return
     for line in (*_summary(model, checkpoint), *_configuration(model)):
         say(line)
+
+
+def _as_json(model):
+    """What the summary and the configuration say, for JSON."""
+    its = model.settings
+    return {
+        "model": its.model,
+        "layers": written(model.layers()),
+        "parameters": sum(W.size + b.size for W, b in model.parameters),
+        "class_names": model.class_names,
+        "feature_names": model.feature_names,
+        "image_shape": model.image_shape,
+        "columns": asdict(model.columns)["each"] if model.columns else None,
+        "data": {name: value for name, value in asdict(model.data).items() if name != "digest"},
+        "settings": asdict(its),
+        "epochs_trained": len(model.history),
+        "ending": model.state.ending,
+        "history": model.history,
+    }
 
 
 def _summary(model, path):

@@ -124,12 +124,13 @@ class Format(NamedTuple):
     """encode(network) returns the bytes of the file; library is what to pip install for it."""
 
     encode: Callable
+    suffixes: tuple[str, ...]  # of files
     library: str | None = None
 
 
 FORMATS = {
-    "onnx": Format(onnx.encode, "'hw5[onnx]'"),
-    "safetensors": Format(_safetensors, "'hw5[safetensors]'"),
-    "torch-state": Format(_torch_state, "torch"),
-    "numpy": Format(_numpy),
+    "onnx": Format(onnx.encode, (".onnx",), "'hw5[onnx]'"),
+    "safetensors": Format(_safetensors, (".safetensors",), "'hw5[safetensors]'"),
+    "torch-state": Format(_torch_state, (".pt", ".pth"), "torch"),
+    "numpy": Format(_numpy, (".npz",)),
 }

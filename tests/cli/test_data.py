@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -98,3 +99,16 @@ def test_data_show_draws_samples(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_text("a,b,c,kind\n1,2,3,x\n4,5,6,y\n")
     assert "is also an input" in refused("data", "show", "a.csv", "--plot", "a.csv")
     assert (tmp_path / "a.csv").read_text().startswith("a,b,c")
+
+
+def test_data_as_json(tmp_path):
+    shown = json.loads(hw5("data", "show", "digits", "--json").stdout)
+    assert shown["examples"] == {"train": 1797} and shown["image_shape"] == [8, 8] and shown["features"] == 64
+    assert sum(shown["classes"]["train"].values()) == 1797
+    table = tmp_path / "a.csv"
+    table.write_text("x,site,y\n1,n,2.5\n2,s,3.5\n3,n,4.5\n")
+    shown = json.loads(hw5("data", "show", table, "--task", "regression", "--json").stdout)
+    assert shown["targets"] == {"train": {"min": 2.5, "mean": 3.5, "max": 4.5}}
+    assert [column["name"] for column in shown["columns"]] == ["x", "site"]
+    sets = json.loads(hw5("data", "list", "--json", "--data-dir", tmp_path).stdout)
+    assert {"name": "mnist", "location": None}.items() <= next(s for s in sets if s["name"] == "mnist").items()

@@ -106,3 +106,14 @@ def test_what_data_put_into_messages_and_tables_is_shown_as_text(capsys):
     assert out.startswith("one\ntwo\\x1b[2J\\u202e\n") and err == "hw5: a\\nb\\x9b\n"
     assert re.search(r"^ *class +a\\nb\\x1b\[1m *$", out, re.M)
     assert re.search(r"^ *\[bold\]x\\r\\n +тюльпан *$", out, re.M)
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch):
+    class Terminal:
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    assert display.is_terminal(Terminal()) and not display.is_terminal(None)
+    monkeypatch.setenv("TERM", "dumb")
+    assert not display.is_terminal(Terminal())

@@ -35,3 +35,15 @@ def test_bad_input_is_one_sentence(trained, tmp_path, case):
     checkpoint, format, out = arguments(trained, tmp_path)
     assert message in refused("export", checkpoint, "--format", format, "--out", out)
     assert trained.read_bytes() == before and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "kind"), [("m.npz", "PK"), ("m.NPZ", "PK")])
+def test_the_suffix_says_which_format(trained, tmp_path, name, kind):
+    hw5("export", trained, "--out", tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(kind.encode())
+
+
+def test_a_suffix_that_says_nothing_is_refused_in_one_line(trained, tmp_path):
+    sentence = refused("export", trained, "--out", tmp_path / "m.bin")
+    assert "does not say which format; add --format, or one of the suffixes: onnx (.onnx)" in sentence
+    assert len(refused("export", trained).strip().splitlines()) == 1

@@ -72,3 +72,13 @@ def test_text_that_toml_cannot_hold_is_shown_with_a_comment():
         "# data is not UTF-8; give it on the command line instead",
         r'data = "caf\\udce9.csv"',
     ]
+
+
+def test_show_as_json(tmp_path):
+    out = tmp_path / "model.npz"
+    hw5("train", "--hidden", "conv:3x3,pool:2,7", "--epochs", 2, "--out", out)
+    shown = json.loads(hw5("show", out, "--json").stdout)
+    assert shown["layers"] == "8x8x1-conv:3x3-pool:2-7-10" and shown["image_shape"] == [8, 8]
+    assert shown["settings"]["hidden"] == ["conv:3x3", "pool:2", 7] and shown["epochs_trained"] == 2
+    assert shown["parameters"] == 3 * 10 + 7 * 28 + 10 * 8 and len(shown["history"]) == 2
+    assert shown["class_names"] == list("0123456789") and shown["data"]["source"] == "digits"
