@@ -132,22 +132,28 @@ def show(source, test, label_column, data_dir, task, plot, as_json, **columns):
         (warn if as_json else say)(f"saved {plot}")
 
 
+def _counts(dataset):
+    """The examples of each class, by split."""
+    names, labels = dataset.class_names, _labels(dataset)
+    return {split: dict(zip(names, np.bincount(y, minlength=len(names)).tolist())) for split, y in labels.items()}
+
+
+def _of_targets(dataset):
+    """The statistics of the targets, by split."""
+    return {split: dict(zip(_STATISTICS, _numbers(y))) for split, y in _labels(dataset).items()}
+
+
 def _as_json(dataset):
     """What a data set holds, for JSON."""
-    m, labels = len(dataset.class_names), _labels(dataset)
-    counts = {
-        split: dict(zip(dataset.class_names, np.bincount(y, minlength=m).tolist())) for split, y in labels.items()
-    }
-    targets = {split: dict(zip(_STATISTICS, _numbers(y))) for split, y in labels.items()}
     return {
         "name": dataset.name,
-        "examples": {split: len(y) for split, y in labels.items()},
+        "examples": {split: len(y) for split, y in _labels(dataset).items()},
         "features": dataset.train.X.shape[1],
         "feature_names": dataset.feature_names,
         "image_shape": dataset.image_shape,
         "labels": dataset.label,
         "columns": asdict(dataset.columns)["each"] if dataset.columns else None,
-    } | ({"classes": counts} if m else {"targets": targets})
+    } | ({"classes": _counts(dataset)} if dataset.class_names else {"targets": _of_targets(dataset)})
 
 
 @command.command("convert")
