@@ -51,7 +51,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: install it (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
+$(VENV)/installed: setup.cfg pyproject.toml hw5/__init__.py | $(BIN)/python
 	$(INSTALL) --editable '.[plot]'
 	@$(ADD_CUDA)
 	@touch $@

@@ -12,7 +12,7 @@ estimators for scikit-learn are in hw5.sklearn, the emulator in hw5.emulator, an
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["InputError", "Model", "RunError", "fit", "load_data", "load_model"]
 
 _PLACES = dict.fromkeys(("Model", "fit", "load_data", "load_model"), "hw5.api") | dict.fromkeys(
