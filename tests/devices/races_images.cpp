@@ -58,7 +58,7 @@ int main() {
     for (int64_t batch_size : {20, 300})
         for (bool adam : {false, true})
             for (int64_t pieces : {1, 2}) {
-                const Shape image{9, 11, 2};
+                const Shape image{9, 11, 5};  // whose pooled convolution has the sparse gradient
                 Layers layers{{}, image.h, image.w, image.c};
                 layers.add(DROPOUT, 0, 1, 1, 1, 1, 0);
                 layers.add(CONVOLUTION, 5 * pieces, pieces, 3, 2, 1, 1);
