@@ -7,7 +7,8 @@
 //   number of channels, and no patch is ever copied.
 // - A thread takes such a group of examples from the features up to the loss and back down. All that it needs stays in
 //   the cache of its core.
-// - A convolution and the max pooling above it are one stage: what is not the largest pixel never leaves the L1 cache.
+// - A convolution and the max pooling above it are one stage: what is not the largest pixel never leaves the L1 cache,
+//   and the gradient of the weights is a sum over the largest pixels alone (sparse_gradient.h).
 //
 // A step has two phases: the parts of the minibatch, each some groups, and then the slices of the weights, which are
 // updated with the gradients of all parts. A thread that would wait steals tasks (team.h). Parts and slices depend only
