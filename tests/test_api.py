@@ -1,6 +1,7 @@
 """hw5 from Python: fit, load, predict, evaluate, resume, plot; and bad arguments in one sentence."""
 
 import inspect
+import json
 import os
 import signal
 import subprocess
@@ -178,3 +179,15 @@ def test_the_lines_of_the_page_run(tmp_path, monkeypatch):
     for block in code_blocks(ROOT / "docs" / "python.md", "python"):
         exec(block, there)
     assert there["model"].evaluate()["accuracy"] > 0.9
+
+
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    notebook, there = json.loads((ROOT / "docs" / "notebook.ipynb").read_text("utf-8")), {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), there)
+    accuracies = [there[name].evaluate()["accuracy"] for name in ("model", "convolutional", "better")]
+    assert min(accuracies) > 0.9 and "still improving" in there["trees"].advice
+    assert len(there["longer"].history) == 80 and (tmp_path / "trees.npz").exists()
