@@ -9,7 +9,7 @@ CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install train test test-fast docs test-tools soak pycuda gpu-check clean
+.PHONY: help install train test test-fast lint docs test-tools soak pycuda gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,6 +32,11 @@ docs: test-tools ## write the tables of the pages that come from the code
 	@$(BIN)/python docs/tables.py
 
 test-tools: install $(VENV)/installed-dev
+
+lint: test-tools ## check style, imports and the types of the public API
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check hw5 cli tests docs
+	$(BIN)/mypy
 
 soak: test-tools ## mutate 20,000 files per reader, kill 100 trainings per device, and send 500 signals
 	HW5_FUZZ=20000 HW5_KILLS=100 HW5_SIGNALS=500 $(BIN)/python -m pytest -s tests/faults

@@ -4,8 +4,6 @@ hw5 stores images as rows (h, w, c) and a filter as a row of W (i, j, c). PyTorc
 flattens images as (c, h, w); in JAX images are (h, w, c), and filters (i, j, c) by units.
 """
 
-from math import prod
-
 import numpy as np
 
 NETWORKS = {  # name: the shape of an example, and --hidden
@@ -84,9 +82,7 @@ def jax_logits(problem):
             W, b = next(weights)
             if layer.kind == "conv":
                 padding, numbers = [(layer.window.padding,) * 2] * 2, ("NHWC", "HWIO", "NHWC")
-                x = jax.lax.conv_general_dilated(
-                    x, W, (layer.window.stride,) * 2, padding, dimension_numbers=numbers
-                )
+                x = jax.lax.conv_general_dilated(x, W, (layer.window.stride,) * 2, padding, dimension_numbers=numbers)
             else:
                 x = x.reshape(len(x), -1) @ W
             x = jax.nn.relu(x + b) if layer.theta else x + b

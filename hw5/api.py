@@ -30,7 +30,7 @@ from hw5.train.advice import advice
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.evaluation import evaluation
 from hw5.train.interrupts import interruptible
-from hw5.train.plan import DEFAULT, Plan, new_plan
+from hw5.train.plan import DEFAULT, new_plan
 from hw5.train.progress import with_bar
 from hw5.train.run import Model as _Model
 from hw5.train.run import Run

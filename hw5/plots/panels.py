@@ -1,6 +1,5 @@
 """The panels of hw5 plot, and which models each applies to."""
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 

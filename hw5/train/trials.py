@@ -8,7 +8,8 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
+from collections.abc import Callable
 
 from hw5.datasets.preprocessing import split_dataset
 from hw5.errors import InputError, RunError

@@ -5,7 +5,7 @@ from math import erf, nan
 import numpy as np
 import pytest
 
-from hw5.emulator import CompileError, KernelFault
+from hw5.emulator import KernelFault
 
 from .support import HERE, Arrays, Emulator, write_kernel
 

@@ -98,7 +98,7 @@ def test_the_gradient_of_max_pooling_goes_to_the_largest_pixel(window):
     out, largest = pooled(X, window)
     Delta, A, expected = rng.normal(size=out.shape), np.full(X.shape, np.nan), np.zeros(X.shape)
     FLOAT64.max_pool_gradient(Delta, largest, window, A)
-    (h, w, c), columns = window.image, window.size[1]
+    (_, w, c), columns = window.image, window.size[1]
     for n, place in product(range(len(X)), range(prod(window.places))):
         y, x = divmod(place, window.places[1])
         for channel in range(c):

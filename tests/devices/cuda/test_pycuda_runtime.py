@@ -297,7 +297,7 @@ def test_a_machine_without_a_gpu(gpu):
 
 def test_a_machine_without_nvcc(gpu, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr("hw5.devices.cuda.cublas.toolkits", lambda: [])
+    monkeypatch.setattr("hw5.devices.cuda.cublas.toolkits", list)
     with pytest.raises(InputError, match="needs nvcc"):
         PyCudaRuntime(kernel_sources())
 
@@ -335,7 +335,7 @@ def test_a_recording_keeps_its_memory(runtime, gpu):
     x = np.arange(8, dtype=f32)
     memory = on_gpu(runtime, x)
     address = int(memory)
-    replay = runtime.record(lambda: halve(runtime, memory, 8))
+    replay = runtime.record(lambda: halve(runtime, memory, 8))  # noqa: F821
     del memory
     gc.collect()
     other = on_gpu(runtime, np.zeros(8, f32))
@@ -443,7 +443,7 @@ def test_garbage_may_be_collected_in_any_order(gpu, last):
     memory = on_gpu(runtime, np.ones(8, f32))
     alive = {
         "memory": memory,
-        "recording": runtime.record(lambda: halve(runtime, memory, 8)),
+        "recording": runtime.record(lambda: halve(runtime, memory, 8)),  # noqa: F821
         "runtime": runtime,
     }
     alive["recording"]()

@@ -56,7 +56,7 @@ def install(monkeypatch, tmp_path):
         monkeypatch.setattr(requirements, "open_library", open_library)
         monkeypatch.setattr(requirements, "library_version", lambda: cublas)
         for module in ("requirements", "cublas"):
-            monkeypatch.setattr(f"hw5.devices.cuda.{module}.toolkits", lambda: [])
+            monkeypatch.setattr(f"hw5.devices.cuda.{module}.toolkits", list)
         return toolkit
 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
