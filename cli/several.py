@@ -52,7 +52,7 @@ class Observers:
         """Train a run, such as watch(run, fold=1), and return its last Progress. Raises RunError."""
         ((name, number),) = which.items()
         board = self.tensorboard and os.path.join(self.tensorboard, f"{name}{number}")
-        logs, progress = [Log(self.log, warn, which), TensorBoard(board, warn)], None
+        logs, progress = [Log(self.log, warn, which), TensorBoard(board, run.settings, warn)], None
         self.logs += logs
         try:
             for progress in show_progress(run.train(), run.settings.epochs, lines=False):

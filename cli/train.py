@@ -231,7 +231,7 @@ def command(
             run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
             say(_headline(run, "a model of all folds: ")) if folds else _announce(run)
             saver = Saver(run, out, every, keep or 0, warn) if out else None
-            _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, warn)], plot, figures)
+            _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)], plot, figures)
     lost = output.failure(streams)
     if lost:
         raise RunError(f"training finished, but {lost}")

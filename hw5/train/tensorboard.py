@@ -1,45 +1,90 @@
 """Training curves for TensorBoard, in the event format of tensorboardX.
 
-tensorboardX's own writer has a thread, which hangs for good when the disk is full; so its events are appended here.
+Training and validation are two runs with the same tags, so that TensorBoard draws both in one chart. tensorboardX's own
+writer has a thread, which hangs for good when the disk is full; so its events are appended here.
 """
 
 import os
 import socket
 import struct
 import time
+from dataclasses import asdict
 
 from hw5.errors import InputError
 from hw5.train.log import EpochFile
 
 
-class TensorBoard(EpochFile):
-    """Appends the metrics of every epoch to an event file in a folder; None writes nothing.
+class TensorBoard:
+    """Appends the figures of every epoch to event files in the folders train and validation of a folder, or of None.
 
-    Raises InputError if tensorboardX is not installed, or the folder cannot be created.
+    settings: the Settings of the training, which are its hyperparameters and give its learning rates. Raises InputError
+    if tensorboardX is not installed, or a folder cannot be created.
     """
 
-    def __init__(self, folder, warn=print):
-        super().__init__(folder and _event_file(folder), warn)
-        self._is_new = True
+    def __init__(self, folder, settings, warn=print):
+        names = [] if folder is None else ["train", "validation"] if settings.validation else ["train"]
+        paths = {name: _event_file(os.path.join(folder, name)) for name in names}
+        self._warn = warn
+        self.files = [_Events(path, name, settings, name == names[-1], self._once) for name, path in paths.items()]
+
+    def _once(self, text):
+        """Warn of the first of the files that cannot be written."""
+        if sum(bool(file.error) for file in self.files) == 1:
+            self._warn(text)
+
+    def update(self, progress):
+        """Write events if this is the end of an epoch."""
+        for file in self.files:
+            file.update(progress)
+
+    @property
+    def error(self):
+        """Why events are still waiting to be written, or None."""
+        return next((file.error for file in self.files if file.error), None)
+
+
+class _Events(EpochFile):
+    """The event file of the run "train" or "validation"; before the first event, the version and the hyperparameters."""
+
+    def __init__(self, path, name, settings, has_hyperparameters, warn):
+        super().__init__(path, warn)
+        self.name, self.settings, self.has_hyperparameters, self._is_new = name, settings, has_hyperparameters, True
 
     def record(self, progress):
-        """Events with the losses, the accuracies and the speed; before the first, one with the version."""
         from tensorboardX.summary import scalar
 
-        events = [] if not self._is_new else [_event(0, file_version="brain.Event:2")]
+        events = list(self._first_events()) if self._is_new else []
         self._is_new = False
-        for name, value in _metrics(progress):
-            events.append(_event(progress.epoch, summary=scalar(name, value)))
+        for tag, value in _figures(self.name, progress, self.settings):
+            events.append(_event(progress.epoch, summary=scalar(tag, value)))
         return b"".join(events)
 
+    def _first_events(self):
+        from tensorboardX.summary import hparams
 
-def _metrics(progress):
-    for name in ("loss", "accuracy"):
-        for prefix, split in (("", "train"), ("validation_", "validation")):
-            value = getattr(progress, prefix + name)
-            if value is not None:
-                yield f"{name}/{split}", value
-    yield "examples_per_second", progress.examples_per_second
+        yield _event(0, file_version="brain.Event:2")
+        if self.has_hyperparameters:
+            values = {
+                name: x if isinstance(x, (bool, int, float, str)) else str(x) for name, x in self._chosen().items()
+            }
+            for summary in hparams(values, dict.fromkeys(("loss", "accuracy"))):
+                yield _event(0, summary=summary)
+
+    def _chosen(self):
+        """The settings that have a value; the layers as --hidden has them."""
+        settings = asdict(self.settings) | {"hidden": ",".join(map(str, self.settings.hidden))}
+        return {name: value for name, value in settings.items() if value is not None}
+
+
+def _figures(name, progress, settings):
+    prefix = "" if name == "train" else "validation_"
+    for tag in ("loss", "accuracy"):
+        value = getattr(progress, prefix + tag)
+        if value is not None:
+            yield tag, value
+    if name == "train":
+        yield "learning_rate", settings.rates(progress.epoch).eta
+        yield "examples_per_second", progress.examples_per_second
 
 
 def _event(step, **content):

@@ -215,7 +215,7 @@ def test_tensorboard_has_a_directory_per_training(tmp_path):
     hw5("train", "--restarts", 2, "--epochs", 1, "--seed", 4, "--tensorboard", tmp_path / "seeds")
     assert sorted(path.name for path in (tmp_path / "folds").iterdir()) == ["fold1", "fold2"]
     assert sorted(path.name for path in (tmp_path / "seeds").iterdir()) == ["seed4", "seed5"]
-    assert all(list(path.glob("events*")) for path in (tmp_path / "folds").iterdir())
+    assert all(list(path.glob("train/events*")) for path in (tmp_path / "folds").iterdir())
 
 
 def test_a_table_that_changes_between_two_folds_is_refused(tmp_path):

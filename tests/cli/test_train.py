@@ -290,12 +290,17 @@ def test_changed_data_cannot_be_resumed(tmp_path):
 def test_tensorboard_reads_the_figures(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     hw5("train", "--epochs", 3, "--tensorboard", tmp_path / "runs", "--out", tmp_path / "model.npz")
-    events = accumulator.EventAccumulator(str(tmp_path / "runs"))
-    events.Reload()
-    history = Checkpoint.load(tmp_path / "model.npz").history
-    for tag, column in (("loss/train", "loss"), ("accuracy/validation", "validation_accuracy")):
-        found = [(event.step, event.value) for event in events.Scalars(tag)]
-        assert found == [(row["epoch"], pytest.approx(row[column], rel=1e-6)) for row in history]
+    checkpoint = Checkpoint.load(tmp_path / "model.npz")
+    for name, prefix in (("train", ""), ("validation", "validation_")):
+        events = accumulator.EventAccumulator(str(tmp_path / "runs" / name))
+        events.Reload()
+        for tag in ("loss", "accuracy"):  # the same, so that both are in one chart
+            found = [(event.step, event.value) for event in events.Scalars(tag)]
+            assert found == [(row["epoch"], pytest.approx(row[prefix + tag], rel=1e-6)) for row in checkpoint.history]
+        if name == "train":
+            rates = [event.value for event in events.Scalars("learning_rate")]
+            assert rates == pytest.approx([checkpoint.settings.rates(epoch).eta for epoch in (1, 2, 3)], rel=1e-6)
+    assert b"_hparams_/session_start_info" in next((tmp_path / "runs" / "validation").glob("events*")).read_bytes()
 
 
 def test_a_folder_that_cannot_be_is_one_sentence(tmp_path):
