@@ -58,14 +58,16 @@ def _load(path):
     if len(content) > _MOST_BYTES:
         raise InputError(f"--config {path} is larger than {_MOST_BYTES:,} bytes; remove what is not an option")
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors begin a file with a byte-order mark
         if _DEEP_KEY.search(_COMMENT.sub("", text)):
             raise RecursionError
         return tomllib.loads(text)
     except RecursionError as error:
         raise InputError(f"--config {path} is not TOML of options: it is nested too deeply") from error
-    except ValueError as error:  # also an integer of too many digits
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"--config {path} is not TOML: {error}") from error
+    except ValueError as error:  # Python reads no integer of thousands of digits
+        raise InputError(f"--config {path} has a number of too many digits; give a smaller one") from error
 
 
 def _as_text(value):

@@ -12,7 +12,7 @@ from hw5.nn.hidden import read_hidden
 from hw5.tables.table import Reading
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
-from hw5.train.settings import RANGES
+from hw5.train.settings import MOST_COUNTED, RANGES
 
 
 class Number(click.FloatRange):
@@ -28,7 +28,7 @@ class Number(click.FloatRange):
 def number(setting):
     """The type of the option for a numeric setting."""
     its = RANGES[setting]
-    bounds = {"min": its.least, "max": its.most if its.most < math.inf else None}
+    bounds = {"min": its.least, "max": its.most if its.most < MOST_COUNTED else None}  # beyond, Settings says so
     return click.IntRange(**bounds) if its.whole else Number(**bounds, min_open=its.least_open, max_open=its.most_open)
 
 

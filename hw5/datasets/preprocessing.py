@@ -124,7 +124,8 @@ class Standardisation:
         variance = _mean(subset, lambda x: (x - mean) ** 2, channels)
         # constant except for rounding, or too small for the scale to be a float32
         kind = np.promote_types(subset.examples.X.dtype, np.float32)
-        constant = variance <= np.maximum((np.finfo(kind).eps * mean) ** 2, np.finfo(np.float32).tiny ** 2 * 2)
+        smallest = 2 * float(np.finfo(kind).tiny) ** 2  # as a Python float, since float32 has no such number
+        constant = variance <= np.maximum((np.finfo(kind).eps * mean) ** 2, smallest)
         scale = 1 / np.sqrt(np.where(constant, 1, variance))
         if indicators is not None:
             scale[indicators & ~constant] = 2

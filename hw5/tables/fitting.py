@@ -15,6 +15,7 @@ _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
 _ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
 _DAY = 86_400
+_LEAST_RANGE = 2.0**-125  # of numbers; the scale of smaller ones would be no float32
 
 
 class Fitting:
@@ -104,8 +105,9 @@ class Fitting:
             why = self._index_or_id(name, position, i)
             if why:
                 return LeftOut(name, why)
-        if low == high and not gaps:
-            self.warnings.append(f"{self.name(position)} is constant in the training rows")
+        if high - low < _LEAST_RANGE and not gaps:
+            differs = f", apart from differences below {_LEAST_RANGE:.2g}" if low < high else ""
+            self.warnings.append(f"{self.name(position)} is constant in the training rows{differs}")
         else:
             self._check_telltale(position, i)
         refuses = self.options.missing == "refuse"

@@ -268,8 +268,8 @@ class Checkpoint:
             and all(each.scale.min() > 0 for each, _ in standardisations)
             and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
             and _are_class_names(self.class_names)
+            and _is_source(self.data)
             and settings.activation.isprintable()  # a parameter may have white space around it
-            and "\0" not in self.data.source + (self.data.test or "")  # they are paths
             and (self.feature_names is None or len(self.feature_names) == d)
             and (self.columns is None or are_valid(self.columns) and self.columns.width == d)
         )
@@ -368,6 +368,21 @@ def _is_float(figure):
 
 def _is_image_shape(shape):
     return len(shape) in (2, 3) and min(shape) > 0
+
+
+def _is_source(data):
+    """Whether the paths of a DataSource can be those of files, and its range of pixels is one."""
+    pixels = (data.darkest, data.brightest)
+    has_range = None not in pixels and -math.inf < data.darkest <= data.brightest < math.inf
+    return all(map(_is_path, (data.source, data.test or ""))) and (has_range or pixels == (None, None))
+
+
+def _is_path(text):
+    """Whether this may be a path: bytes of a name that are not UTF-8 are surrogates of their own, and no others."""
+    try:
+        return b"\0" not in text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _are_class_names(names):

@@ -39,12 +39,15 @@ class Range:
             bounds = f"{'above' if self.least_open else 'from'} {self.least:g}"
             if self.most < math.inf:
                 bounds += f" {'and below' if self.most_open else 'to'} {self.most:g}"
-            raise InputError(f"--{name.replace('_', '-')} {value} is out of range; give {kind} {bounds}")
+            is_long = isinstance(value, int) and abs(value) >= 10**40
+            shown = "of more than 40 digits" if is_long else value
+            raise InputError(f"--{name.replace('_', '-')} {shown} is out of range; give {kind} {bounds}")
 
 
 OPTIMIZERS = ("sgd", "adam")
 
-_COUNT, _RATE = Range(least=1, whole=True), Range()
+MOST_COUNTED = 10**15  # epochs and examples; a float holds it exactly
+_COUNT, _RATE = Range(least=1, most=MOST_COUNTED, whole=True), Range()
 _POSITIVE, _FRACTION = Range(least_open=True), Range(most=1, most_open=True)
 
 
@@ -58,7 +61,7 @@ RANGES = {
     "lr": _POSITIVE,
     "lr_decay": _or_none(_POSITIVE),
     "lr_step": _or_none(_COUNT),
-    "warmup": Range(whole=True),
+    "warmup": Range(most=MOST_COUNTED, whole=True),
     "momentum": _FRACTION,
     "l1": _RATE,
     "l2": _RATE,

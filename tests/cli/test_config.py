@@ -25,6 +25,11 @@ BAD_FILES = {
     "a number for a flag": ("nesterov = 1", "must be true or false"),
     "true for a number": ("lr = true", "must have a value, not true or false"),
     "a file in a file": ('config = "b.toml"', "there is no option 'config'"),
+    "4,301 digits": ("epochs = " + "9" * 4301, "has a number of too many digits"),
+    "4,000 hexadecimal digits": ("epochs = 0x" + "f" * 4000, "epochs must be a smaller number"),
+    "400 digits": ("epochs = " + "9" * 400, "of more than 40 digits is out of range"),
+    "20,000 lists": ("hidden = " + "[" * 20_000 + "]" * 20_000, "nested too deeply"),
+    "a control character": ('"\\u001b[31m" = 1', "there is no option '\\x1b[31m'"),
     "no sense": ("nesterov = true", "--nesterov needs momentum"),
 }
 
@@ -35,6 +40,11 @@ def test_a_bad_file_is_one_sentence(case, tmp_path):
     (tmp_path / "a.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     message = refused("train", "--config", tmp_path / "a.toml")
     assert words in message
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    (tmp_path / "a.toml").write_text("epochs = 2\n", "utf-8-sig")
+    assert "epoch 2" in hw5("train", "--data", "xor", "--config", tmp_path / "a.toml").stdout
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

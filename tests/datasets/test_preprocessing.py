@@ -55,6 +55,18 @@ def test_no_example_left_to_train_on():
             split_dataset(dataset(counts=(1, 1)), validation, holdout, seed=0)
 
 
+def test_a_scale_is_a_finite_float32_however_small_the_features_are():
+    for smallest in (1e-45, 1e-42, 1e-39, 1e-38, 1e-37):
+        X = np.float32([[0], [smallest], [0], [smallest]])
+        with np.errstate(all="raise", under="ignore"):
+            fitted = Standardisation.fit(Subset.whole(Examples(X, np.zeros(4, np.int32))))
+        assert np.isfinite(fitted.scale).all() and (fitted.scale > 0).all()
+        if smallest > 4e-38:  # its standard deviation, half of it, has a reciprocal in float32
+            np.testing.assert_allclose((X - fitted.mean) * fitted.scale, [[-1], [1], [-1], [1]], rtol=1e-5)
+        else:
+            assert fitted.scale == 1
+
+
 def standardised(subset, standardisation):
     return (subset.examples.X[subset.rows].astype(float) - standardisation.mean) * standardisation.scale
 

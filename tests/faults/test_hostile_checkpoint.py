@@ -184,6 +184,37 @@ def test_class_names_and_target_scale(tmp_path, classification, regression):
             Checkpoint.load(write(tmp_path / "a.npz", bad_arrays, bad_description))
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"source": "a\0.csv"},
+        {"source": "\ud800.csv"},
+        {"test": "\udbff.csv"},
+        {"test": "\udc7f"},
+        {"darkest": None, "brightest": 16.0},
+        {"darkest": 0.0, "brightest": None},
+        {"darkest": math.nan, "brightest": 16.0},
+        {"darkest": 0.0, "brightest": math.inf},
+        {"darkest": 2.0, "brightest": 1.0},
+    ],
+    ids=str,
+)
+def test_paths_and_ranges_of_pixels_that_cannot_be(tmp_path, classification, entries):
+    arrays, description = classification
+    bad = description | {"data": description["data"] | entries}
+    with input_error(tmp_path, "damaged"):
+        Checkpoint.load(write(tmp_path / "a.npz", arrays, bad))
+
+
+@pytest.mark.parametrize("entries", [{"source": "\udcff.csv"}, {"darkest": 0.0, "brightest": 0.0}], ids=str)
+def test_paths_and_ranges_of_pixels_that_can_be(tmp_path, classification, entries):
+    """Such as a path with a byte that is not UTF-8."""
+    arrays, description = classification
+    good = description | {"data": description["data"] | entries}
+    data = Checkpoint.load(write(tmp_path / "a.npz", arrays, good)).data
+    assert {name: getattr(data, name) for name in entries} == entries
+
+
 def test_a_state_has_everything_that_its_settings_need(tmp_path, classification):
     arrays, description = classification
     tolerant = description | {"settings": description["settings"] | {"tolerance": 0.1}}

@@ -77,3 +77,11 @@ def test_invalid_schedules_are_rejected(settings, words):
     with pytest.raises(InputError) as refusal:
         Settings(**settings)
     assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "lr_step", "warmup", "patience"])
+@pytest.mark.parametrize("digits", [17, 310, 5000])
+def test_counts_that_no_float_holds(name, digits):
+    """310 digits overflow a float, and Python prints no integer of 5,000."""
+    with pytest.raises(InputError, match=f"--{name.replace('_', '-')} .* is out of range; give a whole number from"):
+        Settings(**{name: 10**digits})
