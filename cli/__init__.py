@@ -2,10 +2,11 @@
 
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 
 import click
+
+from hw5.cli.output import Closed, discard, no_silent_exit, occupy_closed_descriptors
 
 VERBS = {
     "train": "Train a model.",
@@ -39,24 +40,42 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
+    def make_context(self, *arguments, **extra):
+        with no_silent_exit():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx):
+        with no_silent_exit():
+            return super().invoke(ctx)
+
     def main(self, args=None, prog_name="hw5", standalone_mode=True, **extra):
         _set_up_blas()
         _set_up_streams()
         arguments = sys.argv[1:] if args is None else list(args)
         try:
-            return super().main(arguments, prog_name, standalone_mode=False, **extra)
+            returned = super().main(arguments, prog_name, standalone_mode=False, **extra)
+            sys.stdout.flush()  # what is buffered fails here, not at the end of the program, which would be silent
+            return returned
         except Exception as error:
             code, sentence = _explain(error)
             if code is None or ("--debug" in arguments and not isinstance(error, click.ClickException)):
                 sys.excepthook = _print_traceback
                 raise
-            with suppress(OSError):  # standard error may be gone, too
+            discard(sys.stdout)
+            try:
                 click.echo(f"hw5: {_printable(sentence, error)}", err=True)
+            except OSError:  # standard error is gone, too
+                discard(sys.stderr)
             sys.exit(code)
 
 
 def _set_up_streams():
-    """Let no character of the data end the program: what a terminal's encoding lacks is written as an escape."""
+    """Let no character of the data end the program: what a terminal's encoding lacks is written as an escape.
+
+    Closed streams are replaced, for they would also give their descriptors to the next files that are opened.
+    """
+    occupy_closed_descriptors()
+    sys.stdout = sys.stdout or Closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -100,7 +119,8 @@ def _explain(error):
     if isinstance(error, MemoryError):
         return 1, f"not enough memory ({error}); try smaller layers (--hidden) or minibatches (--batch-size)"
     if isinstance(error, OSError):
-        return 1, f"{error.filename or 'writing the output'}: {(error.strerror or str(error)).lower()}"
+        what = f"{error.filename}:" if error.filename else "standard output could not be written:"
+        return 1, f"{what} {(error.strerror or str(error)).lower()}"
     if isinstance(error, Interrupted):
         return 128 + error.signum, str(error)
     for kind, code in ((InputError, 2), (RunError, 1)):

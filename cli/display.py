@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -69,11 +68,8 @@ def is_terminal(stream):
 
 
 def say(text):
-    """Print text to standard output, whose line breaks are the program's; a closed pipe is ignored."""
-    try:
-        click.echo(printable(text, keep="\n"))
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")
+    """Print text to standard output, whose line breaks are the program's."""
+    click.echo(printable(text, keep="\n"))
 
 
 def warn(text):

@@ -4,6 +4,8 @@ The reader of a pipe may die, a disk may be full, a terminal may be closed. From
 training continues and saves its model, and the exit code says that output was lost.
 """
 
+import errno
+import io
 import os
 import select
 import sys
@@ -31,13 +33,44 @@ class Guarded:
         except (OSError, ValueError) as error:  # ValueError: the stream was closed
             if self.failure is None and not isinstance(error, BrokenPipeError):
                 self.failure = error
-            _discard(self._stream)
+            discard(self._stream)
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
 
 
-def _discard(stream):
+class Closed(io.TextIOBase):
+    """A standard output that was closed before the program began: nobody reads it, as behind a broken pipe."""
+
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, "it is closed")
+
+    def fileno(self):
+        return 1
+
+
+@contextmanager
+def no_silent_exit():
+    """Turn a broken pipe, on which click and rich exit without a word, into RunError."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as stopped:
+        error = stopped if isinstance(stopped, BrokenPipeError) else stopped.__context__
+        if not isinstance(error, BrokenPipeError):
+            raise
+        raise RunError(f"standard output could not be written: {error.strerror.lower()}") from error
+
+
+def occupy_closed_descriptors():
+    """Open nothing as each standard stream that is closed, so that no file of ours gets its descriptor."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+
+
+def discard(stream):
     """Connect the stream to nothing, so that what it has buffered does not fail again at the end of the program."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -44,6 +44,48 @@ def test_the_installed_program(tmp_path):
     assert bad.returncode == 2 and bad.stdout == "" and bad.stderr.startswith("hw5: ")
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A checkpoint, and a table of two examples for it."""
+    folder = tmp_path_factory.mktemp("model")
+    hw5("train", "--data", "xor", "--epochs", 1, "--out", folder / "model.npz")
+    (folder / "a.csv").write_text("0.1,0.2\n0.3,0.4\n")
+    return folder
+
+
+@pytest.mark.parametrize("is_buffered", [True, False])
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [
+        (">/dev/full", "no space left on device"),
+        ("1</dev/null", "bad file descriptor"),
+        (">&-", "it is closed"),
+        ("| true", "broken pipe"),
+    ],
+)
+def test_standard_output_that_fails_is_said(model, redirection, reason, is_buffered):
+    """Also what fails only when the buffer is written at the end, and where click or rich would exit without a word."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "" if is_buffered else "1"}
+    for command in ("predict model.npz a.csv", "eval model.npz", "eval model.npz --json", "data list", "--version"):
+        script = f"{{ '{sys.executable}' -m hw5.cli {command}; echo $? >code; }} {redirection}"
+        done = subprocess.run(["sh", "-c", script], cwd=model, capture_output=True, text=True, env=environment)
+        assert done.stderr == f"hw5: standard output could not be written: {reason}\n", command
+        assert (model / "code").read_text() == "1\n"
+
+
+def test_the_exit_code_is_right_where_standard_error_fails_too(model):
+    for command, code in (("eval model.npz", 1), ("eval no.npz", 2)):
+        script = f"exec '{sys.executable}' -m hw5.cli {command} >/dev/full 2>/dev/full"
+        assert subprocess.run(["sh", "-c", script], cwd=model).returncode == code
+
+
+def test_no_file_gets_the_descriptor_of_a_closed_stream(tmp_path):
+    """What compiled code prints would be written into it."""
+    script = "import os; from hw5.cli.output import occupy_closed_descriptors as f; f(); print(os.open('a', os.O_CREAT), os.open('/', 0))"
+    done = subprocess.run(["sh", "-c", f"exec '{sys.executable}' -c \"{script}\" 2>&- <&-"], capture_output=True, text=True, cwd=tmp_path)
+    assert min(map(int, done.stdout.split())) > 2
+
+
 def test_help_imports_no_heavy_package():
     script = "import sys; from hw5.cli import main; main(['--help'], standalone_mode=False)"
     probe = f"{script}; print([m for m in ('numpy', 'rich', 'matplotlib') if m in sys.modules])"
