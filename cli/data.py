@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from hw5.cli import options
-from hw5.cli.display import described, is_terminal, print_tables, say, table, warn
+from hw5.cli.display import can_draw, described, print_tables, say, table, warn
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
@@ -76,7 +76,7 @@ def fetch_sets(names, data_dir):
 
 def _show_progress(arrivals):
     """Show a progress bar per file on standard error, if it is a terminal."""
-    if not is_terminal(sys.stderr):
+    if not can_draw(sys.stderr):
         for _ in arrivals:
             pass
         return

@@ -19,7 +19,7 @@ def show_progress(progress, epochs, lines=True):
     A bar is shown on standard error if it is a terminal. A line per epoch is printed to standard output if lines, and
     if it is not a terminal, or there is no bar.
     """
-    bar = is_terminal(sys.stderr)
+    bar = can_draw(sys.stderr)
     lines = lines and not (bar and is_terminal(sys.stdout))
     if bar:
         progress = with_bar(progress, epochs)
@@ -42,7 +42,7 @@ def described(dataset):
 @contextmanager
 def waiting(text):
     """Show on a terminal that something takes long, from its second second on, with the time that has passed."""
-    if not is_terminal(sys.stderr):
+    if not can_draw(sys.stderr):
         yield
         return
     from rich.console import Console
@@ -65,6 +65,19 @@ def waiting(text):
 def is_terminal(stream):
     """Whether a bar may be drawn on a stream."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def can_draw(stream):
+    """Whether bars can be drawn on a stream: a terminal, and a thread that draws can start."""
+    if not is_terminal(stream):
+        return False
+    thread = threading.Thread(target=int)
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    thread.join()
+    return True
 
 
 def say(text):
@@ -123,7 +136,7 @@ def _accuracy(accuracy):
 
 def show_trials(done, study, trials):
     """Pass on the trials of hw5 tune that are done, with a bar on standard error if it is a terminal."""
-    if not is_terminal(sys.stderr):
+    if not can_draw(sys.stderr):
         yield from done
         return
     from rich.console import Console

@@ -7,6 +7,7 @@ uninitialised shared memory, divergent barriers and endless loops by file and li
 import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from hw5.compiler import CompileError, with_includes
@@ -29,6 +30,16 @@ MOST_SHARED = 227 * 1024  # bytes
 def _sizes(size):
     """A grid or block as a tuple of ints."""
     return tuple(map(int, size)) if isinstance(size, (tuple, list)) else (int(size),)
+
+
+def _at_once(*tasks):
+    """The results of functions without arguments, on as many threads as there are cores, or on this one if none can start."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            results = [pool.submit(task) for task in tasks]
+        except RuntimeError:
+            return [task() for task in tasks]
+        return [result.result() for result in results]
 
 
 class Emulator:
@@ -76,10 +87,9 @@ class Emulator:
             if not source.is_file():
                 raise InputError(f"{source} is not a file; pass the path of a .cu file")
         instances, include = tuple(instances), tuple(map(Path, include))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            runtime = pool.submit(runtime_of, mode)
-            libraries = list(pool.map(lambda source: module_library(source, mode, instances, include), sources))
-            self._runtime = runtime.result()
+        self._runtime, *libraries = _at_once(
+            partial(runtime_of, mode), *(partial(module_library, source, mode, instances, include) for source in sources)
+        )
         self._modules = [
             Module(library, with_includes(source, include), self._runtime)
             for source, library in zip(sources, libraries)

@@ -69,10 +69,9 @@ class Fences {
     static constexpr int kept = 8;
 
     static uint32_t block_of(const Access &access) { return access.thread / max_block_threads; }
-    // One for each block number that fits into `thread`: address space, which takes memory only where it is used.
+    // One for each block number that fits into `thread`.
     static Release *reserve() {
-        return (Release *)mmap(nullptr, (1ull << 22) * sizeof(Release), PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return (Release *)reserve_for_check((1ull << 22) * sizeof(Release));
     }
 
     Release *released_ = nullptr;  // the last release of each block

@@ -137,4 +137,13 @@ inline void record(const Fault &fault) {
     __builtin_unreachable();
 }
 
+inline Fault no_address_space() {
+    Fault fault = {};
+    fault.kind = FaultKind::launch;
+    snprintf(fault.text, sizeof fault.text, "the emulator needs more address space than this process may have; raise the "
+                                            "limit (ulimit -v)");
+    return fault;
+}
+[[noreturn]] inline void fail_without_address_space() { fail(no_address_space()); }
+
 }  // namespace hw5

@@ -189,7 +189,10 @@ HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
     static bool clean = false;
     machine.faulted = machine.has_deferred_fault = machine.has_note = false;
     if (!is_launchable(*launch)) return &machine.fault;
-    if (!clean) machine.stacks.reset();  // the first launch, or threads were abandoned
+    if (!clean && !machine.stacks.reset()) {  // the first launch, or threads were abandoned
+        record(no_address_space());
+        return &machine.fault;
+    }
     set_up(*launch);
     watchdog.start(launch->time_limit);
     machine.module->save_variables();

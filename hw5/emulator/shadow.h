@@ -24,8 +24,16 @@ struct Cell {
     uint32_t split;               // when the four bytes got separate cells
 };
 
-// A cell for each word, and for each byte of a word once its bytes are accessed separately. This is reserved address
-// space, which takes memory only where it is used.
+// Reserved address space, which takes memory only where it is used. Ends the launch if there is none.
+[[noreturn]] inline void fail_without_address_space();
+inline void *reserve_for_check(uint64_t bytes) {
+    void *pages =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED) fail_without_address_space();
+    return pages;
+}
+
+// A cell for each word, and for each byte of a word once its bytes are accessed separately.
 class Shadow {
   public:
     explicit Shadow(uint64_t bytes = 0) : words_count_(bytes / 4 + 2) {}
@@ -47,8 +55,7 @@ class Shadow {
 
   private:
     static Cell *reserve(uint64_t cells) {
-        return (Cell *)mmap(nullptr, cells * sizeof(Cell), PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return (Cell *)reserve_for_check(cells * sizeof(Cell));
     }
     uint64_t words_count_;
     Cell *words_ = nullptr, *bytes_ = nullptr;

@@ -10,11 +10,13 @@ class Stacks {
   public:
     static constexpr size_t size = 256 * 1024;
 
-    // Free every stack, before the first launch and after a launch whose threads were abandoned.
-    void reset() {
-        if (!memory_) reserve();
+    // Free every stack, before the first launch and after a launch whose threads were abandoned. False if there is no
+    // address space for them.
+    bool reset() {
+        if (!memory_ && !reserve()) return false;
         free_count_ = 0;
         for (int i = (int)max_block_threads; i-- > 0;) free_[free_count_++] = (short)i;
+        return true;
     }
     int take() { return free_[--free_count_]; }
     void release(int stack) { free_[free_count_++] = (short)stack; }
@@ -32,10 +34,13 @@ class Stacks {
     static constexpr size_t guard = 64 * 1024;  // a multiple of every page size in use
     static constexpr size_t stride = size + guard;
 
-    void reserve() {
-        memory_ = (char *)mmap(nullptr, stride * max_block_threads, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool reserve() {
+        void *pages = mmap(nullptr, stride * max_block_threads, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (pages == MAP_FAILED) return false;
+        memory_ = (char *)pages;
         for (unsigned i = 0; i < max_block_threads; i++) mprotect(low((int)i) - guard, guard, PROT_NONE);
+        return true;
     }
 
     char *memory_ = nullptr;
