@@ -86,7 +86,7 @@ def write_lock(path, option):
     """
     path = Path(os.path.realpath(path))
     lock = path.with_name(f".{_short_name(path)}.lock")
-    with _locked(lock) as is_locked:
+    with locked(lock) as is_locked:
         if not is_locked:
             raise InputError(
                 f"{option} {path}: another hw5 process is writing this file; choose another file, or wait until it ends"
@@ -98,7 +98,7 @@ def write_lock(path, option):
 
 
 @contextmanager
-def _locked(lock):
+def locked(lock):
     """Hold an advisory lock on a file, which exists during the block; gives False if another process holds it."""
     if fcntl is None:
         yield True

@@ -1,7 +1,8 @@
 """Download the data sets that are not bundled: from mirrors, resuming what was interrupted, and verified.
 
-A file is downloaded as FILE.part in its folder, and renamed once its size and SHA-256 are the published ones. Both are
-from the checksum files of TensorFlow Datasets (tensorflow_datasets/url_checksums/*.txt), which pin the files of the
+A file is downloaded as FILE.part in its folder, and renamed once its size and SHA-256 are the published ones. Of several
+processes that want a set, one downloads it, and the others wait; if it dies, one of them resumes what it did. Sizes and
+checksums are from the checksum files of TensorFlow Datasets (tensorflow_datasets/url_checksums/*.txt), which pin the files of the
 mirrors below; torchvision (torchvision/datasets/mnist.py) pins the same files by MD5. A mirror that is too slow is given
 up, so every download ends.
 """
@@ -12,11 +13,12 @@ import http.client
 import os
 import stat
 import struct
+import time
 import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +27,12 @@ import numpy as np
 from hw5.datasets import data_directory, idx
 from hw5.datasets.deadline import Deadline
 from hw5.errors import RunError, require_known
-from hw5.files import atomic_write
+from hw5.files import atomic_write, locked
 
 _CHUNK = 1 << 16
 _TIMEOUT = 30  # seconds without a byte
 _SLOWEST = 10_000  # bytes per second on average, after that time
+_PAUSE = 0.1  # seconds between looks at what another process downloads
 _ATTEMPTS = 3  # for a mirror that closes the connection early
 
 
@@ -148,14 +151,30 @@ def find_downloaded(name: str, data_dir: str | Path | None = None) -> Path | Non
 def fetch(name: str, data_dir: str | Path | None = None) -> Iterator[DownloadProgress]:
     """Download a set of SOURCES into the data directory, yielding progress; a downloaded set yields nothing.
 
-    A later call resumes an interrupted download. Raises InputError for an unknown name, RunError if no mirror has a
-    file as published, and OSError if a file cannot be written.
+    A later call resumes an interrupted download. While another process downloads the set, the progress is that of its
+    files. Raises InputError for an unknown name, RunError if no mirror has a file as published, and OSError if a file
+    cannot be written.
     """
     require_known("data set to fetch", name, SOURCES)
-    if find_downloaded(name, data_dir):
-        return
     source, data_dir = SOURCES[name], data_directory(data_dir)
     folder = data_dir / (source.folder or name)
+    while not find_downloaded(name, data_dir):
+        with locked(data_dir / f".{folder.name}.lock") as is_ours:
+            if is_ours and not find_downloaded(name, data_dir):
+                yield from _fetch(source, folder, data_dir)
+                return
+        yield from _arriving(source, folder)
+        time.sleep(_PAUSE)
+
+
+def _arriving(source: Source, folder: Path) -> Iterator[DownloadProgress]:
+    """The progress of the files that another process downloads."""
+    for file in source.files:
+        with suppress(OSError):
+            yield DownloadProgress(file, os.lstat(_partial(folder / file.name)).st_size)
+
+
+def _fetch(source: Source, folder: Path, data_dir: Path) -> Iterator[DownloadProgress]:
     for file in source.files:
         path = folder / file.name
         if source.unpack and path.exists():

@@ -4,9 +4,12 @@ import gzip
 import hashlib
 import http.server
 import io
+import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import zipfile
 from contextlib import suppress
@@ -295,6 +298,54 @@ def test_sources_are_idx_folders_with_checksums():
         assert all(re.fullmatch(r"https?://[^ ]+/", mirror) for mirror in source.mirrors)
         if name not in EMNIST:
             assert [file.name for file in source.files] == [f"{file}.gz" for file in FILES]
+
+
+WORKER = """
+import json, sys
+from pathlib import Path
+from hw5.datasets import fetch
+from hw5.datasets.fetch import File, Source
+name, mirror, files, folder = sys.argv[1:]
+old = fetch.SOURCES[name]
+files = tuple(File(*each) for each in json.loads(files))
+fetch.SOURCES[name] = Source((mirror,), files, old.licence, old.unpack, old.folder)
+list(fetch.fetch(name, folder))
+assert fetch.find_downloaded(name, folder)
+"""
+
+
+def workers(n, name, tmp_path):
+    """Processes that download a set of SOURCES at once."""
+    (mirror,), files = SOURCES[name].mirrors, [(file.name, file.size, file.sha256) for file in SOURCES[name].files]
+    command = [sys.executable, "-c", WORKER, name, mirror, json.dumps(files), str(tmp_path)]
+    return [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(n)]
+
+
+@pytest.mark.parametrize("name", ["mnist", "emnist-letters"])
+def test_eight_at_once_download_once(server, mnist, emnist, tmp_path, name):
+    for process in workers(8, name, tmp_path):
+        assert (process.communicate(timeout=60)[1], process.returncode) == ("", 0)
+    assert len(server.requests) == len(SOURCES[name].files)
+    assert load(name, data_dir=tmp_path).class_names
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".lock", ".zip")]
+
+
+def test_who_waits_resumes_what_a_killed_process_downloaded(server, mnist, tmp_path):
+    server.content["/train-images-idx3-ubyte.gz"] = content = rng.bytes(50_000_000)
+    SOURCES["mnist"] = Source(server.mirrors(), (published("train-images-idx3-ubyte.gz", content),), "")
+    first, part = workers(1, "mnist", tmp_path)[0], tmp_path / "mnist" / "train-images-idx3-ubyte.gz.part"
+    while not part.exists() or part.stat().st_size < 100_000:
+        assert first.poll() is None
+    waiting = fetch("mnist", tmp_path)
+    assert 100_000 <= next(waiting).bytes < len(content)  # of the other process
+    first.kill()
+    first.communicate()
+    have = part.stat().st_size
+    for now in waiting:
+        if len(server.requests) == 2:
+            break
+    assert server.requests[1] == ("/train-images-idx3-ubyte.gz", f"bytes={have}-") and now.bytes >= have
+    waiting.close()
 
 
 MISLEADING = {
