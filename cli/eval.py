@@ -6,10 +6,11 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table
 from hw5.devices import open_device
-from hw5.train.evaluation import evaluation
+from hw5.train.evaluation import evaluation, worst_mistakes
 from hw5.train.run import Model
 
-_MOST_COLUMNS = 1_000  # of a table
+_MOST_ROWS = 30  # of a table; for more classes, the worst are shown
+_WORST = 10
 
 
 @click.command("eval")
@@ -25,6 +26,9 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     \b
     hw5 eval model.npz                      the test split of its own data
     hw5 eval model.npz --data new.csv       other data
+
+    Of more than 30 classes, the worst are shown. --json prints all, and of more than 100 the cells of the confusion
+    matrix that are not 0, as the lists true, predicted (indices of classes) and examples.
     """
     model = Checkpoint.load(checkpoint)
     dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
@@ -44,8 +48,13 @@ def _show_classification(figures, model, title):
     loss_is = f"{loss_name(model.checkpoint.settings)} {figures['loss']:.4f}"
     say(f"{title}: accuracy {figures['accuracy']:.2%}, {loss_is} ({figures['examples']:,} examples)")
     say(_in_words(figures))
-    C, class_names = figures["confusion_matrix"], model.checkpoint.class_names
-    print_tables(_per_class_table(figures["per_class"]), *_confusion_tables(C, class_names))
+    C, class_names, per_class = figures["confusion_matrix"], model.checkpoint.class_names, figures["per_class"]
+    if len(class_names) <= _MOST_ROWS:
+        print_tables(_per_class_table(per_class), _confusion_table(C, class_names))
+        return
+    worst = sorted((row for row in per_class if row["examples"]), key=lambda row: row["f1"])[:_WORST]
+    print_tables(_per_class_table(worst), _mistakes_table(worst_mistakes(C, _WORST), class_names))
+    say(f"These are the worst of {len(class_names):,} classes; hw5 eval --json prints all of them and of the mistakes.")
 
 
 def _in_words(figures):
@@ -63,8 +72,9 @@ _SHOW = {"regression": _show_regression, "classification": _show_classification}
 
 def _json(figures):
     """The figures as JSON; nan and infinity become null."""
-    if "confusion_matrix" in figures:
-        figures = figures | {"confusion_matrix": figures["confusion_matrix"].tolist()}
+    C = figures.get("confusion_matrix")
+    if hasattr(C, "tolist"):
+        figures = figures | {"confusion_matrix": C.tolist()}
     return figures_as_json(figures)
 
 
@@ -76,11 +86,15 @@ def _per_class_table(per_class):
     return rows
 
 
-def _confusion_tables(C, class_names):
-    """The confusion matrix as a table, unless it is too wide to be one."""
-    if len(class_names) > _MOST_COLUMNS:
-        return
+def _confusion_table(C, class_names):
     rows = table("true \\ predicted", *class_names)
     for name, row in zip(class_names, C):
         rows.add_row(name, *(str(n or ".") for n in row))
-    yield rows
+    return rows
+
+
+def _mistakes_table(mistakes, class_names):
+    rows = table("true", "predicted as", "examples")
+    for true, predicted, n in mistakes:
+        rows.add_row(class_names[true], class_names[predicted], str(n))
+    return rows

@@ -1,5 +1,7 @@
 """Metrics of a model: of predicted classes, or of the predictions of a regression."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 
@@ -8,12 +10,44 @@ def confusion_matrix(y, predicted, m):
     return np.bincount(np.asarray(y, np.int64) * m + predicted, minlength=m * m).reshape(m, m)
 
 
+@dataclass(frozen=True)
+class SparseConfusions:
+    """The cells (c,) of a confusion matrix of m classes that are not 0, in its order: at most one an example."""
+
+    true: np.ndarray
+    predicted: np.ndarray
+    examples: np.ndarray
+    m: int
+
+    @classmethod
+    def of(cls, y, predicted, m):
+        """Those of true and predicted classes, (n,) integers each."""
+        cells, counts = np.unique(np.asarray(y, np.int64) * m + predicted, return_counts=True)
+        return cls(*np.divmod(cells, m), counts, m)
+
+    def sum(self, axis):
+        """As that of the matrix: the examples of each true class (1) or predicted class (0), (m,)."""
+        classes = self.true if axis == 1 else self.predicted
+        return np.bincount(classes, self.examples, self.m).astype(int)
+
+    def diagonal(self):
+        """The correct predictions of each class, (m,)."""
+        is_correct = self.true == self.predicted
+        return np.bincount(self.true[is_correct], self.examples[is_correct], self.m).astype(int)
+
+    def dense(self):
+        """The matrix (m, m)."""
+        C = np.zeros((self.m, self.m), int)
+        C[self.true, self.predicted] = self.examples
+        return C
+
+
 def precision_recall_f1(C):
     """Precision, recall and F1 of each class, (m,) each, from a confusion matrix; a ratio with denominator 0 is 0.
 
     precision = C_jj / sum_i C_ij, recall = C_ii / sum_j C_ij, F1 = 2 precision recall / (precision + recall).
     """
-    correct = np.diag(C).astype(float)
+    correct = C.diagonal().astype(float)
     precision = _ratio(correct, C.sum(axis=0))
     recall = _ratio(correct, C.sum(axis=1))
     return precision, recall, _ratio(2 * precision * recall, precision + recall)
@@ -36,7 +70,7 @@ def r2_and_rmse(y, predicted):
 def balanced_accuracy(C):
     """The mean recall of the classes that have examples, from a confusion matrix."""
     examples = C.sum(axis=1)
-    return float((np.diag(C)[examples > 0] / examples[examples > 0]).mean())
+    return float((C.diagonal()[examples > 0] / examples[examples > 0]).mean())
 
 
 def wilson_interval(correct, n, z=1.959964):

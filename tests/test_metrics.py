@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw5.metrics import (
+    SparseConfusions,
     balanced_accuracy,
     calibration_error,
     confusion_matrix,
@@ -17,6 +18,15 @@ from hw5.metrics import (
 def test_confusion_matrix():
     C = confusion_matrix(y=[0, 0, 0, 1, 1, 2], predicted=[0, 0, 1, 1, 0, 2], m=4)
     assert C.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_sparse_confusions_are_those_of_the_matrix():
+    rng = np.random.default_rng(0)
+    for m, n in ((2, 50), (7, 30), (40, 20), (3, 0)):
+        y, predicted = rng.integers(0, m, (2, n))
+        C, cells = confusion_matrix(y, predicted, m), SparseConfusions.of(y, predicted, m)
+        assert (cells.dense() == C).all() and (cells.diagonal() == C.diagonal()).all()
+        assert all((cells.sum(axis) == C.sum(axis)).all() for axis in (0, 1)) and len(cells.examples) <= n
 
 
 def test_precision_recall_f1():

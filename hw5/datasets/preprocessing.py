@@ -92,10 +92,11 @@ def _require_examples_for(n, dataset, rows):
 def _hold_out(y, rows, fraction, seed):
     """Split rows into (kept, held out), with the same fraction of every class, or of all rows if y are targets."""
     shuffled = np.random.default_rng(seed).permutation(rows)
-    classes = np.zeros_like(y) if y.dtype.kind == "f" else y
-    by_class = [shuffled[classes[shuffled] == label] for label in np.unique(classes[rows])]
-    held_out = [members[: round(fraction * len(members))] for members in by_class]
-    held_out = np.sort(np.concatenate(held_out or [rows]))
+    classes = np.zeros(len(rows), np.int8) if y.dtype.kind == "f" else y[shuffled]
+    order = np.argsort(classes, kind="stable")
+    _, first, sizes = np.unique(classes[order], return_index=True, return_counts=True)
+    rank = np.arange(len(rows)) - np.repeat(first, sizes)  # within its class
+    held_out = np.sort(shuffled[order[rank < np.repeat(np.rint(fraction * sizes), sizes)]])
     return np.setdiff1d(rows, held_out, assume_unique=True), held_out
 
 

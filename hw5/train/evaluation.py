@@ -1,17 +1,18 @@
 """The figures of a model on labelled examples."""
 
-from hw5.errors import InputError
+import numpy as np
+
 from hw5.metrics import (
+    SparseConfusions,
     balanced_accuracy,
     calibration_error,
-    confusion_matrix,
     precision_recall_f1,
     roc_auc,
     wilson_interval,
 )
 from hw5.tables.labels import UNKNOWN
 
-_MOST_CLASSES = 10_000  # whose confusion matrix takes 800 MB
+MOST_DENSE = 100  # classes of a whole confusion matrix
 
 
 def evaluation(model, subset):
@@ -19,8 +20,9 @@ def evaluation(model, subset):
 
     Of a regression: r2, rmse (in units of the targets), loss and examples. Of a classification: accuracy, loss, examples,
     accuracy_interval (95 %, Wilson), commonest_class (the share of it), balanced_accuracy, calibration_error and, for two
-    classes, roc_auc; confusion_matrix (classes, classes), whose rows are the true classes; and per_class, a dictionary for
-    each class. Raises InputError for too many classes.
+    classes, roc_auc; confusion_matrix (classes, classes), whose rows are the true classes, or for more than 100 classes
+    its cells that are not 0, as lists true, predicted (indices of classes) and examples; and per_class, a dictionary for
+    each class.
     """
     if model.checkpoint.settings.task == "regression":
         loss, r2, rmse = model.regression_figures(subset)
@@ -30,19 +32,33 @@ def evaluation(model, subset):
 
 def _of_classes(model, subset):
     class_names = model.checkpoint.class_names
-    if len(class_names) > _MOST_CLASSES:
-        raise InputError(
-            f"the model has {len(class_names):,} classes; hw5 eval counts mistakes for up to {_MOST_CLASSES:,}"
-        )
     loss, accuracy, classes = model.evaluate(subset)
     y = subset.examples.y[subset.rows]
     known = y != UNKNOWN
-    C = confusion_matrix(y[known], classes[known], len(class_names))
+    C = SparseConfusions.of(y[known], classes[known], len(class_names))
     figures = {"accuracy": accuracy, "loss": loss, "examples": len(y)}
     figures |= _in_perspective(C, accuracy, len(y), model.probabilities(subset), y, known)
     if not known.all():
         figures["examples_of_unknown_classes"] = int((~known).sum())
-    return figures | {"confusion_matrix": C, "per_class": list(_by_class(C, class_names))}
+    return figures | {"confusion_matrix": _matrix(C), "per_class": list(_by_class(C, class_names))}
+
+
+def _matrix(C):
+    if C.m <= MOST_DENSE:
+        return C.dense()
+    return {name: getattr(C, name).tolist() for name in ("true", "predicted", "examples")}
+
+
+def worst_mistakes(C, n):
+    """The n commonest mistakes in a confusion_matrix of evaluation: [(true class, predicted class, examples), ...]."""
+    if isinstance(C, dict):
+        true, predicted, examples = (np.asarray(C[name], int) for name in ("true", "predicted", "examples"))
+    else:
+        true, predicted = np.nonzero(C)
+        examples = C[true, predicted]
+    mistakes = np.flatnonzero(true != predicted)
+    most = mistakes[np.argsort(-examples[mistakes], kind="stable")[:n]]
+    return list(zip(true[most].tolist(), predicted[most].tolist(), examples[most].tolist()))
 
 
 def _in_perspective(C, accuracy, n, P, y, known):

@@ -99,11 +99,35 @@ def test_checkpoint_and_data_that_do_not_fit(digits, flowers, tmp_path):
     assert "not a hw5 checkpoint" in refused("eval", flowers[0])
 
 
-def test_a_confusion_matrix_of_too_many_classes(digits, monkeypatch):
-    """It is no table, and not even counted: a million classes would take 8 TB."""
-    monkeypatch.setattr("hw5.cli.eval._MOST_COLUMNS", 9)
-    text = hw5("eval", digits).stdout
-    assert "precision" in text and "predicted" not in text
-    assert len(json.loads(hw5("eval", digits, "--json").stdout)["confusion_matrix"]) == 10
-    monkeypatch.setattr("hw5.train.evaluation._MOST_CLASSES", 9)
-    assert "the model has 10 classes; hw5 eval counts mistakes for up to 9" in refused("eval", digits)
+def of_classes(m, tmp_path):
+    """A model of m classes on a line, and its figures as text and JSON."""
+    x = np.repeat(np.arange(m), 6) + np.tile(np.linspace(-0.4, 0.4, 6), m)
+    data = write_csv(tmp_path / "line.csv", np.column_stack([np.sin(x / m), np.cos(x / m)]).round(6), np.repeat(np.arange(m), 6))
+    out = tmp_path / "line.npz"
+    hw5("train", "--data", data, "--model", "linear", "--epochs", 3, "--out", out)
+    return hw5("eval", out).stdout, json.loads(hw5("eval", out, "--json").stdout)
+
+
+def test_of_many_classes_the_worst_are_shown(tmp_path):
+    text, figures = of_classes(40, tmp_path)
+    assert "These are the worst of 40 classes; hw5 eval --json prints all" in text and len(text.splitlines()) < 40
+    C = np.array(figures["confusion_matrix"])
+    assert C.shape == (40, 40) and len(figures["per_class"]) == 40
+    np.fill_diagonal(C, 0)
+    true, predicted, examples = text.split("true ")[1].splitlines()[2].split()
+    assert int(examples) == C.max() == C[int(true), int(predicted)]
+    shown = [float(line.split()[3]) for line in text.split("precision")[1].splitlines()[2:12]]
+    worst = sorted(row["f1"] for row in figures["per_class"] if row["examples"])[:10]
+    assert shown == pytest.approx(worst, abs=5e-4)
+
+
+def test_the_confusion_matrix_of_more_than_100_classes_is_sparse(tmp_path):
+    text, figures = of_classes(120, tmp_path)
+    assert len(text) < 3000
+    cells = figures["confusion_matrix"]
+    assert sum(cells["examples"]) == figures["examples"] and min(cells["examples"]) > 0
+    C = np.zeros((120, 120), int)
+    C[cells["true"], cells["predicted"]] = cells["examples"]
+    assert np.trace(C) / C.sum() == pytest.approx(figures["accuracy"])
+    for j, row in enumerate(figures["per_class"]):
+        assert row["examples"] == C[j].sum() and row["recall"] == pytest.approx(C[j, j] / max(1, C[j].sum()))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw5.datasets import Dataset, Examples
-from hw5.datasets.preprocessing import Standardisation, Subset, class_weights, split_dataset
+from hw5.datasets.preprocessing import Standardisation, Subset, _hold_out, class_weights, split_dataset
 from hw5.errors import InputError
 
 
@@ -53,6 +53,19 @@ def test_no_example_left_to_train_on():
     for validation, holdout in ((0.9, 0.0), (0.1, 0.9)):
         with pytest.raises(InputError, match="no example is left"):
             split_dataset(dataset(counts=(1, 1)), validation, holdout, seed=0)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.25, 1 / 3, 0.5, 0.9])
+def test_the_rows_held_out_are_the_first_of_each_class_in_shuffled_order(fraction):
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 7, 60).astype(np.int32)
+        rows = np.flatnonzero(rng.random(60) < 0.8)
+        shuffled = np.random.default_rng((seed, 3)).permutation(rows)
+        of_class = [shuffled[y[shuffled] == j] for j in range(7)]
+        expected = np.sort(np.concatenate([each[: round(fraction * len(each))] for each in of_class]))
+        kept, held_out = _hold_out(y, rows, fraction, (seed, 3))
+        assert held_out.tolist() == expected.tolist() and kept.tolist() == sorted(set(rows) - set(expected))
 
 
 def test_a_scale_is_a_finite_float32_however_small_the_features_are():
