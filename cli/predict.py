@@ -109,7 +109,7 @@ class _Table(NamedTuple):
             yield block.X, block.columns, block.plain, block.start
 
     def warn(self):
-        for note in self.rows.unseen_notes():
+        for note in self.rows.notes():
             warn(note)
 
 

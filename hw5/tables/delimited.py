@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hw5.tables.dialect import BLANKS, Dialect, detect
+from hw5.tables.encoding import Encoding
 from hw5.text import printable
 from hw5.opening import Spool, input_errors, open_inflated
 from hw5.errors import InputError
@@ -19,7 +20,6 @@ from hw5.errors import InputError
 _SAMPLE = 1 << 18  # bytes
 _BLOCK = 1 << 20
 LONGEST_CELL = 1 << 17  # characters, as in Python's csv module
-_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
 
 
@@ -34,6 +34,10 @@ class NulError(Exception):
     """A NUL character, which no text has."""
 
 
+class _OtherEncoding(Exception):
+    """Bytes that are no text in the encoding that the file had so far."""
+
+
 class TextRecords:
     """The rows of a text table.
 
@@ -43,12 +47,14 @@ class TextRecords:
     def __init__(self, path: Path | Spool, wanted=frozenset(), label=None):
         self.path, self.where = path, str(path)
         with open_inflated(path) as stream:
-            start = stream.read(4)
-            self._encoding = next((name for bom, name in _ENCODINGS.items() if start.startswith(bom)), "utf-8")
-            sample = self._sample(start, stream)
+            start, is_all = _start_of(stream)
+        self.notes = []
+        self._encoding = Encoding(path, self.notes, start)
+        sample = _whole_lines(self._encoding.decoded(start), is_all)
         suffix = Path(self.where.lower().removesuffix(".gz")).suffix
         self.dialect = detect(sample, suffix, frozenset(wanted), label)
-        self.names, self.width, self.notes = self.dialect.names, self.dialect.width, list(self.dialect.notes)
+        self.notes += self.dialect.notes
+        self.names, self.width = self.dialect.names, self.dialect.width
         self.decimal, self.label = self.dialect.decimal, self.dialect.last
         if self.width > _MOST_COLUMNS:
             raise InputError(
@@ -65,26 +71,26 @@ class TextRecords:
         """The first row, which is the header or an example."""
         return self.dialect.first
 
-    def _sample(self, start: bytes, stream) -> str:
-        """The first whole lines, at least three."""
-        data, size = start, _SAMPLE
-        while chunk := stream.read(size):
-            data, size = data + chunk, len(data)
-            if len(data) > _SAMPLE and (data.count(b"\n") > 3 or data.count(b"\r") > 3):
-                break
-        text = codecs.getincrementaldecoder(self._encoding)("replace").decode(data)
-        whole = max(text.rfind("\n"), text.rfind("\r")) + 1
-        return text if len(data) <= _SAMPLE or not whole else text[:whole]
-
     def batches(self, has_nulls: bool, numbers=()) -> Iterator[list]:
         """The rows as lists of columns, pyarrow arrays of text. With has_nulls, unquoted missing cells are null.
 
         numbers: positions of columns to read as float64, which is faster; raises NotNumbers if a cell is no number.
         """
+        done = 0
+        try:
+            for columns in self._in_encoding(has_nulls, numbers):
+                done += len(columns[0])
+                yield columns
+        except _OtherEncoding:
+            self._encoding.give_up_utf8()
+            yield from _without_first(done, self._in_encoding(has_nulls, numbers))
+
+    def _in_encoding(self, has_nulls, numbers):
+        """The rows in the encoding that the file has so far; raises _OtherEncoding where it is another."""
         import pyarrow as pa
 
         with open_inflated(self.path) as stream:
-            source = _Source(stream, self._encoding, self.dialect)
+            source = _Source(stream, self._encoding.name, self.dialect)
             with input_errors(self.path):
                 try:
                     yield from self._batches(source, has_nulls, numbers)
@@ -93,7 +99,9 @@ class TextRecords:
                         f"{self.where}, row {self._row_of_nul()}: there is a NUL character, so this is no text in UTF-8; "
                         "save it as UTF-8"
                     ) from error
-                except (pa.ArrowException, UnicodeError) as error:
+                except UnicodeError as error:
+                    raise _OtherEncoding from error
+                except pa.ArrowException as error:
                     if numbers:
                         raise NotNumbers from error
                     self._raise_first_fault()
@@ -149,7 +157,7 @@ class TextRecords:
         """Every row of the table that is not blank, with its line, by Python's csv module; raises csv.Error."""
         with open_inflated(self.path) as stream:
             raw = io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
-            with io.TextIOWrapper(raw, self._encoding, newline="") as text:
+            with io.TextIOWrapper(raw, self._encoding.name, newline="") as text:
                 yield from self._rows_of(text)
 
     def _rows_of(self, lines) -> Iterator[tuple[int, list[str]]]:
@@ -185,38 +193,27 @@ class TextRecords:
             raise InputError(
                 f"{self.where}, row {line}: not valid CSV ({reason}); look for an unclosed quote"
             ) from error
-        except UnicodeError as error:
-            if not self._encoding.startswith("utf-8"):
-                raise InputError(f"{self.where}: not valid {self._encoding.upper()}; save the file as UTF-8") from error
-            raise InputError(
-                f"{self.where}: byte {self._undecodable()} (counted from 0) is not UTF-8; save the file as UTF-8"
-            ) from error
+        except UnicodeError:
+            self._encoding.give_up_utf8()
+            self._raise_first_fault()
 
     def _row_of_nul(self) -> int:
         with open_inflated(self.path) as file:
             return next((row for row, line in enumerate(iter(file.readline, b""), start=1) if b"\0" in line), 1)
 
-    def _undecodable(self) -> int:
-        """The position, from 0, of the first byte that is not UTF-8."""
-        position = 0
-        with open_inflated(self.path) as file:
-            for line in iter(lambda: file.readline(), b""):
-                try:
-                    line.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    return position + error.start
-                position += len(line)
-        return position
-
     def line(self, row: int) -> int:
         """The line on which an example begins; examples count from 0."""
-        kept = (line for line, cells in self._rows() if "".join(cells).strip())
         try:
-            for position, line in enumerate(kept, start=-self.dialect.header):
-                if position == row:
-                    return line
+            return self._line(row)
         except (csv.Error, UnicodeError):
             self._raise_first_fault()
+            return self._line(row)
+
+    def _line(self, row: int) -> int:
+        kept = (line for line, cells in self._rows() if "".join(cells).strip())
+        for position, line in enumerate(kept, start=-self.dialect.header):
+            if position == row:
+                return line
         return row + 1
 
     def require_closed_quotes(self) -> None:
@@ -228,6 +225,30 @@ class TextRecords:
             self._raise_first_fault()
         except UnicodeError:
             pass
+
+
+def _start_of(stream) -> tuple[bytes, bool]:
+    """The first bytes, with at least three whole lines, and whether these are all."""
+    data, size = b"", _SAMPLE + 1
+    while chunk := stream.read(size):
+        data, size = data + chunk, len(data) + len(chunk)
+        if len(data) > _SAMPLE and (data.count(b"\n") > 3 or data.count(b"\r") > 3):
+            return data, False
+    return data, True
+
+
+def _whole_lines(text: str, is_all: bool) -> str:
+    whole = max(text.rfind("\n"), text.rfind("\r")) + 1
+    return text if is_all or not whole else text[:whole]
+
+
+def _without_first(n: int, batches: Iterator[list]) -> Iterator[list]:
+    """Batches of columns without their first n rows."""
+    for columns in batches:
+        skipped = min(n, len(columns[0]))
+        n -= skipped
+        if len(columns[0]) > skipped:
+            yield [column.slice(skipped) for column in columns]
 
 
 class _Source(io.RawIOBase):
@@ -269,7 +290,7 @@ class _Source(io.RawIOBase):
 
     def _converted(self, chunk: bytes) -> bytes:
         if self._decoder:
-            chunk = self._decoder.decode(chunk, final=not chunk).encode() if chunk or self._rest else chunk
+            chunk = self._decoder.decode(chunk, final=not chunk).encode()
         if self._is_first:
             chunk, self._is_first = chunk.removeprefix(codecs.BOM_UTF8), False
         while self._skip and chunk:

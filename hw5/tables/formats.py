@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hw5.tables.delimited import TextRecords
 from hw5.tables.dialect import Dialect
+from hw5.tables.encoding import Encoding
 from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
 from hw5.errors import InputError
 from hw5.text import printable
@@ -82,9 +83,9 @@ def _kind_of_text(start: bytes) -> str:
 class _NamedText(TextRecords):
     """Delimited text whose format names the columns, and may say which are categories, which are labels, or unused."""
 
-    def __init__(self, path, names, dialect, label=None, categorical=(), left_out=(), where=None):
-        self.path, self.where, self._encoding = path, where or str(path), "utf-8"
-        self.dialect, self.width, self.notes, self.decimal = dialect, len(names), [], "."
+    def __init__(self, head, names, dialect, label=None, categorical=(), left_out=()):
+        self.path, self.where, self.notes, self._encoding = head.path, str(head.path), head.notes, head.encoding
+        self.dialect, self.width, self.decimal = dialect, len(names), "."
         self.names, self.label = names, label
         self.categorical, self.left_out = set(categorical), dict(left_out)
         self._longest = 1 << 12
@@ -94,16 +95,23 @@ class _NamedText(TextRecords):
         return self.names
 
 
-def _decoded(path) -> str:
-    with input_errors(path), open_inflated(path) as stream:
-        return stream.read(_START * 64).decode("utf-8", "replace")
+class _Head:
+    """The text that a file begins with, and its encoding."""
+
+    def __init__(self, path):
+        with input_errors(path), open_inflated(path) as stream:
+            start = stream.read(_START * 64)
+        self.path, self.notes = path, []
+        self.encoding = Encoding(path, self.notes)
+        self.text = self.encoding.decoded(start)
 
 
 _ATTRIBUTE = re.compile(r"""(?i)\s*@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{]+)\s*(.*)""")
 
 
 def _arff(path, wanted=frozenset(), label=None):
-    text = _decoded(path)
+    head = _Head(path)
+    text = head.text
     names, kinds, line = [], [], 0
     for line, each in enumerate(text.splitlines()):
         match = _ATTRIBUTE.match(each)
@@ -122,7 +130,7 @@ def _arff(path, wanted=frozenset(), label=None):
     dialect = Dialect(delimiter, quote, line + 1, "%", bool(re.search(rf",[ \t]+{quote}", body)), width=len(names))
     nominal = [i for i, kind in enumerate(kinds) if kind.startswith("{")]
     lower = [name.lower() for name in names]
-    return _NamedText(path, tuple(names), dialect, lower.index("class") if "class" in lower else None, nominal)
+    return _NamedText(head, tuple(names), dialect, lower.index("class") if "class" in lower else None, nominal)
 
 
 _ORANGE_KINDS = {
@@ -156,8 +164,8 @@ def _is_orange(lines: list) -> bool:
 
 
 def _orange(path, wanted=frozenset(), label=None):
-    head = _decoded(path).splitlines()[:3]
-    names, kinds, roles = ([cell.strip() for cell in line.split("\t")] for line in head)
+    head = _Head(path)
+    names, kinds, roles = ([cell.strip() for cell in line.split("\t")] for line in head.text.splitlines()[:3])
     roles += [""] * (len(names) - len(roles))
     labels = [i for i, role in enumerate(roles) if role.lower() == "class"]
     unused = {
@@ -167,7 +175,7 @@ def _orange(path, wanted=frozenset(), label=None):
     }
     nominal = [i for i, kind in enumerate(kinds) if kind.lower() not in ("c", "continuous", "numeric", "n", "s", "t")]
     dialect = Dialect("\t", skipped=3, width=len(names))
-    return _NamedText(path, tuple(names), dialect, labels[0] if labels else None, nominal, unused)
+    return _NamedText(head, tuple(names), dialect, labels[0] if labels else None, nominal, unused)
 
 
 def _excel(path, wanted=frozenset(), label=None):

@@ -456,7 +456,7 @@ class ForModel:
             gathered.keep(~missing)
             X = X[~missing]
         table = _labelled(records, gathered, chosen)
-        notes += self.unseen_notes()
+        notes += self.notes()
         return replace(
             table,
             X=as_pixels(X) if self.columns.are_plain else X,
@@ -465,9 +465,9 @@ class ForModel:
             notes=tuple(notes),
         )
 
-    def unseen_notes(self) -> list[str]:
-        """Sentences about values that training did not have."""
-        return [
+    def notes(self) -> list[str]:
+        """Sentences about how the file was read, and about values that training did not have."""
+        return [f"{self.records.where}: {note}" for note in self.records.notes] + [
             f"{self.records.where}: {count:,} {'value' if count == 1 else 'values'} of {quoted(name)} did not occur in "
             "training; each counts as none of its categories"
             for name, count in self.unseen.items()

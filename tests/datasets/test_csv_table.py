@@ -122,7 +122,7 @@ def test_header_and_label_column(table, content, column, names, classes, first):
         ("a,a,label\n1,2,3\n4,5,6\n", None, ["2 columns", "'a'"]),
         ("a,label\n1,x\n2,x\n", None, ["at least two classes", "'x'"]),
         ("a,label\n1,x\n", None, ["at least two classes", "'x'"]),
-        (IRIS.replace("setosa", "sétosa").encode("latin-1"), None, ["byte 30", "UTF-8"]),
+        (IRIS.replace("setosa", "сетоза").encode("cp1251"), None, ["byte 29", "UTF-8", "another alphabet"]),
         (IRIS.encode() + b"1,2,caf\xc3", None, ["byte 78", "UTF-8"]),
     ],
 )

@@ -34,8 +34,13 @@ INVALID = {
         ["row 2"],
     ),  # Python 3.10 reads no NUL: no column
     "UTF-16 without a byte-order mark": ("a,b,label\n1,2,x\n3,4,y\n".encode("utf-16-le"), []),
-    "Latin-1": ("a,b,label\n1,2,caf\xe9\n3,4,y\n".encode("latin-1"), ["byte 17", "UTF-8"]),
-    "Latin-1 far down": (b"a,label\n" + b"1,x\n2,y\n" * 5000 + b"3,\xe9\n", ["byte 40010", "UTF-8"]),
+    "Cyrillic far down": (
+        "a,label\n" + "1,x\n2,y\n" * 5000 + "3,\u043e\u043b\u044c\u0445\u0430\n",
+        ["byte 40010", "UTF-8", "another alphabet"],
+        "cp1251",
+    ),
+    "a byte that Windows-1252 lacks": (b"a,label\n1,caf\x81\n2,y\n", ["byte 13", "UTF-8", "no text"]),
+    "damaged UTF-8": (b"a,label\n1,h\xc3\xa4\xc3usser\n2,house\n", ["byte 13", "UTF-8", "damaged"]),
     "a surrogate": (b"a,label\n1,\xed\xa0\x80\n2,y\n", ["byte 10", "UTF-8"]),
     "overlong UTF-8": (b"a,label\n1,\xc0\xaf\n2,y\n", ["byte 10", "UTF-8"]),
     "an unclosed quote": ("a,label\n" + '1,"x\n' + "2,y\n" * 10_000, ["row 2", "quote"]),
@@ -58,7 +63,8 @@ INVALID = {
 @pytest.mark.parametrize("name", INVALID)
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_invalid_files(table, name, task):
-    content, words = INVALID[name]
+    content, words, *encoding = INVALID[name]
+    content = content.encode(*encoding) if isinstance(content, str) else content
     path = table(content)
     with at_most((1 << 22) + _PER_BYTE * len(content)), input_error(path, *words) as caught:
         load(path, task=task)

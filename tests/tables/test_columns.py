@@ -37,7 +37,7 @@ def test_categories_are_those_of_the_training_rows(write):
     np.testing.assert_array_equal(
         np.concatenate([b.X for b in inputs.blocks()]), [[0] * 3, [0] * 3, [0, 1, 0], [0] * 3]
     )
-    assert inputs.unseen == {"site": 2} and "2 values of 'site' did not occur" in inputs.unseen_notes()[0]
+    assert inputs.unseen == {"site": 2} and "2 values of 'site' did not occur" in inputs.notes()[0]
 
 
 @pytest.mark.parametrize(

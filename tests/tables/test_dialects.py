@@ -139,7 +139,7 @@ REFUSED = {
     "a cut gzip": (gzip.compress(PLAIN.encode())[:-40], "a.csv.gz", ["truncated"]),
     "a cut xz": (lzma.compress(PLAIN.encode())[:-40], "a.csv.xz", ["truncated"]),
     "a damaged bzip2": (bz2.compress(PLAIN.encode())[:60] + b"xyz" * 9, "a.csv.bz2", []),
-    "another alphabet": ("h\xf6he,tree\n1,ash\n".encode("cp1252"), "a.csv", ["byte 1", "UTF-8"]),
+    "another alphabet": ("высота,дерево\n1,клён\n2,дуб\n".encode("cp1251"), "a.csv", ["byte 0", "UTF-8"]),
     "one total": (PLAIN + "Total,1,2,\n", "a.csv", ["row 92, column 1 ('leaf')", "'Total' is not a number"]),
     "an infinite number": (PLAIN + "inf,1,2,ash\n", "a.csv", ["row 92, column 1", "'inf' is not a finite"]),
     "the same name twice": (text(CELLS, "leaf,leaf,height,tree"), "a.csv", ["2 columns are named 'leaf'"]),
