@@ -1,8 +1,11 @@
 """The scikit-learn estimators: scikit-learn's own checks, and typical use."""
 
+import copy
 import csv
+import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from hw5.devices import open_device
 from hw5.errors import RunError
 from hw5.train.defaults import CHOSEN
 from hw5.sklearn import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron, from_checkpoint
+from hw5.train import opened
 from hw5.train.checkpoint import Checkpoint
 from tests.cli.helpers import hw5, refused
 from tests.pages import ROOT, code_blocks
@@ -81,10 +85,22 @@ def test_joblib_workers_give_the_same_scores():
 @pytest.mark.parametrize("given, threads", [("3", 3), ("", None), ("4,2", None)])
 def test_threads_are_at_most_those_of_the_environment(given, threads, monkeypatch):
     asked = []
-    monkeypatch.setattr("hw5.sklearn.open_device", lambda name, threads: asked.append(threads) or open_device("numpy"))
+    opened.close()
+    monkeypatch.setattr(opened, "open_device", lambda name, threads: asked.append(threads) or open_device("numpy"))
     monkeypatch.setenv("OMP_NUM_THREADS", given)
     LinearClassifier(**SMALL).fit(X, Y).predict(X)
-    assert asked == [threads, threads]
+    opened.close()
+    assert asked == [threads]
+
+
+def test_threads_and_copies_predict_at_once():
+    model = MLPClassifier(**SMALL).fit(X, Y)
+    expected = model.predict_proba(X)
+    with ThreadPoolExecutor(4) as pool:
+        for estimator in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            for P in pool.map(lambda _, of=estimator: of.predict_proba(X), range(20)):
+                np.testing.assert_array_equal(P, expected)
+    assert model.fit(X, Y == "setosa").predict_proba(X).shape == (150, 2)  # not by the model before
 
 
 def test_pandas_frames_keep_their_names():

@@ -35,10 +35,11 @@ from hw5.tables.frames import features_of, fitted_features, is_table
 from hw5.tables.labels import values_of
 from hw5.tables.table import listed
 from hw5.tables.numeric import array_columns, as_features, offsets
-from hw5.devices import open_device, require_device
+from hw5.devices import require_device
 from hw5.errors import InputError, RunError, in_parameters, require_known
 from hw5.nn.hidden import read_hidden
 from hw5.datasets.preprocessing import class_weights, training_rows
+from hw5.train.opened import opened_device, opened_model
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES
 from hw5.train.defaults import settings_for
@@ -113,8 +114,10 @@ class _Estimator(BaseEstimator):
             dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, class_names, feature_names, shape, columns)
             n = len(training_rows(y, has_test=True, validation=self.validation, holdout=0, seed=0))
             settings = settings_for(n, **self._settings(), class_weight=weights, holdout=0.0)
-            run = Run(self._device(), dataset, settings, DataSource.of(dataset, None, None))
-            with threadpool_limits(1, user_api="blas"):  # see hw5.cli._set_up_blas
+            source = DataSource.of(dataset, None, None)
+            one_thread = threadpool_limits(1, user_api="blas")  # see hw5.cli._set_up_blas
+            with one_thread, opened_device(self.device, _most_threads(), len(y)) as device:
+                run = Run(device, dataset, settings, source)
                 for progress in run.train():
                     pass
         if self.tolerance and progress.ending is None:
@@ -182,12 +185,14 @@ class _Estimator(BaseEstimator):
                 X = features_of(X, self.checkpoint_.schema)
             else:
                 raise InputError(f"X must be a DataFrame with the columns {listed(_names(columns))}")
-            return method(Model(self._device(), self.checkpoint_), X)
+            with opened_model(self, self.checkpoint_, self.device, _most_threads(), len(X)) as model:
+                return method(model, X)
 
-    def _device(self):
-        """Open the device for each call, so that estimators can be copied, pickled and shared by threads."""
-        share = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets it in its workers
-        return open_device(self.device, threads=int(share) if share.isdigit() else None)
+
+def _most_threads():
+    """The number that joblib sets in its workers, or None."""
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return int(share) if share.isdigit() else None
 
 
 def _plain(value):
