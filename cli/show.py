@@ -90,7 +90,7 @@ def _configuration(model):
     reading = asdict(model.data.reading or Reading())
     options |= {name: x for name, x in reading.items() if x != getattr(Reading(), name)}
     for name, value in options.items():
-        is_default = not value and name not in CHOSEN and value == getattr(DEFAULT, name, None)
+        is_default = (not value or value is True) and name not in CHOSEN and value == getattr(DEFAULT, name, None)
         if value is not None and value != () and not is_default:
             yield from _option(name.replace("_", "-"), value)
 

@@ -85,18 +85,22 @@ _SETTINGS = (
     (
         "patience",
         number("patience"),
-        "Early stopping: stop after N epochs without improvement and keep the best weights.",
+        "Early stopping: stop after N epochs without improvement of the validation loss (with --validation 0, of the "
+        "training loss) and keep the best weights.",
     ),
+    ("min_delta", number("min_delta"), "Least improvement of the loss that counts for --patience."),
     ("validation", number("validation"), "Fraction of the training examples held out for validation."),
     ("holdout", number("holdout"), "Fraction held out for testing, if the data has no test set."),
     ("seed", number("seed"), "Random seed (weights, shuffling, splits)."),
     ("split_seed", number("split_seed"), "Random seed of the splits alone.  [default: --seed]"),
+    ("shuffle", bool, "Shuffle the training examples in every epoch."),
 )
 
 
 def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
         flag, default = "--" + name.replace("_", "-"), None if name in CHOSEN else getattr(DEFAULT, name)
+        flag += f"/--no-{name}" * (default is True)
         shown = default is not None and kind is not bool
         verb = click.option(flag, type=kind, is_flag=kind is bool, default=default, show_default=shown, help=text)(verb)
     return verb

@@ -286,7 +286,9 @@ REFUSED = {
     "schedule without its step": (
         MLPClassifier(lr_schedule="step", lr_decay=0.5), X, Y, "the learning-rate schedule step needs lr_step; give it"
     ),
-    "patience without validation": (MLPClassifier(patience=3), X, Y, "^patience needs a validation set, and validation 0 leaves none"),
+    "patience without validation": (
+        MLPClassifier(patience=3, validation=0.001), X, Y, "^patience needs a validation set, and validation 0.001 leaves none"
+    ),
     "weight of no class": (LinearClassifier(class_weight={"tulip": 2}), X, Y, "tulip|not in class_weight"),
     "negative weight": (LinearClassifier(class_weight={"setosa": -2}), X, Y, "-2.0 is not a weight"),
     "device": (LinearClassifier(device="tpu"), X, Y, "there is no device 'tpu'"),

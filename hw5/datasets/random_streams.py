@@ -12,3 +12,4 @@ class Stream(IntEnum):
     ORDER = 4
     FOLDS = 5
     TRIALS = 6
+    WEIGHTED = 7

@@ -66,14 +66,15 @@ class Stepper:
         loss, correct = tally.read()
         return loss / len(rows), correct / len(rows), self.device.download(classes)
 
-    def outputs(self, rows, chunk=None):
-        """The loss's output for the examples data[rows]; their labels are not used.
+    def outputs(self, rows, chunk=None, output=None):
+        """The loss's output, or that of another Loss, for the examples data[rows]; their labels are not used.
 
         The softmax's probabilities (n, m), the sigmoid's probability of class 1 (n, 1), or z itself (n, m).
         """
+        output = output or self.network.loss.output
         P = np.empty((len(rows), self.network.outputs), self.device.dtype)
         for chunk_of_rows, space in self._forward_in_chunks(rows, chunk or self.chunk):
-            self.network.loss.output(self.device, space.Z, self.network.layers[-1].b)
+            output(self.device, space.Z, self.network.layers[-1].b)
             P[chunk_of_rows] = self.device.download(space.Z)
         return P
 

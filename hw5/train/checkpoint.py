@@ -42,6 +42,7 @@ from hw5.train.training import Best, State
 FORMAT = 2
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
+_NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True}  # settings that older versions lack, and their defaults
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
 IN_MEMORY = memory.SOURCE  # the DataSource.source of arrays
 
@@ -170,7 +171,8 @@ class Checkpoint:
         """1, which older versions read, unless the file has what they do not know."""
         has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
         has_colours = self.image_shape is not None and len(self.image_shape) == 3
-        return FORMAT if self.columns or self.data.reading or has_layers or has_colours else 1
+        is_new = any(getattr(self.settings, name) != _NEWER[name] for name in ("min_delta", "shuffle"))
+        return FORMAT if self.columns or self.data.reading or has_layers or has_colours or is_new else 1
 
     def _description(self):
         state = self.state
@@ -184,7 +186,7 @@ class Checkpoint:
                     "ending": state.ending,
                     "best": state.best and {"epoch": state.best.epoch, "loss": state.best.loss},
                 },
-                "settings": {n: x for n, x in asdict(self.settings).items() if n != "split_seed" or x is not None},
+                "settings": {n: x for n, x in asdict(self.settings).items() if n not in _NEWER or x != _NEWER[n]},
                 "data": {name: x for name, x in asdict(self.data).items() if name != "reading" or x is not None},
                 "class_names": self.class_names,
                 "feature_names": self.feature_names,

@@ -18,32 +18,46 @@ class Run:
     """A data set and settings on a device: everything between loading the data and saving the model.
 
     With a checkpoint, the training resumes from it; every pause_every steps it reports. splits: as split_dataset gives
-    them, the default.
+    them, the default. weights: of the rows of the training split, as Order takes them. start: a Checkpoint of other data,
+    whose weights and standardisation a new training begins with.
     """
 
     def __init__(
-        self, device, dataset, settings, data_source: DataSource, checkpoint=None, pause_every=None, splits=None
+        self,
+        device,
+        dataset,
+        settings,
+        data_source: DataSource,
+        checkpoint=None,
+        pause_every=None,
+        splits=None,
+        weights=None,
+        start=None,
     ):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
         fractions = settings.validation, settings.holdout
         self.splits = splits or split_dataset(dataset, *fractions, settings.seed_of_splits)
-        if settings.patience and "validation" not in self.splits:
+        if settings.patience and settings.validation and "validation" not in self.splits:
             raise InputError(
                 f"--patience needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
             )
         train = self.splits["train"]
         if checkpoint:
             self._require_the_data_of(checkpoint)
-            self.standardisation, self.of_targets = checkpoint.standardisation, checkpoint.of_targets
+        if before := checkpoint or start:
+            self.standardisation, self.of_targets = before.standardisation, before.of_targets
         else:
             indicators = dataset.columns.indicators if dataset.columns else None
             self.standardisation = Standardisation.fit(train, dataset.image_shape, indicators)
             self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
         self.network = self._new_network(device)
+        if start:
+            self.network.assign(start.parameters)
         self.history = list(checkpoint.history) if checkpoint else []
         self.stepper = self._stepper(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.splits else None
-        self.training = Training(self.stepper, train.rows, settings, validate, pause_every, _block_of(dataset.train.X))
+        block = _block_of(dataset.train.X)
+        self.training = Training(self.stepper, train.rows, settings, validate, pause_every, block, weights)
         if checkpoint:
             self.training.restore(checkpoint.state)
 
@@ -162,14 +176,18 @@ class Model:
         outputs, loss = self.outputs(X), self.network.loss
         return loss.classes(outputs) if loss.classes else self.checkpoint.of_targets.inverse_transform(outputs)
 
-    def outputs(self, X):
-        """The outputs of the loss for the examples X (n, d), as in Stepper.outputs.
+    def logits(self, X):
+        """Z (n, m) of the top layer for the examples X (n, d), before softmax or sigmoid. Raises InputError as outputs does."""
+        return self.outputs(X, LOSSES["perceptron"].output)
+
+    def outputs(self, X, output=None):
+        """The outputs of the loss, or of another, for the examples X (n, d), as in Stepper.outputs.
 
         Raises InputError for an example so far from the training examples that float32 cannot hold the result.
         """
         no_labels = np.zeros(len(X), self.network.loss.y_type)
         with np.errstate(all="ignore"):
-            P = self._stepper(Examples(X, no_labels)).outputs(np.arange(len(X)))
+            P = self._stepper(Examples(X, no_labels)).outputs(np.arange(len(X)), output=output)
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
             raise InputError(

@@ -68,6 +68,7 @@ RANGES = {
     "weight_decay": _RATE,
     "tolerance": _or_none(_POSITIVE),
     "patience": _or_none(_COUNT),
+    "min_delta": _RATE,
     "validation": _FRACTION,
     "holdout": _FRACTION,
     "seed": Range(whole=True),
@@ -100,11 +101,13 @@ class Settings:
     weight_decay: float = 0.0  # AdamW's, apart from the gradient
     class_weight: str | dict[str, float] | None = None  # as preprocessing.class_weights reads it
     tolerance: float | None = None  # stop when an epoch changes the weights by a smaller share
-    patience: int | None = None  # stop after this many epochs without a better validation loss
+    patience: int | None = None  # stop after this many epochs without a better validation loss, or training loss
+    min_delta: float = 0.0  # by how much a loss is to be better, for patience
     validation: float = 0.1
     holdout: float = 0.2
     seed: int = 0
     split_seed: int | None = None  # of the held-out examples; default: seed
+    shuffle: bool = True  # the examples of an epoch
 
     def __post_init__(self):
         for name, its_range in RANGES.items():

@@ -9,9 +9,9 @@ from time import perf_counter
 
 import numpy as np
 
-from hw5.datasets.random_streams import Stream
 from hw5.devices.base import Tally
 from hw5.errors import InputError, RunError
+from hw5.train.order import Order
 
 _SECONDS_BETWEEN_REPORTS = 0.25
 
@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch with the lowest validation loss so far, and the parameters at its end as host arrays."""
+    """The epoch with the lowest validation loss so far (training loss without a validation set), and the parameters at its end as host arrays."""
 
     epoch: int
     loss: float
@@ -83,21 +83,20 @@ class Training:
     `epoch`, counted from 1, and `best` so far if settings.patience asks for it.
     """
 
-    def __init__(self, stepper, rows, settings, validate=None, pause_every=None, block=None):
+    def __init__(self, stepper, rows, settings, validate=None, pause_every=None, block=None, weights=None):
         """validate() returns (loss, accuracy) on the validation set; every pause_every steps there is a report.
 
-        block: rows in a block of data on disk, as in epoch_order.
+        block: rows in a block of data on disk, and weights of the rows, as in Order.
         """
         self.stepper, self.rows, self.settings, self.validate = stepper, rows, settings, validate
         self.network, device = stepper.network, stepper.device
-        self._block = block
         self.batch_size = settings.minibatch(len(rows))
         self.tally = Tally(device, self.batch_size)
         self.epoch, self.done, self.best, self.ending = 1, 0, None, None
         self.previous_parameters = self.network.parameters() if settings.tolerance else None
         self._pause_every, self._last = pause_every, None
         self._order = device.empty(rows.shape, device.index_dtype)
-        self._kept_order = None, None
+        self._orders = Order(rows, settings, block, weights)
         self._pace = _Pace(self.batch_size)
 
     def __iter__(self):
@@ -120,14 +119,14 @@ class Training:
 
     def _train_epoch(self):
         rates, seconds, resumed_at = self.settings.rates(self.epoch), 0.0, self.done
-        self.stepper.device.assign(self._order, self._order_of(self.epoch))
+        self.stepper.device.assign(self._order, self._orders.of(self.epoch))
         while self.done < len(self.rows):
             stop = min(len(self.rows), self.done + self._pace.examples, self._next_pause())
             began = perf_counter()
             with np.errstate(all="ignore"):  # a diverging step shows in its loss
                 self.stepper.train(self._order[self.done : stop], self.batch_size, rates, self.tally)
             if stop == len(self.rows) and self.epoch < self.settings.epochs:
-                self._order_of(self.epoch + 1)  # while a GPU is still busy
+                self._orders.of(self.epoch + 1)  # while a GPU is still busy
             loss, correct = self.tally.read()
             elapsed = perf_counter() - began
             self._pace.update(stop - self.done, elapsed)
@@ -143,12 +142,6 @@ class Training:
     def how(self):
         """A short description of how the device trains."""
         return self.stepper.how_with(self.batch_size)
-
-    def _order_of(self, epoch):
-        """The order of an epoch's examples; the last one asked for is kept."""
-        if self._kept_order[0] != epoch:
-            self._kept_order = epoch, epoch_order(self.rows, self.settings.seed, epoch, self._block)
-        return self._kept_order[1]
 
     @property
     def is_over(self):
@@ -203,7 +196,7 @@ class Training:
         if self.settings.loss == "perceptron":
             return _NOT_SEPARATED.format(epoch=epoch, mistakes=mistakes)
         if self.best and self.best.epoch < epoch:
-            return f"the validation loss was lowest in epoch {self.best.epoch}; its weights are kept"
+            return f"the {self._watched} loss was lowest in epoch {self.best.epoch}; its weights are kept"
         return None
 
     def _convergence(self, progress, _):
@@ -221,14 +214,19 @@ class Training:
     def _early_stopping(self, progress, _):
         if not self.settings.patience:
             return None
-        if self.best is None or progress.validation_loss < self.best.loss:
-            self.best = Best(progress.epoch, progress.validation_loss, self.network.parameters())
+        loss = progress.validation_loss if self.validate else progress.loss
+        if self.best is None or loss < self.best.loss - self.settings.min_delta:
+            self.best = Best(progress.epoch, loss, self.network.parameters())
         if progress.epoch - self.best.epoch >= self.settings.patience:
             return (
-                f"stopped early: the validation loss has not improved since epoch {self.best.epoch}, whose weights "
+                f"stopped early: the {self._watched} loss has not improved since epoch {self.best.epoch}, whose weights "
                 f"are kept (--patience {self.settings.patience})"
             )
         return None
+
+    @property
+    def _watched(self):
+        return "validation" if self.validate else "training"
 
     def _separation(self, progress, mistakes):
         """The perceptron is done after an epoch without mistakes: the classes are separated."""
@@ -255,24 +253,6 @@ class _Pace:
     def update(self, examples, seconds):
         minibatches = examples / seconds * _SECONDS_BETWEEN_REPORTS / self.batch_size
         self.examples = max(1, round(minibatches)) * self.batch_size
-
-
-_POOL = 64  # blocks
-
-
-def epoch_order(rows, seed, epoch, block=None):
-    """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch.
-
-    With block, blocks of that number of consecutive rows are shuffled, and then the rows within each 64 of them: a disk reads
-    blocks, where row by row would take an access each.
-    """
-    rng = np.random.default_rng((seed, Stream.ORDER, epoch))
-    if block is None:
-        return rng.permutation(rows)
-    blocks = np.array_split(np.sort(rows), range(block, len(rows), block))
-    order = np.concatenate([blocks[i] for i in rng.permutation(len(blocks))])
-    pools = np.array_split(order, range(_POOL * block, len(rows), _POOL * block))
-    return np.concatenate([rng.permutation(pool) for pool in pools])
 
 
 def _differences(before, after):

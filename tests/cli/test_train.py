@@ -107,6 +107,19 @@ def test_xor_needs_a_hidden_layer(tmp_path):
     assert accuracy["mlp"] > 0.98 and max(accuracy["linear"], accuracy["perceptron"]) < 0.8
 
 
+def test_without_validation_the_training_loss_is_watched(tmp_path):
+    out, options = tmp_path / "model.npz", ("--validation", 0, "--patience", 2, "--min-delta", 0.01, "--no-shuffle")
+    result = hw5("train", "--data", "xor", "--epochs", 100, *options, "--out", out)
+    losses = [row["loss"] for row in Checkpoint.load(out).history]
+    assert 3 < len(losses) < 100 and losses[-3] - 0.01 <= min(losses[-2:])
+    assert f"the training loss has not improved since epoch {len(losses) - 2}" in result.stdout
+    assert "min-delta = 0.01" in hw5("show", out).stdout and "shuffle = false" in hw5("show", out).stdout
+    config = tmp_path / "again.toml"
+    config.write_text(hw5("show", out).stdout)
+    hw5("train", "--config", config, "--out", tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == out.read_bytes()
+
+
 def test_early_stopping_saves_the_best_weights(tmp_path):
     out = tmp_path / "model.npz"
     options = ("--lr", 0.5, "--momentum", 0.5, "--patience", 3, "--epochs", 200, "--seed", 1)
@@ -190,7 +203,7 @@ BAD_SETTINGS = {
     "decay that rises": (("--lr-decay", "2"), "would increase the learning rate"),
     "warm-up without an end": (("--epochs", "5", "--warmup", "5"), "leaves no epoch at the full learning rate"),
     "nesterov without momentum": (("--nesterov",), "give --momentum"),
-    "patience without validation": (("--patience", "3", "--validation", "0"), "--patience needs a validation set"),
+    "less than no improvement": (("--min-delta", "-1"), "not in the range"),
     "weights of no class": (("--class-weight", "balance"), "'balance' names no class"),
     "weights of another class": (("--class-weight", "10=2"), "no class '10'"),
     "weight that is none": (("--class-weight", "3=-1"), "'-1' is not a weight"),

@@ -6,7 +6,7 @@ import pytest
 from hw5 import opening
 from hw5.datasets import arrays, load
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.training import epoch_order
+from hw5.train.order import epoch_order
 from tests.cli.helpers import hw5, refused
 from tests.datasets.helpers import input_error
 from tests.tables.helpers import rows, text

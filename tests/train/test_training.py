@@ -13,7 +13,8 @@ from hw5.errors import InputError, RunError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
-from hw5.train.training import Training, epoch_order
+from hw5.train.order import epoch_order
+from hw5.train.training import Training
 
 
 def two_classes(n=100, d=6, seed=0):
@@ -130,6 +131,17 @@ def test_early_stopping_keeps_the_best_weights():
     assert "the validation loss has not improved since epoch 2, whose weights are kept" in ends[-1].ending
     assert (training.best.epoch, training.best.loss) == (2, 0.4)
     assert same(training.state().kept, parameters[1]) and not same(training.state().kept, parameters[4])
+
+
+def test_an_improvement_is_larger_than_min_delta():
+    training, ends, _ = watched(Settings(patience=2, min_delta=0.1), [0.5, 0.41, 0.39, 0.3, 0.3, 0.3])
+    assert training.best.epoch == 3 and len(ends) == 5  # 0.39 is the first that is better than 0.5 by more than 0.1
+
+
+def test_without_a_validation_set_patience_watches_the_training_loss():
+    network, progress = run(Settings(hidden=(), patience=2, min_delta=0.05, epochs=50))
+    losses = [now.loss for now in progress if now.epoch_ends]
+    assert 3 <= len(losses) < 50 and "the training loss has not improved since epoch" in progress[-1].ending
 
 
 def test_patience_restarts_with_every_improvement():
