@@ -23,7 +23,6 @@ from hw5.errors import InputError, RunError, did_you_mean, in_parameters
 from hw5.nn.hidden import read_hidden
 from hw5.tables.fitting import described
 from hw5.tables.frames import features_of
-from hw5.tables.labels import values_of
 from hw5.tables.numeric import as_features
 from hw5.tables.table import Reading, as_images
 from hw5.train.advice import advice
@@ -190,7 +189,7 @@ class Model:
         Raises InputError.
         """
         outputs = self.probabilities(X)
-        return values_of(self.class_names)[outputs.argmax(axis=1)] if self.class_names else outputs[:, 0]
+        return self.checkpoint.classes[outputs.argmax(axis=1)] if self.class_names else outputs[:, 0]
 
     @_in_python
     def probabilities(self, X) -> np.ndarray:

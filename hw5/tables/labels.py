@@ -137,12 +137,55 @@ def _is_text(character: str) -> bool:
     return character.isprintable() or character.isspace() or unicodedata.category(character) not in ("Cc", "Cs")
 
 
-def values_of(names) -> np.ndarray:
-    """The classes as numbers if all names are integers, as booleans if they are False and True, else as text."""
+_AS_OBJECTS, _AS_TEXT, _AS_BOOLEANS = "object", "str", "bool"
+_NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+LABEL_TYPES = (_AS_OBJECTS, _AS_TEXT, _AS_BOOLEANS, *_NUMBERS)
+
+
+def values_of(names, label_type=None) -> np.ndarray:
+    """The classes as an array of a type in LABEL_TYPES; names of numbers are whole.
+
+    By default they are integers if all names are, booleans if the names are False and True, else text. Raises ValueError
+    or OverflowError if the names are not of the type.
+    """
+    if label_type is None:
+        label_type = _usual_type(names)
+    if label_type == _AS_BOOLEANS:
+        return np.array([name == "True" for name in names])
+    if label_type in (_AS_OBJECTS, _AS_TEXT):
+        return np.array(names, label_type)
+    return np.array([int(name) for name in names], label_type)
+
+
+def _usual_type(names):
+    if set(names) == {"False", "True"}:
+        return _AS_BOOLEANS
     try:
-        if set(names) == {"False", "True"}:
-            return np.array([name == "True" for name in names])
-        numbers = [int(name) for name in names]
+        numbers = np.array([int(name) for name in names])
     except ValueError:
-        return np.array(names)
-    return np.array(numbers if list(names) == list(map(str, numbers)) else names)
+        return _AS_TEXT
+    is_usual = numbers.dtype == np.int64 and list(names) == list(map(str, numbers.tolist()))
+    return "int64" if is_usual else _AS_TEXT
+
+
+def names_and_type(classes: np.ndarray) -> tuple[tuple[str, ...], str | None]:
+    """The names of classes, and their type for values_of, or None if it is the usual one. Raises InputError.
+
+    classes: distinct whole numbers, booleans or text.
+    """
+    values = classes.tolist()
+    is_text_type = all(isinstance(value, str) for value in values)
+    label_type = (_AS_OBJECTS if classes.dtype == object else _AS_TEXT) if is_text_type else classes.dtype.name
+    if label_type not in LABEL_TYPES:
+        raise InputError(f"classes of type {classes.dtype} cannot be stored; convert them to text or whole numbers")
+    names = tuple(str(int(value) if isinstance(value, float) else value) for value in values)
+    for name in names:
+        if not is_text(name):
+            raise InputError(f"the class {quoted(name)} has characters that are not text; remove them")
+    return names, None if _is_usual(classes, names) else label_type
+
+
+def _is_usual(classes, names):
+    usual = values_of(names)
+    is_same_type = usual.dtype.kind == "U" == classes.dtype.kind or usual.dtype == classes.dtype
+    return bool(is_same_type and (usual == classes).all())

@@ -29,7 +29,7 @@ from hw5.datasets import BUILT_IN, Dataset, Schema, memory
 from hw5.datasets.arrays import read_archive
 from hw5.tables.columns import Columns, are_valid
 from hw5.opening import open_plain
-from hw5.tables.labels import is_text
+from hw5.tables.labels import LABEL_TYPES, is_text, values_of
 from hw5.tables.table import Reading
 from hw5.errors import InputError
 from hw5.files import atomic_write
@@ -122,11 +122,17 @@ class Checkpoint:
     of_targets: Standardisation | None = None  # for a regression
     arithmetic: str = USUAL_ARITHMETIC  # what computed the training steps, as Device.arithmetic
     columns: Columns | None = None  # for a table: how its columns become features
+    label_type: str | None = None  # of the labels, if it is not the usual one: see values_of
 
     @property
     def parameters(self):
         """[(W, b), ...] of the network to use."""
         return self.state.kept
+
+    @property
+    def classes(self):
+        """The classes (m,) as they were in the labels: numbers, booleans or text."""
+        return values_of(self.class_names, self.label_type)
 
     @property
     def loss(self):
@@ -172,6 +178,7 @@ class Checkpoint:
         has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
         has_colours = self.image_shape is not None and len(self.image_shape) == 3
         is_new = any(getattr(self.settings, name) != _NEWER[name] for name in ("min_delta", "shuffle"))
+        is_new |= self.label_type is not None
         return FORMAT if self.columns or self.data.reading or has_layers or has_colours or is_new else 1
 
     def _description(self):
@@ -195,6 +202,7 @@ class Checkpoint:
             }
             | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
             | ({"columns": asdict(self.columns)} if self.columns else {})
+            | ({"label_type": self.label_type} if self.label_type else {})
         )
 
     @classmethod
@@ -231,6 +239,7 @@ class Checkpoint:
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
                 decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
                 decode(Columns, description["columns"]) if "columns" in description else None,
+                decode(str | None, description.get("label_type")),
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
@@ -271,6 +280,7 @@ class Checkpoint:
             and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
             and _are_class_names(self.class_names)
             and _is_source(self.data)
+            and _are_of_type(self.class_names, self.label_type)
             and settings.activation.isprintable()  # a parameter may have white space around it
             and (self.feature_names is None or len(self.feature_names) == d)
             and (self.columns is None or are_valid(self.columns) and self.columns.width == d)
@@ -390,6 +400,15 @@ def _is_path(text):
 def _are_class_names(names):
     """Whether the names are distinct, and have no characters that are not text."""
     return len(set(names)) == len(names) and all(map(is_text, names))
+
+
+def _are_of_type(names, label_type):
+    if label_type is None:
+        return True
+    try:
+        return label_type in LABEL_TYPES and len(np.unique(values_of(names, label_type))) == len(names)
+    except (ValueError, OverflowError):
+        return False
 
 
 def _checksum(arrays, description):
