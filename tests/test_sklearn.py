@@ -33,7 +33,7 @@ KINDS = (LinearClassifier, MLPClassifier, MLPRegressor, Perceptron)
 SMALL = dict(epochs=3, device="cpu", random_state=0)
 
 
-# scikit-learn exempts its own estimators that take minibatches, for the same reason
+# scikit-learn exempts its SGDClassifier and its Perceptron from it, for the same reason
 _OTHER_ORDER = "the check shuffles the weighted examples, and the steps depend on the order of the examples"
 EXPECTED = {f"check_sample_weight_equivalence_on_{kind}_data": _OTHER_ORDER for kind in ("dense", "sparse")}
 
@@ -295,7 +295,7 @@ REFUSED = {
         MLPClassifier(lr_schedule="step", lr_decay=0.5), X, Y, "the learning-rate schedule step needs lr_step; give it"
     ),
     "patience without validation": (
-        MLPClassifier(patience=3, validation=0.001), X, Y, "^patience needs a validation set, and validation 0.001 leaves none"
+        MLPClassifier(patience=3, validation=0.001), X, Y, "^The validation set is too small: validation 0.001 leaves none"
     ),
     "weight of no class": (LinearClassifier(class_weight={"tulip": 2}), X, Y, "tulip|not in class_weight"),
     "negative weight": (LinearClassifier(class_weight={"setosa": -2}), X, Y, "-2.0 is not a weight"),

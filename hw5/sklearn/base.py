@@ -66,6 +66,7 @@ class Estimator(BaseEstimator):
     random_state: int | np.random.RandomState | None = None
 
     _fixed = {}  # settings that are not parameters
+    _dtype = np.float32  # of coefs_, intercepts_ and predicted numbers: float64 if X was, by scikit-learn's convention
 
     # -- attributes of the fitted network
 
@@ -107,12 +108,12 @@ class Estimator(BaseEstimator):
     @property
     def coefs_(self):
         """Weights of each layer, (d, m); the first are for standardised features."""
-        return [W.T for W, _ in self.checkpoint_.parameters]
+        return [W.T.astype(self._dtype, copy=False) for W, _ in self.checkpoint_.parameters]
 
     @property
     def intercepts_(self):
         """Biases of each layer, (m,)."""
-        return [b for _, b in self.checkpoint_.parameters]
+        return [b.astype(self._dtype, copy=False) for _, b in self.checkpoint_.parameters]
 
     @property
     def n_layers_(self):
@@ -184,6 +185,7 @@ class Estimator(BaseEstimator):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         seed = start.settings.seed if start and is_part else self._seed()
+        self._dtype = np.float64 if getattr(X, "dtype", None) == np.float64 else np.float32
         with errors_for_python():
             if start:
                 X, columns, feature_names = features(X, start), start.columns, start.feature_names
@@ -201,6 +203,8 @@ class Estimator(BaseEstimator):
                 settings = settings_for(n, **given)
             if start:
                 _require_same_network(start.settings, settings)
+            if settings.patience and settings.validation and "validation" not in splits:
+                raise InputError(f"The validation set is too small: validation {settings.validation:g} leaves none; increase it")
             source = _source(dataset, sample_weight)
             one_thread = threadpool_limits(1, user_api="blas")  # see hw5.cli._set_up_blas
             with one_thread, opened_device(self.device, _most_threads(), len(y)) as device:
@@ -230,7 +234,7 @@ class Estimator(BaseEstimator):
             text = f"tolerance {self.tolerance} was not reached in {epochs} epochs"
             warnings.warn(text, ConvergenceWarning, stacklevel=2)
         elif self.patience and run.training.ending is None:
-            text = f"the loss still improved in the last {self.patience} of {epochs} epochs; increase epochs"
+            text = f"patience {self.patience} was not exhausted in {epochs} epochs; increase epochs"
             warnings.warn(text, ConvergenceWarning, stacklevel=2)
         if run.settings.loss == "perceptron" and progress.accuracy < 1:
             warnings.warn(in_parameters(progress.ending), ConvergenceWarning, stacklevel=2)

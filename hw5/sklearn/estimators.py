@@ -204,7 +204,7 @@ class MLPRegressor(RegressorMixin, _ByGradient):
 
     def predict(self, X):
         """Predict the targets (n,) of the examples X (n, d)."""
-        return self._call(X)[:, 0]
+        return self._call(X)[:, 0].astype(self._dtype, copy=False)
 
     def _linear(self):
         W, b = super()._linear()
