@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
@@ -30,10 +31,12 @@ def class_names(table: Table) -> tuple[str, ...]:
 def class_indices(table: Table, class_names: tuple[str, ...]) -> np.ndarray:
     """The class of every row, (N,) int32 indices into class_names, or UNKNOWN. InputError if no label is a class."""
     index = {name: y for y, name in enumerate(class_names)}
+    numbers = dict(index)  # also by the number that a name spells
     for y, name in enumerate(class_names):
-        index.setdefault(_number_or_text(name), y)
-    spelled = _convert(table, class_name)
-    found = [index.get(name, index.get(_number_or_text(name), UNKNOWN)) for name in spelled]
+        with suppress(ValueError):  # a class from Python may be named as a fraction
+            numbers.setdefault(_number_or_text(name), y)
+    spelled = _convert(table, lambda label: label if label in index else class_name(label))
+    found = [index[name] if name in index else numbers.get(_number_or_text(name), UNKNOWN) for name in spelled]
     y = np.array(found, np.int32)[table.codes]
     if y.max() == UNKNOWN:
         raise InputError(
