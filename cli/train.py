@@ -94,6 +94,7 @@ _SETTINGS = (
     ("seed", number("seed"), "Random seed (weights, shuffling, splits)."),
     ("split_seed", number("split_seed"), "Random seed of the splits alone.  [default: --seed]"),
     ("shuffle", bool, "Shuffle the training examples in every epoch."),
+    ("standardise", bool, "Standardise the features, and the targets of a regression."),
 )
 
 

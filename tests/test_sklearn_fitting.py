@@ -154,6 +154,21 @@ def test_shuffle():
     assert same(small.fit(X, Y), clone(small).set_params(shuffle=np.bool_(False)).fit(X, Y))
 
 
+def test_without_standardisation_weights_are_for_features_as_they_are(tmp_path):
+    wide = X + [0, 1e4, 0, 0]  # which would be centred
+    for model, y in (LinearClassifier(standardise=False, **CPU), Y), (MLPRegressor(hidden=(), standardise=False, **CPU), X[:, 0]):
+        model.set_params(epochs=3, lr=1e-6).fit(wide, y)
+        its = model.checkpoint_
+        assert (its.standardisation.mean == 0).all() and (its.standardisation.scale == 1).all() and its.columns is None
+        np.testing.assert_allclose(model.coef_, model.coefs_[0].T if y is Y else model.coefs_[0][:, 0])
+        model.save(tmp_path / "m.npz")
+        again = from_checkpoint(tmp_path / "m.npz", device="cpu")
+        assert again.standardise is False and (again.predict(wide) == model.predict(wide)).all()
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    ours, own = (LinearClassifier(standardise=given, epochs=5, **CPU) for given in (True, False))
+    np.testing.assert_allclose(ours.fit(X, Y).predict_proba(X), own.fit(scaled, Y).predict_proba(scaled), atol=1e-5)
+
+
 def test_verbose_prints_a_line_for_each_epoch(capsys):
     LinearClassifier(epochs=2, verbose=True, **CPU).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()

@@ -133,6 +133,11 @@ class Standardisation:
         return cls(mean.astype(kind), scale.astype(kind))
 
     @classmethod
+    def none(cls, size):
+        """The Standardisation that changes nothing, of a number of features."""
+        return cls(np.zeros(size, np.float32), np.ones(size, np.float32))
+
+    @classmethod
     def fit_targets(cls, subset: Subset):
         """The Standardisation that gives the targets of a regression mean 0 and variance 1."""
         y = subset.examples.y[:, np.newaxis]

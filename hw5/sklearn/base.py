@@ -60,6 +60,7 @@ class Estimator(BaseEstimator):
     min_delta: float = 0.0
     validation: float = 0.0
     shuffle: bool = True
+    standardise: bool = True
     warm_start: bool = False
     verbose: bool = False
     device: str = "auto"
@@ -263,7 +264,7 @@ class Estimator(BaseEstimator):
             hidden = given["hidden"]
             entries = read_hidden(hidden) if isinstance(hidden, str) else np.atleast_1d(np.array(hidden, object))
             given["hidden"] = tuple(map(plain, entries))
-        given["shuffle"] = bool(self.shuffle)
+        given |= {"shuffle": bool(self.shuffle), "standardise": bool(self.standardise)}
         known = {field.name for field in fields(Settings)} - {"class_weight"}
         return {name: plain(given[name]) for name in given if name in known} | self._fixed
 

@@ -36,7 +36,8 @@ def fitted(estimator, X, y, class_names, seed):
         rows = training_rows(y, has_test=True, validation=estimator.validation, holdout=0, seed=seed)
         X, columns = fitted_features(X, y if class_names else None, rows)
         return X, columns, columns.feature_names
-    names, columns = getattr(estimator, "feature_names_in_", None), array_columns(X)
+    names = getattr(estimator, "feature_names_in_", None)
+    columns = array_columns(X) if estimator.standardise else None
     return as_features(X, "X", columns=columns), columns, None if names is None else tuple(names)
 
 

@@ -42,7 +42,8 @@ from hw5.train.training import Best, State
 FORMAT = 2
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
-_NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True}  # settings that older versions lack, and their defaults
+# Settings that older versions lack, and their defaults
+_NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True}
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
 IN_MEMORY = memory.SOURCE  # the DataSource.source of arrays
 
@@ -177,7 +178,7 @@ class Checkpoint:
         """1, which older versions read, unless the file has what they do not know."""
         has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
         has_colours = self.image_shape is not None and len(self.image_shape) == 3
-        is_new = any(getattr(self.settings, name) != _NEWER[name] for name in ("min_delta", "shuffle"))
+        is_new = any(getattr(self.settings, name) != _NEWER[name] for name in _NEWER if name != "split_seed")
         is_new |= self.label_type is not None
         return FORMAT if self.columns or self.data.reading or has_layers or has_colours or is_new else 1
 

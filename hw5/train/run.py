@@ -47,9 +47,7 @@ class Run:
         if before := checkpoint or start:
             self.standardisation, self.of_targets = before.standardisation, before.of_targets
         else:
-            indicators = dataset.columns.indicators if dataset.columns else None
-            self.standardisation = Standardisation.fit(train, dataset.image_shape, indicators)
-            self.of_targets = Standardisation.fit_targets(train) if settings.task == "regression" else None
+            self.standardisation, self.of_targets = self._standardisations(train)
         self.network = self._new_network(device)
         if start:
             self.network.assign(start.parameters)
@@ -60,6 +58,15 @@ class Run:
         self.training = Training(self.stepper, train.rows, settings, validate, pause_every, block, weights)
         if checkpoint:
             self.training.restore(checkpoint.state)
+
+    def _standardisations(self, train):
+        """The Standardisation of the features, and that of the targets or None."""
+        is_regression, dataset = self.settings.task == "regression", self.dataset
+        if not self.settings.standardise:
+            return Standardisation.none(train.examples.X.shape[1]), Standardisation.none(1) if is_regression else None
+        indicators = dataset.columns.indicators if dataset.columns else None
+        of_features = Standardisation.fit(train, dataset.image_shape, indicators)
+        return of_features, Standardisation.fit_targets(train) if is_regression else None
 
     def _require_the_data_of(self, checkpoint):
         if not has_digest(self.dataset.train, checkpoint.data.digest):

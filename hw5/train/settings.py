@@ -108,6 +108,7 @@ class Settings:
     seed: int = 0
     split_seed: int | None = None  # of the held-out examples; default: seed
     shuffle: bool = True  # the examples of an epoch
+    standardise: bool = True  # features, and the targets of a regression
 
     def __post_init__(self):
         for name, its_range in RANGES.items():

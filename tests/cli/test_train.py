@@ -120,6 +120,13 @@ def test_without_validation_the_training_loss_is_watched(tmp_path):
     assert (tmp_path / "again.npz").read_bytes() == out.read_bytes()
 
 
+def test_without_standardisation(tmp_path):
+    hw5("train", "--data", "sine", "--task", "regression", "--epochs", 2, "--no-standardise", "--out", tmp_path / "m.npz")
+    its = Checkpoint.load(tmp_path / "m.npz")
+    assert [array.tolist() for each in (its.standardisation, its.of_targets) for array in (each.mean, each.scale)] == [[0], [1]] * 2
+    assert "standardise = false" in hw5("show", tmp_path / "m.npz").stdout
+
+
 def test_early_stopping_saves_the_best_weights(tmp_path):
     out = tmp_path / "model.npz"
     options = ("--lr", 0.5, "--momentum", 0.5, "--patience", 3, "--epochs", 200, "--seed", 1)

@@ -14,8 +14,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 import hw5.sklearn
+from hw5.devices.base import Rates, Tally
+from hw5.devices.cpu import CpuDevice
+from hw5.nn.network import Network
 
 _ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+_LBFGS_RATE = 0.01
 
 
 @dataclass(eq=False, repr=False)
@@ -42,22 +46,22 @@ class _Adapter(BaseEstimator):
     max_fun: int = 15000
 
     def fit(self, X, y, sample_weight=None):
-        self._model = self._translated(X, is_part=False).fit(X, y, sample_weight=sample_weight)
+        self._translate(X, y).fit(X, y, sample_weight=sample_weight)
         return self
 
     @available_if(lambda self: self.solver != "lbfgs")
     def partial_fit(self, X, y, **options):
-        self._model = self._translated(X, is_part=True)
+        model = self._translate(X, options.get("classes", y), is_part=True)
         try:
-            self._model.partial_fit(X, y, **options)
+            model.partial_fit(X, y, **options)
         except ValueError as error:  # which names hw5's parameter
             raise ValueError(str(error).replace("patience", "early_stopping=True")) from error
         return self
 
-    def _translated(self, X, is_part):
-        """The hw5 estimator: the one that was fitted before, with new parameters, or a new one."""
-        model = vars(self).get("_model") or self._kind(device="cpu")
-        return model.set_params(**self._parameters(np.shape(X)[0], is_part))
+    def _translate(self, X, y, is_part=False):
+        """The hw5 estimator, with these parameters: the one that was fitted before, or a new one."""
+        self._model = vars(self).get("_model") or self._new(y)
+        return self._model.set_params(**self._parameters(np.shape(X)[0], is_part))
 
     def _parameters(self, n, is_part):
         if self.learning_rate != "constant":
@@ -70,7 +74,7 @@ class _Adapter(BaseEstimator):
             "hidden": tuple(np.atleast_1d(self.hidden_layer_sizes)),
             "activation": _ACTIVATIONS[self.activation],
             "optimizer": "sgd" if is_sgd else "adam",
-            "lr": 0.01 if is_lbfgs else self.learning_rate_init,
+            "lr": _LBFGS_RATE if is_lbfgs else self.learning_rate_init,
             "lr_schedule": "constant",
             "l2": self.alpha / n,
             "batch_size": batch_size,
@@ -81,6 +85,7 @@ class _Adapter(BaseEstimator):
             "min_delta": self.tol,
             "validation": self.validation_fraction if self.early_stopping else 0.0,
             "shuffle": self.shuffle,
+            "standardise": False,
             "warm_start": self.warm_start,
             "verbose": self.verbose,
             "random_state": self.random_state,
@@ -101,11 +106,34 @@ class _Adapter(BaseEstimator):
 
 
 class MLPClassifier(ClassifierMixin, _Adapter):
-    _kind = hw5.sklearn.MLPClassifier
+    @staticmethod
+    def _new(y):
+        """scikit-learn has one output for two classes."""
+        loss = "binary-cross-entropy" if len(np.unique(y)) == 2 else "cross-entropy"
+        return hw5.sklearn.MLPClassifier(device="cpu", loss=loss)
+
+    def _loss_grad_lbfgs(self, theta, X, Y, *_):
+        """The loss and its gradient by hw5, in float64, for the weights of all layers and then the biases."""
+        shapes = [W.shape for W in self.coefs_] + [b.shape for b in self.intercepts_]
+        arrays = np.split(theta, np.cumsum([np.prod(shape) for shape in shapes])[:-1])
+        arrays = [array.reshape(shape) for array, shape in zip(arrays, shapes)]
+        parameters = [(W.T.copy(), b) for W, b in zip(arrays[: len(self.coefs_)], arrays[len(self.coefs_) :])]
+        device, y = CpuDevice(np.float64), (Y[:, 0] if Y.shape[1] == 1 else Y.argmax(axis=1))
+        settings, n = self.checkpoint_.settings, len(X)
+        network = Network(device, parameters, settings.activation, settings.loss)
+        data = device.upload_data(X, y, np.zeros(X.shape[1]), np.ones(X.shape[1]))
+        stepper, tally = device.stepper(network, data), Tally(device, n)
+        stepper.train(np.arange(n), n, Rates(1.0, l2=settings.l2), tally)  # W <- W - gradient
+        gradient = [(W - new, b - new_b) for (W, b), (new, new_b) in zip(parameters, network.parameters())]
+        penalty = settings.l2 / 2 * sum((W**2).sum() for W, _ in parameters)
+        flat = [W.T.ravel() for W, _ in gradient] + [b for _, b in gradient]
+        return tally.read()[0] / n + penalty, np.hstack(flat)
 
 
 class MLPRegressor(RegressorMixin, _Adapter):
-    _kind = hw5.sklearn.MLPRegressor
+    @staticmethod
+    def _new(y):
+        return hw5.sklearn.MLPRegressor(device="cpu")
 
 
 sklearn.neural_network.MLPClassifier, sklearn.neural_network.MLPRegressor = MLPClassifier, MLPRegressor

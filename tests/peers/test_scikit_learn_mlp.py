@@ -15,7 +15,6 @@ pytest.importorskip("sklearn", reason="pip install 'hw5[sklearn]'")
 
 OTHERS = {
     "test_fit": "sets the weights and private attributes of an estimator that was not fitted",
-    "test_gradient": "calls a private method; hw5 check gradients compares with numerical differentiation",
     "test_learning_rate_warmstart": "the learning rate invscaling, which hw5 does not have",
     "test_adaptive_learning_rate": "the learning rate adaptive, which hw5 does not have",
     "test_multilabel_classification": "several labels per example: hw5 has one; see MultiOutputClassifier",
@@ -23,7 +22,6 @@ OTHERS = {
     "test_multioutput_regression": "several targets per example: hw5 has one; see MultiOutputRegressor",
     "test_nonfinite_params": "the text of the error: hw5 names the value of X that is too large, before it trains",
     "test_early_stopping_stratified": "the text of the error: hw5 says that the validation set is too small",
-    "test_mlp_loading_from_joblib_partial_fit": "fits one example, whose standardised features are 0: only biases learn",
     "test_preserve_feature_names[MLPClassifier]": "fits a classifier on one class, which hw5 refuses",
     "test_mlp_diverging_loss": "training that diverges raises RunError, with advice",
     "test_mlp_vs_poisson_glm_equivalent[42]": "the loss poisson, which hw5 does not have",
@@ -46,4 +44,4 @@ def outcomes(folder):
 def test_scikit_learns_tests_of_its_networks(tmp_path):
     passed = outcomes(tmp_path)
     assert {name for name, ok in passed.items() if not ok} == OTHERS.keys() & passed.keys()
-    assert len(OTHERS) < len(passed) / 4
+    assert len(passed) - len(OTHERS) >= 0.8 * len(passed)
