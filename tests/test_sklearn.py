@@ -328,7 +328,9 @@ def test_whole_weights_are_repetitions(kind):
     repeated.fit(X.repeat(weights, axis=0), y.repeat(weights))
     assert model.t_ == repeated.t_ == 3 * weights.sum()
     np.testing.assert_array_equal(model.coefs_[0], repeated.coefs_[0])
-    np.testing.assert_array_equal(kind(**SMALL).fit(X, y, np.full(150, 0.1)).coefs_[0], kind(**SMALL).fit(X, y).coefs_[0])
+    np.testing.assert_array_equal(
+        kind(**SMALL).fit(X, y, np.full(150, 0.1)).coefs_[0], kind(**SMALL).fit(X, y).coefs_[0]
+    )
 
 
 def test_weights_are_proportions():
@@ -410,6 +412,22 @@ def test_a_data_frame_with_text_dates_and_gaps(tmp_path):
         model.predict(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="columns named 'wet'"):
         model.predict(X.drop(columns="wet"))
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+def test_feature_names_with_blanks(tmp_path, is_text):
+    import pandas as pd
+
+    X, y = trees()
+    X = X[["site", "height"]] if is_text else pd.DataFrame({0: np.arange(120.0), 1: np.arange(120) % 7})
+    X.columns = ["two words", " height "]
+    model = LinearClassifier(epochs=2, random_state=0).fit(X.ffill().bfill(), y)
+    model.save(tmp_path / "m.npz")
+    X.ffill().bfill().assign(kind=y).to_csv(tmp_path / "new.csv", index=False)
+    rows = list(csv.DictReader(hw5("predict", tmp_path / "m.npz", tmp_path / "new.csv").stdout.splitlines()))
+    assert [row["class"] for row in rows] == list(model.predict(X.ffill().bfill()))
+    assert "accuracy" in hw5("eval", tmp_path / "m.npz", "--data", tmp_path / "new.csv").stdout
+    assert list(from_checkpoint(tmp_path / "m.npz").feature_names_in_) == list(X.columns)
 
 
 def test_numbers_that_float32_would_melt_into_one():

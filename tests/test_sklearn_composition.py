@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="pip install 'hw5[sklearn]'")
-pd = pytest.importorskip("pandas")
+pytest.importorskip("pandas")
 
+import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, make_classification
 from sklearn.ensemble import AdaBoostClassifier, VotingClassifier
@@ -46,7 +47,9 @@ def test_features_are_selected_by_their_standardised_weights(select):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("select", [SelectFromModel, RFE])
-@pytest.mark.parametrize("model", [LinearClassifier(**CPU), Perceptron(epochs=5, **CPU), MLPRegressor(hidden=(), **CPU)])
+@pytest.mark.parametrize(
+    "model", [LinearClassifier(**CPU), Perceptron(epochs=5, **CPU), MLPRegressor(hidden=(), **CPU)]
+)
 def test_features_are_selected_by_coef_by_default(model, select):
     X, y = IRIS
     assert select(model).fit(X, y).transform(X).shape[1] in (1, 2, 3)
@@ -105,7 +108,9 @@ def test_voting_with_weights():
 def test_learning_curve_with_incremental_learning():
     X, y = IRIS
     options = dict(cv=3, train_sizes=[0.2, 0.6, 1.0], exploit_incremental_learning=True, shuffle=True, random_state=0)
-    sizes, train, test = learning_curve(LinearClassifier(lr=0.05, batch_size=1, **CPU), X, y, error_score="raise", **options)
+    sizes, train, test = learning_curve(
+        LinearClassifier(lr=0.05, batch_size=1, **CPU), X, y, error_score="raise", **options
+    )
     assert list(sizes) == [20, 60, 100] and train.shape == test.shape == (3, 3)
     assert test[-1].mean() > 0.8
 

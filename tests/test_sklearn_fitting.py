@@ -156,7 +156,10 @@ def test_shuffle():
 
 def test_without_standardisation_weights_are_for_features_as_they_are(tmp_path):
     wide = X + [0, 1e4, 0, 0]  # which would be centred
-    for model, y in (LinearClassifier(standardise=False, **CPU), Y), (MLPRegressor(hidden=(), standardise=False, **CPU), X[:, 0]):
+    for model, y in (
+        (LinearClassifier(standardise=False, **CPU), Y),
+        (MLPRegressor(hidden=(), standardise=False, **CPU), X[:, 0]),
+    ):
         model.set_params(epochs=3, lr=1e-6).fit(wide, y)
         its = model.checkpoint_
         assert (its.standardisation.mean == 0).all() and (its.standardisation.scale == 1).all() and its.columns is None

@@ -26,7 +26,10 @@ _INTEGERS = st.sampled_from(["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]).fl
     )
 )
 _FLOATS = st.lists(st.integers(-(2**53), 2**53), **_DISTINCT).map(lambda values: np.array(values, float))
-_WORDS = st.lists(st.one_of(st.text(max_size=6), st.sampled_from(["01", "1", "1.0", " a", "a", "", "0.5", "nan", "True"])), **_DISTINCT)
+_WORDS = st.lists(
+    st.one_of(st.text(max_size=6), st.sampled_from(["01", "1", "1.0", " a", "a", "", "0.5", "nan", "True"])),
+    **_DISTINCT,
+)
 _TEXT = st.builds(np.array, _WORDS, st.sampled_from([str, object]))
 CLASSES = st.one_of(_INTEGERS, _FLOATS, _TEXT, st.just(np.array([False, True])))
 

@@ -205,7 +205,9 @@ class Estimator(BaseEstimator):
             if start:
                 _require_same_network(start.settings, settings)
             if settings.patience and settings.validation and "validation" not in splits:
-                raise InputError(f"The validation set is too small: validation {settings.validation:g} leaves none; increase it")
+                raise InputError(
+                    f"The validation set is too small: validation {settings.validation:g} leaves none; increase it"
+                )
             source = _source(dataset, sample_weight)
             one_thread = threadpool_limits(1, user_api="blas")  # see hw5.cli._set_up_blas
             with one_thread, opened_device(self.device, _most_threads(), len(y)) as device:
@@ -315,7 +317,9 @@ def _require_same_network(before, settings):
     for name in ("hidden", "activation", "loss"):
         was, now = getattr(before, name), getattr(settings, name)
         if was != now:
-            raise InputError(f"{name} was {was!r} and is {now!r}, but the fitted network is trained further; clone it first")
+            raise InputError(
+                f"{name} was {was!r} and is {now!r}, but the fitted network is trained further; clone it first"
+            )
 
 
 def _line(progress):

@@ -268,6 +268,11 @@ class Block:
     plain: frozenset  # positions of columns whose cells are nothing but digits, signs, points and exponents
 
 
+def _with_blanks(names, index):
+    """Where the names of a DataFrame are that begin or end with blanks, as the header of a file does not."""
+    return {name: index[name.strip()] for name in names - index.keys() if name.strip() in index.keys() - names}
+
+
 class ForModel:
     """The rows of a table as the features of a model; iterate over blocks(). unseen: {column: number of cells}."""
 
@@ -282,13 +287,14 @@ class ForModel:
         records, columns, where = self.records, self.columns, self.records.where
         used = [c for c in columns.each if not isinstance(c, LeftOut)]
         index = {name: p for p, name in reversed(list(enumerate(records.names or ())))}
+        index |= _with_blanks({c.name for c in used if c.name}, index)
         if used and all(c.name for c in used) and all(c.name in index for c in used):
             counts = Counter(records.names)
             twice = next((c.name for c in used if counts[c.name] > 1), None)
             if twice is not None:
                 raise InputError(f"{where}: {counts[twice]} columns are named {quoted(twice)}; give each a unique name")
             if needs_label:
-                self.labels = self._label_by_name({c.name for c in used}, label_column)
+                self.labels = self._label_by_name({records.names[index[c.name]] for c in used}, label_column)
             return [index.get(c.name) if c.name else None for c in columns.each]
         if records.names and used and all(c.name for c in used):
             missing = [c.name for c in used if c.name not in index]

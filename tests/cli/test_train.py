@@ -121,9 +121,23 @@ def test_without_validation_the_training_loss_is_watched(tmp_path):
 
 
 def test_without_standardisation(tmp_path):
-    hw5("train", "--data", "sine", "--task", "regression", "--epochs", 2, "--no-standardise", "--out", tmp_path / "m.npz")
+    hw5(
+        "train",
+        "--data",
+        "sine",
+        "--task",
+        "regression",
+        "--epochs",
+        2,
+        "--no-standardise",
+        "--out",
+        tmp_path / "m.npz",
+    )
     its = Checkpoint.load(tmp_path / "m.npz")
-    assert [array.tolist() for each in (its.standardisation, its.of_targets) for array in (each.mean, each.scale)] == [[0], [1]] * 2
+    assert [array.tolist() for each in (its.standardisation, its.of_targets) for array in (each.mean, each.scale)] == [
+        [0],
+        [1],
+    ] * 2
     assert "standardise = false" in hw5("show", tmp_path / "m.npz").stdout
 
 

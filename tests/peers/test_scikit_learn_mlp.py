@@ -30,11 +30,24 @@ OTHERS = {
 
 def outcomes(folder):
     """{test: whether it passed} of scikit-learn's tests."""
-    tests, report = Path(find_spec("sklearn").origin).parent / "neural_network" / "tests" / "test_mlp.py", folder / "r.xml"
+    tests, report = (
+        Path(find_spec("sklearn").origin).parent / "neural_network" / "tests" / "test_mlp.py",
+        folder / "r.xml",
+    )
     if not tests.is_file():
         pytest.skip("this scikit-learn is installed without its tests")
     plugins = ("-p", "tests.peers.mlp_adapter", "-p", "no:cacheprovider")
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, f"--rootdir={folder}", *plugins, f"--junitxml={report}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        os.devnull,
+        f"--rootdir={folder}",
+        *plugins,
+        f"--junitxml={report}",
+    ]
     result = subprocess.run([*command, str(tests)], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert result.returncode in (0, 1), result.stdout + result.stderr
     return {case.get("name"): case.find("failure") is None for case in ElementTree.parse(report).iter("testcase")}

@@ -38,7 +38,9 @@ def test_the_scale_of_weights_means_nothing_and_equal_ones_are_a_permutation():
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_the_order_of_weighted_rows_depends_on_seed_and_epoch(shuffle):
-    orders = [Order(ROWS, Settings(seed=seed, shuffle=shuffle), weights=WEIGHTS).of(n) for seed in (0, 1) for n in (1, 2)]
+    orders = [
+        Order(ROWS, Settings(seed=seed, shuffle=shuffle), weights=WEIGHTS).of(n) for seed in (0, 1) for n in (1, 2)
+    ]
     assert len({order.tobytes() for order in orders}) == 4
     again = Order(ROWS, Settings(seed=1, shuffle=shuffle), weights=WEIGHTS)
     again.of(7)

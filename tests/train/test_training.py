@@ -12,8 +12,8 @@ from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError, RunError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
-from hw5.train.settings import Settings
 from hw5.train.order import epoch_order
+from hw5.train.settings import Settings
 from hw5.train.training import Training
 
 
