@@ -195,7 +195,7 @@ def size_of_png(path):
 
 def test_every_picture_is_small_and_shown():
     shown = {os.path.normpath(page.parent / name) for page in PAGES for name in pictures(page)}
-    drawn = {str(path) for path in (ROOT / "docs").glob("*.png")}
+    drawn = {str(path) for path in (ROOT / "docs").rglob("*.png")}
     assert drawn <= shown
     assert all(os.path.getsize(path) < 150_000 for path in drawn)
 

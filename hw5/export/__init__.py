@@ -9,14 +9,14 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hw5.errors import InputError
 from hw5.files import atomic_write
 from hw5.datasets.preprocessing import Standardisation
-from hw5.export import onnx, torch
+from hw5.export import html, onnx, torch
 from hw5.export.columns import columns_to_encode
 from hw5.tables.columns import Columns
 
@@ -43,6 +43,7 @@ class _Portable:
     W (m, d) and b (m,) are None in a layer without weights.
     """
 
+    checkpoint: Any
     standardisation: Standardisation
     layers: list
     activation: str  # of the hidden layers, as Activation.of reads it
@@ -62,6 +63,7 @@ class _Portable:
         settings, pairs = checkpoint.settings, iter([*hidden, (W, b)])
         layers = [(layer, *(next(pairs) if layer.weighted else (None, None))) for layer in checkpoint.layers()]
         return cls(
+            checkpoint,
             checkpoint.standardisation,
             layers,
             settings.activation,
@@ -133,4 +135,5 @@ FORMATS = {
     "safetensors": Format(_safetensors, (".safetensors",), "'hw5[safetensors]'"),
     "torch-state": Format(_torch_state, (".pt", ".pth"), "torch"),
     "numpy": Format(_numpy, (".npz",)),
+    "html": Format(html.encode, (".html", ".htm")),
 }

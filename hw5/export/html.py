@@ -1,0 +1,121 @@
+"""A model as one page that runs it in a browser: a pad to draw on for images, or a form for a table.
+
+The page needs no network and no other file. All that comes from the data is in a block of JSON, from which the page makes
+text, never markup.
+"""
+
+import base64
+import json
+import os
+from importlib.resources import files
+
+import numpy as np
+
+from hw5.errors import InputError
+from hw5.nn.hidden import written
+from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
+
+_MOST_FIELDS = 200  # of a form
+_FILES = ("page.css", "model.js", "page.js")
+
+
+def encode(network):
+    """The bytes of the page. Raises InputError for a model that no pad or form can serve."""
+    page = files("hw5.export") / "page"
+    parts = {name.replace(".js", "_js").removesuffix(".css"): (page / name).read_text("utf-8") for name in _FILES}
+    parts["css"] = parts.pop("page")
+    parts["model"] = json.dumps(described(network)).replace("<", "\\u003c")  # so that no text ends the block
+    text = (page / "page.html").read_text("utf-8")
+    for name, content in parts.items():
+        before, mark, after = text.partition("{" + name + "}")
+        text = before + content + after
+    return text.encode("utf-8")
+
+
+def described(network):
+    """The model for model.js, and what the page needs besides."""
+    its, image_shape = network.checkpoint, network.checkpoint.image_shape
+    return {
+        "title": f"{_name(its.data.source)}: {written([layer for layer, *_ in network.layers])}",
+        "about": _about(its),
+        "layers": [_layer(*each) for each in network.layers],
+        "mean": _floats(network.standardisation.mean),
+        "scale": _floats(network.standardisation.scale),
+        "loss": network.loss,
+        "class_names": list(network.class_names),
+        "image_shape": [*image_shape, 1][:3] if image_shape else None,
+        "darkest": its.data.darkest,
+        "brightest": its.data.brightest,
+        "fields": None if image_shape else _fields(its),
+    }
+
+
+def _name(source):
+    """The name of the data: that of a set, a file or a folder."""
+    return os.path.basename(source) or source
+
+
+def _about(checkpoint):
+    last = checkpoint.history[-1] if checkpoint.history else {}
+    split = next((name for name in ("validation_", "") if last.get(f"{name}accuracy") is not None), None)
+    figures = "" if split is None else f", accuracy {last[f'{split}accuracy']:.1%} on {split or 'training '}examples"
+    figures = figures.replace("_", " ")
+    return f"Trained by hw5 for {len(checkpoint.history)} epochs{figures}. It runs here, in your browser."
+
+
+def _layer(layer, W, b):
+    found = {"kind": layer.kind, "shape": list(layer.shape), "text": str(layer)}
+    if layer.window:
+        w = layer.window
+        found["window"] = {
+            "image": w.image,
+            "size": w.size,
+            "stride": w.stride,
+            "padding": w.padding,
+            "places": w.places,
+        }
+    if layer.weighted:
+        theta = {"theta": layer.theta.name, "alpha": layer.theta.alpha} if layer.theta else {"theta": None}
+        found |= theta | {"pieces": layer.pieces, "W": _floats(W), "b": _floats(b)}
+    return found
+
+
+def _floats(array):
+    return base64.b64encode(np.asarray(array, "<f4").tobytes()).decode()
+
+
+def _fields(checkpoint):
+    """What the form asks for: a number, one of some values, or a date."""
+    its, names = checkpoint.standardisation, checkpoint.feature_names
+    columns = checkpoint.columns.numbered if checkpoint.columns else None
+    if columns is None:
+        columns = [Number(names[i] if names else f"feature {i + 1}", None) for i in range(its.mean.size)]
+    columns = [column for column in columns if not isinstance(column, LeftOut)]
+    if len(columns) > _MOST_FIELDS:
+        raise InputError(
+            f"--format html makes a form of up to {_MOST_FIELDS} columns, and the model has {len(columns):,}"
+        )
+    fields, start = [], 0
+    for column in columns:
+        mean, scale = float(its.mean[start]), float(its.scale[start])
+        fields.append(_field(column, mean, 1 / scale))
+        start += len(column.features)
+    return fields
+
+
+def _field(column, mean, deviation):
+    rest = [0] * column.gaps
+    if isinstance(column, Number):
+        named = {"name": column.name, "offset": column.offset, "rest": rest}
+        return named | {"mean": mean + column.offset, "deviation": deviation}
+    if isinstance(column, Date):
+        cycles = [CYCLES[cycle] for cycle in column.cycles]
+        day = np.datetime64("1970-01-01") + int(column.origin + mean)
+        return {"name": column.name, "date": str(day), "origin": column.origin, "cycles": cycles, "rest": rest}
+    values = [column.no, column.yes] if isinstance(column, YesNo) else [*column.values, *column.rare[:1]]
+    shown = [*values[: -1 if isinstance(column, Categories) and column.rare else None]]
+    shown += ["other"] * (len(values) - len(shown))
+    features = np.zeros((len(values), len(column.features)), np.float32)
+    column.encode((tuple(values), np.arange(len(values))), features)
+    options = [{"text": text, "features": row.tolist()} for text, row in zip(shown, features)]
+    return {"name": column.name, "options": options}
