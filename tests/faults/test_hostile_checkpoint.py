@@ -157,6 +157,14 @@ def test_invalid_descriptions(tmp_path, classification, text):
         Checkpoint.load(write(tmp_path / "a.npz", classification[0], text))
 
 
+@pytest.mark.parametrize("label_type", ["int64", "float64", "uint8", "O", "object0", "datetime64[D]", "bool", 3, ["str"], {}])
+def test_label_types_that_do_not_fit_the_names(tmp_path, classification, label_type):
+    arrays, description = classification
+    path = write(tmp_path / "a.npz", arrays, description | {"label_type": label_type})
+    with input_error(tmp_path, "damaged" if isinstance(label_type, str) else "not a hw5 checkpoint"):
+        Checkpoint.load(path)
+
+
 @pytest.mark.parametrize("array", [np.zeros(3), np.array(["{}", "{}"]), np.array(b"{}"), np.array(["x"], object)])
 def test_descriptions_of_another_type(tmp_path, classification, array):
     np.savez(tmp_path / "a.npz", description=array, **classification[0])

@@ -1,6 +1,6 @@
-"""hw5's networks with the parameters of scikit-learn's MLPClassifier and MLPRegressor; a plugin for pytest.
+"""hw5's estimators with the parameters of scikit-learn's MLPClassifier, MLPRegressor and Perceptron; a plugin for pytest.
 
-    pytest -p tests.peers.mlp_adapter .../sklearn/neural_network/tests/test_mlp.py
+    pytest -p tests.peers.sklearn_adapter .../sklearn/neural_network/tests/test_mlp.py
 
 then tests hw5. A parameter is translated to the one that means the same. The solver lbfgs becomes Adam with another
 learning rate and hw5's minibatches: tests with it check what is learnt. What has no equivalent is refused.
@@ -9,6 +9,7 @@ learning rate and hw5's minibatches: tests with it check what is learnt. What ha
 from dataclasses import dataclass
 
 import numpy as np
+import sklearn.linear_model
 import sklearn.neural_network
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
@@ -88,7 +89,7 @@ class _Adapter(BaseEstimator):
             "standardise": False,
             "warm_start": self.warm_start,
             "verbose": self.verbose,
-            "random_state": self.random_state,
+            "random_state": 0 if self.random_state is None else self.random_state,  # so that no test depends on chance
         }
 
     def __getattr__(self, name):
@@ -136,4 +137,28 @@ class MLPRegressor(RegressorMixin, _Adapter):
         return hw5.sklearn.MLPRegressor(device="cpu")
 
 
+@dataclass(eq=False, repr=False)
+class Perceptron(ClassifierMixin, BaseEstimator):
+    max_iter: int = 1000
+    tol: float | None = 1e-3
+    shuffle: bool = True
+    penalty: str | None = None
+    l1_ratio: float = 0.15
+
+    def fit(self, X, y):
+        if self.penalty:
+            raise NotImplementedError("hw5's perceptron has no penalty")
+        options = {"epochs": self.max_iter, "shuffle": self.shuffle, "standardise": False, "device": "cpu"}
+        self._model = hw5.sklearn.Perceptron(**options).fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self._model.predict(X)
+
+    @property
+    def coef_(self):
+        return self._model.coef_
+
+
+sklearn.linear_model.Perceptron = Perceptron
 sklearn.neural_network.MLPClassifier, sklearn.neural_network.MLPRegressor = MLPClassifier, MLPRegressor
