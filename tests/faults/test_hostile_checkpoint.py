@@ -157,7 +157,9 @@ def test_invalid_descriptions(tmp_path, classification, text):
         Checkpoint.load(write(tmp_path / "a.npz", classification[0], text))
 
 
-@pytest.mark.parametrize("label_type", ["int64", "float64", "uint8", "O", "object0", "datetime64[D]", "bool", 3, ["str"], {}])
+@pytest.mark.parametrize(
+    "label_type", ["int64", "float64", "uint8", "O", "object0", "datetime64[D]", "bool", 3, ["str"], {}]
+)
 def test_label_types_that_do_not_fit_the_names(tmp_path, classification, label_type):
     arrays, description = classification
     path = write(tmp_path / "a.npz", arrays, description | {"label_type": label_type})
