@@ -188,26 +188,11 @@ class Estimator(BaseEstimator):
         seed = start.settings.seed if start and is_part else self._seed()
         self._dtype = np.float64 if getattr(X, "dtype", None) == np.float64 else np.float32
         with errors_for_python():
-            if start:
-                X, columns, feature_names = features(X, start), start.columns, start.feature_names
-            else:
-                X, columns, feature_names = fitted(self, X, y, names, seed)
-        with errors_for_python():
-            shape = self._image_shape(X.shape[1])
-            dataset = Dataset("the data", IN_MEMORY, Examples(X, y), None, names, feature_names, shape, columns)
-            splits, row_weights = weighted(self._splits(dataset, seed, is_part), sample_weight)
+            dataset = self._dataset(X, y, names, seed, start)
+            splits = split_dataset(dataset, 0.0 if is_part else self.validation, 0.0, seed)
+            splits, row_weights = weighted(splits, sample_weight)
             given = self._settings() | {"seed": seed, "class_weight": weights, "holdout": 0.0}
-            n = len(splits["train"].rows)
-            if is_part:
-                settings = settings_of_increment(start, n + (self.t_ if start else 0), **given)
-            else:
-                settings = settings_for(n, **given)
-            if start:
-                _require_same_network(start.settings, settings)
-            if settings.patience and settings.validation and "validation" not in splits:
-                raise InputError(
-                    f"The validation set is too small: validation {settings.validation:g} leaves none; increase it"
-                )
+            settings = self._settings_for(splits, start, is_part, given)
             source = _source(dataset, sample_weight)
             one_thread = threadpool_limits(1, user_api="blas")  # see hw5.cli._set_up_blas
             with one_thread, opened_device(self.device, _most_threads(), len(y)) as device:
@@ -218,8 +203,29 @@ class Estimator(BaseEstimator):
             self._conclude(run, start if is_part else None)
         return self
 
-    def _splits(self, dataset, seed, is_part):
-        return split_dataset(dataset, 0.0 if is_part else self.validation, 0.0, seed)
+    def _dataset(self, X, y, names, seed, start):
+        """The Dataset of X and y, whose features are those of the Checkpoint start, if there is one."""
+        if start:
+            X, columns, feature_names = features(X, start), start.columns, start.feature_names
+        else:
+            X, columns, feature_names = fitted(self, X, y, names, seed)
+        shape = self._image_shape(X.shape[1])
+        return Dataset("the data", IN_MEMORY, Examples(X, y), None, names, feature_names, shape, columns)
+
+    def _settings_for(self, splits, start, is_part, given):
+        """The Settings for these splits. Raises InputError if they cannot be trained on, or start cannot be continued."""
+        n = len(splits["train"].rows)
+        if is_part:
+            settings = settings_of_increment(start, n + (self.t_ if start else 0), **given)
+        else:
+            settings = settings_for(n, **given)
+        if start:
+            _require_same_network(start.settings, settings)
+        if settings.patience and settings.validation and "validation" not in splits:
+            raise InputError(
+                f"The validation set is too small: validation {settings.validation:g} leaves none; increase it"
+            )
+        return settings
 
     def _watch(self, run, is_part):
         """Train to the end, to that of an epoch for a part, or until Ctrl-C; warn if that was too early."""
