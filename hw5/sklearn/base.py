@@ -1,5 +1,6 @@
 """What all estimators share: parameters, the attributes of a fitted network, and fitting it."""
 
+import functools
 import hashlib
 import math
 import os
@@ -13,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from hw5.datasets import Dataset, Examples
 from hw5.datasets.preprocessing import split_dataset
@@ -194,7 +195,7 @@ class Estimator(BaseEstimator):
             given = self._settings() | {"seed": seed, "class_weight": weights, "holdout": 0.0}
             settings = self._settings_for(splits, start, is_part, given)
             source = _source(dataset, sample_weight)
-            one_thread = threadpool_limits(1, user_api="blas")  # see hw5.cli._set_up_blas
+            one_thread = _libraries().limit(limits=1, user_api="blas")  # see hw5.cli._set_up_blas
             with one_thread, opened_device(self.device, _most_threads(), len(y)) as device:
                 run = Run(device, dataset, settings, source, splits=splits, weights=row_weights, start=start)
                 if start and is_part:
@@ -302,6 +303,12 @@ class Estimator(BaseEstimator):
 def plain(value):
     """Convert a NumPy scalar to a Python number, for JSON."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+@functools.cache
+def _libraries():
+    """NumPy's BLAS, among others; to find it takes longer than to train on a few examples."""
+    return ThreadpoolController()
 
 
 def _most_threads():
