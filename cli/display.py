@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 import threading
 from contextlib import contextmanager
