@@ -4,9 +4,10 @@ import click
 
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table
+from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table, waiting
+from hw5.datasets import open_labelled
 from hw5.devices import open_device
-from hw5.train.evaluation import evaluation, worst_mistakes
+from hw5.train.evaluation import evaluation, evaluation_of_stream, worst_mistakes
 from hw5.train.run import Model
 
 _MOST_ROWS = 30  # of a table; for more classes, the worst are shown
@@ -31,13 +32,27 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     matrix that are not 0, as the lists true, predicted (indices of classes) and examples.
     """
     model = Checkpoint.load(checkpoint)
-    dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
     trained = Model(open_device(device_name, threads=threads), model)
-    figures = evaluation(trained, subset)
+    figures, dataset = _evaluated(trained, data, test, label_column, data_dir, split)
     if as_json:
         say(_json(figures))
     else:
         _SHOW[model.settings.task](figures, trained, f"{dataset.name}, {split} split")
+
+
+def _evaluated(model, data, test, label_column, data_dir, split):
+    """The figures, and the Dataset; a table is read in parts, and never all in memory."""
+    its = model.checkpoint
+    source, test = options.data_of(its, data, test)
+    with waiting(f"reading {source}"):
+        opened = None if test else open_labelled(source, its.schema, label_column)
+        if opened:
+            figures, dataset = evaluation_of_stream(model, *opened, split)
+    if opened:
+        options.warn_of(dataset)
+        return figures, dataset
+    dataset, subset = options.load_split(its, data, test, label_column, data_dir, split)
+    return evaluation(model, subset), dataset
 
 
 def _show_regression(figures, model, title):

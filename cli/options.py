@@ -163,11 +163,17 @@ def data(default, help):
     return decorate
 
 
+def data_of(model, data, test):
+    """--data and --test, or those of the training."""
+    if data is not None:
+        return data, test
+    model.data.require_loadable()
+    return model.data.source, test or model.data.test
+
+
 def load_split(model, data, test, label_column, data_dir, split):
     """The data set that the options select, and its split. Without --data, it is the one the model was trained on."""
-    if data is None:
-        model.data.require_loadable()
-        data, test = model.data.source, test or model.data.test
+    data, test = data_of(model, data, test)
     with waiting(f"reading {data}"):
         dataset = load(data, test=test, label_column=label_column, data_dir=data_dir, schema=model.schema)
     warn_of(dataset)

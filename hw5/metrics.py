@@ -98,9 +98,13 @@ def calibration_error(P, y, bins=10):
     The predictions are put into equal bins of confidence, the largest probability (Guo et al. 2017). NaN if a
     probability is.
     """
-    if not np.isfinite(P).all():
+    return calibration_error_of(P.max(axis=1), P.argmax(axis=1) == y, bins)
+
+
+def calibration_error_of(confidence, correct, bins=10):
+    """As calibration_error, from the largest probability of each example (n,), and whether its class is correct (n,)."""
+    if not np.isfinite(confidence).all():
         return np.nan
-    confidence, correct = P.max(axis=1), P.argmax(axis=1) == y
     of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(of_bin, confidence - correct, minlength=bins)
-    return float(abs(gaps).sum() / len(y))
+    return float(abs(gaps).sum() / len(confidence))

@@ -24,6 +24,7 @@ from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
 from hw5.opening import Spool
 from hw5.tables.numeric import as_features
+from hw5.tables.streamed import StreamedExamples
 from hw5.tables.table import Reading, Schema, Table, as_images, column_index, training_label_column
 from hw5.errors import InputError, did_you_mean
 from hw5.tables import labels, reading as tables
@@ -241,6 +242,32 @@ def open_inputs(path: str | Path | Spool, schema: Schema) -> tables.ForModel:
     return tables.ForModel(_records(file, schema, None), schema, needs_label=False)
 
 
+def open_labelled(
+    source: Source, schema: Schema, label_column: str | None = None
+) -> tuple[StreamedExamples, Dataset] | None:
+    """The labelled examples of a table for a model, to be read in parts, and their Dataset, without examples as yet.
+
+    None if the source is no table. Raises InputError.
+    """
+    if not isinstance(source, str) or source in BUILT_IN or schema.columns is None:
+        return None
+    path = Spool(sys.stdin.buffer, "standard input") if source == STANDARD_INPUT else _existing(source, BUILT_IN)
+    if not isinstance(path, Spool) and not is_table(path):
+        return None
+    rows = tables.ForModel(_records(path, schema, label_column), schema, True, label_column)
+    name, source = _name_and_source(source)
+    nothing = Examples(np.empty((0, schema.features), np.float32), np.empty(0, np.int32))
+    return StreamedExamples(rows), Dataset(name, source, nothing, None, schema.class_names, None, schema.image_shape)
+
+
+def examined(dataset: Dataset, stream: StreamedExamples) -> Dataset:
+    """The Dataset of open_labelled after a pass: with its labels, and what is to be said about them, but no features."""
+    table, y = stream.table, stream.y
+    warnings = (*table.warnings, *_unknown(table, y))
+    examples = Examples(np.empty((len(y), 0), np.float32), y)
+    return replace(dataset, train=examples, notes=table.notes, warnings=warnings)
+
+
 def open_stream(stream: BinaryIO, name: str, schema: Schema) -> tables.ForModel:
     """As open_inputs, from a table that can be read only once; `name` is for messages."""
     return open_inputs(Spool(stream, name), schema)
@@ -297,10 +324,6 @@ def _read_table(path: Path | Spool | Any, options: _Options) -> Table:
     records = memory.records(path) if memory.is_frame(path) else _records(path, schema, label_column)
     if schema is None:
         return tables.read(records, label_column, options.reading, options.task, options.training_rows)
-    if records.width < 2:
-        raise InputError(
-            f"{records.where}: the table has one column, but needs a feature and a label; separate columns by commas"
-        )
     return tables.ForModel(records, schema, True, label_column).read(options.task)
 
 

@@ -25,7 +25,10 @@ class Texts:
         self.index, self.most, self.is_overflown, self._codes = {}, most, False, []
 
     def add(self, array, missing):
-        """Append a pyarrow array of text; missing: a function that says whether a text stands for a missing cell."""
+        """Append a pyarrow array of text, and return its codes.
+
+        missing: a function that says whether a text stands for a missing cell.
+        """
         encoded = array.dictionary_encode()
         values = [None if v is None or missing(v) else v.strip() for v in encoded.dictionary.to_pylist()]
         codes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -36,6 +39,7 @@ class Texts:
         if (codes < 0).any():
             lookup[-1] = self.index.setdefault(None, len(self.index))
         self._codes.append(lookup[codes])
+        return self._codes[-1]
 
     @property
     def values(self) -> list:

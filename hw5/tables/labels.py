@@ -30,13 +30,9 @@ def class_names(table: Table) -> tuple[str, ...]:
 
 def class_indices(table: Table, class_names: tuple[str, ...]) -> np.ndarray:
     """The class of every row, (N,) int32 indices into class_names, or UNKNOWN. InputError if no label is a class."""
-    index = {name: y for y, name in enumerate(class_names)}
-    numbers = dict(index)  # also by the number that a name spells
-    for y, name in enumerate(class_names):
-        with suppress(ValueError):  # a class from Python may be named as a fraction
-            numbers.setdefault(_number_or_text(name), y)
-    spelled = _convert(table, lambda label: label if label in index else class_name(label))
-    found = [index[name] if name in index else numbers.get(_number_or_text(name), UNKNOWN) for name in spelled]
+    find, names = class_finder(class_names), set(class_names)
+    spelled = _convert(table, lambda label: label if label in names else class_name(label))
+    found = list(map(find, spelled))
     y = np.array(found, np.int32)[table.codes]
     if y.max() == UNKNOWN:
         raise InputError(
@@ -44,6 +40,16 @@ def class_indices(table: Table, class_names: tuple[str, ...]) -> np.ndarray:
             f"{listed(class_names)}; correct the labels, or choose their column with --label-column"
         )
     return y
+
+
+def class_finder(class_names: tuple[str, ...]) -> Callable[[str], int]:
+    """A function that gives the index of a label in class_names, or UNKNOWN."""
+    index = {name: y for y, name in enumerate(class_names)}
+    numbers = dict(index)  # also by the number that a name spells
+    for y, name in enumerate(class_names):
+        with suppress(ValueError):  # a class from Python may be named as a fraction
+            numbers.setdefault(_number_or_text(name), y)
+    return lambda label: index[label] if label in index else numbers.get(_number_or_text(label), UNKNOWN)
 
 
 def unknown_classes(table: Table, y: np.ndarray) -> list[str]:

@@ -278,6 +278,10 @@ class ForModel:
 
     def __init__(self, records, schema: Schema, needs_label: bool, label_column: str | None = None):
         self.records, self.schema = records, schema
+        if needs_label and records.width < 2:
+            raise InputError(
+                f"{records.where}: the table has one column, but needs a feature and a label; separate columns by commas"
+            )
         self.columns = schema.columns or Columns.of_names(schema.feature_names, schema.features)
         self.unseen, self.labels = Counter(), []
         self.positions = self._positions(needs_label, label_column)
@@ -434,42 +438,14 @@ class ForModel:
     def read(self, task: str) -> Table:
         """All rows with their labels, as a Table."""
         with explained(self.records):
-            return self._read(task)
-
-    def _read(self, task) -> Table:
-        parts, texts, numbers = [], Texts(), []
-        records, chosen, start = self.records, self.labels, 0
-        for block in self.blocks(has_nulls=True):
-            parts.append(block.X)
-            if len(chosen) > 1:
-                texts.add(one_hot_labels(records, block.columns, chosen, start), lambda text: False)
-            elif task == "classification":
-                texts.add(as_strings(block.columns[chosen[0]]), lambda text: not text.strip())
-            else:
-                numbers.append(targets(records, block.columns[chosen[0]], chosen[0], start))
-            start += len(block.X)
-        gathered = Gathered()
-        gathered.rows, gathered.labels = start, texts if task == "classification" else np.concatenate(numbers)
+            labels, parts = Labels(self, task), []
+            for block in self.blocks(has_nulls=True):
+                labels.add(block)
+                parts.append(block.X)
+            table, kept = labels.finish()
         X = np.concatenate(parts)
-        notes = []
-        missing = _missing_labels(texts, notes) if task == "classification" else np.isnan(gathered.labels)
-        if missing.any():
-            if missing.all() or self.schema.columns is None:
-                row = int(missing.argmax())
-                raise bad_cell(records, chosen[0], row, "", "label" if task == "classification" else "target")
-            line = records.line(int(missing.argmax()))
-            notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")
-            gathered.keep(~missing)
-            X = X[~missing]
-        table = _labelled(records, gathered, chosen)
-        notes += self.notes()
-        return replace(
-            table,
-            X=as_pixels(X) if self.columns.are_plain else X,
-            feature_names=self.columns.feature_names,
-            columns=self.schema.columns,
-            notes=tuple(notes),
-        )
+        X = X if kept.all() else X[kept]
+        return replace(table, X=as_pixels(X) if self.columns.are_plain else X)
 
     def notes(self) -> list[str]:
         """Sentences about how the file was read, and about values that training did not have."""
@@ -478,3 +454,40 @@ class ForModel:
             "training; each counts as none of its categories"
             for name, count in self.unseen.items()
         ]
+
+
+class Labels:
+    """The labels of the rows of a ForModel, of which no features are kept."""
+
+    def __init__(self, rows: ForModel, task: str):
+        self._rows, self._task, self.gathered = rows, task, Gathered()
+        self.texts, self._numbers = Texts(), []
+
+    def add(self, block: Block) -> np.ndarray:
+        """The labels of a block, (n,): indices into self.texts.values, or targets, which are NaN where missing."""
+        records, chosen, start = self._rows.records, self._rows.labels, self.gathered.rows
+        self.gathered.rows += len(block.X)
+        if self._task == "regression" and len(chosen) == 1:
+            self._numbers.append(targets(records, block.columns[chosen[0]], chosen[0], start))
+            return self._numbers[-1]
+        if len(chosen) > 1:
+            return self.texts.add(one_hot_labels(records, block.columns, chosen, start), lambda text: False)
+        return self.texts.add(as_strings(block.columns[chosen[0]]), lambda text: not text.strip())
+
+    def finish(self) -> tuple[Table, np.ndarray]:
+        """The Table of all rows that have a label, without features, and which rows these are, (N,)."""
+        rows, records, gathered, notes = self._rows, self._rows.records, self.gathered, []
+        is_class = self._task == "classification"
+        gathered.labels = self.texts if is_class else np.concatenate(self._numbers)
+        missing = _missing_labels(self.texts, notes) if is_class else np.isnan(gathered.labels)
+        if missing.any():
+            if missing.all() or rows.schema.columns is None:
+                row = int(missing.argmax())
+                raise bad_cell(records, rows.labels[0], row, "", "label" if is_class else "target")
+            line = records.line(int(missing.argmax()))
+            notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")
+            gathered.keep(~missing)
+        table = _labelled(records, gathered, rows.labels)
+        notes += rows.notes()
+        names, columns = rows.columns.feature_names, rows.schema.columns
+        return replace(table, feature_names=names, columns=columns, notes=tuple(notes)), ~missing

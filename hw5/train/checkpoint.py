@@ -287,17 +287,17 @@ class Checkpoint:
             and (self.columns is None or are_valid(self.columns) and self.columns.width == d)
         )
 
-    def subset(self, dataset: Dataset, split):
+    def subset(self, dataset: Dataset, split, digests=None):
         """The "test" or "train" subset of a data set that was loaded for this schema.
 
         For the data set that the checkpoint was trained on, these are the subsets of the training, or the test set
-        that was loaded now. For another one, they are its own subsets, or all of it if it has no test set. Raises
-        InputError if there is no such subset.
+        that was loaded now. For another one, they are its own subsets, or all of it if it has no test set. digests: of
+        the data set, if its features are not in memory. Raises InputError if there is no such subset.
         """
-        is_own = has_digest(dataset.train, self.data.digest)
+        is_own = self._is_own(dataset, digests)
         if dataset.source != self.data.source and not is_own:
             return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
-        subset = self._trained_splits(dataset).get(split)
+        subset = self._trained_splits(dataset, is_own).get(split)
         if subset is None and dataset.source != self.data.source:
             return Subset.whole(dataset.train)
         if subset is None:
@@ -307,8 +307,11 @@ class Checkpoint:
             )
         return subset
 
-    def _trained_splits(self, dataset):
-        if not has_digest(dataset.train, self.data.digest):
+    def _is_own(self, dataset, digests):
+        return has_digest(dataset.train, self.data.digest) if digests is None else self.data.digest in digests
+
+    def _trained_splits(self, dataset, is_own):
+        if not is_own:
             raise InputError(
                 f"{dataset.name} has changed since training, so the held-out examples are unknown; restore it, or pass "
                 "other data with --data"

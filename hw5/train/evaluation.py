@@ -1,18 +1,24 @@
-"""The figures of a model on labelled examples."""
+"""The figures of a model on labelled examples, which may come in parts."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from hw5.datasets import Examples, examined
+from hw5.datasets.preprocessing import Subset
 from hw5.metrics import (
     SparseConfusions,
     balanced_accuracy,
-    calibration_error,
+    calibration_error_of,
     precision_recall_f1,
+    r2_and_rmse,
     roc_auc,
     wilson_interval,
 )
 from hw5.tables.labels import UNKNOWN
 
 MOST_DENSE = 100  # classes of a whole confusion matrix
+_AT_LEAST = 1 << 14  # examples of a part
 
 
 def evaluation(model, subset):
@@ -24,20 +30,94 @@ def evaluation(model, subset):
     its cells that are not 0, as lists true, predicted (indices of classes) and examples; and per_class, a dictionary for
     each class.
     """
-    if model.checkpoint.settings.task == "regression":
-        loss, r2, rmse = model.regression_figures(subset)
-        return {"r2": r2, "rmse": rmse, "loss": loss, "examples": len(subset.rows)}
-    return _of_classes(model, subset)
+    return evaluation_of_parts(model, [subset])
 
 
-def _of_classes(model, subset):
+def evaluation_of_parts(model, subsets):
+    """As evaluation, of all Subsets of an iterable together, of which one at a time is in memory."""
     class_names = model.checkpoint.class_names
-    loss, accuracy, classes = model.evaluate(subset)
+    outcomes = _joined([_outcomes(model, subset) for subset in subsets])
+    return _of_classes(outcomes, class_names) if class_names else _of_numbers(outcomes)
+
+
+def evaluation_of_stream(model, stream, dataset, split):
+    """As evaluation, of StreamedExamples and their Dataset, which is returned as well, with its labels and notes.
+
+    Which examples a split of the training data has is known when all labels are, so these are read twice.
+    """
+    size = model.chunk * -(-_AT_LEAST // model.chunk)  # so that the same examples are evaluated at once as in memory
+    subsets = lambda chosen=None: (Subset.whole(Examples(*part)) for part in stream.parts(size, chosen))  # noqa: E731
+    figures = None
+    while not stream.is_settled:
+        if dataset.source == model.checkpoint.data.source:
+            _exhaust(stream.parts(size))
+        else:
+            figures = evaluation_of_parts(model, subsets())
+    dataset = examined(dataset, stream)
+    chosen = model.checkpoint.subset(dataset, split, stream.digests).rows
+    if figures is None or len(chosen) < len(stream.y):
+        figures = evaluation_of_parts(model, subsets(chosen))
+    return figures, dataset
+
+
+def _exhaust(parts):
+    for _ in parts:
+        pass
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    """What is kept of n examples: a few numbers each, and not their features."""
+
+    y: np.ndarray  # (n,), classes, which may be UNKNOWN, or targets
+    predicted: np.ndarray  # (n,), as y
+    loss: float  # the mean of those with a known class; NaN if there are none
+    confidence: np.ndarray | None = None  # (n,) the largest probability; None without probabilities
+    is_likeliest: np.ndarray | None = None  # (n,) whether that is the probability of y
+    score: np.ndarray | None = None  # (n,) the probability of class 1, of two
+
+    @property
+    def known(self):
+        return self.y != UNKNOWN if self.y.dtype.kind == "i" else np.ones(len(self.y), bool)
+
+
+def _outcomes(model, subset):
     y = subset.examples.y[subset.rows]
-    known = y != UNKNOWN
-    C = SparseConfusions.of(y[known], classes[known], len(class_names))
-    figures = {"accuracy": accuracy, "loss": loss, "examples": len(y)}
-    figures |= _in_perspective(C, accuracy, len(y), model.probabilities(subset), y, known)
+    if not model.checkpoint.class_names:
+        loss, predicted = model.regress(subset)
+        return _Outcomes(y, predicted, loss)
+    loss, _, classes = model.evaluate(subset)
+    classes = classes.astype(np.int32)
+    P = model.probabilities(subset)
+    if P is None:
+        return _Outcomes(y, classes, loss)
+    score = P[:, 1].copy() if P.shape[1] == 2 else None
+    return _Outcomes(y, classes, loss, P.max(axis=1), P.argmax(axis=1) == y, score)
+
+
+def _joined(parts):
+    if len(parts) == 1:
+        return parts[0]
+    counts = np.array([np.count_nonzero(part.known) for part in parts])
+    losses = np.array([part.loss for part in parts])
+    loss = float(losses[counts > 0] @ counts[counts > 0] / counts.sum()) if counts.any() else np.nan
+    names = ("y", "predicted", "confidence", "is_likeliest", "score")
+    arrays = {name: [getattr(part, name) for part in parts] for name in names}
+    return _Outcomes(
+        loss=loss, **{name: None if each[0] is None else np.concatenate(each) for name, each in arrays.items()}
+    )
+
+
+def _of_numbers(outcomes):
+    r2, rmse = r2_and_rmse(outcomes.y, outcomes.predicted)
+    return {"r2": r2, "rmse": rmse, "loss": outcomes.loss, "examples": len(outcomes.y)}
+
+
+def _of_classes(outcomes, class_names):
+    y, known, n = outcomes.y, outcomes.known, len(outcomes.y)
+    C = SparseConfusions.of(y[known], outcomes.predicted[known], len(class_names))
+    accuracy = float(np.count_nonzero(outcomes.predicted[known] == y[known]) / n)
+    figures = {"accuracy": accuracy, "loss": outcomes.loss, "examples": n} | _in_perspective(C, accuracy, outcomes)
     if not known.all():
         figures["examples_of_unknown_classes"] = int((~known).sum())
     return figures | {"confusion_matrix": _matrix(C), "per_class": list(_by_class(C, class_names))}
@@ -61,15 +141,17 @@ def worst_mistakes(C, n):
     return list(zip(true[most].tolist(), predicted[most].tolist(), examples[most].tolist()))
 
 
-def _in_perspective(C, accuracy, n, P, y, known):
+def _in_perspective(C, accuracy, outcomes):
     """Figures that put the accuracy into perspective, by name."""
+    y, known, n = outcomes.y, outcomes.known, len(outcomes.y)
     figures = {"accuracy_interval": list(wilson_interval(accuracy * n, n))}
     if known.any():
         figures |= {"commonest_class": float(C.sum(axis=1).max() / n), "balanced_accuracy": balanced_accuracy(C)}
-    if P is not None and known.any():
-        if P.shape[1] == 2:
-            figures["roc_auc"] = roc_auc(y[known], P[known, 1])
-        figures["calibration_error"] = calibration_error(P[known], y[known])
+    if outcomes.confidence is not None and known.any():
+        if outcomes.score is not None:
+            figures["roc_auc"] = roc_auc(y[known], outcomes.score[known])
+        each = outcomes.confidence[known], outcomes.is_likeliest[known]
+        figures["calibration_error"] = calibration_error_of(*each)
     return figures
 
 

@@ -109,7 +109,8 @@ class Run:
     def regression_figures(self, name):
         """Mean loss, R^2 and root mean square error (in units of the targets) on "train", "validation" or "test"."""
         subset = self.splits[name]
-        return _regression_figures(self._stepper_for(subset), self.of_targets, subset)
+        loss, predicted = _regress(self._stepper_for(subset), self.of_targets, subset)
+        return loss, *r2_and_rmse(subset.examples.y[subset.rows], predicted)
 
     def checkpoint(self):
         """The Checkpoint of this moment."""
@@ -171,9 +172,15 @@ class Model:
         with np.errstate(all="ignore"):
             return loss.classes(self._stepper(subset.examples).outputs(subset.rows))
 
-    def regression_figures(self, subset):
-        """Mean loss, R^2 and root mean square error (in units of the targets) of a Subset."""
-        return _regression_figures(self._stepper(subset.examples), self.checkpoint.of_targets, subset)
+    def regress(self, subset):
+        """Mean loss, and predictions (n,) in units of the targets, of a Subset."""
+        return _regress(self._stepper(subset.examples), self.checkpoint.of_targets, subset)
+
+    @property
+    def chunk(self):
+        """How many examples are evaluated at once."""
+        no_features = np.zeros((1, self.checkpoint.schema.features), np.float32)
+        return self._stepper(Examples(no_features, np.zeros(1, self.network.loss.y_type))).chunk
 
     def predict(self, X):
         """The predictions for the examples X (n, d): each class's probability (n, m), or numbers (n, 1).
@@ -229,8 +236,7 @@ def _evaluate(stepper, subset):
     return loss, accuracy * known.mean(), classes
 
 
-def _regression_figures(stepper, of_targets, subset):
+def _regress(stepper, of_targets, subset):
     with np.errstate(all="ignore"):
         loss, *_ = stepper.evaluate(subset.rows)
-        predicted = of_targets.inverse_transform(stepper.outputs(subset.rows)[:, 0])
-    return loss, *r2_and_rmse(subset.examples.y[subset.rows], predicted)
+        return loss, of_targets.inverse_transform(stepper.outputs(subset.rows)[:, 0])
