@@ -27,6 +27,8 @@ _DIGITS = {
 _PATTERN = {decimal: _NUMBER.replace("{digits}", digits) for decimal, digits in _DIGITS.items()}
 _LOOKS = re.compile(_PATTERN["."].replace(r"\x{2212}", "\u2212"))
 
+_BRACKETS = rf"^([{_CURRENCY}]?\s?)\(([^()+\-]+)\)(\s?%?)$"  # around a negative number, as accountants write it
+
 _LONGEST = 60  # number or date
 
 ISO = "ISO 8601"
@@ -75,11 +77,30 @@ def is_missing(cell: str) -> bool:
 
 def is_number(cell: str) -> bool:
     """Whether `cell` is a number, written in any usual way except with a decimal comma."""
-    cell = cell.strip()
+    cell = without_brackets(cell.strip())
     try:
         return "_" not in cell and isinstance(float(cell), float)
     except ValueError:
         return len(cell) < _LONGEST and _LOOKS.match(cell) is not None
+
+
+def without_brackets(cell: str) -> str:
+    """-5 for (5), and other text unchanged."""
+    return re.sub(_BRACKETS, r"-\1\2\3", cell) if cell.endswith((")", "%")) and len(cell) < _LONGEST else cell
+
+
+def has_brackets(array) -> bool:
+    """Whether a pyarrow array of text has numbers in brackets."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    return types.is_string(array.type) and bool(pc.any(pc.match_substring_regex(array, r"\(.*\d.*\)")).as_py())
+
+
+def _unbracketed(strings):
+    import pyarrow.compute as pc
+
+    return pc.replace_substring_regex(pc.utf8_trim_whitespace(strings), _BRACKETS, r"-\1\2\3")
 
 
 def is_date(cell: str) -> bool:
@@ -103,7 +124,7 @@ def unit_of(array, decimal="."):
 
     if not types.is_string(array.type):
         return ""
-    units = pc.drop_null(_units(pc.extract_regex(pc.utf8_trim_whitespace(array), _PATTERN[decimal])))
+    units = pc.drop_null(_units(pc.extract_regex(_unbracketed(array), _PATTERN[decimal])))
     return (
         max(zip(*pc.value_counts(units).flatten()), key=lambda pair: pair[1].as_py())[0].as_py() if len(units) else ""
     )
@@ -139,7 +160,7 @@ def numbers(array, decimal=".", also_missing=(), unit=""):
         return values, _infinite(values)
     except pa.ArrowInvalid:
         pass
-    values = pc.cast(_plain(pc.utf8_trim_whitespace(present), decimal, unit), pa.float64()).to_numpy(
+    values = pc.cast(_plain(_unbracketed(present), decimal, unit), pa.float64()).to_numpy(
         zero_copy_only=False
     )
     bad = np.isnan(values) & ~missing.to_numpy(zero_copy_only=False)

@@ -23,6 +23,8 @@ LONGEST_CELL = 1 << 17  # characters, as in Python's csv module
 _NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
 
 
+_EDGES = re.compile(r"(?m)^[ \t]*\||\|[ \t]*(?=\r?$)")  # of a row of a table in Markdown
+_BYTE_EDGES = re.compile(_EDGES.pattern.encode())
 _MOST_COLUMNS = 250_000  # each takes about 4 kB while it is read
 
 
@@ -165,6 +167,8 @@ class TextRecords:
         for _ in range(dialect.skipped):
             next(lines, None)
         line, delimiter = dialect.skipped + 1, dialect.delimiter
+        if dialect.edges:
+            lines = (_EDGES.sub("", each) for each in lines)
         if delimiter == BLANKS:
             lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
         options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
@@ -262,7 +266,7 @@ class _Source(io.RawIOBase):
         self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
         self._check = codecs.getincrementaldecoder("utf-8")("strict")
         self._rest, self._skip, self._is_first = b"", dialect.skipped, True
-        self._by_line = dialect.delimiter == BLANKS or dialect.spaces
+        self._by_line = dialect.delimiter == BLANKS or dialect.spaces or dialect.edges
         self._quote, self._quotes = dialect.quote.encode(), 0
         quote, delimiter = (re.escape(each.encode()) for each in (dialect.quote, dialect.delimiter))
         of_blanks, of_spaces = rb'"[^"\n]*"|[ \t]+', delimiter + rb"[ \t]+(?=" + quote + rb"(?!" + quote + rb"))"
@@ -303,6 +307,8 @@ class _Source(io.RawIOBase):
         data = self._rest + chunk
         whole = data.rfind(b"\n") + 1 if chunk else len(data)
         data, self._rest = data[:whole], data[whole:]
+        if self._dialect.edges:
+            return _BYTE_EDGES.sub(b"", data)
         if self._dialect.delimiter == BLANKS:
             data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
             return self._gap.sub(lambda gap: gap[0] if gap[0][:1] == b'"' else b"\t", data)

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from hw5.tables.cells import is_date, is_missing, is_number
+from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
 
 BLANKS = " "  # as a delimiter: runs of blanks and tabs
 _DELIMITERS = ",;\t|" + BLANKS
@@ -36,6 +36,7 @@ class Dialect:
     header: bool = False
     row_names: bool = False  # the header has no cell for the first column
     is_open: bool = False  # the rows end in a delimiter, and the header does not
+    edges: bool = False  # the rows begin and end in the delimiter
     width: int = 0
     last: int | None = None  # the last column with cells, if those after it are empty
     first: tuple[str, ...] = ()  # the first row of the table
@@ -210,7 +211,7 @@ def _notes(dialect, header, row_names, decimal, first, below):
 
 def _has_decimal_commas(rows: list, delimiter: str) -> bool:
     cells = [cell.strip() for row in rows for cell in row if "," in cell]
-    commas = sum(1 for cell in cells if _DECIMAL_COMMA.fullmatch(cell))
+    commas = sum(1 for cell in cells if _DECIMAL_COMMA.fullmatch(without_brackets(cell)))
     points = sum(1 for row in rows for cell in row if re.fullmatch(r"\s*[-+]?\d*\.\d+\s*", cell))
     return commas > len(cells) / 2 and commas > points / 4
 
@@ -265,7 +266,7 @@ def _evidence(cell: str, column: tuple) -> str:
 
 
 def _is_numeric(cell: str) -> bool:
-    return is_number(cell) or is_date(cell) or len(cell) < _LONG and _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
+    return is_number(cell) or is_date(cell) or len(cell) < _LONG and _DECIMAL_COMMA.fullmatch(without_brackets(cell.strip())) is not None
 
 
 def _count_up(cells) -> bool:

@@ -1,6 +1,6 @@
-"""Tables in other formats than delimited text: Parquet, Arrow and Feather, JSON, Excel, ARFF and Orange's .tab.
+"""Tables in other formats than delimited text: Parquet, Arrow, Feather, JSON, Excel, Markdown, ARFF and Orange's .tab.
 
-What a file is, its first bytes say: suffixes may be missing or wrong. ARFF, .tab and Excel become delimited text with
+What a file is, its first bytes say: suffixes may be missing or wrong. Markdown, ARFF, .tab and Excel become delimited text with
 names of their own; the others give pyarrow arrays. Nothing in a file is executed.
 """
 
@@ -21,6 +21,7 @@ from hw5.text import printable
 
 _ROWS = 1 << 14
 _START = 1 << 16
+_RULE = re.compile(rb"\|?[ \t]*:?-{3,}:?[ \t]*(?:[|+][ \t]*:?-{3,}:?[ \t]*)+\|?")  # below the names
 _SVMLIGHT = re.compile(rb"^[-+.\deE,]+([ \t]+qid:\d+)?([ \t]+\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?$")
 
 
@@ -72,6 +73,8 @@ def _kind_of_text(start: bytes) -> str:
         return "json"
     if lines and all(map(_SVMLIGHT.match, lines[: max(1, min(5, len(lines) - 1))])):
         return "svmlight"
+    if len(lines) > 2 and b"|" in lines[0] and _RULE.fullmatch(lines[1].strip()):
+        return "markdown"
     if len(lines) > 3 and _is_orange(lines):
         return "orange"
     return "text"
@@ -176,6 +179,17 @@ def _orange(path, wanted=frozenset(), label=None):
     nominal = [i for i, kind in enumerate(kinds) if kind.lower() not in ("c", "continuous", "numeric", "n", "s", "t")]
     dialect = Dialect("\t", skipped=3, width=len(names))
     return _NamedText(head, tuple(names), dialect, labels[0] if labels else None, nominal, unused)
+
+
+def _markdown(path, wanted=frozenset(), label=None):
+    """A table in Markdown, or as databases print it: names, a rule below them, and rows."""
+    head = _Head(path)
+    lines = head.text.split("\n")
+    rule = next(i for i, line in enumerate(lines) if _RULE.fullmatch(line.strip().encode()))
+    first = next(line.strip() for line in lines if line.strip())
+    edges = first.startswith("|")
+    names = tuple(cell.strip() for cell in first.removeprefix("|").removesuffix("|" if edges else "").split("|"))
+    return _NamedText(head, names, Dialect("|", skipped=rule + 1, edges=edges, width=len(names)))
 
 
 def _excel(path, wanted=frozenset(), label=None):
@@ -345,6 +359,7 @@ READERS = {
     "text": TextRecords,
     "arff": _arff,
     "orange": _orange,
+    "markdown": _markdown,
     "excel": _excel,
     "parquet": _parquet,
     "arrow": _arrow,

@@ -62,13 +62,14 @@ class Gathered:
     """The cells of all rows.
 
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
-    units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position.
+    units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position. bracketed:
+    positions of columns of numbers with brackets, which are negative.
     labels: Texts, or float64 targets. bad: (position, row, text) of cells that are no numbers.
     """
 
     def __init__(self):
         self.numbers, self.offsets, self.blocks, self.units = [], None, [], {}
-        self.texts, self.dates, self.bad = {}, {}, []
+        self.texts, self.dates, self.bad, self.bracketed = {}, {}, [], set()
         self.rows = 0
         self.row_numbers = None  # of the rows in the file, if some were dropped
         self.labels = None
@@ -187,7 +188,9 @@ class _Pass:
             gathered.blocks.append(block)
             return
         units = [gathered.units.get(p, "") for p in gathered.numbers]
-        values, bad, _ = numbers_together(columns, self.records.decimal, n, units=units)
+        values, bad, is_plain = numbers_together(columns, self.records.decimal, n, units=units)
+        if not is_plain:
+            gathered.bracketed |= {p for p, column in zip(gathered.numbers, columns) if cells.has_brackets(column)}
         if bad and self._is_typed:
             raise NotNumbers  # to name the cell as it is written
         for i, mask in bad.items():
@@ -237,7 +240,10 @@ class _Pass:
         elif self.task == "classification":
             self.gathered.labels.add(self._strings(columns, self.labels[0]), lambda text: not text.strip())
         else:
-            self._targets.append(targets(self.records, columns[self.labels[0]], self.labels[0], start))
+            (position,) = self.labels
+            self._targets.append(targets(self.records, columns[position], position, start))
+            if (self._targets[-1] < 0).any() and cells.has_brackets(columns[position]):
+                self.gathered.bracketed.add(position)
 
 
 def _are_numbers(array, decimal, unit) -> bool:

@@ -67,7 +67,7 @@ def _read(records, label_column, reading, task, training_rows) -> Table:
     left_out = _left_out(records, reading, chosen)
     as_text = {position_of(records, name) for name in reading.categorical}
     gathered = gather(records, chosen, set(left_out), as_text, task)
-    notes = [*records.notes, *_drop_rows(records, gathered, chosen, reading)]
+    notes = [*records.notes, *_brackets(records, gathered), *_drop_rows(records, gathered, chosen, reading)]
     table = _labelled(records, gathered, chosen)
     class_names = None if task == "regression" else labels.class_names(table)
     y = labels.targets(table) if class_names is None else labels.class_indices(table, class_names)
@@ -137,6 +137,11 @@ def _left_out(records, reading, chosen) -> dict[int, str]:
     for position, why in getattr(records, "left_out", {}).items():
         dropped.setdefault(position, why)
     return dropped
+
+
+def _brackets(records, gathered: Gathered) -> list[str]:
+    places = [_place(records, position) for position in sorted(gathered.bracketed)]
+    return [f"{', '.join(places[:5])}: read numbers in brackets as negative"] if places else []
 
 
 def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:

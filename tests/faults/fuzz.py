@@ -280,6 +280,13 @@ def _arff_files():
     yield {"file": (head + body).encode()}
 
 
+def _markdown_files():
+    rows = [list(_TABLE), ["---"] * _TABLE.shape[1], *_TABLE.astype(object).fillna("").to_numpy().tolist()]
+    rows = [list(map(str, row)) for row in rows]
+    yield {"file": "".join(f"| {' | '.join(row)} |\n" for row in rows).encode()}
+    yield {"file": "".join(f"{' | '.join(row)}\n" for row in rows).encode()}
+
+
 def _svmlight_files():
     yield {"file": "".join(f"{i % 3} 1:{i / 7} 2:{-i} 4:{i * i}\n" for i in range(9)).encode()}
 
@@ -460,6 +467,7 @@ READERS = {
     "excel": Reader("a.xlsx", _excel_files, _pack_excel, _read_table),
     "json": Reader("a.json", _json_files, _FILE, _read_table),
     "arff": Reader("a.arff", _arff_files, _FILE, _read_table),
+    "markdown": Reader("a.md", _markdown_files, _FILE, _read_table),
     "svmlight": Reader("a.svm", _svmlight_files, _FILE, _read_table),
     "npz": Reader("a.npz", _npz_files, _zip, _read_data),
     "npy": Reader("a.npy", _npy_files, _FILE, _read_data),
