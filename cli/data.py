@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hw5.datasets import BUILT_IN, load
 from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 from hw5.errors import InputError
-from hw5.files import atomic_write
+from hw5.files import atomic_write, temporary_prefix
 
 _MOST_ROWS = 30  # of a table
 
@@ -180,14 +181,18 @@ def convert(source, out, label_column, data_dir, task, **columns):
     for path in (out, of_labels):
         options.require_another_file(path, "--out", source)
     reading = options.reading_of(**columns)
-    dataset = load(source, label_column=label_column, data_dir=data_dir, task=task, reading=reading)
-    options.warn_of(dataset)
-    y = dataset.train.y
-    names = np.array(dataset.class_names)[y] if dataset.class_names else y
-    for path, array in ((out, dataset.train.X), (of_labels, names)):
-        with atomic_write(path) as file:
-            np.save(file, array, allow_pickle=False)
-        say(f"saved {path}")
+    where = {"label_column": label_column, "data_dir": data_dir, "task": task, "reading": reading}
+    folder = Path(out).absolute().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=temporary_prefix(Path(out))) as temporary:
+        dataset = load(source, out=Path(temporary, "X.npy"), **where)
+        options.warn_of(dataset)
+        y = dataset.train.y
+        names = np.array(dataset.class_names)[y] if dataset.class_names else y
+        for path, array in ((out, dataset.train.X), (of_labels, names)):
+            with atomic_write(path) as file:
+                np.save(file, array, allow_pickle=False)
+            say(f"saved {path}")
     if dataset.test:
         warn(f"{dataset.name} also has a test set, which was left out")
 

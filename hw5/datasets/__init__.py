@@ -116,6 +116,7 @@ class _Options:
     reading: Reading
     task: str
     training_rows: Callable
+    out: Path | None = None
 
 
 def load(
@@ -128,6 +129,7 @@ def load(
     schema: Schema | None = None,
     reading: Reading = Reading(),
     training_rows: Callable = all_rows,
+    out: Path | None = None,
 ) -> Dataset:
     """Load the data set with a name in BUILT_IN, or from a path, or from standard input ("-", a table), or from memory.
 
@@ -140,11 +142,13 @@ def load(
     all occur, and what happens to the columns of a table.
     reading, training_rows: without a schema, how the columns of a table are fitted, and training_rows(y) the rows on
     which they are.
+    out: a new .npy, in a folder with space for as much again, from which the features of a table are mapped, instead of
+    being in memory. A table that becomes bytes has them in another file there.
     Raises InputError, which says what is wrong with a file, where, and what to do.
     """
     if schema is not None:
         task = "classification" if schema.class_names else "regression"
-    options = _Options(label_column, data_dir, schema, reading, task, training_rows)
+    options = _Options(label_column, data_dir, schema, reading, task, training_rows, out)
     train, test_table = _read(source, options)
     class_names = _class_names(train, options)
     if test is not None:
@@ -323,7 +327,7 @@ def _read_table(path: Path | Spool | Any, options: _Options) -> Table:
     schema, label_column = options.schema, options.label_column
     records = memory.records(path) if memory.is_frame(path) else _records(path, schema, label_column)
     if schema is None:
-        return tables.read(records, label_column, options.reading, options.task, options.training_rows)
+        return tables.read(records, label_column, options.reading, options.task, options.training_rows, options.out)
     return tables.ForModel(records, schema, True, label_column).read(options.task)
 
 

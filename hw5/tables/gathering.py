@@ -4,11 +4,12 @@ What a column holds is decided by its first rows. If later ones contradict, the 
 text. A few cells that are no numbers in a column of numbers do not make it text: they are kept for the message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from hw5.tables import cells
+from hw5.tables.blocks import Blocks
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, number, quoted
@@ -67,8 +68,9 @@ class Gathered:
     labels: Texts, or float64 targets. bad: (position, row, text) of cells that are no numbers.
     """
 
-    def __init__(self):
-        self.numbers, self.offsets, self.blocks, self.units = [], None, [], {}
+    def __init__(self, blocks: Blocks | None = None):
+        self.numbers, self.offsets, self.units = [], None, {}
+        self.blocks = Blocks() if blocks is None else blocks
         self.texts, self.dates, self.bad, self.bracketed = {}, {}, [], set()
         self.rows = 0
         self.row_numbers = None  # of the rows in the file, if some were dropped
@@ -76,14 +78,13 @@ class Gathered:
 
     def number_cells(self, i: int) -> np.ndarray:
         """The cells (N,) of self.numbers[i]."""
-        return np.concatenate([block[:, i] for block in self.blocks])
+        return self.blocks.column(i)
 
     def keep(self, mask: np.ndarray) -> None:
         """Drop the rows that are not in the mask."""
         numbers = np.arange(self.rows) if self.row_numbers is None else self.row_numbers
         self.row_numbers, self.rows = numbers[mask], int(mask.sum())
-        ends = np.cumsum(list(map(len, self.blocks)))[:-1]
-        self.blocks = [block[part] for block, part in zip(self.blocks, np.split(mask, ends))]
+        self.blocks.keep(mask)
         for texts in self.texts.values():
             texts.keep(mask)
         self.dates = {position: (format, seconds[mask]) for position, (format, seconds) in self.dates.items()}
@@ -100,15 +101,18 @@ class _Contradiction(Exception):
     """Columns that seemed to hold numbers or dates hold text; args: their positions."""
 
 
-def gather(records, labels: Sequence[int], left_out: set[int], as_text: set[int], task: str) -> Gathered:
+def gather(
+    records, labels: Sequence[int], left_out: set[int], as_text: set[int], task: str, new_blocks: Callable = Blocks
+) -> Gathered:
     """The cells of a table. labels, left_out: positions of the label columns, and of those not to read.
 
-    as_text: positions of columns whose numbers are names of categories. Raises InputError.
+    as_text: positions of columns whose numbers are names of categories. new_blocks(): the Blocks for the numbers. Raises
+    InputError.
     """
     as_text, is_typed = set(as_text), True
     while True:
         try:
-            return _Pass(records, labels, left_out, as_text, task, is_typed).gathered
+            return _Pass(records, labels, left_out, as_text, task, is_typed, new_blocks()).gathered
         except NotNumbers:
             is_typed = False
         except _Contradiction as contradiction:
@@ -118,9 +122,9 @@ def gather(records, labels: Sequence[int], left_out: set[int], as_text: set[int]
 class _Pass:
     """One pass over a table, apart from the first rows. is_typed: let the reader make the numbers, which is faster."""
 
-    def __init__(self, records, labels, left_out, as_text, task, is_typed):
+    def __init__(self, records, labels, left_out, as_text, task, is_typed, blocks):
         self.records, self.labels, self.task, self.as_text = records, labels, task, as_text
-        self.gathered, self._targets, self._present = Gathered(), [], None
+        self.gathered, self._targets, self._present = Gathered(blocks), [], None
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
         for columns in self._whole_rows():
             self._choose_kinds(columns)

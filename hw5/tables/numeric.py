@@ -80,22 +80,25 @@ _LEAST_PIXELS = 49
 
 
 def as_pixels(X: np.ndarray) -> np.ndarray:
-    """X (N, d) as uint8 if it looks like the pixels of images, which share one scale; else X itself.
+    """X (N, d) as uint8 if it looks like the pixels of images, which share one scale; else X itself."""
+    return X.astype(np.uint8) if are_pixels(X) else X
+
+
+def are_pixels(X: np.ndarray) -> bool:
+    """Whether X (N, d) looks like the pixels of images.
 
     Pixels are many whole numbers from 0 to at most 255, of which the brightest is reached in half of the columns.
     """
     n, d = X.shape
     if d < _LEAST_PIXELS or not n:
-        return X
+        return False
     if not 0 <= X[0].min() <= X[0].max() <= 255 or (X[0] % 1).any():
-        return X
+        return False
     brightest = np.zeros(d, X.dtype)
     for start in range(0, n, _ROWS):
         part = X[start : start + _ROWS]
         if part.min() < 0 or part.max() > 255 or (part % 1).any():
-            return X
+            return False
         np.maximum(brightest, part.max(axis=0), out=brightest)
     top = brightest.max()
-    if top < 15 or np.mean(brightest >= 0.9 * top) < 0.5:
-        return X
-    return X.astype(np.uint8)
+    return top >= 15 and np.mean(brightest >= 0.9 * top) >= 0.5

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from hw5.tables import cells, labels
+from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.columns import Columns, Date, LeftOut, Number
 from hw5.tables.dialect import LABEL_NAMES
 from hw5.tables.fitting import Fitting, label_warnings
@@ -30,20 +32,25 @@ from hw5.tables.gathering import (
     targets,
     without_blank_rows,
 )
-from hw5.tables.numeric import as_pixels
+from hw5.tables.numeric import are_pixels, as_pixels
 from hw5.tables.table import Reading, Schema, Table, column_index, listed, quoted, training_label_column
 from hw5.errors import InputError
 
-_ROWS = 1 << 14  # encoded at once
+_AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 
 
 # -- a table to train on
 
 
-def read(records, label_column, reading: Reading, task: str, training_rows: Callable) -> Table:
-    """The Table of records whose columns are fitted on the rows training_rows(y), of all N rows."""
+def read(
+    records, label_column, reading: Reading, task: str, training_rows: Callable, out: Path | None = None
+) -> Table:
+    """The Table of records whose columns are fitted on the rows training_rows(y), of all N rows.
+
+    out: a new .npy for the features, which are mapped from it and never all in memory.
+    """
     with explained(records):
-        return _read(records, label_column, reading, task, training_rows)
+        return _read(records, label_column, reading, task, training_rows, out)
 
 
 @contextmanager
@@ -56,7 +63,7 @@ def explained(records) -> Iterator[None]:
         raise
 
 
-def _read(records, label_column, reading, task, training_rows) -> Table:
+def _read(records, label_column, reading, task, training_rows, out) -> Table:
     if records.width < 2:
         raise InputError(
             f"{records.where}: the table has one column, but needs a feature and a label; "
@@ -66,7 +73,8 @@ def _read(records, label_column, reading, task, training_rows) -> Table:
     _require_unique_names(records)
     left_out = _left_out(records, reading, chosen)
     as_text = {position_of(records, name) for name in reading.categorical}
-    gathered = gather(records, chosen, set(left_out), as_text, task)
+    new_blocks = Blocks if out is None else lambda: BlocksOnDisk(out.parent)
+    gathered = gather(records, chosen, set(left_out), as_text, task, new_blocks)
     notes = [*records.notes, *_brackets(records, gathered), *_drop_rows(records, gathered, chosen, reading)]
     table = _labelled(records, gathered, chosen)
     class_names = None if task == "regression" else labels.class_names(table)
@@ -74,8 +82,8 @@ def _read(records, label_column, reading, task, training_rows) -> Table:
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
     warnings = fitting.warnings + (label_warnings(table.label, class_names, y, len(y)) if class_names else [])
-    X = encoded(gathered, columns)
-    X = as_pixels(X) if columns.are_plain else X
+    X = encoded(gathered, columns, out)
+    X = _as_bytes(X, out) if columns.are_plain and are_pixels(X) else X
     names = columns.feature_names
     notes += fitting.notes
     return replace(table, X=X, feature_names=names, columns=columns, notes=tuple(notes), warnings=tuple(warnings))
@@ -226,9 +234,9 @@ def _label_name(records, chosen) -> str:
     return _place(records, chosen[0])
 
 
-def encoded(gathered: Gathered, columns: Columns) -> np.ndarray:
-    """The features (N, d), float32 in C order, of a gathered table, whose blocks are used up."""
-    X, start = np.empty((gathered.rows, columns.width), np.float32), {}
+def encoded(gathered: Gathered, columns: Columns, out: Path | None = None) -> np.ndarray:
+    """The features (N, d), float32 in C order, of a gathered table, whose blocks are used up; mapped from `out` if given."""
+    X, start = _features(gathered.rows, columns.width, np.float32, out), {}
     at = 0
     for position, column in zip(columns.positions, columns.each):
         start[position], at = at, at + len(column.features)
@@ -237,27 +245,52 @@ def encoded(gathered: Gathered, columns: Columns) -> np.ndarray:
     first = 0
     numbers, targets_of = [i for i, _ in plain], [j for _, j in plain]
     is_all = numbers == list(range(len(gathered.numbers))) and targets_of == list(range(columns.width))
-    while gathered.blocks:
-        block = gathered.blocks.pop(0)
+    for block in gathered.blocks.used_up():
         stop = first + len(block)
         if is_all:
             X[first:stop] = block
         else:
             X[first:stop, targets_of] = block[:, numbers]
         first = stop
-    has_any = any(c.gaps for c in each.values() if isinstance(c, Number)) or has_gaps(X)
-    for i, j in plain if has_any else ():
-        column = each[gathered.numbers[i]]
+    places = [(each[gathered.numbers[i]], j) for i, j in plain]
+    for rows in _slices(gathered.rows):
+        _fill_gaps(X[rows], places)
+        for position, column in each.items():
+            part = X[rows, start[position] : start[position] + len(column.features)]
+            if isinstance(column, Date):
+                column.encode(gathered.dates[position][1][rows], part)
+            elif position in gathered.texts and not isinstance(column, LeftOut):
+                texts = gathered.texts[position]
+                column.encode((texts.values, texts.codes[rows]), part)
+    return X
+
+
+def _features(n: int, d: int, kind, out: Path | None) -> np.ndarray:
+    """An array (n, d) in memory, or mapped from a new .npy."""
+    return np.empty((n, d), kind) if out is None else np.lib.format.open_memmap(out, "w+", kind, (n, d))
+
+
+def _slices(n: int):
+    return (slice(start, min(start + _AT_ONCE, n)) for start in range(0, n, _AT_ONCE))
+
+
+def _fill_gaps(X: np.ndarray, places: list) -> None:
+    """Encode the Number columns of X (n, d), as (column, position), that have gaps."""
+    if not any(column.gaps for column, _ in places) and not has_gaps(X):
+        return
+    for column, j in places:
         if column.gaps or np.isnan(X[:, j]).any():
             column.encode(X[:, j].copy(), X[:, j : j + len(column.features)])
-    for position, column in each.items():
-        part = X[:, start[position] : start[position] + len(column.features)]
-        if isinstance(column, Date):
-            column.encode(gathered.dates[position][1], part)
-        elif position in gathered.texts and not isinstance(column, LeftOut):
-            texts = gathered.texts[position]
-            column.encode((texts.values, texts.codes), part)
-    return X
+
+
+def _as_bytes(X: np.ndarray, out: Path | None) -> np.ndarray:
+    """X (n, d) as uint8; if it is mapped from `out`, so is the result, from a file beside it."""
+    if out is None:
+        return X.astype(np.uint8)
+    pixels = _features(*X.shape, np.uint8, out.with_suffix(".bytes.npy"))
+    for rows in _slices(len(X)):
+        pixels[rows] = X[rows]
+    return pixels
 
 
 # -- a table for a model

@@ -1,10 +1,13 @@
 """Data that are mapped from a file rather than read, and what is said if memory does not suffice."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from hw5 import opening
 from hw5.datasets import arrays, load
+from hw5.tables import delimited, reading
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.order import epoch_order
 from tests.cli.helpers import hw5, refused
@@ -71,6 +74,60 @@ def test_convert(tmp_path):
     np.testing.assert_array_equal(a.train.y, b.train.y)
     assert a.class_names == b.class_names
     assert "X_trees.npy" in refused("data", "convert", tmp_path / "trees.csv", "--out", tmp_path / "trees.npy")
+
+
+def _without_labels(cells):
+    return [[*row[:-1], "" if i % 7 == 3 else row[-1]] for i, row in enumerate(cells)]
+
+
+CONVERTED = {  # cells of a table of several blocks
+    "numbers": lambda X, names: [[*x, name] for x, name in zip(X, names)],
+    "rows without a label": lambda X, names: _without_labels([[*x, name] for x, name in zip(X, names)]),
+    "gaps, text and dates": lambda X, names: [
+        [a, b if i % 5 else "", f"2024-0{i % 9 + 1}-01", ("north", "south", "")[i % 3], name]
+        for i, ((a, b, _), name) in enumerate(zip(X, names))
+    ],
+    "pixels": lambda X, names: [
+        [*(min(255, int(abs(x) * 90)) if j else 255 * (i % 2) for j, x in enumerate(np.tile(row, 20))), name]
+        for i, (row, name) in enumerate(zip(X, names))
+    ],
+}
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_a_table_is_converted_as_it_is_loaded(tmp_path, monkeypatch, name):
+    """Blocks on disk and slices give the bits of blocks in memory."""
+    X, names = rows(600)
+    cells = CONVERTED[name](X.tolist(), names)
+    header = ",".join([*(f"x{i}" for i in range(len(cells[0]) - 1)), "tree"])
+    (tmp_path / "trees.csv").write_text(text(cells, header))
+    whole = load(str(tmp_path / "trees.csv"))
+    monkeypatch.setattr(delimited, "_BLOCK", 1 << 10)
+    in_blocks = load(str(tmp_path / "trees.csv"))
+    monkeypatch.setattr(reading, "_AT_ONCE", 100)
+    hw5("data", "convert", tmp_path / "trees.csv", "--out", tmp_path / "new" / "X_trees.npy")
+    X, y = (np.load(tmp_path / "new" / name) for name in ("X_trees.npy", "y_trees.npy"))
+    np.testing.assert_array_equal(X, in_blocks.train.X)
+    assert X.dtype == whole.train.X.dtype == (np.uint8 if name == "pixels" else np.float32)
+    np.testing.assert_allclose(X, whole.train.X, rtol=1e-6)
+    assert y.tolist() == [whole.class_names[i] for i in whole.train.y]
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["X_trees.npy", "y_trees.npy"]
+
+
+def test_converting_keeps_no_features_in_memory(tmp_path, monkeypatch):
+    """What grows with the rows is what one column takes, some 200 bytes; 200 features would take 800, and twice that."""
+    monkeypatch.setattr(delimited, "_BLOCK", 1 << 16)  # of which pyarrow reads some ahead
+    values = np.random.default_rng(0).integers(0, 9999, (8000, 200))
+    lines = [",".join(map(str, row)) + f",{'ab'[i % 2]}" for i, row in enumerate(values)]
+    peaks = []
+    for n in (3000, 3000, 8000):  # the first fills caches
+        (tmp_path / "a.csv").write_text("\n".join(lines[:n]))
+        tracemalloc.start()
+        hw5("data", "convert", tmp_path / "a.csv", "--out", tmp_path / "X_a.npy")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 400 * 5000, peaks
+    np.testing.assert_array_equal(np.load(tmp_path / "X_a.npy"), values)
 
 
 def test_what_does_not_fit_says_so(tmp_path, monkeypatch):
