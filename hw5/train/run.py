@@ -54,8 +54,8 @@ class Run:
         self.history = list(checkpoint.history) if checkpoint else []
         self.stepper = self._stepper(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.splits else None
-        block = _block_of(dataset.train.X)
-        self.training = Training(self.stepper, train.rows, settings, validate, pause_every, block, weights)
+        X = dataset.train.X
+        self.training = Training(self.stepper, train.rows, settings, validate, pause_every, X, weights)
         if checkpoint:
             self.training.restore(checkpoint.state)
 
@@ -127,14 +127,6 @@ class Run:
             self.network.device.arithmetic,
             self.dataset.columns,
         )
-
-
-_BLOCK = 1 << 20  # bytes, which a disk reads in about the time that it takes to find them
-
-
-def _block_of(X):
-    """The rows in a block of features that are mapped from a file; None for features in memory."""
-    return max(1, _BLOCK // X[0].nbytes) if isinstance(X, np.memmap) else None
 
 
 def _units(loss, dataset):

@@ -9,6 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
+from hw5.datasets.mapped import block_of, read_ahead
 from hw5.devices.base import Tally
 from hw5.errors import InputError, RunError
 from hw5.train.order import Order
@@ -83,20 +84,21 @@ class Training:
     `epoch`, counted from 1, and `best` so far if settings.patience asks for it.
     """
 
-    def __init__(self, stepper, rows, settings, validate=None, pause_every=None, block=None, weights=None):
+    def __init__(self, stepper, rows, settings, validate=None, pause_every=None, X=None, weights=None):
         """validate() returns (loss, accuracy) on the validation set; every pause_every steps there is a report.
 
-        block: rows in a block of data on disk, and weights of the rows, as in Order.
+        X: the features, which are read in blocks and ahead if they are mapped from a file. weights: of the rows, as in Order.
         """
         self.stepper, self.rows, self.settings, self.validate = stepper, rows, settings, validate
         self.network, device = stepper.network, stepper.device
+        self._X = X
         self.batch_size = settings.minibatch(len(rows))
         self.tally = Tally(device, self.batch_size)
         self.epoch, self.done, self.best, self.ending = 1, 0, None, None
         self.previous_parameters = self.network.parameters() if settings.tolerance else None
         self._pause_every, self._last = pause_every, None
         self._order = device.empty(rows.shape, device.index_dtype)
-        self._orders = Order(rows, settings, block, weights)
+        self._orders = Order(rows, settings, block_of(X), weights)
         self._pace = _Pace(self.batch_size)
 
     def __iter__(self):
@@ -123,6 +125,7 @@ class Training:
         while self.done < len(self.rows):
             stop = min(len(self.rows), self.done + self._pace.examples, self._next_pause())
             began = perf_counter()
+            read_ahead(self._X, self._orders.of(self.epoch)[self.done : 2 * stop - self.done])
             with np.errstate(all="ignore"):  # a diverging step shows in its loss
                 self.stepper.train(self._order[self.done : stop], self.batch_size, rates, self.tally)
             if stop == len(self.rows) and self.epoch < self.settings.epochs:

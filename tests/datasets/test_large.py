@@ -1,12 +1,14 @@
 """Data that are mapped from a file rather than read, and what is said if memory does not suffice."""
 
+import mmap
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from hw5 import opening
-from hw5.datasets import arrays, load
+from hw5.datasets import arrays, load, mapped as mapped_module
+from hw5.datasets.mapped import read_ahead
 from hw5.tables import delimited, reading
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.order import epoch_order
@@ -62,6 +64,38 @@ def test_the_order_of_blocks():
     blocks = [len(np.unique(first[i : i + 6400] // 100)) for i in range(0, 80_000, 6400)]
     assert max(blocks) < 6400 / 100 * 2.5  # each block of rows touches two or three of the file
     assert np.corrcoef(first, np.arange(len(first)))[0, 1] < 0.2
+
+
+class _Advised:
+    """In place of a mapping: what it was asked to read."""
+
+    def __init__(self, size):
+        self.size, self.ranges = size, []
+
+    def __len__(self):
+        return self.size
+
+    def madvise(self, advice, start, length):
+        assert advice == mmap.MADV_WILLNEED and start % mmap.PAGESIZE == 0 and start + length <= self.size
+        self.ranges.append((start, start + length))
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="the system takes no advice")
+def test_what_is_read_ahead_covers_the_rows_and_little_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped_module, "_BLOCK", 1 << 14)
+    np.save(tmp_path / "X.npy", np.zeros((20_000, 25), np.float32))
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    rows = np.concatenate([np.arange(5000, 5600), [19_999], np.arange(12_000, 12_005), [0]])
+    read_ahead(X, rows)  # the system takes it
+    X._mmap = _Advised(len(X._mmap))
+    read_ahead(X, rows)
+    at = X.offset % mmap.ALLOCATIONGRANULARITY + 100 * rows
+    covered = [any(start <= a and a + 100 <= stop for start, stop in X._mmap.ranges) for a in at]
+    assert all(covered) and len(X._mmap.ranges) == 4
+    assert sum(stop - start for start, stop in X._mmap.ranges) < 100 * 606 + 5 * ((1 << 14) + mmap.PAGESIZE)
+    read_ahead(X, rows[:0])
+    read_ahead(np.zeros((3, 2), np.float32), np.arange(3))  # in memory: nothing to read
+    assert len(X._mmap.ranges) == 4
 
 
 def test_convert(tmp_path):
