@@ -81,6 +81,19 @@ def can_draw(stream):
     return True
 
 
+def can_draw(stream):
+    """Whether bars can be drawn on a stream: a terminal, and a thread that draws can start."""
+    if not is_terminal(stream):
+        return False
+    thread = threading.Thread(target=int)
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    thread.join()
+    return True
+
+
 def say(text):
     """Print text to standard output, whose line breaks are the program's."""
     click.echo(printable(text, keep="\n"))
