@@ -7,9 +7,11 @@
     sums                        losses and correct predictions of the current epoch
     last_W1, last_b1, ...       with --patience: the last parameters (W1, ... are the best)
     before_W1, before_b1, ...   with --tolerance: the parameters at the end of the previous epoch
+    history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
     description                 JSON text: everything else, and a checksum
 
-Format 2 has `columns` in its description, for a model of a table: see hw5/datasets/columns.py. Others are of format 1.
+Format 3 has an array `history`, which takes a tenth of its text and of the time to write it. Format 2 has `columns` in
+its description, for a model of a table: see hw5/datasets/columns.py. Others are of format 1.
 The file has no pickles and no timestamps: equal runs write equal bytes.
 """
 
@@ -39,9 +41,10 @@ from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 
-FORMAT = 2
+FORMAT = 3
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape", "history")  # in Checkpoint's order
+_LONG = 500  # epochs whose history is an array
+_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape")  # in Checkpoint's order
 # Settings that older versions lack, and their defaults
 _NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True}
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
@@ -171,16 +174,20 @@ class Checkpoint:
             arrays |= _named("last_W", "last_b", state.parameters)
         if state.previous_parameters is not None:
             arrays |= _named("before_W", "before_b", state.previous_parameters)
+        if len(self.history) > _LONG:
+            arrays["history"] = np.array([[row[name] for name in HISTORY] for row in self.history], np.float64)
         return arrays
 
     @property
     def _format(self):
         """1, which older versions read, unless the file has what they do not know."""
+        if len(self.history) > _LONG:
+            return FORMAT
         has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
         has_colours = self.image_shape is not None and len(self.image_shape) == 3
         is_new = any(getattr(self.settings, name) != _NEWER[name] for name in _NEWER if name != "split_seed")
         is_new |= self.label_type is not None
-        return FORMAT if self.columns or self.data.reading or has_layers or has_colours or is_new else 1
+        return 2 if self.columns or self.data.reading or has_layers or has_colours or is_new else 1
 
     def _description(self):
         state = self.state
@@ -199,8 +206,8 @@ class Checkpoint:
                 "class_names": self.class_names,
                 "feature_names": self.feature_names,
                 "image_shape": self.image_shape,
-                "history": self.history,
             }
+            | ({"history": self.history} if len(self.history) <= _LONG else {})
             | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
             | ({"columns": asdict(self.columns)} if self.columns else {})
             | ({"label_type": self.label_type} if self.label_type else {})
@@ -237,6 +244,7 @@ class Checkpoint:
                 _state(arrays, decode(int, description["layers"]), description["training"]),
                 Standardisation(arrays["mean"], arrays["scale"]),
                 *(decode(kinds[name], description[name]) for name in _DESCRIBED),
+                decode(kinds["history"], description["history"]) if "history" in description else _history(arrays),
                 Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
                 decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
                 decode(Columns, description["columns"]) if "columns" in description else None,
@@ -357,6 +365,16 @@ def _state(arrays, layers, description):
     squares = _pairs("S", "Sb", arrays, layers) if "S1" in arrays else None
     position = (training.epoch, training.done, arrays["sums"])
     return State(parameters, velocities, squares, *position, best, previous, training.ending)
+
+
+def _history(arrays):
+    """The rows in the array of this name. Raises KeyError or ValueError; NaN stands for None."""
+    figures = arrays["history"]
+    is_table = figures.dtype == np.float64 and figures.shape[1:] == (len(HISTORY),)
+    if not is_table or not np.isfinite(figures[:, 0]).all():
+        raise ValueError("this is no history")
+    rows = [[None if x != x else x for x in row] for row in figures.tolist()]
+    return [dict(zip(HISTORY, [int(epoch), *others])) for epoch, *others in rows]
 
 
 def _is_valid(state):

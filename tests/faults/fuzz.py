@@ -351,7 +351,7 @@ def _checkpoints():
             names,
             tuple("abcd"),
             (2, 2),
-            [dict.fromkeys(HISTORY, 0.5)],
+            [dict.fromkeys(HISTORY, 0.5)] * (501 if settings.optimizer == "adam" else 1),
             of_targets if settings.task == "regression" else None,
         )
         arrays = {name: _npy(array) for name, array in checkpoint._arrays().items()}

@@ -65,6 +65,38 @@ def test_round_trip(checkpoint, kept, tmp_path):
     assert_same(loaded.parameters, extra if best else checkpoint.state.parameters)
 
 
+@pytest.mark.parametrize("epochs", [500, 501])
+def test_a_long_history_is_an_array(checkpoint, epochs, tmp_path):
+    """Its values are the same bit for bit, and it takes 40 bytes an epoch instead of 400."""
+    row = {"loss": 1 / 3, "accuracy": 0.1 + 0.2, "validation_loss": None, "validation_accuracy": 5e-324}
+    history = [{"epoch": epoch, **row} for epoch in range(1, epochs + 1)]
+    checkpoint = replace(checkpoint, history=history)
+    checkpoint.save(tmp_path / "model.npz")
+    assert_same(Checkpoint.load(tmp_path / "model.npz"), checkpoint)
+    with np.load(tmp_path / "model.npz") as file:
+        description = json.loads(str(file["description"]))
+        assert description["format"] == (3 if epochs > 500 else 1) and ("history" in file) == (epochs > 500)
+        assert ("history" in description) == (epochs <= 500)
+
+
+@pytest.mark.parametrize(
+    "history", [np.zeros(5), np.zeros((9, 4)), np.zeros((9, 5, 2)), np.full((9, 5), np.nan), np.zeros((9, 5), np.float32)]
+)
+def test_an_array_that_is_no_history(checkpoint, tmp_path, history):
+    path = tmp_path / "model.npz"
+    checkpoint.save(path)
+    rewrite(path, history=None)
+    with np.load(path) as file:
+        arrays = dict(file)
+    description = json.loads(str(arrays.pop("description")))
+    del description["checksum"]
+    arrays["history"] = history
+    description["checksum"] = _checksum(arrays, description)
+    np.savez(path, description=json.dumps(description), **arrays)
+    with pytest.raises(InputError, match="is not a hw5 checkpoint"):
+        Checkpoint.load(path)
+
+
 def test_equal_checkpoints_are_equal_files(checkpoint, tmp_path):
     for name in ("a", "b"):
         checkpoint.save(tmp_path / name)

@@ -28,6 +28,10 @@ PREDICTIONS = {  # (inputs, predictions when the file was written)
         [[*range(126)], [*range(126)][::-1]],
         [[0.29252565, 0.25116396, 0.45631036], [0.11062108, 0.41761327, 0.47176564]],
     ),
+    "history-format-3": (
+        [[1, 1], [1, -1], [-1, 0.5]],
+        [[0.4654876, 0.5345124], [0.37046742, 0.62953252], [0.41591319, 0.58408684]],
+    ),
     "regression-format-1": ([[-1], [0], [2]], [[-0.17501816], [0.036408424], [0.36555266]]),
 }
 
@@ -68,3 +72,15 @@ def test_an_old_checkpoint_can_be_resumed():
     run = Run(CpuDevice(), load("xor"), checkpoint.settings, checkpoint.data, checkpoint)
     *_, last = run.train()
     assert last.epoch == 3 and last.loss == pytest.approx(0.1389, abs=5e-5) and run.training.best.epoch == 3
+
+
+def test_the_history_of_an_old_checkpoint():
+    history = Checkpoint.load(GOLDEN / "history-format-3.npz").history
+    assert [row["epoch"] for row in history] == list(range(1, 502))
+    assert history[-1] == {
+        "epoch": 501,
+        "loss": 0.5088708038545318,
+        "accuracy": 0.8277777777777777,
+        "validation_loss": 0.5493142332881689,
+        "validation_accuracy": 0.75,
+    }
