@@ -266,7 +266,7 @@ def read_array(
     left = None if length.exact is None else length.exact - stream.tell()
     data = bytearray()
     if left is None or left == declared:
-        _require_memory(declared, where)
+        require_memory(declared, where)
         while len(data) <= declared and (chunk := stream.read(min(_CHUNK, declared + 1 - len(data)))):
             data += chunk
         left = len(data)
@@ -279,13 +279,26 @@ def read_array(
     return array if order == "C" else array.copy()
 
 
-def _require_memory(declared: int, where: str) -> None:
+_INSTEAD = "save features of float32 or bytes as X.npy and labels as y.npy, which are read in pieces"
+
+
+def require_memory(nbytes: int, where: str) -> None:
+    """Raise InputError, which begins with `where`, if so much memory is not free; else the kernel could end this process."""
     free = free_memory()
-    if declared > free:
+    if nbytes > free:
         raise InputError(
-            f"{where}: needs {declared / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; save features of float32 "
-            "or bytes as X.npy and labels as y.npy, which are read in pieces"
+            f"{where}: needs {nbytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; {_INSTEAD}"
         )
+
+
+@contextmanager
+def memory_errors(where: str) -> Iterator[None]:
+    """Turn MemoryError into InputError, which names what does not fit into memory."""
+    try:
+        yield
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        raise InputError(f"{where}: does not fit into memory{reason}; {_INSTEAD}") from error
 
 
 def free_memory(meminfo: Path = Path("/proc/meminfo"), groups: Path = Path("/sys/fs/cgroup")) -> float:
@@ -300,8 +313,17 @@ def free_memory(meminfo: Path = Path("/proc/meminfo"), groups: Path = Path("/sys
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
     ):
         with suppress(OSError, ValueError):  # memory.max may be "max"
-            found.append(int((groups / limit).read_text()) - int((groups / used).read_text()))
+            free = int((groups / limit).read_text()) - int((groups / used).read_text())
+            found.append(free + _cached((groups / used).with_name("memory.stat")))
     return min(found)
+
+
+def _cached(statistics: Path) -> int:
+    """The bytes of files that a control group caches, and gives up when memory is needed."""
+    with suppress(OSError, ValueError):
+        entries = dict(line.split() for line in statistics.read_text().splitlines())
+        return sum(int(entries.get(f"{state}_file", 0)) for state in ("active", "inactive"))
+    return 0
 
 
 def _short(shape: tuple[int, ...]) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from hw5.datasets import arrays, idx, memory, sparse, synthetic
 from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
-from hw5.opening import Spool
+from hw5.opening import Spool, memory_errors
 from hw5.tables.numeric import as_features
 from hw5.tables.streamed import StreamedExamples
 from hw5.tables.table import Reading, Schema, Table, as_images, column_index, training_label_column
@@ -149,11 +149,11 @@ def load(
     if schema is not None:
         task = "classification" if schema.class_names else "regression"
     options = _Options(label_column, data_dir, schema, reading, task, training_rows, out)
-    train, test_table = _read(source, options)
+    train, test_table = _read_whole(source, options)
     class_names = _class_names(train, options)
     if test is not None:
         options = replace(options, schema=schema or _schema_of(train, class_names, label_column))
-        only, test_table = _read(test, options)
+        only, test_table = _read_whole(test, options)
         test_table = only if test_table is None else test_table
     if test_table is not None:
         _require_same_features(train, test_table)
@@ -290,6 +290,11 @@ def data_directory(data_dir: str | Path | None = None) -> Path:
     if folder.startswith("~"):
         raise InputError(f"{folder}: there is no such home directory; choose a folder with --data-dir or HW5_DATA")
     return _absolute(folder)
+
+
+def _read_whole(source: Source, options: _Options) -> _Tables:
+    with memory_errors(source if isinstance(source, str) else memory.WHERE):
+        return _read(source, options)
 
 
 def _read(source: Source, options: _Options) -> _Tables:

@@ -20,7 +20,7 @@ def fitted_features(X, classes: np.ndarray | None, rows: np.ndarray) -> tuple[np
     records = _records(X)
     gathered = gather(records, [], set(), set(), "classification")
     columns = Fitting(records, gathered, [], rows, Reading(), classes, {}).fit()
-    return encoded(gathered, columns), columns
+    return encoded(gathered, columns, "the data"), columns
 
 
 def features_of(X, schema: Schema) -> np.ndarray:

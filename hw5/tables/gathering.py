@@ -14,8 +14,10 @@ from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, number, quoted
 from hw5.errors import InputError
+from hw5.opening import require_memory
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
+_LARGE, _ROOM = 1 << 28, 1 << 27  # bytes of a table, and those left for the rest
 _MOST_BAD = 1000  # cells that are no numbers
 
 
@@ -124,7 +126,7 @@ class _Pass:
 
     def __init__(self, records, labels, left_out, as_text, task, is_typed, blocks):
         self.records, self.labels, self.task, self.as_text = records, labels, task, as_text
-        self.gathered, self._targets, self._present = Gathered(blocks), [], None
+        self.gathered, self._targets, self._present, self._gathered_bytes = Gathered(blocks), [], None, 0
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
         for columns in self._whole_rows():
             self._choose_kinds(columns)
@@ -132,6 +134,7 @@ class _Pass:
         self._is_typed = is_typed and records.decimal == "." and not self.gathered.units
         for columns in self._whole_rows(self.gathered.numbers if self._is_typed else ()):
             self._add(columns)
+            self._require_room()
         gathered = self.gathered
         if not gathered.rows:
             raise InputError(f"{records.where}: there are no rows below the header; add examples")
@@ -215,6 +218,12 @@ class _Pass:
         gathered.blocks.append(block)
         if self._bad.any():
             self._require_few_bad()
+
+    def _require_room(self):
+        """Raise InputError before a large table takes the last of the memory."""
+        self._gathered_bytes += self.gathered.blocks[-1].nbytes
+        if self._gathered_bytes > _LARGE:
+            require_memory(_ROOM, f"{self.records.where}, row {self.gathered.rows:,}")
 
     def _require_few_bad(self):
         few = np.maximum(1, self._present / 20)

@@ -35,6 +35,7 @@ from hw5.tables.gathering import (
 from hw5.tables.numeric import are_pixels, as_pixels
 from hw5.tables.table import Reading, Schema, Table, column_index, listed, quoted, training_label_column
 from hw5.errors import InputError
+from hw5.opening import require_memory
 
 _AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 
@@ -82,7 +83,7 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
     warnings = fitting.warnings + (label_warnings(table.label, class_names, y, len(y)) if class_names else [])
-    X = encoded(gathered, columns, out)
+    X = encoded(gathered, columns, records.where, out)
     X = _as_bytes(X, out) if columns.are_plain and are_pixels(X) else X
     names = columns.feature_names
     notes += fitting.notes
@@ -234,8 +235,14 @@ def _label_name(records, chosen) -> str:
     return _place(records, chosen[0])
 
 
-def encoded(gathered: Gathered, columns: Columns, out: Path | None = None) -> np.ndarray:
-    """The features (N, d), float32 in C order, of a gathered table, whose blocks are used up; mapped from `out` if given."""
+def encoded(gathered: Gathered, columns: Columns, where: str, out: Path | None = None) -> np.ndarray:
+    """The features (N, d), float32 in C order, of a gathered table, whose blocks are used up; mapped from `out` if given.
+
+    Raises InputError if memory does not suffice.
+    """
+    if out is None:
+        taken = sum(block.nbytes for block in gathered.blocks)  # given up meanwhile
+        require_memory(4 * gathered.rows * columns.width - taken, where)
     X, start = _features(gathered.rows, columns.width, np.float32, out), {}
     at = 0
     for position, column in zip(columns.positions, columns.each):

@@ -21,6 +21,7 @@ import math
 import os
 import sys
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import get_type_hints
 
@@ -175,7 +176,7 @@ class Checkpoint:
         if state.previous_parameters is not None:
             arrays |= _named("before_W", "before_b", state.previous_parameters)
         if len(self.history) > _LONG:
-            arrays["history"] = np.array([[row[name] for name in HISTORY] for row in self.history], np.float64)
+            arrays["history"] = np.array(list(map(itemgetter(*HISTORY), self.history)), np.float64)
         return arrays
 
     @property

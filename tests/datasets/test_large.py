@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from hw5 import opening
-from hw5.datasets import arrays, load, mapped as mapped_module
+from hw5.datasets import arrays, load
+from hw5.datasets import mapped as mapped_module
 from hw5.datasets.mapped import read_ahead
-from hw5.tables import delimited, reading
+from hw5.tables import delimited, gathering, reading
+from hw5.tables.table import Reading
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.order import epoch_order
 from tests.cli.helpers import hw5, refused
@@ -171,6 +173,35 @@ def test_what_does_not_fit_says_so(tmp_path, monkeypatch):
         load(str(tmp_path / "a.npz"))
 
 
+def test_a_table_that_does_not_fit_says_so(tmp_path, monkeypatch):
+    """At the row where the memory ends, and before text becomes features; small tables are read whatever is free."""
+    X, names = rows(60)
+    path = tmp_path / "a.csv"
+    path.write_text(text([[*x, name] for x, name in zip(X.tolist(), names)], "leaf,bark,height,tree"))
+    monkeypatch.setattr(opening, "free_memory", lambda: 1 << 26)
+    load(str(path))
+    monkeypatch.setattr(gathering, "_LARGE", 0)
+    with input_error(path, "row 60: needs 0.1 GB of memory", "X.npy"):
+        load(str(path))
+    monkeypatch.setattr(opening, "free_memory", lambda: 1 << 10)
+    path.write_text(text([[f"place {i}", name] for i, name in enumerate([*names] * 3)], "place,tree"))
+    monkeypatch.setattr(gathering, "_LARGE", 1 << 30)
+    with input_error(path, "needs 0.0 GB of memory", "X.npy"):
+        load(str(path), reading=Reading(categorical=("place",)))
+
+
+def test_what_cannot_be_allocated_is_said_of_the_data(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("1,2,a\n3,4,b\n" * 9)
+
+    def allocate(*_):
+        raise MemoryError("Unable to allocate 9. GiB")
+
+    monkeypatch.setattr("hw5.tables.reading.encoded", allocate)
+    message = refused("train", "--data", path)
+    assert f"{path}: does not fit into memory (Unable to allocate 9. GiB)" in message and "--hidden" not in message
+
+
 def test_free_memory(tmp_path):
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 9 kB\nMemAvailable:   4096 kB\n")
@@ -179,4 +210,6 @@ def test_free_memory(tmp_path):
     assert opening.free_memory(meminfo, tmp_path) == 4096 * 1024
     (tmp_path / "memory.max").write_text("3000\n")
     assert opening.free_memory(meminfo, tmp_path) == 2000
+    (tmp_path / "memory.stat").write_text("anon 500\nactive_file 200\ninactive_file 100\n")
+    assert opening.free_memory(meminfo, tmp_path) == 2300  # cached files are given up
     assert opening.free_memory(tmp_path / "none", tmp_path / "none") == np.inf
