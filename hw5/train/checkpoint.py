@@ -8,7 +8,7 @@
     last_W1, last_b1, ...       with --patience: the last parameters (W1, ... are the best)
     before_W1, before_b1, ...   with --tolerance: the parameters at the end of the previous epoch
     history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
-    description                 JSON text: everything else, and a checksum
+    description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
 Format 3 has an array `history`, which takes a tenth of its text and of the time to write it. Format 2 has `columns` in
 its description, for a model of a table: see hw5/datasets/columns.py. Others are of format 1.
@@ -45,6 +45,7 @@ from hw5.train.training import Best, State
 FORMAT = 3
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _LONG = 500  # epochs whose history is an array
+_LONG_TEXT = 1 << 16  # characters
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape")  # in Checkpoint's order
 # Settings that older versions lack, and their defaults
 _NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True}
@@ -161,7 +162,7 @@ class Checkpoint:
         arrays, description = self._arrays(), self._description()
         description["checksum"] = _checksum(arrays, description)
         with atomic_write(path, like) as file:
-            np.savez(file, description=json.dumps(description), **arrays)
+            np.savez(file, description=_array(json.dumps(description)), **arrays)
 
     def _arrays(self):
         state = self.state
@@ -235,7 +236,7 @@ class Checkpoint:
     @classmethod
     def _from_arrays(cls, arrays, path):
         try:
-            description = json.loads(str(arrays.pop("description")))
+            description = json.loads(_text(arrays.pop("description")))
             if decode(int, description["format"]) > FORMAT:
                 raise InputError(f"{path} was written by a newer version of hw5; upgrade hw5 to read it")
             if description.pop("checksum") != _checksum(arrays, description):
@@ -334,6 +335,15 @@ class Checkpoint:
 def _most_bytes(size):
     """How much a file may hold: save() does not compress, so this allows a checkpoint that something else compressed."""
     return (16 << 20) + 8 * size
+
+
+def _array(text):
+    """The text as an array; NumPy takes four bytes for a character, which is much for a wide table."""
+    return np.array(text) if len(text) <= _LONG_TEXT else np.frombuffer(text.encode(), np.uint8)
+
+
+def _text(array):
+    return array.tobytes().decode() if array.dtype == np.uint8 else str(array)
 
 
 def _named(W, b, pairs):

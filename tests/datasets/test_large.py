@@ -184,7 +184,7 @@ def test_a_table_that_does_not_fit_says_so(tmp_path, monkeypatch):
     with input_error(path, "row 60: needs 0.1 GB of memory", "X.npy"):
         load(str(path))
     monkeypatch.setattr(opening, "free_memory", lambda: 1 << 10)
-    path.write_text(text([[f"place {i}", name] for i, name in enumerate([*names] * 3)], "place,tree"))
+    path.write_text(text([[f"place {i // 2}", name] for i, name in enumerate([*names] * 3)], "place,tree"))
     monkeypatch.setattr(gathering, "_LARGE", 1 << 30)
     with input_error(path, "needs 0.0 GB of memory", "X.npy"):
         load(str(path), reading=Reading(categorical=("place",)))

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
-from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
+from hw5.train.checkpoint import Checkpoint, DataSource, _checksum, _text
 from hw5.datasets import Dataset, Examples
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
@@ -74,9 +74,19 @@ def test_a_long_history_is_an_array(checkpoint, epochs, tmp_path):
     checkpoint.save(tmp_path / "model.npz")
     assert_same(Checkpoint.load(tmp_path / "model.npz"), checkpoint)
     with np.load(tmp_path / "model.npz") as file:
-        description = json.loads(str(file["description"]))
+        description = json.loads(_text(file["description"]))
         assert description["format"] == (3 if epochs > 500 else 1) and ("history" in file) == (epochs > 500)
         assert ("history" in description) == (epochs <= 500)
+
+
+@pytest.mark.parametrize("length", [100, 100_000])
+def test_a_long_description_takes_a_byte_a_character(checkpoint, length, tmp_path):
+    checkpoint = replace(checkpoint, class_names=("a", "b", "ç" * (length // 6)))  # "ç" takes six characters of JSON
+    checkpoint.save(tmp_path / "model.npz")
+    assert_same(Checkpoint.load(tmp_path / "model.npz"), checkpoint)
+    with np.load(tmp_path / "model.npz") as file:
+        assert file["description"].dtype.kind == ("U" if length == 100 else "u")
+    assert (tmp_path / "model.npz").stat().st_size < length + 12_000
 
 
 @pytest.mark.parametrize(
