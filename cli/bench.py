@@ -7,8 +7,7 @@ import click
 
 from hw5.verify.bench import bench_kernels, copy_ceiling
 from hw5.cli import options
-from hw5.cli.display import print_tables, table
-from hw5.devices import open_device
+from hw5.cli.display import print_tables, table, waiting
 
 
 @click.group("bench")
@@ -28,8 +27,9 @@ def kernels(device_name, as_json):
 
     Calls are back to back. The time is the median of seven measurements, with their minimum and maximum.
     """
-    device = open_device(device_name)
-    ceiling, timings = copy_ceiling(device), list(bench_kernels(device))
+    device = options.open_named(device_name)
+    with waiting("timing kernels"):
+        ceiling, timings = copy_ceiling(device), list(bench_kernels(device))
     if as_json:
         click.echo(
             json.dumps({"device": device.name, "copy": ceiling, "kernels": [asdict(timing) for timing in timings]})

@@ -7,9 +7,10 @@ from dataclasses import asdict
 import click
 
 from hw5.verify.grading import check_kernels
-from hw5.cli.display import print_tables, table
+from hw5.cli import options
+from hw5.cli.display import print_tables, table, waiting
 from hw5.cli.options import DeviceName
-from hw5.devices import DEVICES, open_device
+from hw5.devices import DEVICES
 from hw5.verify.gradient_check import check_gradients
 
 
@@ -72,7 +73,9 @@ def gradients(device_name, as_json):
     \b
     hw5 check gradients --device emulator
     """
-    reports = list(check_gradients(open_device(device_name) if device_name else None))
+    device = options.open_named(device_name) if device_name else None
+    with waiting("checking gradients"):
+        reports = list(check_gradients(device))
     if as_json:
         click.echo(json.dumps([asdict(report) for report in reports]))
     else:

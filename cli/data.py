@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from hw5.cli import options
-from hw5.cli.display import can_draw, described, print_tables, say, table, warn
+from hw5.cli.display import can_draw, described, print_tables, say, table, waiting, warn
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
@@ -118,7 +118,8 @@ def show(source, test, label_column, data_dir, task, plot, as_json, **columns):
         options.require_another_file(plot, "--plot", source, test)
         require_matplotlib()
     reading = options.reading_of(**columns)
-    dataset = load(source, test=test, label_column=label_column, data_dir=data_dir, task=task, reading=reading)
+    with waiting(f"reading {source}"):
+        dataset = load(source, test=test, label_column=label_column, data_dir=data_dir, task=task, reading=reading)
     options.warn_of(dataset)
     if as_json:
         say(json.dumps(_as_json(dataset)))
@@ -185,7 +186,8 @@ def convert(source, out, label_column, data_dir, task, **columns):
     folder = Path(out).absolute().parent
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=temporary_prefix(Path(out))) as temporary:
-        dataset = load(source, out=Path(temporary, "X.npy"), **where)
+        with waiting(f"reading {source}"):
+            dataset = load(source, out=Path(temporary, "X.npy"), **where)
         options.warn_of(dataset)
         y = dataset.train.y
         names = np.array(dataset.class_names)[y] if dataset.class_names else y

@@ -50,7 +50,8 @@ def waiting(text):
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    display = Progress(*columns, console=Console(stderr=True), transient=True)
+    own = is_terminal(sys.stdout)  # else what is printed goes to a file, not above the line
+    display = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=own)
     display.add_task(printable(text))
     timer = threading.Timer(1, display.start)
     timer.daemon = True
@@ -66,19 +67,6 @@ def waiting(text):
 def is_terminal(stream):
     """Whether a bar may be drawn on a stream."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def can_draw(stream):
-    """Whether bars can be drawn on a stream: a terminal, and a thread that draws can start."""
-    if not is_terminal(stream):
-        return False
-    thread = threading.Thread(target=int)
-    try:
-        thread.start()
-    except RuntimeError:
-        return False
-    thread.join()
-    return True
 
 
 def can_draw(stream):

@@ -6,7 +6,6 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table, waiting
 from hw5.datasets import open_labelled
-from hw5.devices import open_device
 from hw5.train.evaluation import evaluation, evaluation_of_stream, worst_mistakes
 from hw5.train.run import Model
 
@@ -32,7 +31,7 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     matrix that are not 0, as the lists true, predicted (indices of classes) and examples.
     """
     model = Checkpoint.load(checkpoint)
-    trained = Model(open_device(device_name, threads=threads), model)
+    trained = Model(options.open_named(device_name, threads=threads), model)
     figures, dataset = _evaluated(trained, data, test, label_column, data_dir, split)
     if as_json:
         say(_json(figures))
@@ -52,7 +51,8 @@ def _evaluated(model, data, test, label_column, data_dir, split):
         options.warn_of(dataset)
         return figures, dataset
     dataset, subset = options.load_split(its, data, test, label_column, data_dir, split)
-    return evaluation(model, subset), dataset
+    with waiting("evaluating"):
+        return evaluation(model, subset), dataset
 
 
 def _show_regression(figures, model, title):

@@ -7,7 +7,7 @@ import click
 
 from hw5.cli.display import waiting, warn
 from hw5.datasets import BUILT_IN, load
-from hw5.devices import DEVICES, PRECISIONS, is_device
+from hw5.devices import DEVICES, PRECISIONS, is_device, open_device
 from hw5.nn.hidden import read_hidden
 from hw5.tables.table import Reading
 from hw5.errors import InputError, did_you_mean
@@ -169,6 +169,12 @@ def data_of(model, data, test):
         return data, test
     model.data.require_loadable()
     return model.data.source, test or model.data.test
+
+
+def open_named(name, *arguments, **options):
+    """The device with this name, as hw5.devices.open_device; compiling at the first start takes seconds."""
+    with waiting(f"compiling for the device {name}"):
+        return open_device(name, *arguments, **options)
 
 
 def load_split(model, data, test, label_column, data_dir, split):

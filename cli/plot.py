@@ -6,8 +6,7 @@ import click
 
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
-from hw5.cli.display import say
-from hw5.devices import open_device
+from hw5.cli.display import say, waiting
 from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
 from hw5.train.run import Model
@@ -54,6 +53,7 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
         view = View(model, Path(model.data.source).name)
     else:
         dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
-        view = View(model, f"{dataset.name}, {split} split", Model(open_device(device_name), model), subset)
-    drawn = plot_model(view, names, out)
+        view = View(model, f"{dataset.name}, {split} split", Model(options.open_named(device_name), model), subset)
+    with waiting("drawing"):
+        drawn = plot_model(view, names, out)
     say(f"saved {out}: {', '.join(drawn)}")

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,8 @@ import numpy as np
 from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
-from hw5.cli.display import is_terminal, warn
+from hw5.cli.display import is_terminal, waiting, warn
 from hw5.datasets import is_table, load_inputs, open_inputs, open_stream
-from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.datasets.images import SUFFIXES, load_image
 from hw5.tables.reading import ForModel
@@ -59,20 +59,21 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
             raise InputError(
                 f"{each.path}: the columns differ from those of {inputs[0].path}; predict one file at a time"
             )
-    network = Model(open_device(device_name, threads=threads), model)
+    network = Model(options.open_named(device_name, threads=threads), model)
     if hasattr(sys.stdout, "reconfigure") and not is_terminal(sys.stdout):
         sys.stdout.reconfigure(encoding="utf-8")  # as all tables that hw5 reads
     output, header = CsvOutput(sys.stdout, spreadsheet), [_header(inputs[0].columns, model, top)]
-    for each in inputs:
-        for X, kept, plain, start in each.blocks():
-            try:
-                P = network.predict(X)
-            except InputError as error:
-                raise InputError(f"{each.path}: {_numbered(error, start)}") from error
-            output.write(header)  # not before something can be predicted
-            header = []
-            output.write_columns([*kept, *_predictions(model, P, top)], plain)
-        each.warn()
+    with nullcontext() if is_terminal(sys.stdout) else waiting("predicting"):
+        for each in inputs:
+            for X, kept, plain, start in each.blocks():
+                try:
+                    P = network.predict(X)
+                except InputError as error:
+                    raise InputError(f"{each.path}: {_numbered(error, start)}") from error
+                output.write(header)  # not before something can be predicted
+                header = []
+                output.write_columns([*kept, *_predictions(model, P, top)], plain)
+            each.warn()
     output.warn_of_formulas()
 
 

@@ -16,7 +16,6 @@ from hw5.cli.options import BatchSize, Layers, OneOf, number
 from hw5.cli.signals import stoppable
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
 from hw5.datasets import BUILT_IN
-from hw5.devices import open_device
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
 from hw5.train.log import Log
@@ -210,7 +209,7 @@ def command(
             checkpoint = Checkpoint.load(resume)
             plan = resumed_plan(checkpoint, resume, given)
         _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
-        device = open_device(device_name, precision, threads)
+        device = options.open_named(device_name, precision, threads)
         if checkpoint:
             require_same_arithmetic(checkpoint, resume, device, given)
         load_data = plan.loader(data_dir)

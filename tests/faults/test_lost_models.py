@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -111,6 +112,22 @@ def test_a_closed_terminal(tmp_path):
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGHUP
     assert Checkpoint.load(out).history
+
+
+@pytest.mark.slow
+def test_compiling_is_said_on_a_terminal_after_a_second(tmp_path):
+    """The first start, with an empty cache, takes seconds; what is printed to a file meanwhile is not redirected."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ["HW5_CACHE"] = str(tmp_path / "cache")
+        os.execv("/bin/sh", ["sh", "-c", f"exec {' '.join(HW5)} train --data xor --epochs 1 >{tmp_path}/out"])
+    shown = b""
+    with suppress(OSError):  # the end
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert b"compiling for the device auto" in shown and b"test accuracy" not in shown
+    assert "test accuracy" in (tmp_path / "out").read_text()
 
 
 def test_nohup_is_respected(tmp_path):
