@@ -131,11 +131,14 @@ def _explain(error):
 
 def _printable(sentence, error):
     """The sentence in one line, except for click's own list of commands."""
-    from hw5.text import printable
+    from hw5.text import printable, shortened
 
-    if isinstance(error, click.MissingParameter):
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return printable(sentence, keep="
+	")
+    if isinstance(error, click.MissingParameter):  # click lists the choices on lines of their own
         sentence = " ".join(sentence.split())
-    return printable(sentence, keep="\n\t" if isinstance(error, click.exceptions.NoArgsIsHelpError) else "")
+    return shortened(printable(sentence))
 
 
 def _print_traceback(kind, error, trace):

@@ -19,6 +19,16 @@ def printable(text, keep=""):
     return _ACTIVE.sub(lambda match: match[0] if match[0] in keep else repr(match[0])[1:-1], text)
 
 
+_LONGEST = 900  # characters of a sentence
+
+
+def shortened(sentence):
+    """The sentence without the middle if a value in it is very long, which would hide what is wrong and what to do."""
+    if len(sentence) <= _LONGEST:
+        return sentence
+    return f"{sentence[: _LONGEST // 3]} ... {sentence[-_LONGEST // 3 :]}"
+
+
 def encodable(text):
     """`text` for a file in UTF-8, which has no surrogates: they become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw5.text import encodable, printable, toml_string
+from hw5.text import encodable, printable, toml_string, shortened
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -63,3 +63,9 @@ def test_a_string_of_toml_reads_back(text):
 def test_surrogates_become_escapes(text):
     assert tomllib.loads(f"a = {toml_string(text)}")["a"] == encodable(text)
     encodable(text).encode()
+
+
+def test_a_long_sentence_keeps_its_beginning_and_its_end():
+    assert shortened("x" * 900) == "x" * 900
+    cut = shortened(f"hw5: --epochs {'9' * 4000} is out of range")
+    assert cut.startswith("hw5: --epochs 9") and cut.endswith("9 is out of range") and " ... " in cut and len(cut) < 700

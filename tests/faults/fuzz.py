@@ -29,6 +29,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import numpy as np
 import numpy.ma  # noqa: F401  NumPy imports it when it needs it, and the memory of that is not a reader's
 import openpyxl  # noqa: F401  not to count imports as memory of reading
@@ -40,15 +41,25 @@ import pyarrow.json  # noqa: F401
 import pyarrow.parquet
 import sklearn.datasets  # noqa: F401
 
+from hw5.cli.options import READING, reading_of
+from hw5.cli.train import _SETTINGS
+from hw5.cli.train import command as train
 from hw5.datasets import Schema, load, load_inputs
-from hw5.datasets.preprocessing import Standardisation
+from hw5.datasets.preprocessing import Standardisation, class_weights
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
+from hw5.text import printable, shortened
+from hw5.train.plan import new_plan
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 from tests.datasets.helpers import idx_bytes
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 _SECONDS = 60  # per input; the slowest takes a few milliseconds
 _ADDRESS_SPACE = 4 << 30  # bytes
@@ -449,6 +460,54 @@ def _read_checkpoint(path, rng):
         assert W.dtype == b.dtype == np.float32 and W.shape == (len(b), W.shape[1]) and W.flags.c_contiguous
 
 
+_TOML = (
+    'hidden = [4, 5]\nepochs = 2\nlr = 0.5\nnesterov = false\nactivation = "leaky_relu:0.1"\nseed = 0x2f\n',
+    'model = "linear"\nclass-weight = "0=2,1=.5"\nlr-schedule = "cosine"\nbatch-size = "all"\npatience = 3\n',
+    '"hidden" = "conv:6x5+2,pool:2,120,dropout:0.5" # layers\ndevice = "cpu"\nl2 = 1e-4\ncheckpoint-every = "5epochs"\n',
+    "drop = \"a,b\"\ntask = 'regression'\nmomentum = 0.9\noptimizer = 'sgd'\nwarmup = 1\nvalidation = 0.25\n",
+)
+
+
+def _read_toml(path, rng):
+    """Read options from a file, and plan a run for digits with them, as hw5 train does before it trains."""
+    _plan(["--config", path])
+
+
+def _read_options(path, rng):
+    """The same for options on the command line, separated by NUL characters, as the system passes them."""
+    _plan(Path(path).read_bytes().decode("utf-8", "surrogateescape").split("\0"))
+
+
+def _plan(arguments):
+    try:
+        asked = train.make_context("train", arguments).params
+    except click.UsageError as error:
+        raise InputError(shortened(printable(error.format_message()))) from error
+    except click.exceptions.Exit:  # --help
+        return
+    names = ("model", "hidden", "task", "loss", "data", "test", "label_column", *(name for name, *_ in _SETTINGS))
+    try:
+        plan = new_plan(reading=reading_of(*(asked[name] for name in READING)), **{name: asked[name] for name in names})
+        settings = plan.settings
+        assert all(math.isfinite(settings.rates(epoch).eta) for epoch in (1, 2, settings.epochs))
+        if settings.class_weight:
+            weights = class_weights(settings.class_weight, tuple("0123456789"), np.arange(100) % 10)
+            assert weights.shape == (10,) and np.isfinite(weights).all() and weights.min() >= 0
+    except InputError as error:
+        raise InputError(shortened(printable(str(error)))) from error
+
+
+def _option_files():
+    for text in _TOML:
+        options = tomllib.loads(text)
+        words = [word for name, value in options.items() if value is not False for word in (f"--{name}", _word(value))]
+        yield {"file": "\0".join(words).encode()}
+
+
+def _word(value):
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 _FILE = itemgetter("file")
 READERS = {
     "idx": Reader("train-images-idx3-ubyte", _idx_files, _FILE, _read_data),
@@ -470,6 +529,8 @@ READERS = {
     "markdown": Reader("a.md", _markdown_files, _FILE, _read_table),
     "svmlight": Reader("a.svm", _svmlight_files, _FILE, _read_table),
     "npz": Reader("a.npz", _npz_files, _zip, _read_data),
+    "toml": Reader("a.toml", lambda: ({"file": text.encode()} for text in _TOML), _FILE, _read_toml),
+    "options": Reader("options", _option_files, _FILE, _read_options),
     "npy": Reader("a.npy", _npy_files, _FILE, _read_data),
     "checkpoint": Reader("model.npz", _checkpoints, _pack_checkpoint, _read_checkpoint),
 }
