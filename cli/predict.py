@@ -15,6 +15,7 @@ from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, waiting, warn
 from hw5.datasets import is_table, load_inputs, open_inputs, open_stream
+from hw5.devices.stepper import MOST_AT_ONCE
 from hw5.errors import InputError
 from hw5.datasets.images import SUFFIXES, load_image
 from hw5.tables.reading import ForModel
@@ -86,7 +87,9 @@ class _Array(NamedTuple):
     names: list[str]
 
     def blocks(self):
-        yield self.X, [self.names] * len(self.columns), (), 0
+        for start in range(0, len(self.X), MOST_AT_ONCE):  # so that few predictions are in memory
+            kept = [self.names[start : start + MOST_AT_ONCE]] * len(self.columns)
+            yield self.X[start : start + MOST_AT_ONCE], kept, (), start
 
     def warn(self):
         """Say nothing."""
@@ -161,7 +164,7 @@ def _predictions(model, P, top):
     names = np.array(model.class_names, object)
     if not model.loss.gives_probabilities:
         return [names[P.argmax(axis=1)].tolist()]
-    best = np.argsort(-P, axis=1, kind="stable")[:, :top]
+    best = P.argmax(axis=1)[:, np.newaxis] if top == 1 else np.argsort(-P, axis=1, kind="stable")[:, :top]
     probabilities = np.take_along_axis(P, best, axis=1)
     columns = zip(best.T, probabilities.T)
     return [cells for c, p in columns for cells in (names[c].tolist(), [f"{x:.6f}" for x in p.tolist()])]
