@@ -1,5 +1,6 @@
 """hw5 from Python: fit, load, predict, evaluate, resume, plot; and bad arguments in one sentence."""
 
+import functools
 import inspect
 import json
 import os
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 import hw5
+from hw5.errors import InputError
 from tests.cli.helpers import hw5 as program
 from tests.pages import ROOT, code_blocks
 
@@ -191,3 +193,26 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     accuracies = [there[name].evaluate()["accuracy"] for name in ("model", "convolutional", "better")]
     assert min(accuracies) > 0.9 and "still improving" in there["trees"].advice
     assert len(there["longer"].history) == 80 and (tmp_path / "trees.npz").exists()
+
+
+def _nested(depth):
+    return functools.reduce(lambda inner, _: [inner], range(depth), 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hidden": _nested(20_000)},
+        {"hidden": [10**5000]},
+        {"class_weight": _nested(20_000)},
+        {"class_weight": {"0": 10**400}},
+        {"class_weight": {"0": None}},
+        {"lr": 10**400},
+        {"epochs": 10**5000},
+    ],
+    ids=["deep layers", "huge layer", "deep weights", "huge weight", "no weight", "huge rate", "huge epochs"],
+)
+def test_options_that_python_cannot_print_or_convert(options):
+    with pytest.raises(InputError) as caught:
+        hw5.fit("xor", **{"epochs": 1} | options)
+    assert len(str(caught.value)) < 1000

@@ -162,6 +162,8 @@ def class_weights(wanted, class_names, y):
     m = len(class_names)
     if wanted == "balanced":
         return len(y) / (m * np.maximum(np.bincount(y, minlength=m), 1))
+    if not isinstance(wanted, str | dict):
+        raise InputError("--class-weight must be balanced, or NAME=WEIGHT,NAME=WEIGHT, or in Python a dictionary")
     pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in _items(wanted))
     weights = dict.fromkeys(class_names, 1.0)
     for name, weight in pairs:
@@ -185,7 +187,7 @@ def _items(wanted):
 def _weight(weight, wanted):
     try:
         number = float(weight)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         number = math.nan
     if not 0 <= number < math.inf:
         raise InputError(f"--class-weight {wanted}: {weight!r} is not a weight; give a number of 0 or more")

@@ -1,6 +1,7 @@
 """From the text of --hidden to the layers of a network: 256,128 or conv:6x5+2,pool:2,120."""
 
 import re
+from numbers import Real
 
 from hw5.devices.activations import Activation
 from hw5.errors import InputError
@@ -34,8 +35,14 @@ def hidden_layer(entry, theta):
         kind = _KINDS[name]
         return (_MAXOUT.get(kind, kind) if theta.pieces > 1 else kind)(text, theta)
     except (KeyError, ValueError):
-        shown = quoted(entry) if isinstance(entry, str) else entry
-        raise InputError(f"--hidden: {shown} is not a layer; {FORM}") from None
+        raise InputError(f"--hidden: {_shown(entry)} is not a layer; {FORM}") from None
+
+
+def _shown(entry):
+    """An entry for a message; not what is deep or long, which Python may not be able to print."""
+    if isinstance(entry, str):
+        return quoted(entry)
+    return entry if isinstance(entry, Real) and abs(entry) < 1e18 else f"a value of type {type(entry).__name__}"
 
 
 def read_hidden(text):

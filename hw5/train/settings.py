@@ -1,6 +1,7 @@
 """The settings of a training: defaults, ranges, and combinations that are refused."""
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
@@ -28,6 +29,8 @@ class Range:
         if value in self.others:
             return True
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real) or value == math.inf:
+            return False
+        if not self.whole and value > sys.float_info.max:  # an integer
             return False
         above = value > self.least if self.least_open else value >= self.least
         return above and (value < self.most if self.most_open else value <= self.most)
