@@ -482,7 +482,7 @@ def _plan(arguments):
     try:
         asked = train.make_context("train", arguments).params
     except click.UsageError as error:
-        raise InputError(shortened(printable(error.format_message()))) from error
+        raise _as_shown(error.format_message()) from error
     except click.exceptions.Exit:  # --help
         return
     names = ("model", "hidden", "task", "loss", "data", "test", "label_column", *(name for name, *_ in _SETTINGS))
@@ -494,7 +494,14 @@ def _plan(arguments):
             weights = class_weights(settings.class_weight, tuple("0123456789"), np.arange(100) % 10)
             assert weights.shape == (10,) and np.isfinite(weights).all() and weights.min() >= 0
     except InputError as error:
-        raise InputError(shortened(printable(str(error)))) from error
+        raise _as_shown(str(error)) from error
+
+
+def _as_shown(message):
+    """The InputError with what hw5 prints: nothing that acts on a terminal. Characters beyond ASCII are of no interest."""
+    shown = shortened(printable(message))
+    assert not re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", shown)
+    return InputError(shown.encode("ascii", "replace").decode())
 
 
 def _option_files():
