@@ -117,7 +117,10 @@ def _explain(error):
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return 2, error.format_message().rstrip(".") + hint
     if isinstance(error, MemoryError):
-        return 1, f"not enough memory ({error}); use fewer examples, smaller layers (--hidden) or smaller minibatches (--batch-size)"
+        return (
+            1,
+            f"not enough memory ({error}); use fewer examples, smaller layers (--hidden) or smaller minibatches (--batch-size)",
+        )
     if isinstance(error, OSError):
         what = f"{error.filename}:" if error.filename else "standard output could not be written:"
         return 1, f"{what} {(error.strerror or str(error)).lower()}"

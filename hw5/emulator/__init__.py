@@ -88,7 +88,8 @@ class Emulator:
                 raise InputError(f"{source} is not a file; pass the path of a .cu file")
         instances, include = tuple(instances), tuple(map(Path, include))
         self._runtime, *libraries = _at_once(
-            partial(runtime_of, mode), *(partial(module_library, source, mode, instances, include) for source in sources)
+            partial(runtime_of, mode),
+            *(partial(module_library, source, mode, instances, include) for source in sources),
         )
         self._modules = [
             Module(library, with_includes(source, include), self._runtime)

@@ -102,7 +102,9 @@ def test_checkpoint_and_data_that_do_not_fit(digits, flowers, tmp_path):
 def of_classes(m, tmp_path):
     """A model of m classes on a line, and its figures as text and JSON."""
     x = np.repeat(np.arange(m), 6) + np.tile(np.linspace(-0.4, 0.4, 6), m)
-    data = write_csv(tmp_path / "line.csv", np.column_stack([np.sin(x / m), np.cos(x / m)]).round(6), np.repeat(np.arange(m), 6))
+    data = write_csv(
+        tmp_path / "line.csv", np.column_stack([np.sin(x / m), np.cos(x / m)]).round(6), np.repeat(np.arange(m), 6)
+    )
     out = tmp_path / "line.npz"
     hw5("train", "--data", data, "--model", "linear", "--epochs", 3, "--out", out)
     return hw5("eval", out).stdout, json.loads(hw5("eval", out, "--json").stdout)

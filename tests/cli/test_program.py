@@ -82,7 +82,9 @@ def test_the_exit_code_is_right_where_standard_error_fails_too(model):
 def test_no_file_gets_the_descriptor_of_a_closed_stream(tmp_path):
     """What compiled code prints would be written into it."""
     script = "import os; from hw5.cli.output import occupy_closed_descriptors as f; f(); print(os.open('a', os.O_CREAT), os.open('/', 0))"
-    done = subprocess.run(["sh", "-c", f"exec '{sys.executable}' -c \"{script}\" 2>&- <&-"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        ["sh", "-c", f"exec '{sys.executable}' -c \"{script}\" 2>&- <&-"], capture_output=True, text=True, cwd=tmp_path
+    )
     assert min(map(int, done.stdout.split())) > 2
 
 

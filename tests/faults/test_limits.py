@@ -49,7 +49,6 @@ def test_the_emulator_says_that_it_lacks_address_space(tmp_path):
         assert "more address space than this process may have" in done.stderr + done.stdout
 
 
-
 WITHOUT_THREADS = """
 import sys, threading
 

@@ -90,7 +90,8 @@ def test_a_long_description_takes_a_byte_a_character(checkpoint, length, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "history", [np.zeros(5), np.zeros((9, 4)), np.zeros((9, 5, 2)), np.full((9, 5), np.nan), np.zeros((9, 5), np.float32)]
+    "history",
+    [np.zeros(5), np.zeros((9, 4)), np.zeros((9, 5, 2)), np.full((9, 5), np.nan), np.zeros((9, 5), np.float32)],
 )
 def test_an_array_that_is_no_history(checkpoint, tmp_path, history):
     path = tmp_path / "model.npz"
