@@ -10,13 +10,16 @@ from hw5.errors import InputError
 
 
 class Blocks:
-    """Blocks (n, k) float32, in memory."""
+    """Blocks (n, k) float32, in memory, of which nbytes were appended."""
+
+    nbytes = 0
 
     def __init__(self):
         self._blocks = []
 
     def append(self, block: np.ndarray) -> None:
         self._blocks.append(block)
+        self.nbytes += block.nbytes
 
     def __len__(self) -> int:
         return len(self._blocks)

@@ -126,7 +126,7 @@ class _Pass:
 
     def __init__(self, records, labels, left_out, as_text, task, is_typed, blocks):
         self.records, self.labels, self.task, self.as_text = records, labels, task, as_text
-        self.gathered, self._targets, self._present, self._gathered_bytes = Gathered(blocks), [], None, 0
+        self.gathered, self._targets, self._present = Gathered(blocks), [], None
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
         for columns in self._whole_rows():
             self._choose_kinds(columns)
@@ -221,8 +221,7 @@ class _Pass:
 
     def _require_room(self):
         """Raise InputError before a large table takes the last of the memory."""
-        self._gathered_bytes += self.gathered.blocks[-1].nbytes
-        if self._gathered_bytes > _LARGE:
+        if self.gathered.blocks.nbytes > _LARGE:
             require_memory(_ROOM, f"{self.records.where}, row {self.gathered.rows:,}")
 
     def _require_few_bad(self):

@@ -241,7 +241,7 @@ def encoded(gathered: Gathered, columns: Columns, where: str, out: Path | None =
     Raises InputError if memory does not suffice.
     """
     if out is None:
-        taken = sum(block.nbytes for block in gathered.blocks)  # given up meanwhile
+        taken = gathered.blocks.nbytes  # given up meanwhile
         require_memory(4 * gathered.rows * columns.width - taken, where)
     X, start = _features(gathered.rows, columns.width, np.float32, out), {}
     at = 0
