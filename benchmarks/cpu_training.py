@@ -274,8 +274,8 @@ def scikit_learn(problem):
 
 def floor(problem):
     """Multiply-adds from registers, and reading rows in random order. burst returns the seconds."""
-    from hw5.devices import native
     from hw5.compiler import build_shared_library
+    from hw5.devices import native
 
     include = f"-I{Path(native.__file__).parent}"
     library = ctypes.CDLL(str(build_shared_library(HERE / "floor.cpp", ("-O3", "-march=native", "-pthread", include))))

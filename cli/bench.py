@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import click
 
-from hw5.verify.bench import bench_kernels, copy_ceiling
 from hw5.cli import options
 from hw5.cli.display import print_tables, table, waiting
+from hw5.verify.bench import bench_kernels, copy_ceiling
 
 
 @click.group("bench")

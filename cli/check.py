@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import click
 
-from hw5.verify.grading import check_kernels
 from hw5.cli import options
 from hw5.cli.display import print_tables, table, waiting
 from hw5.cli.options import DeviceName
 from hw5.devices import DEVICES
 from hw5.verify.gradient_check import check_gradients
+from hw5.verify.grading import check_kernels
 
 
 @click.group("check")

@@ -5,9 +5,9 @@ import sys
 
 import click
 
+from hw5.errors import InputError, did_you_mean
 from hw5.opening import open_regular
 from hw5.tables.table import quoted
-from hw5.errors import InputError, did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,12 +4,12 @@ import os
 
 import click
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say, warn
 from hw5.cli.options import OneOf
 from hw5.errors import InputError
 from hw5.export import FORMATS, columns_to_encode, export
 from hw5.files import require_writable
+from hw5.train.checkpoint import Checkpoint
 
 
 @click.command("export")

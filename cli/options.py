@@ -8,10 +8,10 @@ import click
 from hw5.cli.display import waiting, warn
 from hw5.datasets import BUILT_IN, load
 from hw5.devices import DEVICES, PRECISIONS, is_device, open_device
-from hw5.nn.hidden import read_hidden
-from hw5.tables.table import Reading
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
+from hw5.nn.hidden import read_hidden
+from hw5.tables.table import Reading
 from hw5.train.settings import MOST_COUNTED, RANGES
 
 

@@ -3,9 +3,10 @@
 from dataclasses import asdict, replace
 
 import click
+
 from hw5.datasets import BUILT_IN
-from hw5.tables.table import Reading
 from hw5.errors import InputError
+from hw5.tables.table import Reading
 from hw5.train.plan import Plan, written_option
 
 # Options that may be changed when resuming: settings, and options that are not settings

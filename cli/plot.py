@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.display import say, waiting
 from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
+from hw5.train.checkpoint import Checkpoint
 from hw5.train.run import Model
 
 

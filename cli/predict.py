@@ -10,16 +10,16 @@ from typing import NamedTuple
 import click
 import numpy as np
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, waiting, warn
 from hw5.datasets import is_table, load_inputs, open_inputs, open_stream
+from hw5.datasets.images import SUFFIXES, load_image
 from hw5.devices.stepper import MOST_AT_ONCE
 from hw5.errors import InputError
-from hw5.datasets.images import SUFFIXES, load_image
 from hw5.tables.reading import ForModel
 from hw5.text import encodable
+from hw5.train.checkpoint import Checkpoint
 from hw5.train.run import Model
 
 _STANDARD_INPUT = "standard input"

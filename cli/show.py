@@ -5,14 +5,14 @@ from dataclasses import asdict
 
 import click
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.cli.display import say
-from hw5.train.defaults import CHOSEN
-from hw5.train.plan import DEFAULT
 from hw5.nn.hidden import written
 from hw5.tables.fitting import described
 from hw5.tables.table import Reading
 from hw5.text import encodable, printable, toml_string
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.defaults import CHOSEN
+from hw5.train.plan import DEFAULT
 
 
 @click.command("show")

@@ -8,26 +8,26 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import click
 
-from hw5.devices.activations import ACTIVATIONS
-from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.cli import config, options, output, several
 from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
 from hw5.cli.options import BatchSize, Layers, OneOf, number
-from hw5.cli.signals import stoppable
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
+from hw5.cli.signals import stoppable
 from hw5.datasets import BUILT_IN
+from hw5.devices.activations import ACTIVATIONS
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
-from hw5.train.log import Log
 from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
+from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
+from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.defaults import CHOSEN
 from hw5.train.figures import figures_on
+from hw5.train.log import Log
+from hw5.train.plan import DEFAULT, MODELS, new_plan
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
-from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
-from hw5.train.defaults import CHOSEN
 from hw5.train.schedules import SCHEDULES
-from hw5.train.plan import DEFAULT, MODELS, new_plan
 from hw5.train.settings import OPTIMIZERS
 from hw5.train.tensorboard import TensorBoard
 

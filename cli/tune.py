@@ -28,8 +28,8 @@ from hw5.devices.native import usable_cores
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import write_lock
 from hw5.train.checkpoint import DataSource
-from hw5.train.plan import new_plan
 from hw5.train.figures import figures_on
+from hw5.train.plan import new_plan
 from hw5.train.run import Run
 from hw5.train.saving import Saver
 from hw5.train.space import SEARCHED, space_of

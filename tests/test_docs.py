@@ -22,8 +22,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-from hw5.cli import VERBS
 from hw5.cache import cache_folder
+from hw5.cli import VERBS
 from hw5.compiler import find_compiler
 from hw5.devices import DEVICES
 from hw5.devices.activations import ACTIVATIONS

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hw5.devices.activations import Activation
-from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.datasets import Dataset, Examples
+from hw5.datasets.preprocessing import Standardisation
+from hw5.devices.activations import Activation
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 from hw5.export import FORMATS, export
-from hw5.nn.losses import LOSSES
 from hw5.nn.hidden import dense_layers
+from hw5.nn.losses import LOSSES
 from hw5.nn.network import initial_parameters
-from hw5.datasets.preprocessing import Standardisation
+from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.run import Model
 from hw5.train.settings import Settings
 from hw5.train.training import State

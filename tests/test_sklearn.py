@@ -22,10 +22,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from hw5.datasets import load
 from hw5.devices import open_device
 from hw5.errors import RunError
-from hw5.train.defaults import CHOSEN
 from hw5.sklearn import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron, from_checkpoint
 from hw5.train import opened
 from hw5.train.checkpoint import Checkpoint
+from hw5.train.defaults import CHOSEN
 from tests.cli.helpers import hw5, refused
 from tests.pages import ROOT, code_blocks
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw5.text import encodable, printable, toml_string, shortened
+from hw5.text import encodable, printable, shortened, toml_string
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -20,14 +20,15 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from hw5.datasets import arrays, idx, memory, sparse, synthetic
+from hw5.errors import InputError, did_you_mean
+from hw5.opening import Spool, memory_errors
+from hw5.tables import labels
+from hw5.tables import reading as tables
 from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
-from hw5.opening import Spool, memory_errors
 from hw5.tables.numeric import as_features
 from hw5.tables.streamed import StreamedExamples
 from hw5.tables.table import Reading, Schema, Table, as_images, column_index, training_label_column
-from hw5.errors import InputError, did_you_mean
-from hw5.tables import labels, reading as tables
 from hw5.text import printable
 
 

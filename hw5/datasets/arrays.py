@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from hw5.errors import InputError
 from hw5.opening import Length, inflation_limit, open_plain, read_array
 from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import (
@@ -33,7 +34,6 @@ from hw5.tables.table import (
     quoted,
     training_label_column,
 )
-from hw5.errors import InputError
 
 _FEATURES = (
     *("x_train", "X_train", "X", "x", "data", "images"),  # which messages name

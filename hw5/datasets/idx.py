@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hw5.errors import InputError
 from hw5.opening import input_errors, open_gzip, read_array
 from hw5.tables.numeric import as_features
 from hw5.tables.table import Schema, Table, as_images, channels_note, image_shape_of, make_table
-from hw5.errors import InputError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 FILE_NAME = re.compile(r"[-.]idx\d+-\w+(\.gz)?$")  # some mirrors write train-images.idx3-ubyte

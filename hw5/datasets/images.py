@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from hw5.datasets.exif import require_sound_jpeg, require_sound_png
-from hw5.opening import open_plain
 from hw5.errors import InputError
+from hw5.opening import open_plain
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hw5.errors import InputError
 from hw5.opening import inflation_limit, open_inflated
 from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import Schema, Table, make_table
-from hw5.errors import InputError
 
 
 def read(path: Path, schema: Schema | None = None) -> tuple[Table, None]:

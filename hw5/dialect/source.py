@@ -8,8 +8,8 @@ is left out leaves its lines behind, so that errors and reports have the right o
 import re
 from dataclasses import dataclass, field
 
-from hw5.dialect.declarations import CONSTANT, DEVICE, GLOBAL, HOST, closing_angle, declarations, members
 from hw5.dialect import inline_ptx
+from hw5.dialect.declarations import CONSTANT, DEVICE, GLOBAL, HOST, closing_angle, declarations, members
 from hw5.dialect.refusals import refused
 from hw5.dialect.tokens import Preprocessed, blanked
 from hw5.errors import InputError

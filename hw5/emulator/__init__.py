@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from hw5.compiler import CompileError, with_includes
+from hw5.dialect.source import same_instance
 from hw5.emulator.arguments import Arguments
 from hw5.emulator.build import CHECK, FAST, module_library
-from hw5.dialect.source import same_instance
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module

@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw5.cache import cached
 import hw5.dialect
+from hw5.cache import cached
 from hw5.compiler import CompileError, build_shared_library, digest, find_compiler, with_includes
-from hw5.emulator.elf import DEVICE_FUNCTIONS, imports
 from hw5.dialect.source import device_code
+from hw5.emulator.elf import DEVICE_FUNCTIONS, imports
 
 HERE = Path(__file__).parent
 _DIALECT = Path(hw5.dialect.__file__).parent

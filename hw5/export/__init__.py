@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hw5.errors import InputError
-from hw5.files import atomic_write
 from hw5.datasets.preprocessing import Standardisation
+from hw5.errors import InputError
 from hw5.export import html, onnx, torch
 from hw5.export.columns import columns_to_encode
+from hw5.files import atomic_write
 from hw5.tables.columns import Columns
 
 

@@ -160,9 +160,7 @@ def numbers(array, decimal=".", also_missing=(), unit=""):
         return values, _infinite(values)
     except pa.ArrowInvalid:
         pass
-    values = pc.cast(_plain(_unbracketed(present), decimal, unit), pa.float64()).to_numpy(
-        zero_copy_only=False
-    )
+    values = pc.cast(_plain(_unbracketed(present), decimal, unit), pa.float64()).to_numpy(zero_copy_only=False)
     bad = np.isnan(values) & ~missing.to_numpy(zero_copy_only=False)
     infinite = _infinite(values)
     bad = bad if infinite is None else bad | infinite

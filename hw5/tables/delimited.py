@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from hw5.errors import InputError
+from hw5.opening import Spool, input_errors, open_inflated
 from hw5.tables.dialect import BLANKS, Dialect, detect
 from hw5.tables.encoding import Encoding
 from hw5.text import printable
-from hw5.opening import Spool, input_errors, open_inflated
-from hw5.errors import InputError
 
 _SAMPLE = 1 << 18  # bytes
 _BLOCK = 1 << 20

@@ -266,7 +266,12 @@ def _evidence(cell: str, column: tuple) -> str:
 
 
 def _is_numeric(cell: str) -> bool:
-    return is_number(cell) or is_date(cell) or len(cell) < _LONG and _DECIMAL_COMMA.fullmatch(without_brackets(cell.strip())) is not None
+    return (
+        is_number(cell)
+        or is_date(cell)
+        or len(cell) < _LONG
+        and _DECIMAL_COMMA.fullmatch(without_brackets(cell.strip())) is not None
+    )
 
 
 def _count_up(cells) -> bool:

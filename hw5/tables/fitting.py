@@ -5,10 +5,10 @@ import shlex
 
 import numpy as np
 
+from hw5.errors import InputError
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell, has_gaps, is_gap_word
 from hw5.tables.table import quoted
-from hw5.errors import InputError
 
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name

@@ -12,11 +12,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hw5.errors import InputError
+from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
 from hw5.tables.delimited import TextRecords
 from hw5.tables.dialect import Dialect
 from hw5.tables.encoding import Encoding
-from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
-from hw5.errors import InputError
 from hw5.text import printable
 
 _ROWS = 1 << 14

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from hw5.errors import InputError
+from hw5.opening import require_memory
 from hw5.tables import cells
 from hw5.tables.blocks import Blocks
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, number, quoted
-from hw5.errors import InputError
-from hw5.opening import require_memory
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
 _LARGE, _ROOM = 1 << 28, 1 << 27  # bytes of a table, and those left for the rest

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hw5.errors import InputError
+from hw5.opening import require_memory
 from hw5.tables import cells, labels
 from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.columns import Columns, Date, LeftOut, Number
@@ -34,8 +36,6 @@ from hw5.tables.gathering import (
 )
 from hw5.tables.numeric import are_pixels, as_pixels
 from hw5.tables.table import Reading, Schema, Table, column_index, listed, quoted, training_label_column
-from hw5.errors import InputError
-from hw5.opening import require_memory
 
 _AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 
@@ -43,9 +43,7 @@ _AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 # -- a table to train on
 
 
-def read(
-    records, label_column, reading: Reading, task: str, training_rows: Callable, out: Path | None = None
-) -> Table:
+def read(records, label_column, reading: Reading, task: str, training_rows: Callable, out: Path | None = None) -> Table:
     """The Table of records whose columns are fitted on the rows training_rows(y), of all N rows.
 
     out: a new .npy for the features, which are mapped from it and never all in memory.

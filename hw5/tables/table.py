@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw5.errors import InputError
 from hw5.tables.cells import is_missing
 from hw5.tables.columns import Columns
-from hw5.errors import InputError
 
 BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
 

@@ -27,18 +27,18 @@ from typing import get_type_hints
 
 import numpy as np
 
-from hw5.train.decode import decode
 from hw5.datasets import BUILT_IN, Dataset, Schema, memory
 from hw5.datasets.arrays import read_archive
-from hw5.tables.columns import Columns, are_valid
-from hw5.opening import open_plain
-from hw5.tables.labels import LABEL_TYPES, is_text, values_of
-from hw5.tables.table import Reading
+from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.errors import InputError
 from hw5.files import atomic_write
 from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
-from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
+from hw5.opening import open_plain
+from hw5.tables.columns import Columns, are_valid
+from hw5.tables.labels import LABEL_TYPES, is_text, values_of
+from hw5.tables.table import Reading
+from hw5.train.decode import decode
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 

@@ -3,13 +3,13 @@
 import numpy as np
 
 from hw5.datasets import Examples
-from hw5.tables.labels import UNKNOWN
 from hw5.datasets.preprocessing import Standardisation, class_weights, split_dataset
 from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
 from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network, initial_parameters
+from hw5.tables.labels import UNKNOWN
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, has_digest
 from hw5.train.training import Training
 

@@ -5,11 +5,11 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
 from typing import Any, NamedTuple
-from collections.abc import Callable
 
 from hw5.datasets.preprocessing import split_dataset
 from hw5.errors import InputError, RunError

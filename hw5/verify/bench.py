@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from hw5.devices.activations import Activation
-from hw5.devices.base import Rates, DeviceData, Tally
+from hw5.devices.base import DeviceData, Rates, Tally
 from hw5.verify import image_bench
 
 SHAPES = ((128, 10), (4096, 10), (262144, 10), (128, 128), (4096, 1024), (16384, 4096))

@@ -3,15 +3,15 @@
 import tempfile
 from dataclasses import dataclass
 
+from hw5.compiler import find_compiler
+from hw5.devices.emulated import EmulatorRuntime
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.emulator import KernelFault
+from hw5.emulator.runtime import ORDERS
+from hw5.errors import InputError
 from hw5.verify.by_nvcc import nvcc_sources
 from hw5.verify.contract import TOLERANCE
 from hw5.verify.contracts import CONTRACTS
-from hw5.compiler import find_compiler
-from hw5.emulator import KernelFault
-from hw5.devices.emulated import EmulatorRuntime
-from hw5.emulator.runtime import ORDERS
-from hw5.devices.kernels import KernelDevice, kernel_sources
-from hw5.errors import InputError
 
 
 @dataclass(frozen=True)

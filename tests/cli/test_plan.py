@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw5.train.plan import DEFAULT, new_plan
 from hw5.train.checkpoint import Checkpoint
+from hw5.train.plan import DEFAULT, new_plan
 from hw5.train.settings import Settings
 from tests.cli.helpers import hw5, refused
 

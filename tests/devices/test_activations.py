@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from hw5.devices.activations import ACTIVATIONS, FORMULAS, Activation
-from hw5.nn.autodiff import Variable
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
+from hw5.nn.autodiff import Variable
 from hw5.train.settings import Settings
 
 THETA = {  # theta(z) as a graph, z a Variable (k, m) and a the parameter

@@ -9,14 +9,14 @@ import math
 import numpy as np
 import pytest
 
-from hw5.devices.activations import ACTIVATIONS
 from hw5.datasets import load
+from hw5.datasets.preprocessing import Standardisation, split_dataset
+from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.kernels import KernelDevice
 from hw5.devices.streaming import StreamedData
 from hw5.nn.hidden import LENET, dense_layers, layers_of
 from hw5.nn.network import Network, initial_parameters
-from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Training
 

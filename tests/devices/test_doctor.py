@@ -3,7 +3,7 @@
 import pytest
 
 from hw5.devices import open_device
-from hw5.devices.doctor import REQUIREMENTS, first_failure, examine
+from hw5.devices.doctor import REQUIREMENTS, examine, first_failure
 from hw5.errors import InputError
 
 

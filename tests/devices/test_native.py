@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hw5.compiler import CompileError, find_compiler
 from hw5.devices import native, open_device
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
-from hw5.compiler import CompileError, find_compiler
 from hw5.devices.cpu import CpuDevice
 from tests.devices.problems import RATES, Problem, assert_same_step, bits
 

@@ -49,8 +49,8 @@ from hw5.datasets.preprocessing import Standardisation, class_weights
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.text import printable, shortened
+from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.train.plan import new_plan
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State

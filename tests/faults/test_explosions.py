@@ -23,7 +23,7 @@ from tests.datasets.helpers import idx_bytes
 from tests.pages import ROOT
 
 from .helpers import add_zeros, npy, npz
-from .test_hostile_checkpoint import saved, sealed, Settings
+from .test_hostile_checkpoint import Settings, saved, sealed
 
 pytestmark = pytest.mark.slow
 

@@ -6,11 +6,11 @@ The lecture's matrices have one example per column: X is d x k. hw5's network ge
 import numpy as np
 import pytest
 
-from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
+from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.nn.network import Network
-from hw5.train.settings import Settings
 from hw5.train.order import epoch_order
+from hw5.train.settings import Settings
 from hw5.train.training import Training
 
 from .helpers import (

@@ -9,8 +9,8 @@ from math import prod
 import numpy as np
 import pytest
 
-from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
+from hw5.nn.autodiff import Variable, softmax_cross_entropy
 from hw5.nn.hidden import LENET, dense_layers, layers_of
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
@@ -24,8 +24,8 @@ from .helpers import (
     assert_same_parameters,
     draw,
     evaluate,
-    place,
     outputs,
+    place,
     stepped,
     trained,
 )

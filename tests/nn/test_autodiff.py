@@ -5,13 +5,12 @@ import doctest
 import numpy as np
 import pytest
 
-from hw5.nn import autodiff
 from hw5.devices.activations import ACTIVATIONS, Activation
-from hw5.nn.autodiff import Variable, log_softmax, softmax_cross_entropy
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
+from hw5.nn import autodiff
+from hw5.nn.autodiff import Variable, log_softmax, softmax_cross_entropy
 from hw5.nn.network import Network
-
 from tests.devices.test_activations import graph
 
 H = 1e-5

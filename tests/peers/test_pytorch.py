@@ -7,7 +7,6 @@ from hw5.devices.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
 from hw5.nn.losses import LOSSES
 from hw5.train.settings import Settings
-
 from tests.devices.test_activations import THETA as GRAPHS
 
 from .helpers import FLOAT64, Steps, problem, tolerance

@@ -27,7 +27,9 @@ def test_numbers_in_brackets_are_negative(write, name):
     data = load(write(text(cells, delimiter=delimiter)))
     want = -abs(X) if "first row" in name else X
     np.testing.assert_allclose(data.train.X, want, rtol=1e-6)
-    assert data.feature_names == ("leaf", "bark", "height") and "read numbers in brackets as negative" in "".join(data.notes)
+    assert data.feature_names == ("leaf", "bark", "height") and "read numbers in brackets as negative" in "".join(
+        data.notes
+    )
 
 
 def test_thousands_in_brackets(write):
@@ -65,7 +67,9 @@ def test_markdown(write, edges, rule, end):
     np.testing.assert_array_equal(data.train.X, X.astype(np.float32))
     assert data.class_names == TREES and [TREES[y] for y in data.train.y] == NAMES.tolist()
     assert data.feature_names == ("leaf", "bark", "height")
-    np.testing.assert_array_equal(load_inputs(path, Schema(3, TREES, ("bark", "leaf", "height")))[:, 0], data.train.X[:, 1])
+    np.testing.assert_array_equal(
+        load_inputs(path, Schema(3, TREES, ("bark", "leaf", "height")))[:, 0], data.train.X[:, 1]
+    )
 
 
 def test_what_a_database_prints(write):

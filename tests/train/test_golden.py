@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw5.train.checkpoint import Checkpoint
 from hw5.datasets import load, open_inputs
 from hw5.devices.cpu import CpuDevice
+from hw5.train.checkpoint import Checkpoint
 from hw5.train.run import Model, Run
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
+from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.run import Run
 from hw5.train.settings import Settings
 

@@ -132,7 +132,10 @@ def test_faults_are_named_as_in_memory(tmp_path):
     own = table(tmp_path, "a.csv", cells(0, 1000, FIVE))
     hw5("train", "--data", own, "--hidden", 8, "--epochs", 2, "--out", tmp_path / "a.npz")
     rows = cells(1, 1000, FIVE)
-    for bad, words in (("oops", ["row 802, column 2 ('b')", "'oops'"]), ("1e50", ["row 802, column 2 ('b')", "'1e50'"])):
+    for bad, words in (
+        ("oops", ["row 802, column 2 ('b')", "'oops'"]),
+        ("1e50", ["row 802, column 2 ('b')", "'1e50'"]),
+    ):
         rows[800][1] = bad
         message = refused("eval", tmp_path / "a.npz", "--data", table(tmp_path, "b.csv", rows))
         assert all(word in message for word in words), message

@@ -15,8 +15,8 @@ import weakref
 import numpy as np
 
 from hw5.cache import cached
-from hw5.devices.cuda import cublas
 from hw5.compiler import CompileError, Compiler, digest, with_includes
+from hw5.devices.cuda import cublas
 from hw5.errors import InputError, RunError
 
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: do not wait for the default stream, which other libraries use

@@ -9,14 +9,14 @@ import traceback
 
 import numpy as np
 
-from hw5.verify.contract import TOLERANCE
-from hw5.verify.contracts import CONTRACTS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
-from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.nn.hidden import LENET, layers_of
 from hw5.nn.network import Network, initial_parameters
+from hw5.verify.contract import TOLERANCE
+from hw5.verify.contracts import CONTRACTS
 from tests.devices.test_agreement import OF_IMAGES, RATES, require_agreement
 
 K, D, CLASSES = 128, 784, 10

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hw5.devices.cuda import cublas
 from hw5.compiler import find_compiler
+from hw5.devices.cuda import cublas
 from hw5.errors import InputError
 from tests.environment import python_path
 

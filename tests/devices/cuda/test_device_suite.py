@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from hw5.verify.contract import TOLERANCE
-from hw5.verify.contracts import CONTRACTS
 from hw5.datasets import load
+from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
-from hw5.devices.emulated import EmulatorRuntime
-from hw5.devices.stepper import Stepper
-from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.cuda.runtime import PyCudaRuntime
+from hw5.devices.emulated import EmulatorRuntime
+from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.devices.stepper import Stepper
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
-from hw5.datasets.preprocessing import Standardisation, split_dataset
 from hw5.train.settings import Settings
 from hw5.train.training import Training
+from hw5.verify.contract import TOLERANCE
+from hw5.verify.contracts import CONTRACTS
 from tests.devices.test_agreement import OF_IMAGES, RATES, network_of, one_epoch, require_agreement
 
 # Exceptions in finalizers are errors too

@@ -14,8 +14,8 @@ import pytest
 
 from hw5.compiler import CompileError
 from hw5.devices import open_device
-from hw5.devices.kernels import kernel_sources
 from hw5.devices.cuda.runtime import EXACT, GRANULE, PyCudaRuntime, _Staging
+from hw5.devices.kernels import kernel_sources
 from hw5.errors import InputError, RunError
 
 f32, i32 = np.float32, np.int32

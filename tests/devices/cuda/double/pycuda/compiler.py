@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import simulated_gpu
+
 from pycuda.driver import CompileError
 
 DEFAULT_NVCC_FLAGS = []
