@@ -54,7 +54,8 @@ class Program(click.Group):
         arguments = sys.argv[1:] if args is None else list(args)
         try:
             returned = super().main(arguments, prog_name, standalone_mode=False, **extra)
-            sys.stdout.flush()  # what is buffered fails here, not at the end of the program, which would be silent
+            with no_silent_exit():
+                sys.stdout.flush()  # what is buffered fails here, not at the end of the program, which would be silent
             return returned
         except Exception as error:
             code, sentence = _explain(error)

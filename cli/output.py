@@ -39,11 +39,14 @@ class Guarded:
         return getattr(self._stream, name)
 
 
+_CLOSED = "it is closed"
+
+
 class Closed(io.TextIOBase):
     """A standard output that was closed before the program began: nobody reads it, as behind a broken pipe."""
 
     def write(self, text):
-        raise BrokenPipeError(errno.EPIPE, "it is closed")
+        raise BrokenPipeError(errno.EPIPE, _CLOSED)
 
     def fileno(self):
         return 1
@@ -51,14 +54,17 @@ class Closed(io.TextIOBase):
 
 @contextmanager
 def no_silent_exit():
-    """Turn a broken pipe, on which click and rich exit without a word, into RunError."""
+    """Exit without a word, and code 1, where a pipe's reader has enough, as `| head` has; a closed output is an error."""
     try:
         yield
     except (BrokenPipeError, SystemExit) as stopped:
         error = stopped if isinstance(stopped, BrokenPipeError) else stopped.__context__
         if not isinstance(error, BrokenPipeError):
             raise
-        raise RunError(f"standard output could not be written: {error.strerror.lower()}") from error
+        if error.strerror == _CLOSED:
+            raise RunError(f"standard output could not be written: {error.strerror}") from error
+        discard(sys.stdout)
+        sys.exit(1)
 
 
 def occupy_closed_descriptors():

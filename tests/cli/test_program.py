@@ -60,7 +60,7 @@ def model(tmp_path_factory):
         (">/dev/full", "no space left on device"),
         ("1</dev/null", "bad file descriptor"),
         (">&-", "it is closed"),
-        ("| true", "broken pipe"),
+        ("| true", None),  # who reads has enough, as with | head
     ],
 )
 def test_standard_output_that_fails_is_said(model, redirection, reason, is_buffered):
@@ -69,7 +69,8 @@ def test_standard_output_that_fails_is_said(model, redirection, reason, is_buffe
     for command in ("predict model.npz a.csv", "eval model.npz", "eval model.npz --json", "data list", "--version"):
         script = f"{{ '{sys.executable}' -m hw5.cli {command}; echo $? >code; }} {redirection}"
         done = subprocess.run(["sh", "-c", script], cwd=model, capture_output=True, text=True, env=environment)
-        assert done.stderr == f"hw5: standard output could not be written: {reason}\n", command
+        said = f"hw5: standard output could not be written: {reason}\n" if reason else ""
+        assert done.stderr == said, command
         assert (model / "code").read_text() == "1\n"
 
 
