@@ -313,7 +313,8 @@ class Block:
 
 def _with_blanks(names, index):
     """Where the names of a DataFrame are that begin or end with blanks, as the header of a file does not."""
-    return {name: index[name.strip()] for name in names - index.keys() if name.strip() in index.keys() - names}
+    free = index.keys() - names
+    return {name: index[name.strip()] for name in names - index.keys() if name.strip() in free}
 
 
 class ForModel:
