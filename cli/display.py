@@ -65,13 +65,12 @@ def waiting(text):
 
 
 def is_terminal(stream):
-    """Whether a bar may be drawn on a stream."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    return stream is not None and stream.isatty()
 
 
 def can_draw(stream):
-    """Whether bars can be drawn on a stream: a terminal, and a thread that draws can start."""
-    if not is_terminal(stream):
+    """Whether bars can be drawn on a stream: a terminal that is not dumb, and a thread that draws can start."""
+    if not is_terminal(stream) or os.environ.get("TERM") == "dumb":
         return False
     thread = threading.Thread(target=int)
     try:
