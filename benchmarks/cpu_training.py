@@ -398,8 +398,9 @@ def measure(cell, names, rounds):
 
 
 def cell_of(record):
-    """The Cell of a record, or of a Cell read from JSON."""
-    return Cell(tuple(record["sizes"]), *(record[name] for name in ("minibatch", "examples", "neighbours")), record.get("network", ""))
+    """The Cell of a record, or of a Cell read from JSON. Old records have no field that had its default."""
+    given = {name: record[name] for name in ("minibatch", "examples", "neighbours", "network") if name in record}
+    return Cell(tuple(record["sizes"]), **given)
 
 
 def environment():
