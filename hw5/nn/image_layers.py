@@ -62,7 +62,7 @@ _PARTS = ("rows", "columns", "stride", "padding")
 
 
 def require_units(number):
-    """A number of units or filters. Raises ValueError if there can be none so many."""
+    """Return a number of units or filters. Raises ValueError unless it is a whole number from 1 to 2^31 - 1."""
     if isinstance(number, bool) or not isinstance(number, Integral) or not 1 <= number < 2**31:
         raise ValueError
     return number

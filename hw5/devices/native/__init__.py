@@ -139,7 +139,7 @@ def _activation_of(network):
 
 
 def _useful_threads(most, products, k):
-    """The number of threads that pay off for minibatches of k examples, each of which takes so many products."""
+    """The number of threads that pay off for minibatches of k examples with this number of products each."""
     flops = 4 * k * products
     return max(1, min(most, flops // _FLOPS_PER_THREAD))
 
