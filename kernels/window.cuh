@@ -35,6 +35,13 @@ struct Axis {
     }
     __device__ int end_covering(int pixel) const { return min(size, pixel + padding + 1); }
     __device__ int covering(int pixel, int i) const { return (pixel + padding - i) / stride; }
+
+    // The places at which pixel i of the window is in the image: first_place .. end_place - 1.
+    __device__ int first_place(int i) const { return max(0, (padding - i + stride - 1) / stride); }
+    __device__ int end_place(int i) const {
+        const int last = pixels - 1 + padding - i;  // where the window begins, counted from the padding's edge
+        return last < 0 ? 0 : min(places, last / stride + 1);
+    }
 };
 
 // A row, a column and a channel: of an image, or of the places of a window.
@@ -74,5 +81,14 @@ struct Window {
         for (int i = rows.first_covering(row); i < rows.end_covering(row); i += rows.stride)
             for (int j = columns.first_covering(column); j < columns.end_covering(column); j += columns.stride)
                 body(i * columns.size + j, rows.covering(row, i), columns.covering(column, j));
+    }
+
+    // Call body(place, pixel) for each place at which the pixel (i, j) of the window is in the image, in order: in the rows
+    // of places first, first + step, ... of those.
+    template <class Body>
+    __device__ void for_each_place_of(int i, int j, int first, int step, Body body) const {
+        for (int u = rows.first_place(i) + first; u < rows.end_place(i); u += step)
+            for (int v = columns.first_place(j); v < columns.end_place(j); ++v)
+                body(u * columns.places + v, pixel(rows.start(u) + i, columns.start(v) + j));
     }
 };

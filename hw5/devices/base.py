@@ -247,6 +247,18 @@ class Device(ABC):
         The sum is in the order of the pixels of the window.
         """
 
+    def convolves_directly(self, window, filters):
+        """Whether this number of filters is faster by convolution and its gradient than by patches in memory."""
+        return False
+
+    @abstractmethod
+    def convolution(self, X, W, window, out):
+        """out (k h' w', m) = W^T patches, without its bias; W (m, i j c), a filter a row."""
+
+    @abstractmethod
+    def convolution_gradient(self, X, Delta, window, out):
+        """out (s, m i j c): each row r is patches Delta^T of the images r, r + s, ...; Delta (k h' w', m)."""
+
     @abstractmethod
     def max_pool(self, X, window, out, largest):
         """out (k, h' w' c): the largest of the window's pixels in the image, by channel; largest: its number i w + j.

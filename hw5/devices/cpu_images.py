@@ -21,6 +21,21 @@ class CpuImages:
         patches = patches.reshape(len(out), *window.places, *window.size, window.image[2])
         self._fold(lambda i, j: patches[:, :, :, i, j], window, out)
 
+    def convolution(self, X, W, window, out):
+        self.gemm(W, self._patches(X, window), out, transpose_a=True)
+
+    def convolution_gradient(self, X, Delta, window, out):
+        by_image = Delta.reshape(len(X), prod(window.places), -1)
+        for r, sums in enumerate(out):
+            images, Delta = X[r :: len(out)], by_image[r :: len(out)]
+            m = Delta.shape[-1]
+            self.gemm(self._patches(images, window), Delta.reshape(-1, m), sums.reshape(m, -1), transpose_b=True)
+
+    def _patches(self, X, window):
+        patches = self._scratch("patches", (len(X) * prod(window.places), window.patch))
+        self.unfold(X, window, patches)
+        return patches
+
     def max_pool(self, X, window, out, largest):
         shape = len(X), *window.places, window.image[2]
         best, at = out.reshape(shape), largest.reshape(shape)

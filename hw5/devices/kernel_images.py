@@ -1,10 +1,15 @@
 """The operations on images and dropout by kernels: their launches."""
 
+from math import prod
+
 import numpy as np
 
-from hw5.devices.grids import THREADS, WARP, by_columns
+from hw5.devices.grids import THREADS, WARP, blocks, by_columns
 
 _LONGEST_STRIDE = 1 << 30  # a longer one moves any window out of any image, too
+_FILTERS = 8  # for which a thread of convolution.cu sums at once
+_MOST_FILTERS = 16  # of a direct convolution; a product with more is efficient
+_SHARED_BYTES = 48 << 10  # of a block, on every GPU
 
 
 class KernelImages:
@@ -15,6 +20,27 @@ class KernelImages:
 
     def fold(self, patches, window, out):
         self._launch_over(out, "fold", window, len(out), patches, out)
+
+    def convolves_directly(self, window, filters):
+        """With few filters, if what a block needs fits into its shared memory."""
+        most = max(_groups(filters) * window.patch, _groups(filters) * prod(window.places))
+        return filters <= _MOST_FILTERS and _shared_bytes(window, most, THREADS) <= _SHARED_BYTES
+
+    def convolution(self, X, W, window, out):
+        filters = len(W)
+        places = blocks(prod(window.places) * _groups(filters), THREADS)
+        grid = (min(len(X), self.most_blocks), min(places, self.most_blocks))
+        shared = _shared_bytes(window, _groups(filters) * window.patch, THREADS)
+        self._launch_on_images("convolution", grid, (THREADS,), window, len(X), X, W, out, filters, shared=shared)
+
+    def convolution_gradient(self, X, Delta, window, out):
+        filters = Delta.shape[1]
+        columns, grid_columns = _evenly(_groups(filters) * window.patch)
+        grid, block = (len(out), min(grid_columns, self.most_blocks)), (columns, max(THREADS // columns, 1))
+        shared = _shared_bytes(window, _groups(filters) * prod(window.places), prod(block))
+        self._launch_on_images(
+            "convolution_gradient", grid, block, window, len(X), X, Delta, out, filters, shared=shared
+        )
 
     def max_pool(self, X, window, out, largest):
         self._launch_over(out, "max_pool", window, len(X), X, out, largest)
@@ -33,10 +59,29 @@ class KernelImages:
         rows, columns = matrix.shape
         loads = columns // 4 if window.image[2] % 4 == 0 else columns
         grid, block = by_columns(rows, loads, self.most_blocks, widest=WARP)
+        self._launch_on_images(kernel, grid, block, window, k, *arrays)
+
+    def _launch_on_images(self, kernel, grid, block, window, k, *arguments, shared=0):
         stride = min(window.stride, _LONGEST_STRIDE)
-        self._launch(kernel, grid, block, *arrays, k, *window.image, *window.size, stride, window.padding)
+        numbers = (k, *window.image, *window.size, stride, window.padding)
+        self._launch(kernel, grid, block, *arguments, *numbers, shared=shared)
 
     def dropout(self, X, out, share, t, key):
         scale = self.dtype.type(1) / self.dtype.type(1 - share)
         numbers = (np.uint32(key), np.uint32(share * 2**32), scale, np.int64(X.size))
         self._launch("dropout", self._grid_of(X), (THREADS,), X, out, t, *numbers)
+
+
+def _groups(filters):
+    return blocks(filters, _FILTERS)
+
+
+def _evenly(items):
+    """(threads of a block, blocks) for so many items: whole warps, and as few idle threads as can be."""
+    count = blocks(items, THREADS)
+    return WARP * blocks(items, WARP * count), count
+
+
+def _shared_bytes(window, packs, threads):
+    """Of a direct convolution: an image, and a pack of numbers for several filters for each of packs and threads."""
+    return 4 * (prod(window.image) + _FILTERS * (packs + threads))

@@ -59,6 +59,7 @@ class _Windowed:
 
 
 _PARTS = ("rows", "columns", "stride", "padding")
+_MOST_SUMS = 128  # of a gradient, each over a part of the images
 
 
 def require_units(number):
@@ -84,16 +85,36 @@ class Convolution(_Windowed, Dense):
         self.shape = *self.window.places, self.units
         self.scratch_per_example = self.places * self.fan_in
 
+    def place(self, device, W, b):
+        super().place(device, W, b)
+        if device.convolves_directly(self.window, len(W)):
+            self.sums = device.empty((_MOST_SUMS, W.size))
+
     def _rows(self, device, X_in):
+        """Memory for the patches, or None if the device needs none."""
+        if device.convolves_directly(self.window, self.units * self.pieces):
+            return None
         return device.empty((len(X_in) * self.places, self.fan_in))
 
-    def forward(self, device, s, t):
-        device.unfold(s.X_in, self.window, out=s.rows)
-        super().forward(device, s, t)
+    def _linear(self, device, s):
+        if s.rows is None:
+            device.convolution(s.X_in, self.W, self.window, out=s.Z)
+        else:
+            device.unfold(s.X_in, self.window, out=s.rows)
+            super()._linear(device, s)
+
+    def _gradient(self, device, s, out, alpha, beta=0.0):
+        if s.rows is None:
+            sums = self.sums[: len(s.X)]
+            device.convolution_gradient(s.X_in, s.Delta, self.window, sums)
+            device.gradient_mean(sums, out.reshape((out.size,)), alpha * len(sums), beta)
+        else:
+            super()._gradient(device, s, out, alpha, beta)
 
     def propagate(self, device, s, A, t, scratch):
         """A = W Delta by patches, folded to images."""
-        patches = scratch[: s.rows.size].reshape(s.rows.shape)
+        k, numbers = len(s.X_in), self.scratch_per_example
+        patches = scratch[: k * numbers].reshape((k * self.places, self.fan_in))
         super().propagate(device, s, patches, t, scratch)
         device.fold(patches, self.window, out=A)
 

@@ -131,9 +131,13 @@ class Dense(Layer):
 
     def forward(self, device, s, t):
         """X = theta(W^T rows + b)."""
-        device.gemm(self.W, s.rows, out=s.Z, transpose_a=True)
+        self._linear(device, s)
         if self.theta:
             self._activate(device, s)
+
+    def _linear(self, device, s):
+        """Z = W^T rows."""
+        device.gemm(self.W, s.rows, out=s.Z, transpose_a=True)
 
     def _activate(self, device, s):
         device.activate(self.theta, s.Z, self.b)
@@ -156,13 +160,13 @@ class Dense(Layer):
     def _step_in_gemm(self, device, s, rates):
         """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k rows Delta^T."""
         eta, k = rates.eta, len(s.X)
-        device.gemm(s.rows, s.Delta, out=self.W, transpose_b=True, alpha=-eta / k, beta=1 - eta * rates.l2)
+        self._gradient(device, s, out=self.W, alpha=-eta / k, beta=1 - eta * rates.l2)
         device.gradient_mean(s.Delta, out=self.b, alpha=-eta * self.places, beta=1.0)
 
     def _step_along_gradient(self, device, s, rates, t):
         """G = 1/k rows Delta^T, then a step along G with momentum and penalties (on W only), or by Adam."""
         of_bias = rates.without_penalties()
-        device.gemm(s.rows, s.Delta, out=self.G, transpose_b=True, alpha=1 / len(s.X))
+        self._gradient(device, s, out=self.G, alpha=1 / len(s.X))
         device.gradient_mean(s.Delta, out=self.Gb, alpha=float(self.places))
         if rates.adam:
             device.adam_update(self.W, self.V, self.S, self.G, t, rates)
@@ -170,3 +174,7 @@ class Dense(Layer):
         else:
             device.sgd_update(self.W, self.V, self.G, rates)
             device.sgd_update(self.b, self.Vb, self.Gb, of_bias)
+
+    def _gradient(self, device, s, out, alpha, beta=0.0):
+        """out = alpha rows Delta^T + beta out."""
+        device.gemm(s.rows, s.Delta, out, transpose_b=True, alpha=alpha, beta=beta)

@@ -12,10 +12,9 @@ class Maxout(Dense):
 
     def slot(self, device, X_in):
         """The arrays of a step; Z becomes 1 at each unit's largest piece and 0 elsewhere, then Delta."""
-        rows = self._rows(device, X_in)
         X, A = (device.empty((len(X_in), self.places * self.units)) for _ in range(2))
-        Z = device.empty((len(rows), self.units * self.pieces))
-        return Slot(X_in, X, A, rows, Z, Z)
+        Z = device.empty((len(X_in) * self.places, self.units * self.pieces))
+        return Slot(X_in, X, A, self._rows(device, X_in), Z, Z)
 
     def _activate(self, device, s):
         device.maxout(s.Z, self.b, self._by_place(s.X))

@@ -8,7 +8,8 @@ import numpy as np
 
 from hw5.devices.windows import Window
 
-CONVOLUTIONS = (Window((28, 28, 1), (5, 5), 1, 2), Window((14, 14, 6), (5, 5), 1, 0))
+FILTERS = {Window((28, 28, 1), (5, 5), 1, 2): 6, Window((14, 14, 6), (5, 5), 1, 0): 16}
+CONVOLUTIONS = tuple(FILTERS)
 POOLS = (Window((28, 28, 6), (2, 2), 2, 0), Window((10, 10, 16), (2, 2), 2, 0))
 
 
@@ -31,10 +32,18 @@ class Images:
         self.out = device.upload(rng.random((k, places * channels), np.float32))
         self.largest = device.upload(np.zeros((k, places * channels)), np.int32)
         self.patches = device.upload(rng.random((k * places, window.patch), np.float32))
+        filters = FILTERS.get(window, 1)
+        self.W = device.upload(rng.random((filters, window.patch), np.float32))
+        self.sums = device.empty((min(k, 128), filters * window.patch))
+        self.Z = device.upload(rng.random((k * places, filters), np.float32))
 
 
 def _of_patches(window):
     return 4 * (prod(window.image) + prod(window.places) * window.patch)
+
+
+def _of_filtered(window):
+    return 4 * (prod(window.image) + prod(window.places) * FILTERS[window])
 
 
 def _of_largest(window):
@@ -48,6 +57,10 @@ def _of_means(window):
 OPERATIONS = {
     "unfold": Operation(CONVOLUTIONS, _of_patches, lambda a: a.device.unfold(a.X, a.window, a.patches)),
     "fold": Operation(CONVOLUTIONS[1:], _of_patches, lambda a: a.device.fold(a.patches, a.window, a.A)),
+    "convolution": Operation(CONVOLUTIONS, _of_filtered, lambda a: a.device.convolution(a.X, a.W, a.window, a.Z)),
+    "convolution_gradient": Operation(
+        CONVOLUTIONS, _of_filtered, lambda a: a.device.convolution_gradient(a.X, a.Z, a.window, a.sums)
+    ),
     "max_pool": Operation(POOLS, _of_largest, lambda a: a.device.max_pool(a.X, a.window, a.out, a.largest)),
     "max_pool_gradient": Operation(
         POOLS, _of_largest, lambda a: a.device.max_pool_gradient(a.out, a.largest, a.window, a.A)

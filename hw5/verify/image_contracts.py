@@ -63,6 +63,41 @@ def fold(bench, k, window, values):
     yield "out", error(bench.get(out).reshape(want.shape), want, scale)
 
 
+def _filters(window):
+    """The number of filters of a test: from 1 to more than a direct convolution's threads sum for at once."""
+    return (1, 3, 8, 9, 16)[window.patch % 5]
+
+
+def convolution(bench, k, window, values):
+    X, m = _random(bench, k, window.image, values), _filters(window)
+    W = bench.rng.normal(size=(m, *window.size, window.image[2])).astype(np.float32)
+    want, scale = np.zeros((2, k, *window.places, m))
+    for (u, v), pixels, at in _covered(window):
+        for (i, j), (r, s) in zip(pixels, at):
+            terms = X[:, r, s, np.newaxis].astype(np.float64) * W[:, i, j]  # (k, m, c)
+            want[:, u, v] += terms.sum(axis=-1)
+            scale[:, u, v] += abs(terms).sum(axis=-1)
+    out = bench.empty(k * np.prod(window.places), m)
+    bench.device.convolution(_put(bench, X), _put(bench, W), window, out)
+    yield "Z", error(bench.get(out).reshape(want.shape), want, scale)
+
+
+def convolution_gradient(bench, k, window, values):
+    X, m = _random(bench, k, window.image, values), _filters(window)
+    Delta = bench.rng.normal(size=(k, *window.places, m)).astype(np.float32)
+    blocks = min(k, 7)
+    want, scale = np.zeros((2, blocks, m, *window.size, window.image[2]))
+    for (u, v), pixels, at in _covered(window):
+        for (i, j), (r, s) in zip(pixels, at):
+            terms = Delta[:, u, v, :, np.newaxis].astype(np.float64) * X[:, r, s, np.newaxis]  # (k, m, c)
+            for n, term in enumerate(terms):
+                want[n % blocks, :, i, j] += term
+                scale[n % blocks, :, i, j] += abs(term)
+    out = bench.empty(blocks, m * window.patch)
+    bench.device.convolution_gradient(_put(bench, X), bench.put(Delta.reshape(-1, m)), window, out)
+    yield "out", error(bench.get(out).reshape(want.shape), want, scale)
+
+
 def max_pool(bench, k, window, values):
     X, shape = _random(bench, k, window.image, values), _at_places(k, window)
     want, number = np.empty(shape), np.empty(shape, int)
@@ -134,10 +169,12 @@ _WINDOWS = (  # images, and a Window: image (h, w, c), size, stride, padding. Ev
     (1, Window((1, 70, 1), (1, 7), 1, 0)),
 )
 IMAGE_CONTRACTS = [
-    Contract(operation.__name__, file, operation, _WINDOWS, tuple(VALUES))
+    Contract(operation.__name__, file, operation, _WINDOWS, tuple(VALUES), optional=file == "convolution.cu")
     for operation, file in (
         (unfold, "unfold.cu"),
         (fold, "fold.cu"),
+        (convolution, "convolution.cu"),
+        (convolution_gradient, "convolution.cu"),
         (max_pool, "max_pool.cu"),
         (max_pool_gradient, "max_pool.cu"),
         (mean_pool, "mean_pool.cu"),

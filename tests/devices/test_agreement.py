@@ -25,7 +25,13 @@ SIZES = [(20, 3), (33, 17, 5), (64, 128, 10), (50, 40, 30, 4)]
 # window are so near each other, that rounding decides
 OF_IMAGES = [
     ((8, 8, 1), "conv:5x3+1", "pool:2", 12, 4),
-    ((7, 8, 2), "conv:4x2x3/2+1", "conv:8x2", "meanpool:2/1", 3),  # packs of four, a rest, overlapping windows
+    (
+        (7, 8, 2),
+        "conv:4x2x3/2+1",
+        "conv:20x2",
+        "meanpool:2/1",
+        3,
+    ),  # packs of four, a rest, overlapping windows, patches
     ((9, 6, 4), "pool:3x2/2+1", "dropout:0.4", "conv:3x5+2", "meanpool:4+2", 5),  # padding in every layer
     ((28, 28, 1), *LENET, 10),
 ]

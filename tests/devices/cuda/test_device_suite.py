@@ -90,11 +90,13 @@ def test_a_short_training_in_check_mode(simulated):
     device = KernelDevice("cuda", runtime)
     one_epoch(device, (33, 17, 5), "relu", RATES["momentum and penalties"], np.uint8)
     one_epoch(device, (64, 32, 10), "tanh", RATES["plain"], np.float32)
-    one_epoch(device, OF_IMAGES[0], "relu", RATES["plain"], np.uint8)
+    one_epoch(device, OF_IMAGES[1], "relu", RATES["plain"], np.uint8)
     one_epoch(device, OF_IMAGES[2], "relu", RATES["adam"], np.uint8)
+    one_epoch(device, ((4, 4, 1), "conv:2x1", "pool:2", 3), "relu", RATES["plain"], np.uint8)
     assert {kernel for kernel, *_ in gpu.launches} >= {
         *("minibatch_uint8", "minibatch_float32", "sgd_update"),
-        *("unfold", "fold", "max_pool", "max_pool_gradient", "mean_pool", "mean_pool_gradient", "dropout"),
+        *("unfold", "fold", "convolution", "convolution_gradient", "max_pool", "max_pool_gradient"),
+        *("mean_pool", "mean_pool_gradient", "dropout"),
     }
     runtime.close()
 
