@@ -59,15 +59,15 @@ def resumed_plan(checkpoint, path, given):
     return Plan(replace(settings, **changes), settings.task, source, test, data.label_column, reading)
 
 
-def require_same_arithmetic(checkpoint, path, device, given):
-    """Raise InputError if device would round differently than the checkpoint's training, unless it was asked for."""
-    was, now = checkpoint.arithmetic, device.arithmetic
-    is_asked = given.get("device_name", "auto") != "auto" and not device.is_fallback
+def require_same_arithmetic(checkpoint, path, stepper, given):
+    """Raise InputError if a Stepper would round differently than the checkpoint's training, unless it was asked for."""
+    was, now = checkpoint.arithmetic, stepper.arithmetic
+    is_asked = given.get("device_name", "auto") != "auto" and not stepper.is_fallback
     if was == now or is_asked:
         return
-    name = "numpy" if device.is_fallback else device.name
+    name = "numpy" if stepper.is_fallback else stepper.device.name
     raise InputError(
-        f"{path} was trained by {was}, and here {now} would continue ({device.how}) with other "
+        f"{path} was trained by {was}, and here {now} would continue ({stepper.how}) with other "
         f"rounding errors; to resume anyway, add --device {name}"
     )
 

@@ -210,8 +210,6 @@ def command(
             plan = resumed_plan(checkpoint, resume, given)
         _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
         device = options.open_named(device_name, precision, threads)
-        if checkpoint:
-            require_same_arithmetic(checkpoint, resume, device, given)
         load_data = plan.loader(data_dir)
         with waiting(f"reading {plan.data}"):
             schema = checkpoint.schema if checkpoint else None
@@ -233,6 +231,8 @@ def command(
         else:
             pause_every = every.n if every and every.unit == "steps" else None
             run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
+            if checkpoint:
+                require_same_arithmetic(checkpoint, resume, run.stepper, given)
             say(_headline(run, "a model of all folds: ")) if folds else _announce(run)
             saver = Saver(run, out, every, keep or 0, warn) if out else None
             _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)], plot, figures)

@@ -90,7 +90,6 @@ class Device(ABC):
     dtype: np.dtype  # of weights and activations
     index_dtype: np.dtype  # of labels and of positions in the data
     arithmetic: str  # what computes a training step: devices that share it give the same bits
-    is_fallback = False  # whether this device replaces one that does not work
 
     # -- memory
 

@@ -16,9 +16,12 @@ MOST_AT_ONCE, MOST_FLOATS = 1024, 1 << 26  # in an evaluation
 class Stepper:
     """Trains and evaluates a network on a data set of its device. how: a short description of how it trains."""
 
+    is_fallback = False  # whether it replaces one that does not work
+
     def __init__(self, network, data, how="step by step"):
         """network: a Network; data: what network.device.upload_data returned."""
         self.network, self.data, self.device, self.how = network, data, network.device, how
+        self.arithmetic = self.device.arithmetic
         self._largest, self._spaces = 0, {}
         floats = sum(2 * prod(layer.shape) + layer.scratch_per_example for layer in network.layers)
         self.chunk = max(1, min(MOST_AT_ONCE, MOST_FLOATS // floats))  # examples that are evaluated at once

@@ -124,7 +124,7 @@ class Run:
             self.dataset.image_shape,
             list(self.history),  # which grows
             self.of_targets,
-            self.network.device.arithmetic,
+            self.stepper.arithmetic,
             self.dataset.columns,
         )
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import pytest
 
+from hw5.compiler import find_compiler
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.train.checkpoint import Checkpoint, DataSource
@@ -294,15 +295,19 @@ def test_a_model_that_cannot_be_saved_is_saved_elsewhere(tmp_path):
     assert len(Checkpoint.load(re.search(r"the model was saved to (\S+)", done.stderr)[1]).history) == 3
 
 
-def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path):
-    """A compiler that fails and an empty cache: NumPy would continue with other bits."""
+@pytest.mark.parametrize(("hidden", "source"), [("8", ""), ("conv:2x3,pool:2,8", "images.cpp")])
+def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path, hidden, source):
+    """A compiler that fails, at all or on the source for images, and an empty cache: NumPy would continue with other bits."""
     if not shutil.which("g++") and not shutil.which("clang++"):
         pytest.skip("no C++ compiler")
     out = tmp_path / "model.npz"
-    train = ("train", "--device", "cpu", "--hidden", "8", "--epochs", "2", "--out", out)
+    train = ("train", "--device", "cpu", "--hidden", hidden, "--epochs", "2", "--out", out)
     assert start(*train, stdout=subprocess.DEVNULL).wait(60) == 0
     before = out.read_bytes()
-    broken = {"CXX": shutil.which("false"), "HW5_CACHE": str(tmp_path / "cache"), "CUDA_VISIBLE_DEVICES": ""}
+    compiler = tmp_path / "compiler"
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *{source}*) exit 1;; esac\nexec {find_compiler().path} "$@"\n')
+    compiler.chmod(0o755)
+    broken = {"CXX": str(compiler), "HW5_CACHE": str(tmp_path / "cache"), "CUDA_VISIBLE_DEVICES": ""}
 
     def resume(*options):
         process = start(

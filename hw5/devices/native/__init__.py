@@ -45,8 +45,7 @@ class CompiledDevice(CpuDevice):
         try:
             return CompiledStepper(network, data, self._library_for(network, data))
         except InputError as error:
-            reason, _, _ = str(error).partition(":")
-            return Stepper(network, data, f"NumPy: {reason}")
+            return NumpyStepper(network, data, error)
 
     @functools.cached_property
     def _images(self):
@@ -64,16 +63,31 @@ class CpuFallback(CpuDevice):
     """The cpu device if the step does not compile: NumPy computes everything."""
 
     name = "cpu"
-    is_fallback = True
 
     def __init__(self, error):
         """error: the InputError of CompiledDevice."""
         super().__init__()
-        reason, _, _ = str(error).partition(":")
-        self.how = f"NumPy: {reason}"
+        self.error, self.how = error, how_without(error)
 
     def stepper(self, network, data):
-        return Stepper(network, data, self.how)
+        return NumpyStepper(network, data, self.error)
+
+
+class NumpyStepper(Stepper):
+    """Trains a network of the cpu device that the compiled code cannot train."""
+
+    is_fallback = True
+
+    def __init__(self, network, data, error):
+        """error: the InputError with the reason."""
+        super().__init__(network, data, how_without(error))
+        self.arithmetic = CpuDevice.arithmetic
+
+
+def how_without(error):
+    """A short description of how the cpu device trains, where the compiled code has raised an InputError."""
+    reason, _, _ = str(error).partition(":")
+    return f"NumPy: {reason}"
 
 
 def open_cpu(threads=None):
