@@ -289,7 +289,8 @@ class _Source(io.RawIOBase):
         if b"\0" in data:
             raise NulError
         self._check.decode(data, final=not data)  # raises UnicodeDecodeError
-        self._quotes += data.count(self._quote)
+        if self._quote in data:  # five times faster than counting none
+            self._quotes += data.count(self._quote)
         return data
 
     def _converted(self, chunk: bytes) -> bytes:
