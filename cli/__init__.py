@@ -15,6 +15,7 @@ VERBS = {
     "predict": "Predict classes or values for new examples.",
     "show": "Show how a model was trained.",
     "plot": "Plot a model and its mistakes.",
+    "lecture": "Draw the pictures of the lectures.",
     "export": "Export a model to ONNX, safetensors, PyTorch or NumPy.",
     "data": "List, show and download data sets.",
     "emulate": "Run a kernel of any .cu file without a GPU.",

@@ -68,7 +68,7 @@ def gradients(device_name, as_json):
     """Compare gradients with numerical differentiation, layer by layer.
 
     Every loss is checked with every activation: all parameters of small networks, and a random sample of a large
-    network's. The exit code is 1 if a gradient is not right.
+    network's, and the gradient with respect to the input. The exit code is 1 if a gradient is not right.
 
     \b
     hw5 check gradients --device emulator
@@ -82,7 +82,7 @@ def gradients(device_name, as_json):
         summary = table("network", "activation", "loss", "layer", "parameters", "tried", "worst error", "verdict")
         for report in reports:
             verdict = "right" if report.is_right else "wrong"
-            counts = (str(n) for n in (report.layer, report.parameters, report.tried))
+            counts = (str(n) for n in (report.layer or "input", report.parameters, report.tried))
             error = f"{report.worst:.1e} of {report.tolerance:g}"
             summary.add_row(report.network, report.activation, report.loss, *counts, error, verdict)
         print_tables(summary)

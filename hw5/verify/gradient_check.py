@@ -9,10 +9,12 @@ from math import prod
 
 import numpy as np
 
+from hw5.datasets.preprocessing import Standardisation
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.nn.hidden import layers_of, written
+from hw5.nn.input_gradient import InputGradient
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
@@ -36,7 +38,10 @@ NETWORKS = (  # (shape of an example, hidden layers, classes)
 
 @dataclass(frozen=True)
 class LayerReport:
-    """The largest relative error of a layer's gradient, over the parameters tried; layers without any do not count."""
+    """The largest relative error of a layer's gradient, over the parameters tried; layers without any do not count.
+
+    Layer 0 is the input: the gradient with respect to the examples, whose numbers are its parameters.
+    """
 
     network: str
     sizes: tuple[int, ...]  # the numbers in an example, and in the output of each layer
@@ -87,6 +92,12 @@ class _Problem:
         stepper.train(order, EXAMPLES, Rates(eta=0.1, momentum=0.5), Tally(device, EXAMPLES))
         return stepper.network.velocities()
 
+    def input_gradient(self, device):
+        """The gradient (k, d) of the mean loss with respect to the examples."""
+        unscaled = Standardisation.none(self.X.shape[1])
+        gradient = InputGradient(device, self.parameters, self.layers, self.loss, unscaled)
+        return gradient.of_loss(self.X.astype(device.dtype), self.y) / EXAMPLES
+
 
 def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, losses=tuple(LOSSES)):
     """Yield a LayerReport for every layer of every network, activation and loss, on a device (default: NumPy, float64).
@@ -120,6 +131,9 @@ def _check_network(device, network, activation, loss):
         worst = max(_relative_error(array, gradient, rng, mean_loss) for array, gradient in pairs)
         tried, parameters = sum(min(SAMPLE, array.size) for array, _ in pairs), layer.W.size + layer.b.size
         yield LayerReport(name, sizes, theta, loss, number, tried, parameters, worst, TOLERANCES[device.dtype])
+    X = stepper.data.X
+    worst = _relative_error(X, problem.input_gradient(device), rng, mean_loss)
+    yield LayerReport(name, sizes, theta, loss, 0, min(SAMPLE, X.size), X.size, worst, TOLERANCES[device.dtype])
 
 
 def _relative_error(array, gradient, rng, loss):

@@ -21,7 +21,7 @@ def test_all_layers_of_all_networks_are_right():
     assert {(report.sizes, report.layer) for report in reports} >= {((5, 3), 1), ((5, 6, 4, 3), 3), ((784, 128, 10), 1)}
     convolutional = "7x6x2-conv:3x3+1-pool:2-conv:4x2x1/2-meanpool:2/1+1-5-3"
     of_it = {report.layer for report in reports if report.network == convolutional}
-    assert of_it == {1, 2, 3, 4}
+    assert of_it == {0, 1, 2, 3, 4}  # 0 is the input
     assert all(report.is_right and 0 < report.worst < report.tolerance == 1e-6 for report in reports)
     assert all(report.tried == min(report.parameters, report.tried) > 0 for report in reports)
 
@@ -40,8 +40,9 @@ def test_every_device_is_right_in_float32(name):
 def test_a_wrong_derivative_is_detected_in_the_layers_below_it(theta, monkeypatch):
     wrong = replace(FORMULAS[theta], derivative=lambda X, a, out: out.fill(0.7))
     monkeypatch.setitem(FORMULAS, theta, wrong)
-    below, above = check_gradients(None, [((6,), (7,), 4)], (theta,), ("cross-entropy",))
+    below, above, of_input = check_gradients(None, [((6,), (7,), 4)], (theta,), ("cross-entropy",))
     assert above.is_right and not below.is_right and below.worst > 0.01
+    assert of_input.layer == 0 and not of_input.is_right
 
 
 def test_a_wrong_gradient_at_the_top_is_detected_everywhere(monkeypatch):
