@@ -22,6 +22,7 @@ _NOT_SETTINGS = (
     "log",
     "tensorboard",
     "plot",
+    "watch",
     "device_name",
     "threads",
     "precision",

@@ -22,9 +22,14 @@ from hw5.train.training import Progress
 
 # Options that a training of several models cannot have, by the option that asks for them
 _REFUSED = {
-    "folds": {"resume": "which trains new models", "restarts": "which tests models instead of choosing one"},
+    "folds": {
+        "resume": "which trains new models",
+        "restarts": "which tests models instead of choosing one",
+        "watch": "which trains several models",
+    },
     "restarts": {
         "resume": "which trains new models",
+        "watch": "which trains several models",
         "checkpoint_every": "which saves the best of the finished trainings",
     },
 }

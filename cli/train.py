@@ -162,6 +162,9 @@ def _settings(verb):
 @click.option("--log", type=click.Path(), help="Append one JSON line per epoch to this file.")
 @click.option("--tensorboard", metavar="DIR", type=click.Path(), help="Write TensorBoard events to this directory.")
 @click.option("--plot", type=click.Path(), help="Plot loss and accuracy to this PNG file.")
+@click.option(
+    "--watch", is_flag=True, help="Serve a page that follows the training, at a local address that is printed."
+)
 @config.option
 @click.pass_context
 def command(
@@ -176,6 +179,7 @@ def command(
     log,
     tensorboard,
     plot,
+    watch,
     device_name,
     threads,
     precision,
@@ -235,7 +239,9 @@ def command(
                 require_same_arithmetic(checkpoint, resume, run.stepper, given)
             say(_headline(run, "a model of all folds: ")) if folds else _announce(run)
             saver = Saver(run, out, every, keep or 0, warn) if out else None
-            _train(run, saver, [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)], plot, figures)
+            logs = [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)]
+            with _watching(run) if watch else nullcontext() as watcher:
+                _train(run, saver, [*logs, watcher] if watcher else logs, plot, figures)
     lost = output.failure(streams)
     if lost:
         raise RunError(f"training finished, but {lost}")
@@ -249,6 +255,12 @@ def _json(wanted):
         yield figures
     if wanted:
         say(figures_as_json(figures))
+
+
+def _watching(run):
+    from hw5.watch import watching
+
+    return watching(run, run.dataset.name, lambda address: say(f"watch it at {address}"), warn)
 
 
 def _train(run, saver, logs, plot, figures):

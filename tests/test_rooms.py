@@ -12,7 +12,7 @@ FOLDERS = {"hw5": ROOT / "hw5", "hw5.cli": ROOT / "cli"}
 ROOMS = (  # from the top down; each may import those below it
     {"__main__"},
     {"cli"},
-    {"api", "lectures", "sklearn"},
+    {"api", "lectures", "sklearn", "watch"},
     {"train"},
     {"verify"},
     {"export", "plots"},

@@ -112,6 +112,16 @@ class Run:
         loss, predicted = _regress(self._stepper_for(subset), self.of_targets, subset)
         return loss, *r2_and_rmse(subset.examples.y[subset.rows], predicted)
 
+    def predicted(self, subset):
+        """The classes (n,) that the network predicts now for a Subset of any examples."""
+        return _evaluate(self._stepper(subset.examples), subset)[2]
+
+    def predict(self, X):
+        """The predictions of the network now for examples X (n, d), as those of Model.predict."""
+        loss = self.network.loss
+        outputs = self._stepper(Examples(X, np.zeros(len(X), loss.y_type))).outputs(np.arange(len(X)))
+        return loss.classes(outputs) if loss.classes else self.of_targets.inverse_transform(outputs)
+
     def checkpoint(self):
         """The Checkpoint of this moment."""
         return Checkpoint(
