@@ -29,11 +29,11 @@ def _cuda(precision, _, ordinal):
     return KernelDevice("cuda", runtime, runtime.free_bytes() // 10 * 8, fuses=precision == "fp32")
 
 
-def _emulator(*_):
+def _emulator(_, threads, __):
     from hw5.devices.emulated import EmulatorRuntime
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
-    return KernelDevice("emulator", EmulatorRuntime(kernel_sources()))
+    return KernelDevice("emulator", EmulatorRuntime(kernel_sources(), threads=threads))
 
 
 _OPEN = {"cpu": _cpu, "numpy": _numpy, "cuda": _cuda, "emulator": _emulator}
@@ -58,7 +58,7 @@ def open_device(name="auto", precision="fp32", threads=None):
     cuda is the first GPU that CUDA lists, cuda:1 the second.
 
     precision: "fp32", or for cuda "tf32": faster matrix products whose factors are rounded to 11 significant bits.
-    threads: maximum number of threads of cpu; by default, the number of cores that this process may use.
+    threads: maximum number of threads of cpu and emulator; by default, the number of cores that this process may use.
     Raises InputError if the device cannot be used.
     """
     if name == "auto":

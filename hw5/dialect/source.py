@@ -268,6 +268,7 @@ def _assembly(kept, source):
                 continue
             try:
                 text, end = inline_ptx.statements(tokens, i)
+                text = re.sub(rf"\b({'|'.join(_AT)})\b", lambda index: _AT[index.group()], text)
                 edits.append((token.start, tokens[end].end, text))
             except (inline_ptx.Unknown, IndexError, KeyError, ValueError) as error:
                 file, line = source.place(token.start)
@@ -299,6 +300,7 @@ def _edited(source, found, kept, check, assembly):
                 _mark(declaration, marks, '__attribute__((no_sanitize("bounds"))) ')
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
         gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
+        edits += _indices(tokens)
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
                 new = marks.get(token.start, gap if token.text == DEVICE else "")
@@ -307,6 +309,40 @@ def _edited(source, found, kept, check, assembly):
                 linkage = "" if {"static", "extern"} & set(declaration.words) else "static "
                 edits.append((token.start, token.end, linkage + gap))
     return _apply(source.text, edits)
+
+
+# Where the emulator has CUDA's indices; a text without macros, since the file is preprocessed.
+_AT = {
+    "threadIdx": "hw5::position_here().thread",
+    "blockIdx": "hw5::position_here().block",
+    "blockDim": "hw5::position_here().block_size",
+    "gridDim": "hw5::position_here().grid_size",
+}
+_BEFORE_AN_EXPRESSION = {"return", "else", "case", "throw", "and", "or", "not", "do"}
+
+
+def _indices(tokens):
+    """Edits that put the emulator's indices for CUDA's, unless the declaration has something else of that name."""
+    found = [i for i, token in enumerate(tokens) if token.text in _AT]
+    own = {tokens[i].text for i in found if _is_declared(tokens, i)}
+    return [
+        (tokens[i].start, tokens[i].end, f"({_AT[tokens[i].text]})")
+        for i in found
+        if tokens[i].text not in own and not _is_member(tokens, i)
+    ]
+
+
+def _is_declared(tokens, i):
+    """Whether the name at i follows a type: dim3 blockDim, const dim3 &blockDim."""
+    before = [token.text for token in tokens[max(i - 2, 0) : i]]
+    if before[-1:] in (["&"], ["*"]) and tokens[i + 1].text in (",", ")"):
+        before.pop()
+    return bool(before) and before[-1].isidentifier() and before[-1] not in _BEFORE_AN_EXPRESSION
+
+
+def _is_member(tokens, i):
+    before = [token.text for token in tokens[max(i - 2, 0) : i]]
+    return before[-1:] in (["."], ["::"]) or before == ["-", ">"]
 
 
 def _tables(kept):

@@ -25,6 +25,7 @@ __all__ = ["CompileError", "Emulator", "Kernel", "KernelFault", "Memory"]
 
 CHECK_TIME_LIMIT = 10.0  # seconds
 MOST_SHARED = 227 * 1024  # bytes
+MOST_THREADS = 32  # max_machines of loaded.h
 
 
 def _sizes(size):
@@ -53,11 +54,13 @@ class Emulator:
     time_limit: seconds per launch; None for no limit, or for 10 s in check mode.
     instances: of kernel templates to compile, such as "reduce<float>", besides those that the files launch.
     shared_limit: bytes of shared memory of a block. More than 48 KB must be requested on a GPU too, up to 227 KB (H100).
+    threads: the most threads of the operating system that run blocks, in the order "forward"; by default one for each
+        core. Results do not depend on it, except those of races between blocks in fast mode.
     notes: sentences on harmless races of the last launch: several threads that store the same value to one place.
     include: folders of headers, besides that of the file.
     templates: {name: place and parameters}, of kernel templates without an instance.
     refused: {name: reason}, of kernels that use what a GPU or the emulator does not have.
-    kernels: a dictionary from names to Kernel. order, seed and time_limit may be changed between launches.
+    kernels: a dictionary from names to Kernel. order, seed, time_limit and threads may be changed between launches.
 
     Raises InputError if there is no compiler, and CompileError, with the compiler's output, if a file does not compile.
     """
@@ -72,10 +75,12 @@ class Emulator:
         instances=(),
         include=(),
         shared_limit=48 * 1024,
+        threads=None,
     ):
         self.check = check
         self.order, self.seed = order, seed
         self.notes = []
+        self.threads = len(os.sched_getaffinity(0)) if threads is None else int(threads)
         self.shared_limit = int(shared_limit)
         if not 0 <= self.shared_limit <= MOST_SHARED:
             raise ValueError(f"shared_limit must be from 0 to {MOST_SHARED} bytes, the limit of an H100")
@@ -119,6 +124,17 @@ class Emulator:
         if order not in ORDERS:
             raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
         self._order = ORDERS.index(order)
+
+    @property
+    def threads(self):
+        """The most threads of the operating system that run blocks."""
+        return self._threads
+
+    @threads.setter
+    def threads(self, threads):
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        self._threads = min(threads, MOST_THREADS)
 
     def find(self, name):
         """The Kernel of a name, in any spelling of template arguments, or without them if there is one instance.
@@ -205,7 +221,9 @@ class Emulator:
         shared: bytes of dynamic shared memory.
         """
         kernel = self.kernels.get(kernel) or self.find(kernel)
-        kernel.prepare(self.seed, self.time_limit or 0.0, self._order, shared, grid, block, args, self.shared_limit)
+        kernel.prepare(
+            self.seed, self.time_limit or 0.0, self._order, self.threads, shared, grid, block, args, self.shared_limit
+        )
         fault = self._runtime.launch(kernel.record_address)
         note = self.check and self._runtime.note()
         self.notes = [same_value_note(note.contents, kernel)] if note and not fault else []

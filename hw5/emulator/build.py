@@ -43,12 +43,12 @@ _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
 
-FAST = Mode("fast", ("-O2",), ("-O2",), _GCC)
+FAST = Mode("fast", ("-O2", "-pthread"), ("-O2",), _GCC)
 # Little optimisation, so that an access keeps its line; frame pointers, for the trace of calls. -fno-tree-sra moves
 # vectors as a whole, so that misaligned ones are detected; clang++ has no such flag, and misses some.
 CHECK = Mode(
     "check",
-    ("-O2", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
+    ("-O2", "-pthread", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
     (
         "-O1",
         "-g",

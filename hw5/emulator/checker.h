@@ -7,6 +7,7 @@
 #pragma once
 #include "fences.h"
 #include "machine.h"
+#include "undo.h"
 
 namespace hw5 {
 
@@ -14,16 +15,23 @@ inline bool is_atomic(AccessKind kind) { return kind >= AccessKind::atomic; }
 
 #ifndef HW5_CHECK
 
-struct Checker {
-    void launch_begins() {}
+class Checker {
+  public:
     void block_begins() {}
     void block_ended() {}
     void barrier_opened() {}
     void warp_synchronised(int, unsigned) {}
     void settle() {}
+    void launch_begins() {}
     void launch_ended() {}
+    void join(const Checker &) {}
+    void leave(Checker &) {}
+    void needs_order() {}
+    bool has_open_race() const { return false; }
+    static constexpr bool is_recording() { return false; }
+    void undo() {}
 };
-static Checker checker;
+inline Checker &checker() { return *machine().checker; }
 
 #else
 
@@ -33,28 +41,40 @@ class Checker {
     Record *records = nullptr;
     uint64_t record_capacity = 0, record_count = 0, barriers = 0;
 
+    // The OS thread that launches determines the time; those that help it join and leave.
     void launch_begins() {
         if (latest_ > 0xF0000000u || touched_ > most_touched) drop_history();
-        launch_time_ = ++latest_;
+        begin(latest_ + 1);
+    }
+    void join(const Checker &first) { begin(first.launch_time_); }
+    void leave(Checker &first) {
+        first.advance(latest_);
+        first.touched_ += touched_;
+        touched_ = 0;
+    }
+
+  private:
+    void begin(uint32_t time) {
+        launch_time_ = latest_ = time;
         last_ = nullptr;
-        dynamic_.low = (uintptr_t)machine.module->dynamic_shared;
-        dynamic_.size = machine.launch->shared;
+        dynamic_.low = (uintptr_t)machine().shared->dynamic;
+        dynamic_.size = grid.launch->shared;
         pending_ = Pending::nothing;
         read_race_count_ = swap_count_ = 0;
         memset(recent_, 0, sizeof recent_);
+        undo_.clear();
     }
 
+  public:
     // A plain read before a compare-and-swap of the same word by the same thread is harmless, even if another thread has
     // changed the word: the swap fails, and the thread tries again. So reads that race with atomic operations are judged
     // at the end, when it is known which lines read for such a swap.
     void launch_ended() {
-        if (machine.faulted && machine.fault.kind != FaultKind::timeout) return;
-        for (int i = 0; i < read_race_count_; i++) {
-            bool for_swap = false;
-            for (int k = 0; k < swap_count_; k++) for_swap |= swap_reads_[k] == read_race_pc_[i];
-            if (!for_swap) return record(read_race_[i]);
-        }
+        if (machine().faulted && machine().fault.kind != FaultKind::timeout) return;
+        if (const Fault *race = open_race()) record(*race);
     }
+    bool has_open_race() const { return open_race(); }
+    bool is_recording() const { return records; }
 
     // What the last access left open is decided by what has happened since: called before anything else happens.
     void settle() {
@@ -62,8 +82,9 @@ class Checker {
         const Pending was = pending_;
         pending_ = Pending::nothing;
         if (was == Pending::store && !memcmp((void *)stored_low_, stored_, stored_high_ - stored_low_)) {
-            if (!machine.has_note) machine.note = open_;
-            machine.has_note = true;
+            Machine &m = machine();
+            if (!m.has_note) m.note = open_, m.note_block = m.block;
+            m.has_note = true;
             return;
         }
         fail(open_);
@@ -82,28 +103,42 @@ class Checker {
     }
 
     void block_begins() {
-        for (int t = 0; t < machine.threads; t++) clock_[t] = launch_time_;
-        memset(known_, 0, (size_t)machine.threads * sizeof known_[0]);
-        memset(fenced_at_, 0, sizeof fenced_at_);
+        for (int t = 0; t < grid.threads; t++) clock_[t] = launch_time_;
+        memset(knows_, 0, sizeof knows_);
+        memset(fenced_at_, 0, (size_t)grid.threads * sizeof fenced_at_[0]);
         barrier_time_ = launch_time_;
         fences_.block_begins();
     }
 
+    // Restore the memory that the launch has written to.
+    void undo() { undo_.undo(); }
+
+    // What comes is not independent of other blocks: end this way of running them, or do not begin it.
+    void needs_order() {
+        if (grid.parallel) {
+            unlock();
+            fail({});
+        }
+        grid.may_share = false;
+    }
+
     void block_ended() {
-        if (machine.has_deferred_fault && !machine.faulted) record(machine.deferred_fault);
+        if (machine().has_deferred_fault && !machine().faulted) record(machine().deferred_fault);
     }
 
     void barrier_opened() {
         barriers++;
-        for (int t = 0; t < machine.threads; t++)
+        for (int t = 0; t < grid.threads; t++)
             if (clock_[t] > barrier_time_) barrier_time_ = clock_[t];
         advance(++barrier_time_);
-        for (int t = 0; t < machine.threads; t++) clock_[t] = barrier_time_;
+        for (int t = 0; t < grid.threads; t++) clock_[t] = barrier_time_;
     }
 
     // What happened before one of the lanes has now happened before all of them.
     void warp_synchronised(int first, unsigned lanes) {
         uint32_t joint[warp_size] = {};
+        if (!knows_[first / warp_size]) memset(known_[first], 0, warp_size * sizeof known_[0]);
+        knows_[first / warp_size] = true;
         for (int lane = 0; lane < warp_size; lane++) {
             if (!(lanes >> lane & 1)) continue;
             advance(++clock_[first + lane]);
@@ -118,8 +153,8 @@ class Checker {
 
     // __threadfence: earlier accesses of the thread happen before its next atomic operation.
     void fence() {
-        fenced_at_[machine.current] = clock_[machine.current];
-        advance(++clock_[machine.current]);
+        fenced_at_[machine().current] = clock_[machine().current];
+        advance(++clock_[machine().current]);
     }
 
     void access(uintptr_t address, uint64_t size, AccessKind kind, bool aligned, const void *pc, const void *frame) {
@@ -132,6 +167,7 @@ class Checker {
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
         if (aligned && address % size) fail_access(FaultKind::misaligned, *region, address, size, kind);
         settle();
+        if (is_atomic(kind) && !in_shared(*region)) needs_order();
         profile(address, size, kind, region->space);
         if (region->unset && kind == AccessKind::read) fail_access(FaultKind::uninitialised, *region, address, size, kind);
         note_swap(address, kind);
@@ -144,6 +180,15 @@ class Checker {
     }
 
   private:
+    const Fault *open_race() const {
+        for (int i = 0; i < read_race_count_; i++) {
+            bool for_swap = false;
+            for (int k = 0; k < swap_count_; k++) for_swap |= swap_reads_[k] == read_race_pc_[i];
+            if (!for_swap) return &read_race_[i];
+        }
+        return nullptr;
+    }
+
     void profile(uintptr_t address, uint64_t size, AccessKind kind, Space space) {
         if (!records) return;
         if (record_count < record_capacity)
@@ -158,11 +203,11 @@ class Checker {
 
     // A string or another unnamed constant. What follows a variable on its page is none.
     bool is_literal(uintptr_t address) const {
-        LoadedModule &module = *machine.module;
+        LoadedModule &module = *grid.module;
         if (!module.contains(address)) return false;
         for (int i = 0; i < module.array_count; i++) {
             const Region &variable = module.arrays[i];
-            if (LoadedModule::is_shared(variable.space) || variable.low % page) continue;
+            if (is_shared(variable.space) || variable.low % page) continue;
             if (address >= variable.low && address < (variable.low + variable.size + page - 1) / page * page) return false;
         }
         return true;
@@ -170,7 +215,7 @@ class Checker {
 
     // Remember the reads of each thread, and which of them were followed by a compare-and-swap of the same address.
     void note_swap(uintptr_t address, AccessKind kind) {
-        auto &recent = recent_[machine.current];
+        auto &recent = recent_[machine().current];
         const auto pc = (uint32_t)(module_offset(pc_) - 1);
         if (kind == AccessKind::read) recent.reads[recent.next++ % kept_reads] = {address, pc};
         if (kind != AccessKind::compare_and_swap) return;
@@ -184,17 +229,18 @@ class Checker {
     static constexpr uint64_t most_touched = 256 * 1024 * 1024 / sizeof(Cell);
 
     bool on_stack(uintptr_t address, uint64_t size) const {
-        const uintptr_t low = (uintptr_t)machine.stacks.low(machine.me().stack);
+        const uintptr_t low = (uintptr_t)machine().stacks.low(machine().me().stack);
         return address >= low && address + size <= low + Stacks::size;
     }
 
     Region *region_of(uintptr_t address) {
         if (last_ && last_->contains(address)) return last_;
         if (dynamic_.contains(address)) return last_ = &dynamic_;
-        LoadedModule &module = *machine.module;
-        for (int i = 0; i < module.array_count; i++)
-            if (module.arrays[i].contains(address)) return last_ = &module.arrays[i];
-        Region *region = machine.memory.find(address);
+        SharedMemory &shared = *machine().shared;
+        for (int i = 0; i < shared.count; i++)
+            if (shared.arrays[i].contains(address)) return last_ = &shared.arrays[i];
+        Region *region = grid.module->variable_at(address);
+        if (!region) region = memory.find(address);
         if (region) last_ = region;
         return region;
     }
@@ -203,6 +249,15 @@ class Checker {
 
     void access_word(Region &region, uint64_t index, uintptr_t word, uintptr_t from, uintptr_t to, AccessKind kind) {
         Cell &cell = *region.shadow.word(index);
+        if (!grid.parallel || in_shared(region)) return access_word(region, cell, index, word, from, to, kind);
+        if (kind == AccessKind::read && to - from == 4 && is_read_by_blocks(cell)) return;
+        lock(cell);
+        access_word(region, cell, index, word, from, to, kind);
+        unlock();
+    }
+
+    void access_word(Region &region, Cell &cell, uint64_t index, uintptr_t word, uintptr_t from, uintptr_t to,
+                     AccessKind kind) {
         const bool is_split = cell.split >= launch_time_;
         if (!is_split && to - from == 4) return access_cell(region, cell, from, 4, kind);
         Cell *bytes = region.shadow.bytes_of_word(index);
@@ -214,15 +269,17 @@ class Checker {
     }
 
     void access_cell(Region &region, Cell &cell, uintptr_t address, uint64_t size, AccessKind kind) {
-        const bool shared = region.space == Space::shared || region.space == Space::dynamic_shared;
+        const bool shared = in_shared(region);
         const auto check = [&](const Access &past, AccessKind past_kind) {
             if (happened_before(past, shared)) return;
+            if (block_of(past.thread) != machine().block) needs_order();
             if (kind == AccessKind::write && past_kind == AccessKind::write) return open_store(region, address, size, past);
             if (kind == AccessKind::write && is_atomic(past_kind) && has_acquired(address)) return;
             const Fault fault = race_fault(region, address, size, kind, past, past_kind);
             const bool read_and_atomic = kind == AccessKind::read ? is_atomic(past_kind) : past_kind == AccessKind::read;
             if (read_and_atomic && kind != AccessKind::write)
                 return defer_read_race(fault, kind == AccessKind::read ? (uint32_t)(module_offset(pc_) - 1) : past.pc);
+            unlock();
             fail(fault);
         };
         check(cell.write, AccessKind::write);
@@ -234,7 +291,8 @@ class Checker {
             defer_uninitialised(region, address, size, kind);
 
         if (cell.write.time < launch_time_ && cell.reads[0].time < launch_time_) touched_++;
-        const Access now = {thread_id(), clock_[machine.current], (uint32_t)(module_offset(pc_) - 1)};
+        if (grid.may_share && !shared && kind != AccessKind::read) keep(cell, address, size);
+        const Access now = {thread_id(), clock_[machine().current], (uint32_t)(module_offset(pc_) - 1)};
         if (is_atomic(kind) && !shared) pass_fence(address, now);
         if (kind == AccessKind::read) remember(cell.reads, now, shared);
         else if (is_atomic(kind)) remember(cell.atomics, now, shared);
@@ -243,12 +301,18 @@ class Checker {
 
     void pass_fence(uintptr_t address, const Access &now) {
         fences_.acquire(address, now);
-        const Access fence = {now.thread, fenced_at_[machine.current], 0};
-        if (fence.time) fences_.release(address, fence, barrier_time_, known_[machine.current]);
+        const Access fence = {now.thread, fenced_at_[machine().current], 0};
+        if (!fence.time) return;
+        uint32_t known_now[warp_size];
+        for (uint32_t lane = 0; lane < warp_size; lane++) known_now[lane] = known(lane);
+        fences_.release(address, fence, barrier_time_, known_now);
     }
 
-    static uint32_t thread_id() { return machine.block_index * max_block_threads + (uint32_t)machine.current; }
+    static uint32_t thread_id() { return machine().block * max_block_threads + (uint32_t)machine().current; }
     static uint32_t block_of(uint32_t thread) { return thread / max_block_threads; }
+    static bool in_shared(const Region &region) {
+        return region.space == Space::shared || region.space == Space::dynamic_shared;
+    }
     static bool same_warp(uint32_t a, uint32_t b) { return a / warp_size == b / warp_size; }
 
     // Did the past access happen before what the current thread does now, by the rules of CUDA?
@@ -257,7 +321,12 @@ class Checker {
         if (block_of(past.thread) != block_of(thread_id()))  // each block has its own shared memory
             return shared || fences_.orders(past, thread_id(), launch_time_, barrier_time_);
         if (past.time < barrier_time_) return true;
-        return same_warp(past.thread, thread_id()) && past.time < known_[machine.current][past.thread % warp_size];
+        return same_warp(past.thread, thread_id()) && past.time < known(past.thread % warp_size);
+    }
+    // Older accesses of a lane of its warp happened before what the current thread does now.
+    uint32_t known(uint32_t lane) const {
+        const int thread = machine().current;
+        return knows_[thread / warp_size] ? known_[thread][lane] : 0;
     }
 
     // Keep a new access, and older ones that are still needed. An access that happened before the new one is not: what
@@ -265,6 +334,7 @@ class Checker {
     // possible: a later access without a barrier is in another warp than one of them, or in the warp of both and
     // unordered with one. (A __syncwarp of some lanes can leave a third access that this misses.)
     void remember(Access (&kept)[2], const Access &now, bool shared) {
+        if (grid.parallel && !shared && remember_block(kept, now)) return;
         if (happened_before(kept[0], shared)) {
             kept[0] = now;
             if (happened_before(kept[1], shared)) kept[1] = {};
@@ -273,6 +343,46 @@ class Checker {
         } else if (same_warp(kept[0].thread, kept[1].thread) && !same_warp(kept[0].thread, now.thread)) {
             kept[1] = now;
         }
+    }
+
+    // ---- several OS threads, see workers.h
+
+    // If the accesses are of two blocks, a later one that conflicts is in another block than one of them.
+    bool remember_block(Access (&kept)[2], const Access &now) const {
+        if (kept[0].time < launch_time_ || block_of(kept[0].thread) == block_of(now.thread)) return false;
+        if (kept[1].time < launch_time_ || block_of(kept[1].thread) == block_of(kept[0].thread)) kept[1] = now;
+        return true;
+    }
+    bool is_read_by_blocks(const Cell &cell) const {
+        const uint32_t version = __atomic_load_n(&cell.version, __ATOMIC_ACQUIRE);
+        if (version & 1) return false;
+        const auto recent = [&](const uint32_t &time) { return __atomic_load_n(&time, __ATOMIC_RELAXED) >= launch_time_; };
+        const Access &a = cell.reads[0], &b = cell.reads[1];
+        const bool known = recent(a.time) && recent(b.time) &&
+                           block_of(__atomic_load_n(&a.thread, __ATOMIC_RELAXED)) !=
+                               block_of(__atomic_load_n(&b.thread, __ATOMIC_RELAXED)) &&
+                           !recent(cell.write.time) && !recent(cell.atomics[0].time) && !recent(cell.split);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        return known && __atomic_load_n(&cell.version, __ATOMIC_RELAXED) == version;
+    }
+
+    void lock(Cell &cell) {
+        for (;;) {
+            uint32_t version = __atomic_load_n(&cell.version, __ATOMIC_RELAXED) & ~1u;
+            if (__atomic_compare_exchange_n(&cell.version, &version, version + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+                break;
+            if (machine().time_is_up) fail({});  // the other failed meanwhile
+        }
+        locked_ = &cell;
+    }
+    void unlock() {
+        if (locked_) __atomic_store_n(&locked_->version, locked_->version + 1, __ATOMIC_RELEASE);
+        locked_ = nullptr;
+    }
+
+    // Keep what is in memory before the first write to it.
+    void keep(const Cell &cell, uintptr_t address, uint64_t size) {
+        if (cell.write.time < launch_time_ && cell.atomics[0].time < launch_time_) undo_.keep(address, size);
     }
 
     bool written_by_this_block(const Cell &cell) const {
@@ -288,14 +398,17 @@ class Checker {
     // Only accesses of the current launch matter, so drop the rest when it takes too much memory or the clock
     // overflows.
     void drop_history() {
-        for (Region &region : machine.memory) region.shadow.release();
+        for (Region &region : memory) region.shadow.release();
         if (latest_ > 0xF0000000u) restart_clock();
         touched_ = 0;
     }
     void restart_clock() {
-        dynamic_.shadow.release();
-        for (LoadedModule *module = LoadedModule::first; module; module = module->next)
+        for (Machine *m : machines)
+            if (m) m->checker->dynamic_.shadow.release();
+        for (LoadedModule *module = LoadedModule::first; module; module = module->next) {
+            module->drop_shared_history();
             for (int i = 0; i < module->array_count; i++) module->arrays[i].shadow.release();
+        }
         latest_ = 0;
     }
 
@@ -325,7 +438,7 @@ class Checker {
                      const Access &past, AccessKind past_kind) {
         Fault fault = access_fault(FaultKind::race, &region, address, size, kind);
         fault.other.block = block_coordinates(block_of(past.thread));
-        fault.other.thread = machine.index[past.thread % max_block_threads];
+        fault.other.thread = grid.index[past.thread % max_block_threads];
         fault.other.access = past_kind;
         fault.other.frames[fault.other.frame_count++] = past.pc;
         return fault;
@@ -334,7 +447,10 @@ class Checker {
     // Two threads store to one place. It is harmless if they store the same value, which the store will show.
     void open_store(const Region &region, uintptr_t address, uint64_t size, const Access &past) {
         const Fault fault = race_fault(region, address, size, AccessKind::write, past, AccessKind::write);
-        if (access_high_ - access_low_ > sizeof stored_) fail(fault);
+        if (access_high_ - access_low_ > sizeof stored_) {
+            unlock();
+            fail(fault);
+        }
         if (pending_ == Pending::nothing) {
             open_ = fault;
             stored_low_ = address;
@@ -359,9 +475,9 @@ class Checker {
     // No thread has written this yet. A later write without a barrier is a race, which explains more, so the report
     // is deferred to the end of the block.
     void defer_uninitialised(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
-        if (machine.has_deferred_fault) return;
-        machine.deferred_fault = access_fault(FaultKind::uninitialised, &region, address, size, kind);
-        machine.has_deferred_fault = true;
+        if (machine().has_deferred_fault) return;
+        machine().deferred_fault = access_fault(FaultKind::uninitialised, &region, address, size, kind);
+        machine().has_deferred_fault = true;
     }
 
     // The access is in no array, or across the end of one; report the nearest array.
@@ -370,8 +486,10 @@ class Checker {
         const auto consider = [&](const Region &region) {
             if (region.size && (!nearest || region.distance(address) < nearest->distance(address))) nearest = &region;
         };
-        for (const Region &region : machine.memory) consider(region);
-        for (int i = 0; i < machine.module->array_count; i++) consider(machine.module->arrays[i]);
+        for (const Region &region : memory) consider(region);
+        for (int i = 0; i < machine().shared->count; i++) consider(machine().shared->arrays[i]);
+        for (int i = 0; i < grid.module->array_count; i++)
+            if (!is_shared(grid.module->arrays[i].space)) consider(grid.module->arrays[i]);
         consider(dynamic_);
         fail(access_fault(FaultKind::out_of_bounds, nearest, address, size, kind));
     }
@@ -380,10 +498,13 @@ class Checker {
     uint32_t launch_time_ = 0;   // older accesses are of an earlier launch
     uint32_t barrier_time_ = 0;  // older accesses happened before the block's last barrier
     uint32_t clock_[max_block_threads];
+    bool knows_[max_block_threads / warp_size];     // warps that have executed __syncwarp, for which this is set:
     uint32_t known_[max_block_threads][warp_size];  // by thread and lane: older accesses of the lane happened before
     uint32_t fenced_at_[max_block_threads];         // time of a thread's last fence in this block, or 0
     Fences fences_;
     uint64_t touched_ = 0;                          // cells
+    Cell *locked_ = nullptr;
+    Undo undo_;
     Region dynamic_ = make_dynamic_region();
     Region *last_ = nullptr;
     const void *pc_, *frame_;
@@ -411,14 +532,14 @@ class Checker {
         return make_region(0, max_dynamic_shared, Space::dynamic_shared, "");
     }
 };
-static Checker checker;
+inline Checker &checker() { return *machine().checker; }
 
 // Runtime::fence
-inline void check_fence() { checker.fence(); }
+inline void check_fence() { checker().fence(); }
 
 // Runtime::index
 inline void check_index(Site site, const char *type, int64_t index, const void *frame) {
-    checker.index_outside(site, type, index, frame);
+    checker().index_outside(site, type, index, frame);
 }
 
 inline void spin();  // scheduler.h
@@ -426,14 +547,14 @@ inline void spin();  // scheduler.h
 // Runtime::access
 inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,
                          const void *frame) {
-    if (machine.time_is_up) {
+    if (machine().time_is_up) {
         Fault fault = {};
         fault.kind = FaultKind::timeout;
         fault.party = current_party(pc, frame);
         fail(fault);
     }
     if (is_atomic(kind)) spin();
-    checker.access(address, size, kind, aligned, pc, frame);
+    checker().access(address, size, kind, aligned, pc, frame);
 }
 
 #endif

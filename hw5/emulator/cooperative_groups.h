@@ -11,17 +11,17 @@ namespace cooperative_groups {
     unsigned num_threads() const { return expression; }
 
 static inline unsigned hw5_thread_number() {
-    return (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
+    return (HW5_threadIdx.z * HW5_blockDim.y + HW5_threadIdx.y) * HW5_blockDim.x + HW5_threadIdx.x;
 }
 
 struct thread_block {
     void sync(HW5_SITE) const { __syncthreads(file, line); }
-    static dim3 group_index() { return dim3(blockIdx.x, blockIdx.y, blockIdx.z); }
-    static dim3 thread_index() { return dim3(threadIdx.x, threadIdx.y, threadIdx.z); }
-    static dim3 group_dim() { return blockDim; }
-    static dim3 dim_threads() { return blockDim; }
+    static dim3 group_index() { return dim3(HW5_blockIdx.x, HW5_blockIdx.y, HW5_blockIdx.z); }
+    static dim3 thread_index() { return dim3(HW5_threadIdx.x, HW5_threadIdx.y, HW5_threadIdx.z); }
+    static dim3 group_dim() { return HW5_blockDim; }
+    static dim3 dim_threads() { return HW5_blockDim; }
     HW5_RANK(hw5_thread_number())
-    HW5_SIZE(blockDim.x *blockDim.y *blockDim.z)
+    HW5_SIZE(HW5_blockDim.x *HW5_blockDim.y *HW5_blockDim.z)
 };
 static inline thread_block this_thread_block() { return {}; }
 
@@ -29,17 +29,17 @@ struct grid_group {
     void sync() const = delete;  // the emulator runs blocks one after another
     bool is_valid() const { return true; }
     unsigned long long thread_rank() const {
-        const unsigned long long block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-        return block * (blockDim.x * blockDim.y * blockDim.z) + hw5_thread_number();
+        const unsigned long long block = (HW5_blockIdx.z * HW5_gridDim.y + HW5_blockIdx.y) * HW5_gridDim.x + HW5_blockIdx.x;
+        return block * (HW5_blockDim.x * HW5_blockDim.y * HW5_blockDim.z) + hw5_thread_number();
     }
     unsigned long long size() const {
-        return (unsigned long long)gridDim.x * gridDim.y * gridDim.z * blockDim.x * blockDim.y * blockDim.z;
+        return (unsigned long long)HW5_gridDim.x * HW5_gridDim.y * HW5_gridDim.z * HW5_blockDim.x * HW5_blockDim.y * HW5_blockDim.z;
     }
     unsigned long long num_threads() const { return size(); }
-    unsigned long long num_blocks() const { return (unsigned long long)gridDim.x * gridDim.y * gridDim.z; }
-    unsigned long long block_rank() const { return (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x; }
-    static dim3 group_dim() { return gridDim; }
-    static dim3 dim_blocks() { return gridDim; }
+    unsigned long long num_blocks() const { return (unsigned long long)HW5_gridDim.x * HW5_gridDim.y * HW5_gridDim.z; }
+    unsigned long long block_rank() const { return (HW5_blockIdx.z * HW5_gridDim.y + HW5_blockIdx.y) * HW5_gridDim.x + HW5_blockIdx.x; }
+    static dim3 group_dim() { return HW5_gridDim; }
+    static dim3 dim_blocks() { return HW5_gridDim; }
 };
 static inline grid_group this_grid() { return {}; }
 
@@ -62,7 +62,7 @@ struct hw5_tile : hw5_lanes {
     HW5_RANK(lane() & (width - 1))
     HW5_SIZE(width)
     unsigned meta_group_rank() const { return hw5_thread_number() / width; }
-    unsigned meta_group_size() const { return (blockDim.x * blockDim.y * blockDim.z + width - 1) / width; }
+    unsigned meta_group_size() const { return (HW5_blockDim.x * HW5_blockDim.y * HW5_blockDim.z + width - 1) / width; }
     unsigned ballot(int predicate, HW5_SITE) const {
         const unsigned bits = __ballot_sync(mask, predicate, file, line) >> first();
         return width == 32 ? bits : bits & ((1u << width) - 1);

@@ -48,7 +48,7 @@ namespace std {}
 #define __grid_constant__
 #define __builtin_assume(condition) ((void)0)
 
-// Blocks run one after another on one OS thread, so thread-local memory serves as shared memory. The keyword is valid
+// An OS thread runs one block at a time, so thread-local memory serves as shared memory. The keyword is valid
 // wherever __shared__ is: a thread_local variable in a function is static, and `extern thread_local float s[];` is
 // legal. In check mode there are gaps between arrays, so that an index past the end of one is not inside the next.
 #ifdef HW5_CHECK
@@ -72,12 +72,11 @@ __attribute__((aligned(4096))) hw5::Link hw5_link = {};  // not on the page of a
 thread_local __attribute__((aligned(65536))) unsigned char hw5_dynamic_shared[hw5::max_dynamic_shared];
 }
 
-// References to objects that are not const: the compiler folds the reference, but reads the object again after a call
-// in which other threads may have run.
-static const uint3 &threadIdx = hw5_link.position.thread;
-static const uint3 &blockIdx = hw5_link.position.block;
-static const dim3 &blockDim = hw5_link.position.block_size;
-static const dim3 &gridDim = hw5_link.position.grid_size;
+// source.py puts these for CUDA's names in the kernel file.
+#define HW5_threadIdx hw5::position_here().thread
+#define HW5_blockIdx hw5::position_here().block
+#define HW5_blockDim hw5::position_here().block_size
+#define HW5_gridDim hw5::position_here().grid_size
 enum { warpSize = 32 };
 
 typedef unsigned int uint;

@@ -1,5 +1,5 @@
-// Atomic operations. Kernels run on one OS thread, and a kernel's thread yields only where it waits, so plain loads and
-// stores are atomic. The checker is called because two atomic accesses are not a race.
+// Atomic operations. Blocks execute those on global memory in their order, and a thread yields only where it waits, so
+// plain loads and stores are atomic. The checker is called because two atomic accesses are not a race.
 #pragma once
 
 #ifdef HW5_CHECK
@@ -7,7 +7,7 @@
     hw5_link.runtime.access((uintptr_t)(p), sizeof *(p), hw5::AccessKind::kind, true,                      \
                         __builtin_return_address(0), __builtin_frame_address(0))
 #else
-#define HW5_ATOMIC_ACCESS(p, kind) hw5_link.runtime.spin()
+#define HW5_ATOMIC_ACCESS(p, kind) hw5_link.runtime.atomic(p)
 #endif
 
 #define HW5_ATOMIC(T, name, new_value)                                      \
@@ -53,7 +53,7 @@ HW5_CAS(unsigned short)
 #undef HW5_CAS
 #undef HW5_ATOMIC
 
-// The scope of an atomic operation, a block or the whole system, makes no difference on one OS thread.
+// The scope of an atomic operation, a block or the whole system, makes no difference.
 #define HW5_SCOPES(name)                                                                                       \
     template <class T, class V> static inline T name##_block(T *p, V value) { return name(p, (T)value); }      \
     template <class T, class V> static inline T name##_system(T *p, V value) { return name(p, (T)value); }

@@ -13,11 +13,22 @@ constexpr unsigned max_block_threads = 1024;
 constexpr unsigned max_dynamic_shared = 227 * 1024;  // of an H100
 constexpr int max_arguments = 4095;  // slots of 8 bytes, CUDA's limit
 
-// The indices of the current thread, updated by the scheduler at every switch.
+// The indices of the current thread, updated by the scheduler at every switch. Each OS thread that runs blocks has one,
+// at the beginning of the memory that has its stacks, which is aligned to its size: a kernel finds it from its stack.
 struct Position {
     uint3 thread, block;
     dim3 block_size, grid_size;
 };
+constexpr uintptr_t stacks_size = 512 * 1024 * 1024;
+inline __attribute__((always_inline)) const Position &position_here() {
+    uintptr_t here;
+#if defined(__x86_64__)
+    asm("movq %%rsp, %0" : "=r"(here));
+#else
+    asm("mov %0, sp" : "=r"(here));
+#endif
+    return *(const Position *)(here & ~(stacks_size - 1));
+}
 
 // A source location from __builtin_FILE and __builtin_LINE.
 struct Site {
@@ -45,6 +56,8 @@ struct Runtime {
     unsigned (*converge)(Site site);
     unsigned (*converged)(unsigned mask);  // without lanes that have exited, or that the block does not have
     void (*spin)();  // called by what a waiting loop repeats: let other threads run from time to time
+    // Fast mode: called before an atomic operation. Blocks execute those on global memory in their order.
+    void (*atomic)(const void *address);
     int (*print)(const char *format, va_list arguments);
     void (*assertion)(const char *expression, Site site);
     void *(*move)(void *to, const void *from, size_t size);  // memmove and memset
@@ -57,7 +70,6 @@ struct Runtime {
 
 // A part of each module that the runtime fills in.
 struct Link {
-    Position position;
     Runtime runtime;
 };
 
@@ -84,7 +96,7 @@ struct Module {
     unsigned char *(*dynamic_shared)();  // in the calling OS thread
 };
 
-enum class Order : int { forward, reverse, random, warps };
+enum class Order : uint16_t { forward, reverse, random, warps };
 
 struct Launch {
     void *module;  // from hw5_load
@@ -92,9 +104,10 @@ struct Launch {
     uint64_t seed;
     double time_limit;  // seconds; 0 for no limit
     Order order;
+    uint16_t threads;  // of the operating system: the most that may run blocks
     unsigned shared;
     unsigned grid[3], block[3];
-    Slot arguments[max_arguments];
+    alignas(16) Slot arguments[max_arguments];
 };
 
 enum class FaultKind : int {

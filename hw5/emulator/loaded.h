@@ -1,4 +1,4 @@
-// A module in memory: the addresses of its code, and of its __shared__ arrays in this OS thread.
+// A module in memory: the addresses of its code and variables, and of its __shared__ arrays in each OS thread.
 #pragma once
 #include <link.h>
 
@@ -8,13 +8,44 @@
 namespace hw5 {
 
 constexpr int max_module_arrays = 256;
+constexpr int max_machines = 32;  // OS threads that run blocks
+
+inline bool is_shared(Space space) { return space == Space::shared || space == Space::none; }
+
+// The __shared__ arrays of a module in one OS thread, since __shared__ is thread_local.
+struct SharedMemory {
+    unsigned char *dynamic = nullptr;
+    int count = 0;
+    Region arrays[max_module_arrays];
+
+    // Update the addresses if the OS thread has changed.
+    void locate(unsigned char *mine, intptr_t from_dynamic, const Region *declared, const uint64_t *offsets, int n) {
+        if (mine == dynamic && n == declared_) return;
+        dynamic = mine;
+        for (; declared_ < n; declared_++) {
+            if (!is_shared(declared[declared_].space)) continue;
+            arrays[count] = declared[declared_];
+            offsets_[count++] = offsets[declared_];
+        }
+        for (int i = 0; i < count; i++) arrays[i].low = (uintptr_t)mine + (uintptr_t)from_dynamic + offsets_[i];
+    }
+
+    // Fill shared memory with NaN or -1, and the dynamic array only up to the size that the launch requests.
+    void poison(unsigned dynamic_size) {
+        memset(dynamic, 0xFF, dynamic_size);
+        for (int i = 0; i < count; i++) memset((char *)arrays[i].low, 0xFF, arrays[i].size);
+    }
+
+  private:
+    uint64_t offsets_[max_module_arrays];
+    int declared_ = 0;
+};
 
 struct LoadedModule {
     const Module *module;
     uintptr_t base, low, high;  // load address, and the range of all segments
-    char *shared_low, *shared_high;  // all thread-local storage of the module, including hw5_dynamic_shared
-    char *dynamic_shared;
-    // Arrays of the module, for the checker; offsets are from base, or from shared_low.
+    // Arrays of the module, for the checker; offsets are from base, or from the start of thread-local storage. A
+    // __shared__ array has no address here.
     Region arrays[max_module_arrays];
     uint64_t offsets[max_module_arrays];
     int array_count;
@@ -25,18 +56,40 @@ struct LoadedModule {
 
     void declare(const char *name, Space space, uint64_t offset, uint64_t size, bool unset) {
         if (array_count == max_module_arrays) return;
-        arrays[array_count] = make_region(0, size, space, name);
+        arrays[array_count] = make_region(is_shared(space) ? 0 : base + offset, size, space, name);
         arrays[array_count].unset = unset;
-        arrays[array_count].low = offset + (is_shared(space) ? (uintptr_t)shared_low : base);
         offsets[array_count++] = offset;
     }
-    static bool is_shared(Space space) { return space == Space::shared || space == Space::none; }
 
-    // The __device__ or __constant__ variable of any module at an address, or null.
+    // Whether the blocks of a kernel are run by one OS thread only, since more have been no gain.
+    bool &stays_alone(const Kernel &kernel) {
+        if (!alone_) alone_ = (bool *)calloc((size_t)module->kernel_count + 1, sizeof *alone_);
+        return alone_[&kernel - module->kernels];
+    }
+
+    // The shared memory of the calling OS thread, which has this number.
+    SharedMemory &shared(int machine) {
+        if (!shared_[machine]) shared_[machine] = new SharedMemory();
+        shared_[machine]->locate(module->dynamic_shared(), shared_from_dynamic_, arrays, offsets, array_count);
+        return *shared_[machine];
+    }
+    bool is_in_shared_memory(const void *address, const SharedMemory &shared) const {
+        return (uintptr_t)address - ((uintptr_t)shared.dynamic + (uintptr_t)shared_from_dynamic_) < shared_size_;
+    }
+    void drop_shared_history() {
+        for (SharedMemory *shared : shared_)
+            for (int i = 0; shared && i < shared->count; i++) shared->arrays[i].shadow.release();
+    }
+
+    // The __device__ or __constant__ variable at an address, or null.
+    Region *variable_at(uintptr_t address) {
+        for (int i = 0; i < array_count; i++)
+            if (!is_shared(arrays[i].space) && arrays[i].contains(address)) return &arrays[i];
+        return nullptr;
+    }
     static Region *find_variable(uintptr_t address) {
         for (LoadedModule *module = first; module; module = module->next)
-            for (int i = 0; i < module->array_count; i++)
-                if (!is_shared(module->arrays[i].space) && module->arrays[i].contains(address)) return &module->arrays[i];
+            if (Region *found = module->variable_at(address)) return found;
         return nullptr;
     }
 
@@ -47,38 +100,34 @@ struct LoadedModule {
         for (int i = 0; i < array_count; i++)
             if (arrays[i].space == Space::variable) size += arrays[i].size;
         if (size > most_saved) size = 0;
-        if (size != saved_size) saved = (char *)realloc(saved, size + 1), saved_size = size;
+        if (size != saved_size_) saved_ = (char *)realloc(saved_, size + 1), saved_size_ = size;
         if (size) copy_variables([](char *kept, char *variable, uint64_t n) { memcpy(kept, variable, n); });
     }
     void restore_variables() {
-        if (saved_size) copy_variables([](char *kept, char *variable, uint64_t n) {
+        if (saved_size_) copy_variables([](char *kept, char *variable, uint64_t n) {
             if (memcmp(kept, variable, n)) memcpy(variable, kept, n);  // a constant table is not writable
         });
     }
 
-    // Update the addresses if the OS thread has changed, since __shared__ is thread_local.
+    // Find the addresses, once.
     void locate() {
-        char *mine = (char *)module->dynamic_shared();
-        if (mine == dynamic_shared) return;
-        dynamic_shared = mine;
+        const auto *mine = module->dynamic_shared();  // so that this OS thread has the thread-local storage
         dl_iterate_phdr(visit, this);
-        for (int i = 0; i < array_count; i++)
-            arrays[i].low = offsets[i] + (is_shared(arrays[i].space) ? (uintptr_t)shared_low : base);
-    }
-
-    // Fill shared memory with NaN or -1, and the dynamic array only up to the size that the launch requests.
-    void poison_shared(unsigned dynamic_size) {
-        memset(dynamic_shared, 0xFF, dynamic_size);
-        for (int i = 0; i < array_count; i++)
-            if (is_shared(arrays[i].space)) memset((char *)arrays[i].low, 0xFF, arrays[i].size);
+        shared_from_dynamic_ = shared_low_ - (intptr_t)mine;
     }
 
   private:
-    char *saved = nullptr;
-    uint64_t saved_size = 0;
+    // All thread-local storage of the module, including hw5_dynamic_shared: where it starts in the OS thread that loaded
+    // the module, and from hw5_dynamic_shared in any OS thread.
+    intptr_t shared_low_ = 0, shared_from_dynamic_ = 0;
+    uint64_t shared_size_ = 0;
+    SharedMemory *shared_[max_machines];
+    bool *alone_ = nullptr;
+    char *saved_ = nullptr;
+    uint64_t saved_size_ = 0;
 
     template <class Copy> void copy_variables(Copy copy) {
-        char *kept = saved;
+        char *kept = saved_;
         for (int i = 0; i < array_count; i++) {
             if (arrays[i].space != Space::variable) continue;
             copy(kept, (char *)arrays[i].low, arrays[i].size);
@@ -101,8 +150,8 @@ struct LoadedModule {
         base = info.dlpi_addr, low = from, high = to;
         for (int i = 0; i < info.dlpi_phnum; i++)
             if (info.dlpi_phdr[i].p_type == PT_TLS) {
-                shared_low = (char *)info.dlpi_tls_data;
-                shared_high = shared_low + info.dlpi_phdr[i].p_memsz;
+                shared_low_ = (intptr_t)info.dlpi_tls_data;
+                shared_size_ = info.dlpi_phdr[i].p_memsz;
             }
         return true;
     }

@@ -1,4 +1,4 @@
-// The state of the current launch, and how a fault ends it.
+// The state of the current launch and of the OS threads that run its blocks, and how a fault ends a block.
 #pragma once
 #include <signal.h>
 
@@ -41,50 +41,80 @@ struct Barrier {
     bool mixed;  // threads wait at different sites
 };
 
-struct Machine {
+class Checker;
+
+// What the OS threads of a launch share.
+struct Grid {
     const Launch *launch;
     LoadedModule *module;
+    unsigned blocks;
+    int threads, warps;              // of a block
+    uint64_t number;                 // of the launch
+    uint3 index[max_block_threads];  // threadIdx of each thread
+    bool may_share;      // its blocks may run on several OS threads, see workers.h
+    bool parallel;       // and do so
+    unsigned next;       // block that no OS thread has taken
+    unsigned failed;     // the first block with a fault, or the number of blocks
+};
+static Grid grid;
+static Memory memory;  // of the device
+
+constexpr unsigned no_block = ~0u;
+
+// An OS thread that runs blocks, one at a time.
+struct Machine {
+    int number;
     Position *position;
-    unsigned block_index;
-    int threads, warps, exited;  // of the block
+    SharedMemory *shared;
+    unsigned block;
+    int exited;  // threads of the block
     int current;
     Warp warp[max_block_threads / warp_size];
     Thread thread[max_block_threads];
-    uint3 index[max_block_threads];  // threadIdx of each thread
     Barrier barrier;
     Ready ready;
     Stacks stacks;
     Fiber host;  // the caller of the launch
-    Memory memory;
+    Checker *checker;
     Fault fault;
     bool faulted;
+    unsigned fault_block;
     Fault deferred_fault;  // a read of uninitialised memory, see Checker::defer_uninitialised
     bool has_deferred_fault;
     Fault note;  // a race that is harmless
     bool has_note;
-    bool in_kernel;
+    unsigned note_block;
+    volatile bool in_kernel;
     volatile sig_atomic_t time_is_up;
     unsigned spins;  // calls of Runtime::spin since a thread last waited
-    FILE *output;  // of printf
+    pid_t thread_id;
+    uint64_t launch;      // in which it took part last
+    unsigned running;     // its block, or an earlier one if it is about to take one; no_block if it runs none
+    bool is_first;        // no earlier block is running, see workers.h
+    unsigned long_waits;  // for earlier blocks
 
     Thread &me() { return thread[current]; }
     Warp &my_warp() { return warp[current / warp_size]; }
     unsigned my_bit() const { return 1u << (current % warp_size); }
 };
 
-static Machine machine;
+static Machine *machines[max_machines];
+
+// Of the calling OS thread, if it runs blocks. A fiber stays in one OS thread.
+static thread_local __attribute__((tls_model("initial-exec"))) Machine *mine = nullptr;
+inline Machine &machine() { return *mine; }
 
 // blockIdx of a block number.
 inline uint3 block_coordinates(unsigned number) {
-    const unsigned *grid = machine.launch->grid;
-    return {number % grid[0], number / grid[0] % grid[1], number / grid[0] / grid[1]};
+    const unsigned *size = grid.launch->grid;
+    return {number % size[0], number / size[0] % size[1], number / size[0] / size[1]};
 }
 
 inline bool same_site(Site a, Site b) {
     return a.line == b.line && (a.file == b.file || !strcmp(a.file, b.file));
 }
 
-inline uint64_t module_offset(const void *code) { return (uintptr_t)code - machine.module->base; }
+inline uint64_t module_offset(const void *code) { return (uintptr_t)code - grid.module->base; }
 
 // The trace of calls, innermost first: return addresses from the chain of frame pointers, which modules in check mode
 // have. pc is in the innermost function; frame is that of the function it called.
@@ -92,11 +122,11 @@ inline void trace(Party &party, int thread, const void *pc, const void *frame) {
     party.frame_count = 0;
     if (pc) party.frames[party.frame_count++] = module_offset(pc) - 1;
     if (!checking || !frame) return;
-    const uintptr_t low = (uintptr_t)machine.stacks.low(machine.thread[thread].stack), high = low + Stacks::size;
+    const uintptr_t low = (uintptr_t)machine().stacks.low(machine().thread[thread].stack), high = low + Stacks::size;
     for (auto link = (uintptr_t)frame; party.frame_count < max_frames;) {
         if (link < low || link + 16 > high) return;
         const void *return_address = ((void **)link)[1];
-        if (!machine.module->contains((uintptr_t)return_address)) return;
+        if (!grid.module->contains((uintptr_t)return_address)) return;
         if (return_address != pc) party.frames[party.frame_count++] = module_offset(return_address) - 1;
         link = ((uintptr_t *)link)[0];
     }
@@ -104,10 +134,10 @@ inline void trace(Party &party, int thread, const void *pc, const void *frame) {
 
 // A waiting thread, or the current one.
 inline Party party_of(int thread) {
-    const Thread &t = machine.thread[thread];
+    const Thread &t = machine().thread[thread];
     Party party = {};
-    party.block = machine.position->block;
-    party.thread = machine.index[thread];
+    party.block = machine().position->block;
+    party.thread = grid.index[thread];
     party.site = t.site;
     trace(party, thread, nullptr, t.frame);
     return party;
@@ -116,24 +146,26 @@ inline Party party_of(int thread) {
 // The current thread at a code address.
 inline Party current_party(const void *pc, const void *frame) {
     Party party = {};
-    party.block = machine.position->block;
-    party.thread = machine.index[machine.current];
-    trace(party, machine.current, pc, frame);
+    party.block = machine().position->block;
+    party.thread = grid.index[machine().current];
+    trace(party, machine().current, pc, frame);
     return party;
 }
 
 // A race explains a read of uninitialised memory; any other fault may be a consequence of it.
 inline void record(const Fault &fault) {
-    machine.fault = machine.has_deferred_fault && fault.kind != FaultKind::race ? machine.deferred_fault : fault;
-    machine.faulted = true;
+    Machine &m = machine();
+    m.fault = m.has_deferred_fault && fault.kind != FaultKind::race ? m.deferred_fault : fault;
+    m.fault_block = m.block;
+    m.faulted = true;
 }
 
-// End the launch with a fault, and abandon all threads.
+// End the block with a fault, and abandon all its threads.
 [[noreturn]] inline void fail(const Fault &fault) {
     record(fault);
-    machine.in_kernel = false;
+    machine().in_kernel = false;
     Fiber abandoned;
-    switch_fiber(abandoned, machine.host);
+    switch_fiber(abandoned, machine().host);
     __builtin_unreachable();
 }
 

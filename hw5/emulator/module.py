@@ -30,8 +30,8 @@ TYPES = {
     "s": (bytes, "a structure (bytes, or a NumPy scalar of its size)"),
 }
 STATIC_SHARED_LIMIT = 48 * 1024  # bytes
-# struct Launch without its arguments: module, kernel, seed, time limit, order, shared memory, grid, block
-_LAUNCH = "=QQQdiI3I3I"
+# struct Launch without its arguments: module, kernel, seed, time limit, order, threads, shared memory, grid, block
+_LAUNCH = "=QQQdHHI3I3I"
 
 
 class Kernel:
@@ -56,7 +56,7 @@ class Kernel:
     def __repr__(self):
         return f"<kernel {self.name}({', '.join(TYPES[code][1] for code in self.signature)}) of {self.source.name}>"
 
-    def prepare(self, seed, time_limit, order, shared, grid, block, args, shared_limit):
+    def prepare(self, seed, time_limit, order, threads, shared, grid, block, args, shared_limit):
         """Fill the launch record; raises KernelFault if the arguments do not match the parameters."""
         if shared and shared + self.static_shared > shared_limit:
             static = f" and {self.static_shared} of static" if self.static_shared else ""
@@ -68,7 +68,17 @@ class Kernel:
             args = self._convert(args)
         try:
             self._pack(
-                self._record, 0, *self._handles, seed, time_limit, order, shared, *_triple(grid), *_triple(block), *args
+                self._record,
+                0,
+                *self._handles,
+                seed,
+                time_limit,
+                order,
+                threads,
+                shared,
+                *_triple(grid),
+                *_triple(block),
+                *args,
             )
         except struct.error:
             raise self._error(

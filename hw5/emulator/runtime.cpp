@@ -4,14 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "checker.h"
-#include "machine.h"
-#include "scheduler.h"
-#include "signals.h"
+#include "blocks.h"
 
 namespace hw5 {
 
-static int current_lane() { return machine.current % warp_size; }
+static FILE *output;  // of printf
+
+static int current_lane() { return machine().current % warp_size; }
 
 static void fail_assertion_at(const char *expression, Site site, const void *frame) {
     Fault fault = {};
@@ -23,16 +22,20 @@ static void fail_assertion_at(const char *expression, Site site, const void *fra
 }
 
 #ifdef HW5_CHECK
-static void *allocate(size_t size) { return machine.memory.allocate(size, "malloc"); }
-static void release(void *memory) {
-    if (machine.memory.find((uintptr_t)memory)) machine.memory.release(memory);
+static void *allocate(size_t size) {
+    before_effect();
+    return memory.allocate(size, "malloc");
+}
+static void release(void *address) {
+    before_effect();
+    if (memory.find((uintptr_t)address)) memory.release(address);
 }
 #else
 static void *allocate(size_t size) { return malloc(size); }
-static void release(void *memory) { free(memory); }
+static void release(void *address) { free(address); }
 static void check_index(Site, const char *, int64_t, const void *) {}
 static void check_access(uintptr_t, size_t, AccessKind, bool, const void *, const void *) {}
-static void check_fence() {}
+static void check_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 #endif
 
 static void fail_assertion(const char *expression, Site site) {
@@ -55,13 +58,14 @@ static int print(const char *format, va_list arguments) {
     if (has_n(format)) fail_assertion_at("printf with %n", {nullptr, 0}, __builtin_frame_address(0));
     char text[4096];
     const int size = vsnprintf(text, sizeof text, format, arguments);
-    fputs(text, machine.output ? machine.output : stdout);
+    before_effect();
+    fputs(text, output ? output : stdout);
     return size;
 }
 
 static const Runtime runtime = {barrier,   warp_operation, current_lane, check_access, check_fence, converge,
-                                converged, spin,           print,        fail_assertion, memmove,   memset,
-                                check_index, allocate, release};
+                                converged, spin,           before_atomic, print,       fail_assertion, memmove,
+                                memset,    check_index,    allocate,     release};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};
@@ -92,30 +96,13 @@ static bool is_launchable(const Launch &launch) {
     return true;
 }
 
-static void number_threads(const unsigned *block) {
-    int t = 0;
-    for (unsigned z = 0; z < block[2]; z++)
-        for (unsigned y = 0; y < block[1]; y++)
-            for (unsigned x = 0; x < block[0]; x++) machine.index[t++] = {x, y, z};
-    machine.threads = t;
-    machine.warps = (t + warp_size - 1) / warp_size;
-}
-
-static void set_up(const Launch &launch) {
-    machine.launch = &launch;
-    machine.module = (LoadedModule *)launch.module;
-    machine.module->locate();
-    machine.position = &machine.module->module->link->position;
-    const dim3 block(launch.block[0], launch.block[1], launch.block[2]);
-    const dim3 &previous = machine.position->block_size;
-    static LoadedModule *last_module = nullptr;
-    if (last_module != machine.module || block.x != previous.x || block.y != previous.y || block.z != previous.z)
-        number_threads(launch.block);
-    last_module = machine.module;
-    machine.position->block_size = block;
-    machine.position->grid_size = dim3(launch.grid[0], launch.grid[1], launch.grid[2]);
-    machine.time_is_up = 0;
-    checker.launch_begins();
+static void run(const Launch &launch, const Machine &m) {
+    watchdog.start(launch.time_limit);
+    grid.module->save_variables();
+    run_grid();
+    if (m.faulted) grid.module->restore_variables();
+    watchdog.stop();
+    fflush(output ? output : stdout);
 }
 
 }  // namespace hw5
@@ -129,6 +116,7 @@ HW5_EXPORT LoadedModule *hw5_load(const Module *module) {
     (void)installed;
     auto *loaded = new LoadedModule();
     loaded->module = module;
+    loaded->locate();
     loaded->next = LoadedModule::first;
     LoadedModule::first = loaded;
     module->link->runtime = runtime;
@@ -140,7 +128,6 @@ HW5_EXPORT LoadedModule *hw5_load(const Module *module) {
 // no value yet, 4 the compiler's own in shared memory: it says that constructors have run, since a GPU runs none.
 HW5_EXPORT uint64_t hw5_declare(LoadedModule *module, const char *name, int space, uint64_t offset, uint64_t size) {
     const Space spaces[] = {Space::shared, Space::variable, Space::constant, Space::constant, Space::none};
-    module->locate();
     module->declare(name, spaces[space], offset, size, space == 3);
     return module->base + offset;
 }
@@ -151,24 +138,25 @@ HW5_EXPORT void hw5_written(uintptr_t address) {
 }
 
 // Send the output of printf to standard error, or back to standard output.
-HW5_EXPORT void hw5_print_to_stderr(int yes) { machine.output = yes ? stderr : stdout; }
+HW5_EXPORT void hw5_print_to_stderr(int yes) { output = yes ? stderr : stdout; }
 
-HW5_EXPORT void *hw5_allocate(uint64_t size, const char *name) { return machine.memory.allocate(size, name); }
-HW5_EXPORT void hw5_release(void *memory) { machine.memory.release(memory); }
+HW5_EXPORT void *hw5_allocate(uint64_t size, const char *name) { return memory.allocate(size, name); }
+HW5_EXPORT void hw5_release(void *address) { memory.release(address); }
 
 // Is the range within allocated memory?
 HW5_EXPORT int hw5_contains(uintptr_t address, uint64_t size) {
-    const Region *region = machine.memory.find(address);
+    const Region *region = memory.find(address);
     if (!region) region = LoadedModule::find_variable(address);
     return size == 0 || (region && size <= region->low + region->size - address);
 }
 
 // A race of the last launch that is harmless, because all threads store the same value; or null.
-HW5_EXPORT const Fault *hw5_note() { return machine.has_note ? &machine.note : nullptr; }
+HW5_EXPORT const Fault *hw5_note() { return machines[0] && machines[0]->has_note ? &machines[0]->note : nullptr; }
 
 // Record the accesses of launches from now on, in check mode; null ends it. Returns 0 in fast mode.
 HW5_EXPORT int hw5_profile(Record *records, uint64_t capacity) {
 #ifdef HW5_CHECK
+    Checker &checker = *first_machine().checker;
     checker.records = records, checker.record_capacity = capacity;
     checker.record_count = checker.barriers = 0;
 #endif
@@ -178,6 +166,7 @@ HW5_EXPORT int hw5_profile(Record *records, uint64_t capacity) {
 // The number of accesses recorded, and of barriers that blocks passed.
 HW5_EXPORT void hw5_profiled(uint64_t *counts) {
 #ifdef HW5_CHECK
+    const Checker &checker = *first_machine().checker;
     counts[0] = checker.record_count, counts[1] = checker.barriers;
 #else
     counts[0] = counts[1] = 0;
@@ -186,23 +175,14 @@ HW5_EXPORT void hw5_profiled(uint64_t *counts) {
 
 // Run a kernel to its end; return the fault, or null.
 HW5_EXPORT const Fault *hw5_launch(const Launch *launch) {
-    static bool clean = false;
-    machine.faulted = machine.has_deferred_fault = machine.has_note = false;
-    if (!is_launchable(*launch)) return &machine.fault;
-    if (!clean && !machine.stacks.reset()) {  // the first launch, or threads were abandoned
-        record(no_address_space());
-        return &machine.fault;
+    Machine &m = first_machine();
+    mine = &m;
+    m.has_deferred_fault = m.has_note = false;
+    if (is_launchable(*launch)) {
+        set_up(*launch);
+        if (get_ready(m)) run(*launch, m);
+        else record(no_address_space());
     }
-    set_up(*launch);
-    watchdog.start(launch->time_limit);
-    machine.module->save_variables();
-    machine.in_kernel = true;
-    run_grid();
-    machine.in_kernel = false;
-    checker.launch_ended();
-    if (machine.faulted) machine.module->restore_variables();
-    watchdog.stop();
-    fflush(machine.output ? machine.output : stdout);
-    clean = !machine.faulted;
-    return machine.faulted ? &machine.fault : nullptr;
+    mine = nullptr;
+    return m.faulted ? &m.fault : nullptr;
 }

@@ -1,5 +1,5 @@
-// Run blocks one after another, with a fiber for each thread, which yields only where it waits. A thread gets a stack
-// when it first runs, and passes it on when it exits, so the threads of a kernel that never waits run as a plain loop.
+// Run a block, with a fiber for each thread, which yields only where it waits. A thread gets a stack when it first runs,
+// and passes it on when it exits, so the threads of a kernel that never waits run as a plain loop.
 #pragma once
 #include "checker.h"
 #include "machine.h"
@@ -9,26 +9,26 @@ namespace hw5 {
 
 inline void thread_main();
 
-inline void make_current(int thread) {
-    machine.current = thread;
-    machine.position->thread = machine.index[thread];
+inline void make_current(Machine &m, int thread) {
+    m.current = thread;
+    m.position->thread = grid.index[thread];
 }
 
 // Whether the thread runs for the first time; marks it as started.
-inline bool first_run(int thread) {
-    unsigned &unstarted = machine.warp[thread / warp_size].unstarted;
+inline bool first_run(Machine &m, int thread) {
+    unsigned &unstarted = m.warp[thread / warp_size].unstarted;
     const unsigned bit = 1u << (thread % warp_size);
     const bool first = unstarted & bit;
     unstarted &= ~bit;
     return first;
 }
 
-inline void run(Fiber &from, int thread) {
-    make_current(thread);
-    Thread &next = machine.thread[thread];
-    if (first_run(thread)) {
-        next.stack = machine.stacks.take();
-        prepare(next.fiber, machine.stacks.low(next.stack), machine.stacks.top(next.stack), thread_main);
+inline void run(Machine &m, Fiber &from, int thread) {
+    make_current(m, thread);
+    Thread &next = m.thread[thread];
+    if (first_run(m, thread)) {
+        next.stack = m.stacks.take();
+        prepare(next.fiber, m.stacks.low(next.stack), m.stacks.top(next.stack), thread_main);
     }
     switch_fiber(from, next.fiber);
 }
@@ -45,19 +45,19 @@ inline void run(Fiber &from, int thread) {
 [[noreturn]] inline void fail_deadlock() {
     Fault fault = {};
     fault.kind = FaultKind::divergence;
-    fault.threads = machine.threads;
-    fault.exited = machine.exited;
+    fault.threads = grid.threads;
+    fault.exited = machine().exited;
     int first = -1, elsewhere = -1;
-    for (int t = 0; t < machine.threads; t++) {
-        const Warp &warp = machine.warp[t / warp_size];
+    for (int t = 0; t < grid.threads; t++) {
+        const Warp &warp = machine().warp[t / warp_size];
         const unsigned bit = 1u << (t % warp_size);
         if (warp.in_operation & bit) {
-            const unsigned absent = machine.thread[t].mask & warp.members & ~warp.exited & ~warp.in_operation;
+            const unsigned absent = machine().thread[t].mask & warp.members & ~warp.exited & ~warp.in_operation;
             fail_warp(Divergence::warp_incomplete, t, absent ? __builtin_ctz(absent) : 0);
         }
         if (!(warp.at_barrier & bit)) continue;
         if (first < 0) first = t;
-        const bool same = same_site(machine.thread[t].site, machine.thread[first].site);
+        const bool same = same_site(machine().thread[t].site, machine().thread[first].site);
         if (!same && elsewhere < 0) elsewhere = t;
         ++(same ? fault.waiting : fault.waiting_elsewhere);
     }
@@ -75,10 +75,10 @@ inline void run(Fiber &from, int thread) {
 // All threads wait: let those go on that wait only for others to join them at __activemask.
 inline bool open_converging() {
     bool opened = false;
-    for (int w = 0; w < machine.warps; w++) {
-        Warp &warp = machine.warp[w];
+    for (int w = 0; w < grid.warps; w++) {
+        Warp &warp = machine().warp[w];
         while (warp.converging) {
-            Thread *threads = machine.thread + w * warp_size;
+            Thread *threads = machine().thread + w * warp_size;
             const Site site = threads[__builtin_ctz(warp.converging)].site;
             unsigned lanes = 0;
             for_each_lane(warp.converging, [&](int lane) {
@@ -86,7 +86,7 @@ inline bool open_converging() {
             });
             for_each_lane(lanes, [&](int lane) { threads[lane].value = lanes; });
             warp.converging &= ~lanes;
-            machine.ready.add(w, lanes);
+            machine().ready.add(w, lanes);
             opened = true;
         }
     }
@@ -94,188 +94,168 @@ inline bool open_converging() {
 }
 
 // The next thread to run; -1 if all have exited or wait for what does not come.
-inline int next_thread(int last_warp) {
-    const int next = machine.ready.take(last_warp);
-    return next >= 0 || !open_converging() ? next : machine.ready.take(last_warp);
+inline int next_thread(Machine &m, int last_warp) {
+    const int next = m.ready.take(last_warp);
+    return next >= 0 || !open_converging() ? next : m.ready.take(last_warp);
 }
 
 // Yield until this thread is ready and chosen again.
-inline void wait() {
-    if (machine.time_is_up) fail_timeout(party_of(machine.current));
-    machine.spins = 0;
-    const int me = machine.current, next = next_thread(me / warp_size);
+inline void wait(Machine &m) {
+    if (m.time_is_up) fail_timeout(party_of(m.current));
+    m.spins = 0;
+    const int me = m.current, next = next_thread(m, me / warp_size);
     if (next < 0) fail_deadlock();
-    if (next != me) run(machine.thread[me].fiber, next);
+    if (next != me) run(m, m.thread[me].fiber, next);
 }
 
 // The current thread is ready. In a fixed order it continues, otherwise another may be chosen first.
-inline void proceed() {
-    if (machine.ready.has_fixed_order()) machine.ready.remove(machine.current / warp_size, machine.my_bit());
-    else wait();
+inline void proceed(Machine &m) {
+    if (m.ready.has_fixed_order()) m.ready.remove(m.current / warp_size, m.my_bit());
+    else wait(m);
 }
 
-inline void open_barrier() {
-    Barrier &barrier = machine.barrier;
+inline void open_barrier(Machine &m) {
+    Barrier &barrier = m.barrier;
     barrier.result = barrier.true_count;
     barrier.arrived = barrier.true_count = 0;
     barrier.mixed = false;
     unsigned lanes[max_block_threads / warp_size];
-    for (int w = 0; w < machine.warps; w++) {
-        machine.warp[w].at_barrier = 0;
-        lanes[w] = machine.warp[w].members;
+    for (int w = 0; w < grid.warps; w++) {
+        m.warp[w].at_barrier = 0;
+        lanes[w] = m.warp[w].members;
     }
-    machine.ready.fill(lanes, machine.warps);
-    checker.barrier_opened();
+    m.ready.fill(lanes, grid.warps);
+    checker().barrier_opened();
 }
 
 // Runtime::barrier
 inline int barrier(bool predicate, Site site) {
-    checker.settle();
-    Barrier &barrier = machine.barrier;
-    Thread &me = machine.me();
+    Machine &m = machine();
+    checker().settle();
+    Barrier &barrier = m.barrier;
+    Thread &me = m.me();
     me.site = site;
     me.frame = __builtin_frame_address(0);
-    machine.my_warp().at_barrier |= machine.my_bit();
+    m.my_warp().at_barrier |= m.my_bit();
     barrier.true_count += predicate;
     if (barrier.arrived++ == 0) barrier.site = site;
     else if (!same_site(site, barrier.site)) barrier.mixed = true;
-    if (barrier.arrived < machine.threads) {
-        wait();
+    if (barrier.arrived < grid.threads) {
+        wait(m);
     } else if (barrier.mixed) {
         fail_deadlock();
     } else {
-        open_barrier();
-        proceed();
+        open_barrier(m);
+        proceed(m);
     }
-    return machine.barrier.result;
+    return barrier.result;
 }
 
 // Runtime::warp
 inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int source, Site site) {
-    checker.settle();
-    Thread &me = machine.me();
+    Machine &m = machine();
+    checker().settle();
+    Thread &me = m.me();
     me.op = op;
     me.mask = mask;
     me.value = value;
     me.source = source;
     me.site = site;
     me.frame = __builtin_frame_address(0);
-    if (!(mask & machine.my_bit())) fail_warp(Divergence::not_in_mask, machine.current);
-    machine.my_warp().in_operation |= machine.my_bit();
-    if (complete(machine.current / warp_size, mask)) proceed();
-    else wait();
+    if (!(mask & m.my_bit())) fail_warp(Divergence::not_in_mask, m.current);
+    m.my_warp().in_operation |= m.my_bit();
+    if (complete(m.current / warp_size, mask)) proceed(m);
+    else wait(m);
     return me.value;
 }
 
 // Runtime::converge
 inline unsigned converge(Site site) {
-    checker.settle();
-    Thread &me = machine.me();
+    Machine &m = machine();
+    checker().settle();
+    Thread &me = m.me();
     me.site = site;
     me.frame = __builtin_frame_address(0);
-    machine.my_warp().converging |= machine.my_bit();
-    wait();
+    m.my_warp().converging |= m.my_bit();
+    wait(m);
     return (unsigned)me.value;
 }
 
 inline unsigned converged(unsigned mask) {
-    const Warp &warp = machine.my_warp();
+    const Warp &warp = machine().my_warp();
     return mask & warp.members & ~warp.exited;
 }
 
 // Runtime::spin. A thread that repeats an atomic operation or a volatile read may wait for another thread of its block,
 // so it yields now and then, but not so often that a thread which merely does a lot is slowed down.
 inline void spin() {
-    checker.settle();
+    Machine &m = machine();
+    checker().settle();
     constexpr unsigned patience = 4096;
-    if (++machine.spins < patience) return;
-    machine.spins = 0;
-    Thread &me = machine.me();
+    if (++m.spins < patience) return;
+    m.spins = 0;
+    Thread &me = m.me();
     me.site = {};
     me.frame = __builtin_frame_address(0);
-    if (machine.time_is_up) fail_timeout(party_of(machine.current));
-    const int mine = machine.current, other = machine.ready.take_other_warp(mine);
-    machine.ready.add(mine / warp_size, machine.my_bit());
-    if (other >= 0) run(machine.thread[mine].fiber, other);
+    if (m.time_is_up) fail_timeout(party_of(m.current));
+    const int other = m.ready.take_other_warp(m.current);
+    if (other < 0) return;
+    m.ready.add(m.current / warp_size, m.my_bit());
+    run(m, me.fiber, other);
 }
 
-inline void retire(int thread) {
-    Warp &warp = machine.warp[thread / warp_size];
+inline void retire(Machine &m, int thread) {
+    Warp &warp = m.warp[thread / warp_size];
     warp.exited |= 1u << (thread % warp_size);
-    machine.exited++;
+    m.exited++;
     if (warp.in_operation) complete_without(thread);
 }
 
 // The function of every fiber: run a thread, then threads that have not started, on the same stack.
 inline void thread_main() {
-    const Kernel &kernel = *machine.launch->kernel;
-    const int stack = machine.me().stack;
+    const Kernel &kernel = *grid.launch->kernel;
+    Machine &m = machine();
+    const int stack = m.me().stack;
     for (;;) {
-        kernel.run(machine.launch->arguments);
-        const int me = machine.current;
-        checker.settle();
-        retire(me);
-        const int next = next_thread(me / warp_size);
-        if (next >= 0 && first_run(next)) {
-            machine.thread[next].stack = stack;
-            make_current(next);
+        kernel.run(grid.launch->arguments);
+        const int me = m.current;
+        checker().settle();
+        retire(m, me);
+        const int next = next_thread(m, me / warp_size);
+        if (next >= 0 && first_run(m, next)) {
+            m.thread[next].stack = stack;
+            make_current(m, next);
             continue;
         }
-        machine.stacks.release(stack);
+        m.stacks.release(stack);
         Fiber finished;
-        if (next >= 0) run(finished, next);
-        if (machine.exited < machine.threads) fail_deadlock();
-        switch_fiber(finished, machine.host);
+        if (next >= 0) run(m, finished, next);
+        if (m.exited < grid.threads) fail_deadlock();
+        switch_fiber(finished, m.host);
     }
 }
 
+// Run a block on this OS thread.
 inline void run_block(unsigned number) {
-    machine.block_index = number;
-    machine.position->block = block_coordinates(number);
-    machine.exited = 0;
-    machine.barrier = {};
+    Machine &m = machine();
+    m.block = number;
+    m.position->block = block_coordinates(number);
+    m.exited = 0;
+    m.spins = 0;
+    m.barrier = {};
     unsigned lanes[max_block_threads / warp_size];
-    for (int w = 0; w < machine.warps; w++) {
-        const int left = machine.threads - w * warp_size;
+    for (int w = 0; w < grid.warps; w++) {
+        const int left = grid.threads - w * warp_size;
         lanes[w] = left >= warp_size ? ~0u : (1u << left) - 1;
-        machine.warp[w] = {lanes[w], lanes[w], 0, 0, 0, 0};
+        m.warp[w] = {lanes[w], lanes[w], 0, 0, 0, 0};
     }
-    machine.ready.fill(lanes, machine.warps);
-    machine.module->poison_shared(machine.launch->shared);
-    checker.block_begins();
-    run(machine.host, machine.ready.take(0));
-}
-
-// The order of blocks, which is undefined on a GPU. The random order steps through them by a stride that is coprime to
-// their number, and so visits each once.
-class BlockOrder {
-  public:
-    BlockOrder(Order order, unsigned count, Random &random) : order_(order), count_(count) {
-        if (order < Order::random) return;
-        start_ = random.below(count);
-        do stride_ = 1 + random.below(count);
-        while (gcd(stride_, count) != 1);
-    }
-    unsigned operator[](unsigned i) const {
-        if (order_ == Order::reverse) return count_ - 1 - i;
-        return (unsigned)((start_ + (uint64_t)i * stride_) % count_);
-    }
-
-  private:
-    static unsigned gcd(unsigned a, unsigned b) { return b ? gcd(b, a % b) : a; }
-    Order order_;
-    unsigned count_, start_ = 0, stride_ = 1;
-};
-
-inline void run_grid() {
-    const Launch &launch = *machine.launch;
-    machine.ready.set_order(launch.order, launch.seed);
-    const unsigned blocks = launch.grid[0] * launch.grid[1] * launch.grid[2];
-    const BlockOrder order(launch.order, blocks, machine.ready.random());
-    for (unsigned i = 0; i < blocks && !machine.faulted; i++) {
-        run_block(order[i]);
-        checker.block_ended();
-    }
+    m.ready.fill(lanes, grid.warps);
+    m.shared->poison(grid.launch->shared);
+    checker().block_begins();
+    m.in_kernel = true;
+    run(m, m.host, m.ready.take(0));
+    m.in_kernel = false;
+    checker().block_ended();
 }
 
 }  // namespace hw5

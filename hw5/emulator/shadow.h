@@ -22,6 +22,7 @@ struct Cell {
     Access write;
     Access atomics[2], reads[2];  // two are enough, see Checker::remember
     uint32_t split;               // when the four bytes got separate cells
+    uint32_t version;             // odd while an OS thread changes the cell, if several run blocks
 };
 
 // Reserved address space, which takes memory only where it is used. Ends the launch if there is none.
@@ -38,14 +39,8 @@ class Shadow {
   public:
     explicit Shadow(uint64_t bytes = 0) : words_count_(bytes / 4 + 2) {}
 
-    Cell *word(uint64_t index) {
-        if (!words_) words_ = reserve(words_count_);
-        return words_ + index;
-    }
-    Cell *bytes_of_word(uint64_t index) {
-        if (!bytes_) bytes_ = reserve(4 * words_count_);
-        return bytes_ + 4 * index;
-    }
+    Cell *word(uint64_t index) { return cells(words_, words_count_) + index; }
+    Cell *bytes_of_word(uint64_t index) { return cells(bytes_, 4 * words_count_) + 4 * index; }
     // Clear the history, and free its memory.
     void release() {
         if (words_) munmap(words_, words_count_ * sizeof(Cell));
@@ -54,8 +49,14 @@ class Shadow {
     }
 
   private:
-    static Cell *reserve(uint64_t cells) {
-        return (Cell *)reserve_for_check(cells * sizeof(Cell));
+    // Reserved by the first OS thread that needs them.
+    static Cell *cells(Cell *&first, uint64_t count) {
+        Cell *known = __atomic_load_n(&first, __ATOMIC_ACQUIRE);
+        if (known) return known;
+        Cell *reserved = (Cell *)reserve_for_check(count * sizeof(Cell));
+        if (__atomic_compare_exchange_n(&first, &known, reserved, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return reserved;
+        munmap(reserved, count * sizeof(Cell));
+        return known;
     }
     uint64_t words_count_;
     Cell *words_ = nullptr, *bytes_ = nullptr;

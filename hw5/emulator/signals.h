@@ -27,20 +27,44 @@ inline Interrupted interrupted(void *context) {
 
 // trace expects a return address, which is after the instruction, so 1 is added.
 inline Party interrupted_party(Interrupted at) {
-    const bool in_module = machine.module->contains((uintptr_t)at.pc);
+    const bool in_module = grid.module->contains((uintptr_t)at.pc);
     return current_party(in_module ? (const char *)at.pc + 1 : nullptr, at.frame);
+}
+
+inline int timer_signal() { return SIGRTMIN + 9; }
+
+// The value of a tick that is sent to an OS thread of the current launch.
+inline void *tick_value() { return (void *)(2 * (uintptr_t)grid.number + checking); }
+
+inline void send_tick(const Machine &m) {
+    siginfo_t info = {};
+    info.si_code = SI_QUEUE;
+    info.si_value.sival_ptr = tick_value();
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), m.thread_id, timer_signal(), &info);
+}
+
+// The timer ticks in the OS thread that launches, which passes it on.
+inline bool is_own_tick(const siginfo_t *info) {
+    if (!mine) return false;
+    if (info->si_code == SI_QUEUE) return info->si_value.sival_ptr == tick_value();
+    return mine->number == 0;
 }
 
 // At the first tick after the time limit, only time_is_up is set: the runtime reads it whenever the kernel waits or, in
 // check mode, accesses memory, and can report the line. A loop that does neither is stopped by a later tick, but only
 // in the kernel's own code, because the C library may hold a lock.
-inline void on_tick(void *context) {
-    if (!machine.time_is_up) {
-        machine.time_is_up = 1;
+inline void on_tick(const siginfo_t *info, void *context) {
+    Machine &m = machine();
+    if (info->si_code != SI_QUEUE)
+        for (const Machine *other : machines)
+            if (other && other != &m && other->in_kernel) send_tick(*other);
+    if (!m.in_kernel) return;
+    if (!m.time_is_up) {
+        m.time_is_up = 1;
         return;
     }
     const Interrupted at = interrupted(context);
-    if (machine.module->contains((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
+    if (grid.module->contains((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
 }
 
 [[noreturn]] inline void on_trap(int signal, const siginfo_t *info, void *context) {
@@ -48,14 +72,12 @@ inline void on_tick(void *context) {
     Fault fault = {};
     if (signal == SIGFPE) fault.kind = FaultKind::arithmetic;
     else if (signal == SIGILL || signal == SIGTRAP || signal == SIGABRT) fault.kind = FaultKind::illegal;
-    else if (machine.stacks.in_guard(address)) fault.kind = FaultKind::stack_overflow;
+    else if (machine().stacks.in_guard(address)) fault.kind = FaultKind::stack_overflow;
     else fault.kind = FaultKind::out_of_bounds;
     fault.address = address;
     fault.party = interrupted_party(interrupted(context));
     fail(fault);
 }
-
-inline int timer_signal() { return SIGRTMIN + 9; }
 
 // The previous handlers of these signals, of the other mode's runtime or of Python.
 static struct Handled {
@@ -73,8 +95,8 @@ inline void call_previous_handler(int signal, siginfo_t *info, void *context) {
 }
 
 inline void on_signal(int signal, siginfo_t *info, void *context) {
-    if (!machine.in_kernel) call_previous_handler(signal, info, context);
-    else if (signal == timer_signal()) on_tick(context);
+    if (signal == timer_signal() && is_own_tick(info)) on_tick(info, context);
+    else if (signal == timer_signal() || !mine || !mine->in_kernel) call_previous_handler(signal, info, context);
     else on_trap(signal, info, context);
 }
 
@@ -105,7 +127,6 @@ class Watchdog {
         running_ = false;
     }
 
-  private:
     static void use_signal_stack() {
         static thread_local bool in_use = false;
         if (in_use) return;
@@ -119,6 +140,7 @@ class Watchdog {
         sigaltstack(&stack, nullptr);
     }
 
+  private:
     void create_timer() {
         const auto thread = (pid_t)syscall(SYS_gettid);
         if (thread == thread_) return;

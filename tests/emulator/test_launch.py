@@ -183,6 +183,20 @@ def test_order_is_one_of_four(emulator):
         emulator.order = "backwards"
 
 
+def test_threads_are_at_least_one(emulator):
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        emulator.threads = 0
+
+
+def test_thousands_of_atomic_operations_before_the_last_thread_of_a_block(tmp_path):
+    """A thread that does many yields to others of its block, if there are any."""
+    text = 'extern "C" __global__ void total(int *y, int n) { for (int i = 0; i < n; i++) atomicAdd(y, 1); }'
+    for check in (False, True):
+        emulator = Emulator(write_kernel(tmp_path, text), check=check)
+        for n in (63, 64, 65, 4096, 9000):
+            assert Arrays(emulator).run("total", (2,), (64,), np.zeros(1, i32), i32(n))[0] == 128 * n
+
+
 @pytest.mark.parametrize(
     "body, kind, words",
     [
