@@ -238,19 +238,17 @@ def test_several_trainings_are_not_watched():
 
 
 def started(out, *options):
-    """A training that is watched, in a process of its own, and its address."""
+    """A training that is watched, in a process of its own, which prints to out.txt, and its address."""
     command = [sys.executable, "-u", "-m", "hw5", "train", "--watch", "--out", str(out), *map(str, options)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONPATH": python_path(ROOT)},
-    )
-    for line in process.stdout:
-        if line.startswith("watch it at "):
-            return process, line.removeprefix("watch it at ").strip()
-    raise AssertionError("no address")
+    said = out.with_suffix(".txt")
+    with open(said, "w") as file:
+        environment = os.environ | {"PYTHONPATH": python_path(ROOT)}
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+    while process.poll() is None:
+        if address := re.search("^watch it at (.+/)\n", said.read_text(), re.MULTILINE):
+            return process, address[1]
+        time.sleep(0.05)
+    raise AssertionError(said.read_text())
 
 
 def reached(address):
@@ -269,12 +267,12 @@ def test_two_runs_at_once_have_their_own_pages_and_ctrl_c_ends_one_with_its_page
     try:
         assert first != second and reached(first) and reached(second)
         one.send_signal(signal.SIGINT)
-        rest, _ = one.communicate(timeout=30)
-        assert one.returncode == 130 and "to resume: hw5 train --resume" in rest and not reached(first)
+        assert one.wait(timeout=30) == 130
+        rest = (tmp_path / "0.txt").read_text()
+        assert "to resume: hw5 train --resume" in rest and not reached(first)
         assert (tmp_path / "0.npz").exists() and reached(second)
         two.send_signal(signal.SIGTERM)
-        two.communicate(timeout=30)
-        assert two.returncode == 143 and not reached(second)
+        assert two.wait(timeout=30) == 143 and not reached(second)
     finally:
         for process in (one, two):
             process.kill()

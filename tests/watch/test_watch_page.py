@@ -57,8 +57,7 @@ def test_it_follows_the_training_to_its_end(opened):
     assert sum(counts) == 40  # of 400 training examples, a tenth for validation
     process.send_signal(signal.SIGINT)
     page.wait_for_function("() => document.getElementById('state').textContent.startsWith('The training was stopped.')")
-    process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.wait(timeout=30) == 130
 
 
 @pytest.mark.slow
@@ -73,5 +72,4 @@ def test_a_closed_browser_is_nothing_to_the_training_and_a_second_one_sees_it_al
     assert again.locator("#filters canvas").count() == 4 and process.poll() is None
     again.close()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.wait(timeout=30) == 130
