@@ -108,9 +108,8 @@ class CpuDevice(CpuImages, Device):
         pieces = Delta.reshape(*A.shape, -1)
         pieces *= A[..., np.newaxis]
 
-    def _add_bias_and_shift(self, Z, b):
-        """Z becomes z + b minus the row's maximum, so that exp cannot overflow."""
-        Z += b
+    def _shift(self, Z):
+        """Z becomes z minus the row's maximum, so that exp cannot overflow."""
         Z -= np.max(Z, axis=1, keepdims=True, out=self._scratch("row", (len(Z), 1)))
 
     def _exp_and_normalise(self, Z):
@@ -121,13 +120,15 @@ class CpuDevice(CpuImages, Device):
         return sums
 
     def softmax(self, Z, b):
-        self._add_bias_and_shift(Z, b)
+        Z += b
+        self._shift(Z)
         self._exp_and_normalise(Z)
 
     def softmax_cross_entropy(self, Z, b, y, weights, tally):
         k, m = Z.shape
-        self._add_bias_and_shift(Z, b)
+        Z += b
         self._count_correct(np.argmax(Z, axis=1, out=self._scratch("predicted", (k,), np.intp)), y, tally)
+        self._shift(Z)
         at_label = np.add(self._row_starts(k, m), y, out=self._scratch("at label", (k,), np.intp))
         label = np.take(Z, at_label, out=self._scratch("label", (k,)), mode="clip")
         sums = self._exp_and_normalise(Z)

@@ -5,6 +5,7 @@ square root of the number of terms for a reduction. Each formula states its scal
 """
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,16 +47,33 @@ def error_of_integers(got, want):
 
 
 class Workbench:
-    """Puts the arrays of an operation on a device; with an offset, they are not aligned."""
+    """Puts the arrays of an operation on a device, some of them one element off alignment.
 
-    def __init__(self, device, rng, offset=0):
-        self.device, self.rng, self.offset = device, rng, offset
+    unaligned: array i of an operation is one of them if bit i % 8 is set.
+    """
+
+    def __init__(self, device, rng, unaligned=0):
+        self.device, self.rng, self.unaligned, self._count = device, rng, unaligned, 0
 
     def put(self, host, dtype=np.float32):
-        """A device array with the values of host, offset elements after an aligned address."""
-        host = np.asarray(host, dtype)
-        padding = np.zeros(self.offset, dtype)
-        return self.device.upload(np.concatenate([padding, host.ravel()]))[self.offset :].reshape(host.shape)
+        """A device array with the values of host."""
+        host, offset = np.asarray(host, dtype), self.unaligned >> self._count % 8 & 1
+        self._count += 1
+        padding = np.zeros(offset, dtype)
+        return self.device.upload(np.concatenate([padding, host.ravel()]))[offset:].reshape(host.shape)
+
+    @contextmanager
+    def start(self, start):
+        """Where a minibatch starts in the order: half of it in the device's memory, if it has such a counter."""
+        first = getattr(self.device, "first", None)
+        if first is None:
+            yield start
+            return
+        self.device.assign(first, [start // 2])
+        try:
+            yield start - start // 2
+        finally:
+            self.device.assign(first, [0])
 
     def get(self, array):
         return self.device.download(array)
@@ -85,7 +103,24 @@ def _with_specials(*specials):
     return values
 
 
+def _at_two_places(first, second):
+    """Normal numbers, but two others in each row i of m: at i mod m, and at another place."""
+
+    def values(rng, shape):
+        rows = rng.normal(size=shape).reshape(-1, shape[-1])
+        i, m = np.arange(len(rows)), shape[-1]
+        rows[i, (3 * i + 1) % m] = second
+        rows[i, i % m] = first
+        return rows.reshape(shape)
+
+    return values
+
+
+FINITE_VALUES["two maxima"] = _at_two_places(9, 9)
+FINITE_VALUES["kink"] = _with_specials(0, -0.0, 1e-7, -1e-7, 1e-30, -1e-30)
 VALUES = FINITE_VALUES | {
+    "one NaN": _at_two_places(np.nan, 1),
+    "both infinities": _at_two_places(np.inf, -np.inf),
     "minus infinity": _with_specials(-np.inf),
     "infinity": _with_specials(np.inf, -np.inf),
     "NaN": _with_specials(np.nan),
@@ -94,6 +129,10 @@ VALUES = FINITE_VALUES | {
 
 
 # -- a kernel and its test cases
+
+
+ALL_ARRAYS = 0xFF
+_PARTS = (0xAA, 0x55, 0xCC, 0x33, 0xF0, 0x0F)  # of any two of eight arrays, each is aligned alone in one of these
 
 
 @dataclass(frozen=True)
@@ -106,18 +145,19 @@ class Case:
     k: int
     m: int | Window
     values: str = "normal"
-    awkward: bool = False  # arrays one element off alignment, and grids and slabs so small that loops repeat
+    few_blocks: bool = False  # grids and slabs so small that loops repeat
+    unaligned: int = 0  # the arrays one element off alignment, as of a Workbench
 
     def __str__(self):
         shape = f"shape ({self.k}, {self.m})" if isinstance(self.m, int) else f"{self.k} images of {self.m}"
-        awkward = ", unaligned and with few blocks" if self.awkward else ""
-        return f"{shape}, values: {self.values}{awkward}"
+        which = {0: "", ALL_ARRAYS: ", unaligned"}.get(self.unaligned, ", unaligned in part")
+        return f"{shape}, values: {self.values}{which}{', with few blocks' * self.few_blocks}"
 
     @property
     def seed(self):
         """Of its random numbers."""
         sizes = (self.m,) if isinstance(self.m, int) else self.m.numbers
-        return (self.k, *sizes, self.awkward)
+        return (self.k, *sizes, self.few_blocks)
 
 
 @dataclass(frozen=True)
@@ -132,10 +172,14 @@ class Contract:
     optional: bool = False  # whether training works without it
 
     def cases(self):
-        """Every shape with normal values, awkward or not; then a few shapes with all kinds of values."""
+        """Every shape with normal values, plain and awkward; then a few shapes with all kinds of values."""
         for k, m in self.shapes:
             yield Case(k, m)
-            yield Case(k, m, awkward=True)
+            yield Case(k, m, few_blocks=True, unaligned=ALL_ARRAYS)
+            if _has_packs(m):
+                yield Case(k, m, few_blocks=True)
+        for k, m in [shape for shape in self.shapes if _has_packs(shape[1])][:1]:
+            yield from (Case(k, m, unaligned=part) for part in _PARTS)
         for values in self.values:
             for k, m in self.shapes[3::4]:
                 yield Case(k, m, values)
@@ -147,7 +191,12 @@ class Contract:
     def errors(self, device, case):
         """(name, error) for each array that the kernel writes; the head of its .cu file has the names."""
         rng = np.random.default_rng(case.seed)
-        device.most_blocks, device.tallest_slab = (2, 8) if case.awkward else (4096, 1024)
+        device.most_blocks, device.tallest_slab = (2, 8) if case.few_blocks else (4096, 1024)
         with np.errstate(all="ignore"):
-            bench = Workbench(device, rng, int(case.awkward))
+            bench = Workbench(device, rng, case.unaligned)
             return list(self.operation(bench, case.k, case.m, VALUES[case.values]))
+
+
+def _has_packs(m):
+    """Whether packs of four are loaded from aligned rows of m numbers, or from the pixels of a Window."""
+    return (m if isinstance(m, int) else m.image[2]) % 4 == 0
