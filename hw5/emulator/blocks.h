@@ -25,12 +25,6 @@ class BlockOrder {
     unsigned count_, start_ = 0, stride_ = 1;
 };
 
-inline int64_t nanoseconds() {
-    timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
 // Whether help is worth its time, after some blocks, which took this many nanoseconds: others need about 50 us to begin.
 inline bool is_long(unsigned done, int64_t taken) {
     constexpr int64_t to_begin = 50 * 1000;
@@ -53,10 +47,8 @@ inline unsigned run_alone() {
 // After a launch on several OS threads: its first fault, and its first note.
 inline void gather() {
     Machine &m = machine();
-    unsigned long_waits = m.long_waits;
     for (const Machine *other : machines) {
         if (!helped(other)) continue;
-        long_waits += other->long_waits;
         if (other->faulted && (!m.faulted || other->fault_block < m.fault_block)) {
             m.fault = other->fault;
             m.fault_block = other->fault_block;
@@ -67,7 +59,6 @@ inline void gather() {
             m.has_note = true;
         }
     }
-    if (long_waits > grid.blocks / 4) grid.module->stays_alone(*grid.launch->kernel) = true;
 }
 
 // Whether the blocks were not independent, or failed, so that the launch must be run again on one OS thread.

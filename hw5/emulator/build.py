@@ -1,6 +1,7 @@
 """Compile the runtime of a mode, and a module library for each .cu file."""
 
 import json
+import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +44,13 @@ _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
 _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
 
-FAST = Mode("fast", ("-O2", "-pthread"), ("-O2",), _GCC)
+_RUNTIME = ("-O2", "-pthread", *(("-mno-red-zone",) if platform.machine() == "x86_64" else ()))  # see fiber.h
+FAST = Mode("fast", _RUNTIME, ("-O2",), _GCC)
 # Little optimisation, so that an access keeps its line; frame pointers, for the trace of calls. -fno-tree-sra moves
 # vectors as a whole, so that misaligned ones are detected; clang++ has no such flag, and misses some.
 CHECK = Mode(
     "check",
-    ("-O2", "-pthread", "-DHW5_CHECK", "-fno-omit-frame-pointer"),
+    (*_RUNTIME, "-DHW5_CHECK", "-fno-omit-frame-pointer"),
     (
         "-O1",
         "-g",

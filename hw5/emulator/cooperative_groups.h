@@ -52,7 +52,7 @@ struct hw5_lanes {
     int all(int predicate, HW5_SITE) const { return __all_sync(mask, predicate, file, line); }
 
   protected:
-    static unsigned lane() { return (unsigned)hw5_link.runtime.lane(); }
+    static unsigned lane() { return (unsigned)hw5::position_here().lane; }
 };
 
 struct hw5_tile : hw5_lanes {
@@ -131,7 +131,7 @@ struct thread_group {
 };
 
 static inline hw5_tile hw5_tile_of(unsigned width) {
-    const unsigned lane = (unsigned)hw5_link.runtime.lane(), all = width >= 32 ? ~0u : (1u << width) - 1;
+    const unsigned lane = (unsigned)hw5::position_here().lane, all = width >= 32 ? ~0u : (1u << width) - 1;
     return {{all << (lane & ~(width - 1))}, width};
 }
 template <unsigned n, class Parent> static inline thread_block_tile<n> tiled_partition(const Parent &) {

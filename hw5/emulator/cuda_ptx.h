@@ -7,7 +7,7 @@ template <class T, class F> static inline T bits(F f) {
     __builtin_memcpy(&t, &f, sizeof t < sizeof f ? sizeof t : sizeof f);
     return t;
 }
-static inline uint32_t lane() { return (uint32_t)hw5_link.runtime.lane(); }
+static inline uint32_t lane() { return (uint32_t)hw5::position_here().lane; }
 static inline uint32_t thread_number() { return (HW5_threadIdx.z * HW5_blockDim.y + HW5_threadIdx.y) * HW5_blockDim.x + HW5_threadIdx.x; }
 static inline float ftz(float x) { return fabsf(x) < 1.17549435e-38f ? copysignf(0.0f, x) : x; }
 static inline float ex2(float x) { return exp2f(x); }

@@ -46,19 +46,19 @@ template <class T> static inline T hw5_shuffle(unsigned mask, T value, int sourc
 }
 // Shuffles stay within groups of `width` lanes; a lane whose source is outside its group reads its own value.
 template <class T> static inline T __shfl_sync(unsigned mask, T value, int lane, int width = 32, HW5_SITE) {
-    const int group = hw5_link.runtime.lane() & -width;
+    const int group = hw5::position_here().lane & -width;
     return hw5_shuffle(mask, value, group + (lane & (width - 1)), {file, line});
 }
 template <class T> static inline T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, HW5_SITE) {
-    const int me = hw5_link.runtime.lane(), source = me ^ bits;
+    const int me = hw5::position_here().lane, source = me ^ bits;
     return hw5_shuffle(mask, value, source < (me & -width) + width ? source : me, {file, line});
 }
 template <class T> static inline T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32, HW5_SITE) {
-    const int me = hw5_link.runtime.lane(), source = me + (int)by;
+    const int me = hw5::position_here().lane, source = me + (int)by;
     return hw5_shuffle(mask, value, source < (me & -width) + width ? source : me, {file, line});
 }
 template <class T> static inline T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32, HW5_SITE) {
-    const int me = hw5_link.runtime.lane(), source = me - (int)by;
+    const int me = hw5::position_here().lane, source = me - (int)by;
     return hw5_shuffle(mask, value, source >= (me & -width) ? source : me, {file, line});
 }
 

@@ -16,7 +16,9 @@ constexpr int max_arguments = 4095;  // slots of 8 bytes, CUDA's limit
 // The indices of the current thread, updated by the scheduler at every switch. Each OS thread that runs blocks has one,
 // at the beginning of the memory that has its stacks, which is aligned to its size: a kernel finds it from its stack.
 struct Position {
-    uint3 thread, block;
+    uint3 thread;
+    int lane;
+    uint3 block;
     dim3 block_size, grid_size;
 };
 constexpr uintptr_t stacks_size = 512 * 1024 * 1024;
@@ -48,7 +50,6 @@ struct Runtime {
     int (*barrier)(bool predicate, Site site);
     // Wait for the lanes of the mask; return the result for this lane. A shuffle reads lane `source`.
     uint64_t (*warp)(WarpOp op, unsigned mask, uint64_t value, int source, Site site);
-    int (*lane)();
     // Check mode: called before a load or store at pc. `aligned`: the address must be a multiple of the size.
     void (*access)(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc, const void *frame);
     void (*fence)();

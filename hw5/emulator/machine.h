@@ -1,6 +1,7 @@
 // The state of the current launch and of the OS threads that run its blocks, and how a fault ends a block.
 #pragma once
 #include <signal.h>
+#include <time.h>
 
 #include "fiber.h"
 #include "interface.h"
@@ -9,18 +10,26 @@
 #include "ready.h"
 #include "stacks.h"
 
+// Not inlined, so that those who call it need little of their stack: a block has many.
+#define HW5_COLD __attribute__((noinline)) static
+
 namespace hw5 {
 
-struct Thread {
+// In one line of the cache.
+struct alignas(64) Thread {
     Fiber fiber;
     int stack;
-    // what the thread waits for, if it waits
+    // where the thread waits, if it waits
     Site site;
     const void *frame;
-    WarpOp op;
-    unsigned mask;
-    int source;
-    uint64_t value;  // the operand of a warp operation, then the result
+};
+
+// What a lane brings to a warp operation, and takes from it.
+struct Operands {
+    WarpOp op[warp_size];
+    unsigned mask[warp_size];
+    int source[warp_size];
+    uint64_t value[warp_size];  // the operand, then the result
 };
 
 // Each member is a set of lanes.
@@ -70,6 +79,7 @@ struct Machine {
     int exited;  // threads of the block
     int current;
     Warp warp[max_block_threads / warp_size];
+    Operands operands[max_block_threads / warp_size];
     Thread thread[max_block_threads];
     Barrier barrier;
     Ready ready;
@@ -91,7 +101,7 @@ struct Machine {
     uint64_t launch;      // in which it took part last
     unsigned running;     // its block, or an earlier one if it is about to take one; no_block if it runs none
     bool is_first;        // no earlier block is running, see workers.h
-    unsigned long_waits;  // for earlier blocks
+    int64_t waited;       // for earlier blocks, in nanoseconds
 
     Thread &me() { return thread[current]; }
     Warp &my_warp() { return warp[current / warp_size]; }
@@ -103,6 +113,12 @@ static Machine *machines[max_machines];
 // Of the calling OS thread, if it runs blocks. A fiber stays in one OS thread.
 static thread_local __attribute__((tls_model("initial-exec"))) Machine *mine = nullptr;
 inline Machine &machine() { return *mine; }
+
+inline int64_t nanoseconds() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
 
 // blockIdx of a block number.
 inline uint3 block_coordinates(unsigned number) {

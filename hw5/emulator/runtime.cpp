@@ -10,8 +10,6 @@ namespace hw5 {
 
 static FILE *output;  // of printf
 
-static int current_lane() { return machine().current % warp_size; }
-
 static void fail_assertion_at(const char *expression, Site site, const void *frame) {
     Fault fault = {};
     fault.kind = FaultKind::assertion;
@@ -63,9 +61,8 @@ static int print(const char *format, va_list arguments) {
     return size;
 }
 
-static const Runtime runtime = {barrier,   warp_operation, current_lane, check_access, check_fence, converge,
-                                converged, spin,           before_atomic, print,       fail_assertion, memmove,
-                                memset,    check_index,    allocate,     release};
+static const Runtime runtime = {barrier, warp_operation, check_access, check_fence, converge, converged,   spin,    before_atomic,
+                                print,   fail_assertion, memmove,      memset,      check_index, allocate, release};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};

@@ -12,6 +12,7 @@ inline void thread_main();
 inline void make_current(Machine &m, int thread) {
     m.current = thread;
     m.position->thread = grid.index[thread];
+    m.position->lane = thread % warp_size;
 }
 
 // Whether the thread runs for the first time; marks it as started.
@@ -33,7 +34,7 @@ inline void run(Machine &m, Fiber &from, int thread) {
     switch_fiber(from, next.fiber);
 }
 
-[[noreturn]] inline void fail_timeout(const Party &party) {
+[[noreturn]] HW5_COLD void fail_timeout(const Party &party) {
     Fault fault = {};
     fault.kind = FaultKind::timeout;
     fault.party = party;
@@ -42,7 +43,7 @@ inline void run(Machine &m, Fiber &from, int thread) {
 
 // All threads wait. If they wait at two barriers, the one with fewer threads is reported first, because it is in a
 // branch that not all threads took.
-[[noreturn]] inline void fail_deadlock() {
+[[noreturn]] HW5_COLD void fail_deadlock() {
     Fault fault = {};
     fault.kind = FaultKind::divergence;
     fault.threads = grid.threads;
@@ -52,7 +53,7 @@ inline void run(Machine &m, Fiber &from, int thread) {
         const Warp &warp = machine().warp[t / warp_size];
         const unsigned bit = 1u << (t % warp_size);
         if (warp.in_operation & bit) {
-            const unsigned absent = machine().thread[t].mask & warp.members & ~warp.exited & ~warp.in_operation;
+            const unsigned absent = machine().operands[t / warp_size].mask[t % warp_size] & warp.members & ~warp.exited & ~warp.in_operation;
             fail_warp(Divergence::warp_incomplete, t, absent ? __builtin_ctz(absent) : 0);
         }
         if (!(warp.at_barrier & bit)) continue;
@@ -73,7 +74,7 @@ inline void run(Machine &m, Fiber &from, int thread) {
 }
 
 // All threads wait: let those go on that wait only for others to join them at __activemask.
-inline bool open_converging() {
+HW5_COLD bool open_converging() {
     bool opened = false;
     for (int w = 0; w < grid.warps; w++) {
         Warp &warp = machine().warp[w];
@@ -84,7 +85,7 @@ inline bool open_converging() {
             for_each_lane(warp.converging, [&](int lane) {
                 if (same_site(threads[lane].site, site)) lanes |= 1u << lane;
             });
-            for_each_lane(lanes, [&](int lane) { threads[lane].value = lanes; });
+            for_each_lane(lanes, [&](int lane) { machine().operands[w].value[lane] = lanes; });
             warp.converging &= ~lanes;
             machine().ready.add(w, lanes);
             opened = true;
@@ -99,13 +100,28 @@ inline int next_thread(Machine &m, int last_warp) {
     return next >= 0 || !open_converging() ? next : m.ready.take(last_warp);
 }
 
+// Where the current thread waits, for reports.
+inline void waits_at(Machine &m, Site site, const void *frame) {
+    Thread &me = m.me();
+    me.site = site;
+    if (checking) me.frame = frame;
+}
+
 // Yield until this thread is ready and chosen again.
 inline void wait(Machine &m) {
     if (m.time_is_up) fail_timeout(party_of(m.current));
     m.spins = 0;
     const int me = m.current, next = next_thread(m, me / warp_size);
     if (next < 0) fail_deadlock();
-    if (next != me) run(m, m.thread[me].fiber, next);
+    if (next == me) return;
+#ifndef HW5_UCONTEXT
+    // The stack of the thread that runs after the next one.
+    const char *soon = (const char *)m.thread[(next + 1) % max_block_threads].fiber.stack_pointer;
+    __builtin_prefetch(soon);
+    __builtin_prefetch(soon + 64);
+    __builtin_prefetch(soon + 128);
+#endif
+    run(m, m.thread[me].fiber, next);
 }
 
 // The current thread is ready. In a fixed order it continues, otherwise another may be chosen first.
@@ -114,7 +130,7 @@ inline void proceed(Machine &m) {
     else wait(m);
 }
 
-inline void open_barrier(Machine &m) {
+HW5_COLD void open_barrier(Machine &m) {
     Barrier &barrier = m.barrier;
     barrier.result = barrier.true_count;
     barrier.arrived = barrier.true_count = 0;
@@ -133,9 +149,7 @@ inline int barrier(bool predicate, Site site) {
     Machine &m = machine();
     checker().settle();
     Barrier &barrier = m.barrier;
-    Thread &me = m.me();
-    me.site = site;
-    me.frame = __builtin_frame_address(0);
+    waits_at(m, site, __builtin_frame_address(0));
     m.my_warp().at_barrier |= m.my_bit();
     barrier.true_count += predicate;
     if (barrier.arrived++ == 0) barrier.site = site;
@@ -155,30 +169,30 @@ inline int barrier(bool predicate, Site site) {
 inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int source, Site site) {
     Machine &m = machine();
     checker().settle();
-    Thread &me = m.me();
-    me.op = op;
-    me.mask = mask;
-    me.value = value;
-    me.source = source;
-    me.site = site;
-    me.frame = __builtin_frame_address(0);
+    const int warp_number = m.current / warp_size, lane = m.current % warp_size;
+    Operands &operands = m.operands[warp_number];
+    operands.op[lane] = op;
+    operands.mask[lane] = mask;
+    operands.value[lane] = value;
+    operands.source[lane] = source;
+    waits_at(m, site, __builtin_frame_address(0));
     if (!(mask & m.my_bit())) fail_warp(Divergence::not_in_mask, m.current);
-    m.my_warp().in_operation |= m.my_bit();
-    if (complete(m.current / warp_size, mask)) proceed(m);
+    m.warp[warp_number].in_operation |= m.my_bit();
+    if (complete(m, warp_number, mask)) proceed(m);
     else wait(m);
-    return me.value;
+    return operands.value[lane];
 }
 
 // Runtime::converge
 inline unsigned converge(Site site) {
     Machine &m = machine();
     checker().settle();
-    Thread &me = m.me();
-    me.site = site;
-    me.frame = __builtin_frame_address(0);
+    waits_at(m, site, __builtin_frame_address(0));
     m.my_warp().converging |= m.my_bit();
+    const Operands &operands = m.operands[m.current / warp_size];
+    const int lane = m.current % warp_size;
     wait(m);
-    return (unsigned)me.value;
+    return (unsigned)operands.value[lane];
 }
 
 inline unsigned converged(unsigned mask) {
@@ -188,27 +202,25 @@ inline unsigned converged(unsigned mask) {
 
 // Runtime::spin. A thread that repeats an atomic operation or a volatile read may wait for another thread of its block,
 // so it yields now and then, but not so often that a thread which merely does a lot is slowed down.
+constexpr unsigned patience = 4096;
 inline void spin() {
     Machine &m = machine();
     checker().settle();
-    constexpr unsigned patience = 4096;
     if (++m.spins < patience) return;
     m.spins = 0;
-    Thread &me = m.me();
-    me.site = {};
-    me.frame = __builtin_frame_address(0);
+    waits_at(m, {}, __builtin_frame_address(0));
     if (m.time_is_up) fail_timeout(party_of(m.current));
     const int other = m.ready.take_other_warp(m.current);
     if (other < 0) return;
     m.ready.add(m.current / warp_size, m.my_bit());
-    run(m, me.fiber, other);
+    run(m, m.me().fiber, other);
 }
 
 inline void retire(Machine &m, int thread) {
     Warp &warp = m.warp[thread / warp_size];
     warp.exited |= 1u << (thread % warp_size);
     m.exited++;
-    if (warp.in_operation) complete_without(thread);
+    if (warp.in_operation) complete_without(m, thread);
 }
 
 // The function of every fiber: run a thread, then threads that have not started, on the same stack.

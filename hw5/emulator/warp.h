@@ -10,7 +10,7 @@ namespace hw5 {
     fault.kind = FaultKind::divergence;
     fault.divergence = divergence;
     fault.party = party_of(thread);
-    fault.mask = machine().thread[thread].mask;
+    fault.mask = machine().operands[thread / warp_size].mask[thread % warp_size];
     fault.lane = lane;
     fail(fault);
 }
@@ -34,70 +34,77 @@ template <class Visit> inline void for_each_lane(unsigned lanes, Visit visit) {
 
 // The result of a shuffle for a lane: NaN, which the lane may ignore, if the source does not take part. If the source
 // is in the mask but has exited, the shuffle is divergent.
-inline uint64_t shuffled(int first, unsigned lanes, int lane, const uint64_t *values) {
-    const int source = machine().thread[first + lane].source & (warp_size - 1);
+inline uint64_t shuffled(int warp_number, unsigned lanes, int lane, int source, const uint64_t *values) {
     if (lanes >> source & 1) return values[source];
-    const Warp &warp = machine().warp[first / warp_size];
-    const unsigned exited = machine().thread[first + lane].mask & warp.exited;
-    if (exited >> source & 1) fail_warp(Divergence::source_exited, first + lane, source);
+    const unsigned exited = machine().operands[warp_number].mask[lane] & machine().warp[warp_number].exited;
+    if (exited >> source & 1) fail_warp(Divergence::source_exited, warp_number * warp_size + lane, source);
     return ~(uint64_t)0;
 }
 
-inline void exchange(int first, unsigned lanes) {
-    Thread *threads = machine().thread + first;
-    const int leader = __builtin_ctz(lanes);
-    const WarpOp op = threads[leader].op;
-    if (op == WarpOp::shuffle) {
-        uint64_t values[warp_size];
-        for_each_lane(lanes, [&](int lane) { values[lane] = threads[lane].value; });
-        for_each_lane(lanes, [&](int lane) { threads[lane].value = shuffled(first, lanes, lane, values); });
+inline void shuffle(int warp_number, unsigned lanes, Operands &operands) {
+    uint64_t values[warp_size];
+    memcpy(values, operands.value, sizeof values);
+    if (lanes == ~0u) {
+        for (int lane = 0; lane < warp_size; lane++) operands.value[lane] = values[operands.source[lane] & (warp_size - 1)];
         return;
     }
-    if (op == WarpOp::match) {
-        uint64_t equal[warp_size] = {};
-        for_each_lane(lanes, [&](int lane) {
-            for_each_lane(lanes, [&](int other) {
-                if (threads[other].value == threads[lane].value) equal[lane] |= 1u << other;
-            });
+    for_each_lane(lanes, [&](int lane) {
+        operands.value[lane] = shuffled(warp_number, lanes, lane, operands.source[lane] & (warp_size - 1), values);
+    });
+}
+
+inline void match(unsigned lanes, uint64_t *value) {
+    uint64_t equal[warp_size] = {};
+    for_each_lane(lanes, [&](int lane) {
+        for_each_lane(lanes, [&](int other) {
+            if (value[other] == value[lane]) equal[lane] |= 1u << other;
         });
-        for_each_lane(lanes, [&](int lane) { threads[lane].value = equal[lane]; });
-        return;
-    }
-    if (op == WarpOp::sync) return checker().warp_synchronised(first, lanes);
+    });
+    for_each_lane(lanes, [&](int lane) { value[lane] = equal[lane]; });
+}
+
+inline void exchange(int warp_number, unsigned lanes) {
+    Operands &operands = machine().operands[warp_number];
+    uint64_t *value = operands.value;
+    const int leader = __builtin_ctz(lanes);
+    const WarpOp op = operands.op[leader];
+    if (op == WarpOp::shuffle) return shuffle(warp_number, lanes, operands);
+    if (op == WarpOp::match) return match(lanes, value);
+    if (op == WarpOp::sync) return checker().warp_synchronised(warp_number * warp_size, lanes);
     uint64_t result = 0;
     if (op == WarpOp::ballot) {
-        for_each_lane(lanes, [&](int lane) { result |= threads[lane].value << lane; });
+        for_each_lane(lanes, [&](int lane) { result |= value[lane] << lane; });
     } else {
-        result = threads[leader].value;
-        for_each_lane(lanes & (lanes - 1), [&](int lane) { result = fold(op, result, threads[lane].value); });
+        result = value[leader];
+        for_each_lane(lanes & (lanes - 1), [&](int lane) { result = fold(op, result, value[lane]); });
     }
-    for_each_lane(lanes, [&](int lane) { threads[lane].value = result; });
+    for_each_lane(lanes, [&](int lane) { value[lane] = result; });
 }
 
 // If all lanes of the mask that have not exited have arrived, exchange values and make them ready.
-inline bool complete(int warp_number, unsigned mask) {
-    Warp &warp = machine().warp[warp_number];
+inline bool complete(Machine &m, int warp_number, unsigned mask) {
+    Warp &warp = m.warp[warp_number];
     const unsigned lanes = mask & warp.members & ~warp.exited;
     if (!lanes || (warp.in_operation & lanes) != lanes) return false;
-    const int first = warp_number * warp_size;
-    const Thread &leader = machine().thread[first + __builtin_ctz(lanes)];
+    const Operands &operands = m.operands[warp_number];
+    const int leader = __builtin_ctz(lanes);
     for_each_lane(lanes, [&](int lane) {
-        const Thread &thread = machine().thread[first + lane];
-        if (thread.op != leader.op || thread.mask != leader.mask) fail_warp(Divergence::warp_mixed, first + lane);
+        if (operands.op[lane] != operands.op[leader] || operands.mask[lane] != operands.mask[leader])
+            fail_warp(Divergence::warp_mixed, warp_number * warp_size + lane);
     });
-    exchange(first, lanes);
+    exchange(warp_number, lanes);
     warp.in_operation &= ~lanes;
-    machine().ready.add(warp_number, lanes);
+    m.ready.add(warp_number, lanes);
     return true;
 }
 
 // A thread has exited: complete an operation in which all other lanes have arrived.
-inline void complete_without(int thread) {
+inline void complete_without(Machine &m, int thread) {
     const int warp_number = thread / warp_size;
-    for (unsigned waiting = machine().warp[warp_number].in_operation; waiting; waiting &= waiting - 1) {
-        const unsigned mask = machine().thread[warp_number * warp_size + __builtin_ctz(waiting)].mask;
+    for (unsigned waiting = m.warp[warp_number].in_operation; waiting; waiting &= waiting - 1) {
+        const unsigned mask = m.operands[warp_number].mask[__builtin_ctz(waiting)];
         if (mask >> (thread % warp_size) & 1) {
-            complete(warp_number, mask);
+            complete(m, warp_number, mask);
             return;
         }
     }

@@ -32,34 +32,37 @@ inline unsigned most_threads() {
 inline void set_running(Machine &m, unsigned block) { __atomic_store_n(&m.running, block, __ATOMIC_SEQ_CST); }
 inline bool is_running(const Machine *m) { return m && __atomic_load_n(&m->running, __ATOMIC_SEQ_CST) != no_block; }
 
+inline bool is_first(const Machine &m) {
+    for (const Machine *other : machines)
+        if (other && other != &m && __atomic_load_n(&other->running, __ATOMIC_SEQ_CST) < m.block) return false;
+    return true;
+}
+
 // Wait until all earlier blocks have ended.
 inline void wait_for_earlier_blocks() {
     Machine &m = machine();
     if (m.is_first) return;
-    constexpr int patience = 2000;
-    for (int tries = 0;; tries++) {
-        bool is_first = true;
-        for (const Machine *other : machines)
-            if (other && other != &m && __atomic_load_n(&other->running, __ATOMIC_SEQ_CST) < m.block) is_first = false;
-        if (is_first) break;
+    constexpr int most_tries = 2000;
+    const int64_t begin = nanoseconds();
+    for (int tries = 0; !is_first(m); tries++) {
         if (m.time_is_up) {
-            m.me().frame = __builtin_frame_address(0);
-            m.me().site = {};
+            waits_at(m, {}, __builtin_frame_address(0));
             fail_timeout(party_of(m.current));
         }
-        if (tries == patience) m.long_waits++;
-        if (tries >= patience) usleep(20);
+        if (tries >= most_tries) usleep(20);
 #if defined(__x86_64__)
         else __builtin_ia32_pause();
 #endif
     }
+    m.waited += nanoseconds() - begin;
     m.is_first = true;
 }
 
 // Runtime::atomic
 inline void before_atomic(const void *address) {
-    spin();
     Machine &m = machine();
+    if (m.is_first && ++m.spins < patience) return;
+    spin();
     if (!m.is_first && !grid.module->is_in_shared_memory(address, *m.shared)) wait_for_earlier_blocks();
 }
 
@@ -87,10 +90,15 @@ inline void stop_later_blocks(const Machine &m) {
     }
 }
 
-// Take blocks until there are none.
+// Take blocks until there are none, or until it is clear that it is no help, since earlier blocks are waited for.
 inline void run_next_blocks() {
     Machine &m = machine();
+    const int64_t begin = nanoseconds();
     for (;;) {
+        if (m.waited > 50 * 1000 && m.number != 0 && 2 * m.waited > nanoseconds() - begin) {
+            grid.module->stays_alone(*grid.launch->kernel) = true;
+            break;
+        }
         set_running(m, __atomic_load_n(&grid.next, __ATOMIC_SEQ_CST));  // this one or a later one
         const unsigned block = __atomic_fetch_add(&grid.next, 1, __ATOMIC_SEQ_CST);
         if (block >= __atomic_load_n(&grid.failed, __ATOMIC_SEQ_CST)) break;
