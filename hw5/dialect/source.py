@@ -40,7 +40,7 @@ class DeviceCode:
     there is no other kernel, device_code raises InputError.
 
     dynamic_arrays: symbols of `extern __shared__` arrays. constants: {name: whether it has a value}.
-    host_functions: names of functions that were left out.
+    host_functions: names of functions that were left out. swaps: whether it uses atomicCAS.
     """
 
     text: str
@@ -50,6 +50,7 @@ class DeviceCode:
     dynamic_arrays: tuple
     constants: dict
     host_functions: frozenset = field(default_factory=frozenset)
+    swaps: bool = False
 
 
 def device_code(text, instances=(), check=False):
@@ -67,14 +68,16 @@ def device_code(text, instances=(), check=False):
     kernels, templates = _kernels(found, kept, source, instances)
     if reasons and not kernels and not templates:
         raise InputError(next(iter(reasons.values())))
+    edited = _edited(source, found, kept, check, assembly)
     return DeviceCode(
-        _edited(source, found, kept, check, assembly),
+        edited,
         kernels,
         templates,
         {d.name: reason for d, reason in reasons.items() if d.is_kernel},
         tuple(_dynamic_arrays(kept)),
         {d.name: bool({"=", "{"} & {t.text for t in d.tokens}) for d in kept if CONSTANT in d.words},
         frozenset(d.name for d in found if d.kind == "function") - frozenset(d.name for d in kept),
+        "atomicCAS" in edited[edited.index(_START) :],
     )
 
 

@@ -167,6 +167,6 @@ static const Kernel kernels[] = {{
 static unsigned char *dynamic_shared() {{ return hw5_dynamic_shared; }}
 }}
 extern "C" __attribute__((visibility("default"))) const hw5::Module hw5_module = {{
-    hw5::kernels, {len(code.kernels)}, R"about({json.dumps(about)})about", &hw5_link, hw5::dynamic_shared
+    hw5::kernels, {len(code.kernels)}, {str(code.swaps).lower()}, R"about({json.dumps(about)})about", &hw5_link, hw5::dynamic_shared
 }};
 """

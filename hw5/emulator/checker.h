@@ -11,6 +11,9 @@
 
 namespace hw5 {
 
+#define HW5_COLD_MEMBER __attribute__((noinline))  // as HW5_COLD
+constexpr int max_warps = max_block_threads / warp_size;
+
 inline bool is_atomic(AccessKind kind) { return kind >= AccessKind::atomic; }
 
 #ifndef HW5_CHECK
@@ -56,7 +59,8 @@ class Checker {
   private:
     void begin(uint32_t time) {
         launch_time_ = latest_ = time;
-        last_ = nullptr;
+        launch_ = 1 + (uint32_t)(grid.number % 0xFFFFFF);
+        forget_regions();
         dynamic_.low = (uintptr_t)machine().shared->dynamic;
         dynamic_.size = grid.launch->shared;
         pending_ = Pending::nothing;
@@ -78,7 +82,9 @@ class Checker {
 
     // What the last access left open is decided by what has happened since: called before anything else happens.
     void settle() {
-        if (pending_ == Pending::nothing) return;
+        if (pending_ != Pending::nothing) close();
+    }
+    HW5_COLD_MEMBER void close() {
         const Pending was = pending_;
         pending_ = Pending::nothing;
         if (was == Pending::store && !memcmp((void *)stored_low_, stored_, stored_high_ - stored_low_)) {
@@ -109,6 +115,9 @@ class Checker {
         barrier_time_ = launch_time_;
         fences_.block_begins();
     }
+
+    // The arrays have changed.
+    void forget_regions() { memset(regions_, 0, sizeof regions_); }
 
     // Restore the memory that the launch has written to.
     void undo() { undo_.undo(); }
@@ -158,19 +167,19 @@ class Checker {
     }
 
     void access(uintptr_t address, uint64_t size, AccessKind kind, bool aligned, const void *pc, const void *frame) {
-        if (size == 0 || on_stack(address, size)) return;
+        if (size == 0 || is_on_stack(address, size)) return;
         pc_ = pc, frame_ = frame;
         if (pending_ == Pending::store) settle();
         Region *region = region_of(address);
         if (!region && kind == AccessKind::read && is_literal(address)) return;
         if (region && region->space == Space::none) return;
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
-        if (aligned && address % size) fail_access(FaultKind::misaligned, *region, address, size, kind);
+        if (aligned && address & (size - 1)) fail_access(FaultKind::misaligned, *region, address, size, kind);
         settle();
         if (is_atomic(kind) && !in_shared(*region)) needs_order();
-        profile(address, size, kind, region->space);
+        if (records) profile(address, size, kind, region->space);
         if (region->unset && kind == AccessKind::read) fail_access(FaultKind::uninitialised, *region, address, size, kind);
-        note_swap(address, kind);
+        if (grid.module->module->swaps) note_swap(address, kind);
         access_low_ = address, access_high_ = address + size;
         const uintptr_t origin = region->low & ~(uintptr_t)3, end = address + size;
         for (uintptr_t word = address & ~(uintptr_t)3; word < end; word += 4) {
@@ -189,8 +198,7 @@ class Checker {
         return nullptr;
     }
 
-    void profile(uintptr_t address, uint64_t size, AccessKind kind, Space space) {
-        if (!records) return;
+    HW5_COLD_MEMBER void profile(uintptr_t address, uint64_t size, AccessKind kind, Space space) {
         if (record_count < record_capacity)
             records[record_count] = {address, (uint32_t)(module_offset(pc_) - 1), thread_id(), (uint16_t)size,
                                      (uint8_t)kind, (uint8_t)space, 0};
@@ -202,7 +210,7 @@ class Checker {
     static constexpr uintptr_t page = 4096;  // the alignment of variables in check mode, see source.py
 
     // A string or another unnamed constant. What follows a variable on its page is none.
-    bool is_literal(uintptr_t address) const {
+    HW5_COLD_MEMBER bool is_literal(uintptr_t address) const {
         LoadedModule &module = *grid.module;
         if (!module.contains(address)) return false;
         for (int i = 0; i < module.array_count; i++) {
@@ -214,7 +222,7 @@ class Checker {
     }
 
     // Remember the reads of each thread, and which of them were followed by a compare-and-swap of the same address.
-    void note_swap(uintptr_t address, AccessKind kind) {
+    HW5_COLD_MEMBER void note_swap(uintptr_t address, AccessKind kind) {
         auto &recent = recent_[machine().current];
         const auto pc = (uint32_t)(module_offset(pc_) - 1);
         if (kind == AccessKind::read) recent.reads[recent.next++ % kept_reads] = {address, pc};
@@ -228,21 +236,25 @@ class Checker {
 
     static constexpr uint64_t most_touched = 256 * 1024 * 1024 / sizeof(Cell);
 
-    bool on_stack(uintptr_t address, uint64_t size) const {
-        const uintptr_t low = (uintptr_t)machine().stacks.low(machine().me().stack);
-        return address >= low && address + size <= low + Stacks::size;
+    static bool is_on_stack(uintptr_t address, uint64_t size) {
+        return size <= Stacks::size && address - (uintptr_t)machine().stack_low <= Stacks::size - size;
     }
 
+    // No two arrays have a page in common in check mode.
     Region *region_of(uintptr_t address) {
-        if (last_ && last_->contains(address)) return last_;
-        if (dynamic_.contains(address)) return last_ = &dynamic_;
+        Region *&known = regions_[address / page % most_regions];
+        if (known && known->contains(address)) return known;
+        Region *region = find_region(address);
+        if (region) known = region;
+        return region;
+    }
+    HW5_COLD_MEMBER Region *find_region(uintptr_t address) {
+        if (dynamic_.contains(address)) return &dynamic_;
         SharedMemory &shared = *machine().shared;
         for (int i = 0; i < shared.count; i++)
-            if (shared.arrays[i].contains(address)) return last_ = &shared.arrays[i];
+            if (shared.arrays[i].contains(address)) return &shared.arrays[i];
         Region *region = grid.module->variable_at(address);
-        if (!region) region = memory.find(address);
-        if (region) last_ = region;
-        return region;
+        return region ? region : memory.find(address);
     }
 
     // ---- one word of memory
@@ -258,32 +270,24 @@ class Checker {
 
     void access_word(Region &region, Cell &cell, uint64_t index, uintptr_t word, uintptr_t from, uintptr_t to,
                      AccessKind kind) {
-        const bool is_split = cell.split >= launch_time_;
+        const bool is_split = cell.is_split(launch_);
         if (!is_split && to - from == 4) return access_cell(region, cell, from, 4, kind);
         Cell *bytes = region.shadow.bytes_of_word(index);
         if (!is_split) {
             for (int i = 0; i < 4; i++) bytes[i] = cell;
-            cell.split = launch_time_;
+            cell.split(launch_);
         }
         for (uintptr_t byte = from; byte < to; byte++) access_cell(region, bytes[byte - word], byte, 1, kind);
     }
 
     void access_cell(Region &region, Cell &cell, uintptr_t address, uint64_t size, AccessKind kind) {
         const bool shared = in_shared(region);
+        const Access now = {thread_id(), clock_[machine().current], (uint32_t)(module_offset(pc_) - 1)};
         const auto check = [&](const Access &past, AccessKind past_kind) {
-            if (happened_before(past, shared)) return;
-            if (block_of(past.thread) != machine().block) needs_order();
-            if (kind == AccessKind::write && past_kind == AccessKind::write) return open_store(region, address, size, past);
-            if (kind == AccessKind::write && is_atomic(past_kind) && has_acquired(address)) return;
-            const Fault fault = race_fault(region, address, size, kind, past, past_kind);
-            const bool read_and_atomic = kind == AccessKind::read ? is_atomic(past_kind) : past_kind == AccessKind::read;
-            if (read_and_atomic && kind != AccessKind::write)
-                return defer_read_race(fault, kind == AccessKind::read ? (uint32_t)(module_offset(pc_) - 1) : past.pc);
-            unlock();
-            fail(fault);
+            if (!happened_before(past, now.thread, shared)) conflict(region, address, size, kind, past, past_kind);
         };
         check(cell.write, AccessKind::write);
-        if (!is_atomic(kind))
+        if (!is_atomic(kind) && (cell.atomics[0].time | cell.atomics[1].time))
             for (const Access &past : cell.atomics) check(past, AccessKind::atomic);
         if (kind != AccessKind::read)
             for (const Access &past : cell.reads) check(past, AccessKind::read);
@@ -292,14 +296,27 @@ class Checker {
 
         if (cell.write.time < launch_time_ && cell.reads[0].time < launch_time_) touched_++;
         if (grid.may_share && !shared && kind != AccessKind::read) keep(cell, address, size);
-        const Access now = {thread_id(), clock_[machine().current], (uint32_t)(module_offset(pc_) - 1)};
         if (is_atomic(kind) && !shared) pass_fence(address, now);
         if (kind == AccessKind::read) remember(cell.reads, now, shared);
         else if (is_atomic(kind)) remember(cell.atomics, now, shared);
         else cell.write = now, memset(cell.atomics, 0, sizeof cell.atomics + sizeof cell.reads);
     }
 
-    void pass_fence(uintptr_t address, const Access &now) {
+    // Nothing orders the access of the current thread and a past one. It may be harmless yet.
+    HW5_COLD_MEMBER void conflict(Region &region, uintptr_t address, uint64_t size, AccessKind kind, const Access &past,
+                                  AccessKind past_kind) {
+        if (block_of(past.thread) != machine().block) needs_order();
+        if (kind == AccessKind::write && past_kind == AccessKind::write) return open_store(region, address, size, past);
+        if (kind == AccessKind::write && is_atomic(past_kind) && has_acquired(address)) return;
+        const Fault fault = race_fault(region, address, size, kind, past, past_kind);
+        const bool read_and_atomic = kind == AccessKind::read ? is_atomic(past_kind) : past_kind == AccessKind::read;
+        if (read_and_atomic && kind != AccessKind::write)
+            return defer_read_race(fault, kind == AccessKind::read ? (uint32_t)(module_offset(pc_) - 1) : past.pc);
+        unlock();
+        fail(fault);
+    }
+
+    HW5_COLD_MEMBER void pass_fence(uintptr_t address, const Access &now) {
         fences_.acquire(address, now);
         const Access fence = {now.thread, fenced_at_[machine().current], 0};
         if (!fence.time) return;
@@ -315,13 +332,13 @@ class Checker {
     }
     static bool same_warp(uint32_t a, uint32_t b) { return a / warp_size == b / warp_size; }
 
-    // Did the past access happen before what the current thread does now, by the rules of CUDA?
-    bool happened_before(const Access &past, bool shared) const {
-        if (past.time < launch_time_ || past.thread == thread_id()) return true;
-        if (block_of(past.thread) != block_of(thread_id()))  // each block has its own shared memory
-            return shared || fences_.orders(past, thread_id(), launch_time_, barrier_time_);
+    // Did the past access happen before what the current thread, `me`, does now, by the rules of CUDA?
+    inline __attribute__((always_inline)) bool happened_before(const Access &past, uint32_t me, bool shared) const {
+        if (past.time < launch_time_ || past.thread == me) return true;
+        if (block_of(past.thread) != block_of(me))  // each block has its own shared memory
+            return shared || fences_.orders(past, me, launch_time_, barrier_time_);
         if (past.time < barrier_time_) return true;
-        return same_warp(past.thread, thread_id()) && past.time < known(past.thread % warp_size);
+        return same_warp(past.thread, me) && knows_[me / warp_size % max_warps] && past.time < known(past.thread % warp_size);
     }
     // Older accesses of a lane of its warp happened before what the current thread does now.
     uint32_t known(uint32_t lane) const {
@@ -335,10 +352,10 @@ class Checker {
     // unordered with one. (A __syncwarp of some lanes can leave a third access that this misses.)
     void remember(Access (&kept)[2], const Access &now, bool shared) {
         if (grid.parallel && !shared && remember_block(kept, now)) return;
-        if (happened_before(kept[0], shared)) {
+        if (happened_before(kept[0], now.thread, shared)) {
             kept[0] = now;
-            if (happened_before(kept[1], shared)) kept[1] = {};
-        } else if (happened_before(kept[1], shared)) {
+            if (happened_before(kept[1], now.thread, shared)) kept[1] = {};
+        } else if (happened_before(kept[1], now.thread, shared)) {
             kept[1] = now;
         } else if (same_warp(kept[0].thread, kept[1].thread) && !same_warp(kept[0].thread, now.thread)) {
             kept[1] = now;
@@ -354,29 +371,27 @@ class Checker {
         return true;
     }
     bool is_read_by_blocks(const Cell &cell) const {
-        const uint32_t version = __atomic_load_n(&cell.version, __ATOMIC_ACQUIRE);
-        if (version & 1) return false;
+        const uint32_t state = __atomic_load_n(&cell.state, __ATOMIC_ACQUIRE);
+        if (state & 1 || state >> 8 == launch_) return false;
         const auto recent = [&](const uint32_t &time) { return __atomic_load_n(&time, __ATOMIC_RELAXED) >= launch_time_; };
+        const auto block = [](const Access &access) { return block_of(__atomic_load_n(&access.thread, __ATOMIC_RELAXED)); };
         const Access &a = cell.reads[0], &b = cell.reads[1];
-        const bool known = recent(a.time) && recent(b.time) &&
-                           block_of(__atomic_load_n(&a.thread, __ATOMIC_RELAXED)) !=
-                               block_of(__atomic_load_n(&b.thread, __ATOMIC_RELAXED)) &&
-                           !recent(cell.write.time) && !recent(cell.atomics[0].time) && !recent(cell.split);
+        const bool known = recent(a.time) && recent(b.time) && block(a) != block(b) && !recent(cell.write.time) &&
+                           !recent(cell.atomics[0].time);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        return known && __atomic_load_n(&cell.version, __ATOMIC_RELAXED) == version;
+        return known && __atomic_load_n(&cell.state, __ATOMIC_RELAXED) == state;
     }
 
     void lock(Cell &cell) {
         for (;;) {
-            uint32_t version = __atomic_load_n(&cell.version, __ATOMIC_RELAXED) & ~1u;
-            if (__atomic_compare_exchange_n(&cell.version, &version, version + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-                break;
+            uint32_t state = __atomic_load_n(&cell.state, __ATOMIC_RELAXED) & ~1u;
+            if (__atomic_compare_exchange_n(&cell.state, &state, state + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) break;
             if (machine().time_is_up) fail({});  // the other failed meanwhile
         }
         locked_ = &cell;
     }
     void unlock() {
-        if (locked_) __atomic_store_n(&locked_->version, locked_->version + 1, __ATOMIC_RELEASE);
+        if (locked_) __atomic_store_n(&locked_->state, (locked_->state & ~0xFFu) | ((locked_->state + 1) & 0xFF), __ATOMIC_RELEASE);
         locked_ = nullptr;
     }
 
@@ -429,7 +444,7 @@ class Checker {
         }
         return fault;
     }
-    [[noreturn]] void fail_access(FaultKind fault_kind, const Region &region, uintptr_t address, uint64_t size,
+    [[noreturn]] HW5_COLD_MEMBER void fail_access(FaultKind fault_kind, const Region &region, uintptr_t address, uint64_t size,
                                   AccessKind kind) {
         fail(access_fault(fault_kind, &region, address, size, kind));
     }
@@ -445,7 +460,7 @@ class Checker {
     }
 
     // Two threads store to one place. It is harmless if they store the same value, which the store will show.
-    void open_store(const Region &region, uintptr_t address, uint64_t size, const Access &past) {
+    HW5_COLD_MEMBER void open_store(const Region &region, uintptr_t address, uint64_t size, const Access &past) {
         const Fault fault = race_fault(region, address, size, AccessKind::write, past, AccessKind::write);
         if (access_high_ - access_low_ > sizeof stored_) {
             unlock();
@@ -464,7 +479,7 @@ class Checker {
     // others precede it, and so whatever the thread does next there.
     bool has_acquired(uintptr_t address) const { return fences_.has_acquired(address, thread_id(), barrier_time_); }
 
-    void defer_read_race(const Fault &fault, uint32_t read_pc) {
+    HW5_COLD_MEMBER void defer_read_race(const Fault &fault, uint32_t read_pc) {
         for (int i = 0; i < read_race_count_; i++)
             if (read_race_pc_[i] == read_pc) return;
         if (read_race_count_ == most_read_races) return;
@@ -474,14 +489,14 @@ class Checker {
 
     // No thread has written this yet. A later write without a barrier is a race, which explains more, so the report
     // is deferred to the end of the block.
-    void defer_uninitialised(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
+    HW5_COLD_MEMBER void defer_uninitialised(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
         if (machine().has_deferred_fault) return;
         machine().deferred_fault = access_fault(FaultKind::uninitialised, &region, address, size, kind);
         machine().has_deferred_fault = true;
     }
 
     // The access is in no array, or across the end of one; report the nearest array.
-    [[noreturn]] void fail_bounds(uintptr_t address, uint64_t size, AccessKind kind) {
+    [[noreturn]] HW5_COLD_MEMBER void fail_bounds(uintptr_t address, uint64_t size, AccessKind kind) {
         const Region *nearest = nullptr;
         const auto consider = [&](const Region &region) {
             if (region.size && (!nearest || region.distance(address) < nearest->distance(address))) nearest = &region;
@@ -495,6 +510,7 @@ class Checker {
     }
 
     uint32_t latest_ = 0;        // the maximum of all clocks so far
+    uint32_t launch_ = 0;
     uint32_t launch_time_ = 0;   // older accesses are of an earlier launch
     uint32_t barrier_time_ = 0;  // older accesses happened before the block's last barrier
     uint32_t clock_[max_block_threads];
@@ -506,7 +522,8 @@ class Checker {
     Cell *locked_ = nullptr;
     Undo undo_;
     Region dynamic_ = make_dynamic_region();
-    Region *last_ = nullptr;
+    static constexpr int most_regions = 64;
+    Region *regions_[most_regions];  // by page, as far as known
     const void *pc_, *frame_;
     uintptr_t access_low_, access_high_;  // the current access
 
@@ -544,15 +561,17 @@ inline void check_index(Site site, const char *type, int64_t index, const void *
 
 inline void spin();  // scheduler.h
 
+[[noreturn]] HW5_COLD void fail_timeout_at(const void *pc, const void *frame) {
+    Fault fault = {};
+    fault.kind = FaultKind::timeout;
+    fault.party = current_party(pc, frame);
+    fail(fault);
+}
+
 // Runtime::access
 inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,
                          const void *frame) {
-    if (machine().time_is_up) {
-        Fault fault = {};
-        fault.kind = FaultKind::timeout;
-        fault.party = current_party(pc, frame);
-        fail(fault);
-    }
+    if (machine().time_is_up) fail_timeout_at(pc, frame);
     if (is_atomic(kind)) spin();
     checker().access(address, size, kind, aligned, pc, frame);
 }

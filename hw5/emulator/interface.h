@@ -92,6 +92,7 @@ struct Kernel {
 struct Module {
     const Kernel *kernels;
     int kernel_count;
+    bool swaps;  // whether it has atomicCAS
     const char *about;  // JSON, for Python: what build.py knows of the module
     Link *link;
     unsigned char *(*dynamic_shared)();  // in the calling OS thread

@@ -22,10 +22,12 @@ static void fail_assertion_at(const char *expression, Site site, const void *fra
 #ifdef HW5_CHECK
 static void *allocate(size_t size) {
     before_effect();
+    checker().forget_regions();
     return memory.allocate(size, "malloc");
 }
 static void release(void *address) {
     before_effect();
+    checker().forget_regions();
     if (memory.find((uintptr_t)address)) memory.release(address);
 }
 #else

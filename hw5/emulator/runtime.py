@@ -2,7 +2,7 @@
 
 import ctypes
 import functools
-from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_int64, c_uint, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_int64, c_uint, c_uint64, c_void_p
 
 from hw5.emulator.build import runtime_library
 from hw5.errors import InputError
@@ -72,7 +72,12 @@ class KernelEntry(Structure):
 class ModuleTable(Structure):
     """The beginning of hw5::Module; Python does not use the rest."""
 
-    _fields_ = [("kernels", POINTER(KernelEntry)), ("kernel_count", c_int), ("about", c_char_p)]
+    _fields_ = [
+        ("kernels", POINTER(KernelEntry)),
+        ("kernel_count", c_int),
+        ("swaps", c_bool),
+        ("about", c_char_p),
+    ]
 
 
 class Runtime:

@@ -18,12 +18,18 @@ struct Access {
     uint32_t pc;      // offset in the module
 };
 
+// As large as a line of the cache.
 struct Cell {
     Access write;
     Access atomics[2], reads[2];  // two are enough, see Checker::remember
-    uint32_t split;               // when the four bytes got separate cells
-    uint32_t version;             // odd while an OS thread changes the cell, if several run blocks
+    // The lower byte counts changes if several OS threads run blocks; it is odd during a change. The rest is the launch in
+    // which the four bytes got separate cells.
+    uint32_t state;
+
+    bool is_split(uint32_t launch) const { return state >> 8 == launch; }
+    void split(uint32_t launch) { state = (state & 0xFF) | launch << 8; }
 };
+static_assert(sizeof(Cell) == 64, "");
 
 // Reserved address space, which takes memory only where it is used. Ends the launch if there is none.
 [[noreturn]] inline void fail_without_address_space();
