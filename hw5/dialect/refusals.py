@@ -21,7 +21,9 @@ _UNSUPPORTED = {
     "the CUDA runtime in kernels": r"cuda[A-Z]\w+",
     "cuFFT callbacks": r"cufftCallback\w+",
     "thread block clusters": r"cluster_group|this_cluster|__cluster_dims__",
-    "curand": r"curand\w*",
+    "curand's other generators and distributions": r"curandState(?:Scrambled)?(?:Sobol|Mtgp)\w*"
+    r"|curand_(?:poisson|discrete|mtgp32)\w*|curandD\w+",
+    "curand's functions of the host in kernels": r"curand(?:Create|Destroy|Generate|Set|Get)\w*",
 }
 _REASONS = {re.compile(pattern): f"the emulator does not have {what}" for what, pattern in _UNSUPPORTED.items()}
 _DIALECT = {
