@@ -74,8 +74,6 @@ def _first_reason(declaration, source):
         reason = _reason(token, before, after, declaration)
         if token.text == "<" and [t.text for t in tokens[i : i + 3]] == ["<"] * 3 and "<" != before:
             reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
-        if token.text == "sync" and after == "(" and _is_grid(tokens, i):
-            reason = "the emulator has no grid_group::sync(), because it runs blocks one after another"
         if i in attributes and token.text.strip("_") in _ATTRIBUTES:
             reason = f"the emulator does not accept the attribute {token.text}"
         if reason:
@@ -99,19 +97,6 @@ def _host_members(declaration):
         return ()
     host = (m for m in members(declaration) if m.kind == "function" and m.body and not m.is_device)
     return {token.start for member in host for token in member.tokens}
-
-
-def _is_grid(tokens, i):
-    """Whether the sync( at i is of a grid group: grid.sync(), this_grid().sync() or sync(grid)."""
-    texts = [token.text for token in tokens]
-    if texts[i - 1 : i] == ["."]:
-        group = texts[i - 4] if texts[i - 3 : i] == ["(", ")", "."] else texts[i - 2]
-    else:
-        group = texts[i + 2]
-    made = {texts[k + 1] for k, text in enumerate(texts[:-1]) if text == "grid_group"}
-    made |= {texts[k - 2] for k, text in enumerate(texts) if text == "=" and "this_grid" in texts[k : k + 4]}
-    made |= {texts[k - 1] for k, text in enumerate(texts) if text == "=" and "this_grid" in texts[k : k + 4]}
-    return group in made | {"this_grid"}
 
 
 def _reason(token, before, after, declaration):

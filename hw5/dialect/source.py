@@ -23,13 +23,17 @@ _KNOWN_NAMESPACES = {"std", "cooperative_groups"}
 
 @dataclass(frozen=True)
 class KernelSource:
-    """A kernel: its name, the C++ expression for it, the file and line of its body, and the functions it may call."""
+    """A kernel: its name, the C++ expression for it, the file and line of its body, and the functions it may call.
+
+    cooperative: whether it, or one of them, has the group of all threads of the grid.
+    """
 
     name: str
     expression: str
     file: str
     line: int
     reaches: frozenset
+    cooperative: bool
 
 
 @dataclass(frozen=True)
@@ -139,12 +143,13 @@ def _kernels(found, kept, source, instances):
         file, line = source.place(declaration.tokens[declaration.body[0] - 1].start)
         expression = "::" + "::".join([*declaration.scopes, declaration.name])
         reaches = _reachable(declaration.name, calls)
+        cooperative = any(d.name in reaches and {"this_grid", "grid_group"} & d.names for d in kept)
         if not declaration.template:
-            kernels.append(KernelSource(declaration.name, expression, file, line, reaches))
+            kernels.append(KernelSource(declaration.name, expression, file, line, reaches, cooperative))
             continue
         for arguments in wanted.get(declaration.name, ()):
             name = f"{declaration.name}<{arguments}>"
-            kernels.append(KernelSource(name, f"{expression}<{arguments}>", file, line, reaches))
+            kernels.append(KernelSource(name, f"{expression}<{arguments}>", file, line, reaches, cooperative))
         if declaration.name not in wanted:
             parameters = "".join(t.text + " " * t.is_name for t in declaration.template).strip()
             templates[declaration.name] = f"{file}:{line}: template <{parameters}>"

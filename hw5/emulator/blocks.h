@@ -1,29 +1,9 @@
 // The blocks of a launch, in the order that it asks for; in the usual order, on several OS threads.
 #pragma once
+#include "cooperative.h"
 #include "workers.h"
 
 namespace hw5 {
-
-// The order of blocks, which is undefined on a GPU. The random order steps through them by a stride that is coprime to
-// their number, and so visits each once.
-class BlockOrder {
-  public:
-    BlockOrder(Order order, unsigned count, Random &random) : order_(order), count_(count) {
-        if (order < Order::random) return;
-        start_ = random.below(count);
-        do stride_ = 1 + random.below(count);
-        while (gcd(stride_, count) != 1);
-    }
-    unsigned operator[](unsigned i) const {
-        if (order_ == Order::reverse) return count_ - 1 - i;
-        return (unsigned)((start_ + (uint64_t)i * stride_) % count_);
-    }
-
-  private:
-    static unsigned gcd(unsigned a, unsigned b) { return b ? gcd(b, a % b) : a; }
-    Order order_;
-    unsigned count_, start_ = 0, stride_ = 1;
-};
 
 // Whether help is worth its time, after some blocks, which took this many nanoseconds: others need about 50 us to begin.
 inline bool is_long(unsigned done, int64_t taken) {
@@ -85,6 +65,10 @@ inline bool start_again() {
 // Run the blocks of the current launch; the fault, if there is one, is in machines[0].
 inline void run_grid() {
     checker().launch_begins();
+    if (grid.launch->kernel->cooperative) {
+        Cooperative().run();
+        return checker().launch_ended();
+    }
     const unsigned done = run_alone();
     if (done < grid.blocks && !machine().faulted) {
         grid.next = done;

@@ -147,7 +147,8 @@ def _epilogue(code, missing):
         for name in dict.fromkeys(code.dynamic_arrays)
     )
     kernels = "".join(
-        f'    hw5::describe<{kernel.expression}>("{kernel.name}", {{"{kernel.file}", {kernel.line}}}),\n'
+        f'    hw5::describe<{kernel.expression}>("{kernel.name}", {{"{kernel.file}", {kernel.line}}}, '
+        f"{str(kernel.cooperative).lower()}),\n"
         for kernel in code.kernels
     )
     about = {

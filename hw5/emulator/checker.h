@@ -32,6 +32,9 @@ class Checker {
     void needs_order() {}
     bool has_open_race() const { return false; }
     static constexpr bool is_recording() { return false; }
+    static constexpr uint64_t epoch = 0;
+    uint32_t latest() const { return 0; }
+    void grid_opens(uint32_t) {}
     void undo() {}
 };
 inline Checker &checker() { return *machine().checker; }
@@ -41,8 +44,10 @@ inline Checker &checker() { return *machine().checker; }
 class Checker {
   public:
     // Where accesses are recorded for a profile, or null; counted beyond the capacity too.
-    Record *records = nullptr;
-    uint64_t record_capacity = 0, record_count = 0, barriers = 0;
+    static inline Record *records = nullptr;
+    static inline uint64_t record_capacity = 0, record_count = 0, barriers = 0;
+
+    static inline uint64_t epoch = 0;  // how often the clock was started again
 
     // The OS thread that launches determines the time; those that help it join and leave.
     void launch_begins() {
@@ -54,11 +59,22 @@ class Checker {
         first.advance(latest_);
         first.touched_ += touched_;
         touched_ = 0;
+        for (int i = 0; i < read_race_count_; i++) first.defer_read_race(read_race_[i], read_race_pc_[i]);
+        for (int i = 0; i < swap_count_; i++) first.add_swap(swap_reads_[i]);
+    }
+
+    uint32_t latest() const { return latest_; }
+    // All blocks have waited for each other, until after the latest time of all of them.
+    void grid_opens(uint32_t time) {
+        settled_time_ = barrier_time_ = latest_ = time;
+        for (int t = 0; t < grid.threads; t++) clock_[t] = time;
     }
 
   private:
     void begin(uint32_t time) {
-        launch_time_ = latest_ = time;
+        launch_time_ = settled_time_ = latest_ = time;
+        if (epoch_ != epoch) dynamic_.shadow.release();
+        epoch_ = epoch;
         launch_ = 1 + (uint32_t)(grid.number % 0xFFFFFF);
         forget_regions();
         dynamic_.low = (uintptr_t)machine().shared->dynamic;
@@ -78,7 +94,7 @@ class Checker {
         if (const Fault *race = open_race()) record(*race);
     }
     bool has_open_race() const { return open_race(); }
-    bool is_recording() const { return records; }
+    static bool is_recording() { return records; }
 
     // What the last access left open is decided by what has happened since: called before anything else happens.
     void settle() {
@@ -136,7 +152,7 @@ class Checker {
     }
 
     void barrier_opened() {
-        barriers++;
+        if (records) barriers++;
         for (int t = 0; t < grid.threads; t++)
             if (clock_[t] > barrier_time_) barrier_time_ = clock_[t];
         advance(++barrier_time_);
@@ -228,10 +244,13 @@ class Checker {
         if (kind == AccessKind::read) recent.reads[recent.next++ % kept_reads] = {address, pc};
         if (kind != AccessKind::compare_and_swap) return;
         for (const auto &read : recent.reads) {
-            bool known = read.address != address;
-            for (int k = 0; k < swap_count_; k++) known |= swap_reads_[k] == read.pc;
-            if (!known && swap_count_ < most_swaps) swap_reads_[swap_count_++] = read.pc;
+            if (read.address == address) add_swap(read.pc);
         }
+    }
+    void add_swap(uint32_t read_pc) {
+        bool known = false;
+        for (int k = 0; k < swap_count_; k++) known |= swap_reads_[k] == read_pc;
+        if (!known && swap_count_ < most_swaps) swap_reads_[swap_count_++] = read_pc;
     }
 
     static constexpr uint64_t most_touched = 256 * 1024 * 1024 / sizeof(Cell);
@@ -334,7 +353,7 @@ class Checker {
 
     // Did the past access happen before what the current thread, `me`, does now, by the rules of CUDA?
     inline __attribute__((always_inline)) bool happened_before(const Access &past, uint32_t me, bool shared) const {
-        if (past.time < launch_time_ || past.thread == me) return true;
+        if (past.time < settled_time_ || past.thread == me) return true;
         if (block_of(past.thread) != block_of(me))  // each block has its own shared memory
             return shared || fences_.orders(past, me, launch_time_, barrier_time_);
         if (past.time < barrier_time_) return true;
@@ -418,8 +437,7 @@ class Checker {
         touched_ = 0;
     }
     void restart_clock() {
-        for (Machine *m : machines)
-            if (m) m->checker->dynamic_.shadow.release();
+        epoch++;
         for (LoadedModule *module = LoadedModule::first; module; module = module->next) {
             module->drop_shared_history();
             for (int i = 0; i < module->array_count; i++) module->arrays[i].shadow.release();
@@ -509,9 +527,11 @@ class Checker {
         fail(access_fault(FaultKind::out_of_bounds, nearest, address, size, kind));
     }
 
+    uint64_t epoch_ = 0;
     uint32_t latest_ = 0;        // the maximum of all clocks so far
     uint32_t launch_ = 0;
     uint32_t launch_time_ = 0;   // older accesses are of an earlier launch
+    uint32_t settled_time_ = 0;  // older accesses are of an earlier launch, or before a barrier of the grid
     uint32_t barrier_time_ = 0;  // older accesses happened before the block's last barrier
     uint32_t clock_[max_block_threads];
     bool knows_[max_block_threads / warp_size];     // warps that have executed __syncwarp, for which this is set:

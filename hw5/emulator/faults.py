@@ -24,6 +24,7 @@ _DIVERGENCES = (
     "{thread}, with the mask {mask}, meets other lanes of its warp in another operation or with another mask",
     "{thread} uses the mask {mask}, which does not include its own lane",
     "{thread} reads from lane {fault.lane}, which is in the mask {mask} but has exited",
+    "{thread} waits for all blocks of the grid, but block {fault.other.block} has ended",
 )
 _NOWHERE, _DEVICE, _SHARED, _DYNAMIC_SHARED, _VARIABLE, _CONSTANT = range(6)
 _VERBS = ("reads", "writes", "atomically updates", "atomically updates")

@@ -74,7 +74,7 @@ class Fences {
         return (Release *)reserve_for_check((1ull << 22) * sizeof(Release));
     }
 
-    Release *released_ = nullptr;  // the last release of each block
+    static inline Release *released_ = nullptr;  // the last release of each block
     Acquisition acquired_[kept];   // by the current block
     int acquired_count_ = 0;
 };

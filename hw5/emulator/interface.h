@@ -48,6 +48,7 @@ enum class AccessKind : int { read, write, atomic, compare_and_swap };
 struct Runtime {
     // Wait for the whole block; return the number of threads whose predicate is true.
     int (*barrier)(bool predicate, Site site);
+    void (*grid_barrier)(Site site);  // wait for all blocks
     // Wait for the lanes of the mask; return the result for this lane. A shuffle reads lane `source`.
     uint64_t (*warp)(WarpOp op, unsigned mask, uint64_t value, int source, Site site);
     // Check mode: called before a load or store at pc. `aligned`: the address must be a multiple of the size.
@@ -86,6 +87,7 @@ struct Kernel {
     const unsigned *sizes, *offsets;  // of each parameter, in bytes; from the first slot
     Site site;              // the beginning of its body
     void (*run)(const Slot *arguments);  // run the body as the current thread
+    bool cooperative;       // it may wait for all blocks of the grid
 };
 
 // The only symbol that a module exports.
@@ -117,7 +119,7 @@ enum class FaultKind : int {
     illegal
 };
 // The kinds of divergence; faults.py has a message for each.
-enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited };
+enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited, grid };
 enum class Space : int { none, device, shared, dynamic_shared, variable, constant };
 
 // An access that is recorded for a profile.

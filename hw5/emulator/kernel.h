@@ -1,4 +1,4 @@
-// hw5::describe<f>("f", {"file.cu", 1}) makes the Kernel of f: its signature, by which Python packs the arguments, and
+// hw5::describe<f>("f", {"file.cu", 1}, false) makes the Kernel of f: its signature, by which Python packs the arguments, and
 // the function that unpacks them. build.py appends one such line for each kernel to its file.
 #pragma once
 
@@ -67,9 +67,9 @@ template <class... T, void (*kernel)(T...)> struct Unpack<kernel> {
     static HW5_UNCHECKED void run(const Slot *slots) { call(slots, typename UpTo<sizeof...(T)>::indices{}); }
 };
 
-template <auto kernel> constexpr Kernel describe(const char *name, Site site) {
+template <auto kernel> constexpr Kernel describe(const char *name, Site site, bool cooperative) {
     using Of = Unpack<kernel>;
-    return {name, Of::signature, Of::targets, Of::sizes, Of::all_offsets, site, Of::run};
+    return {name, Of::signature, Of::targets, Of::sizes, Of::all_offsets, site, Of::run, cooperative};
 }
 
 }  // namespace hw5

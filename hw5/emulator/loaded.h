@@ -36,6 +36,24 @@ struct SharedMemory {
         for (int i = 0; i < count; i++) memset((char *)arrays[i].low, 0xFF, arrays[i].size);
     }
 
+    uint64_t size(unsigned dynamic_size) const {
+        uint64_t sum = dynamic_size;
+        for (int i = 0; i < count; i++) sum += arrays[i].size;
+        return sum;
+    }
+    // Copy all of it to a buffer of that size, or back.
+    void save(char *kept, unsigned dynamic_size) const {
+        memcpy(kept, dynamic, dynamic_size), kept += dynamic_size;
+        for (int i = 0; i < count; kept += arrays[i++].size) memcpy(kept, (char *)arrays[i].low, arrays[i].size);
+    }
+    void restore(const char *kept, unsigned dynamic_size) {
+        memcpy(dynamic, kept, dynamic_size), kept += dynamic_size;
+        for (int i = 0; i < count; kept += arrays[i++].size) memcpy((char *)arrays[i].low, kept, arrays[i].size);
+    }
+    void drop_history() {
+        for (int i = 0; i < count; i++) arrays[i].shadow.release();
+    }
+
   private:
     uint64_t offsets_[max_module_arrays];
     int declared_ = 0;
@@ -70,15 +88,18 @@ struct LoadedModule {
     // The shared memory of the calling OS thread, which has this number.
     SharedMemory &shared(int machine) {
         if (!shared_[machine]) shared_[machine] = new SharedMemory();
-        shared_[machine]->locate(module->dynamic_shared(), shared_from_dynamic_, arrays, offsets, array_count);
-        return *shared_[machine];
+        return located(*shared_[machine]);
+    }
+    SharedMemory &located(SharedMemory &memory) {
+        memory.locate(module->dynamic_shared(), shared_from_dynamic_, arrays, offsets, array_count);
+        return memory;
     }
     bool is_in_shared_memory(const void *address, const SharedMemory &shared) const {
         return (uintptr_t)address - ((uintptr_t)shared.dynamic + (uintptr_t)shared_from_dynamic_) < shared_size_;
     }
     void drop_shared_history() {
         for (SharedMemory *shared : shared_)
-            for (int i = 0; shared && i < shared->count; i++) shared->arrays[i].shadow.release();
+            if (shared) shared->drop_history();
     }
 
     // The __device__ or __constant__ variable at an address, or null.

@@ -95,6 +95,7 @@ struct Machine {
     Fault note;  // a race that is harmless
     bool has_note;
     unsigned note_block;
+    bool parked;  // its block waits for the grid
     volatile bool in_kernel;
     volatile sig_atomic_t time_is_up;
     unsigned spins;  // calls of Runtime::spin since a thread last waited

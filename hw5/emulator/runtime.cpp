@@ -63,7 +63,7 @@ static int print(const char *format, va_list arguments) {
     return size;
 }
 
-static const Runtime runtime = {barrier, warp_operation, check_access, check_fence, converge, converged,   spin,    before_atomic,
+static const Runtime runtime = {barrier, grid_barrier, warp_operation, check_access, check_fence, converge, converged,   spin,    before_atomic,
                                 print,   fail_assertion, memmove,      memset,      check_index, allocate, release};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
@@ -155,9 +155,8 @@ HW5_EXPORT const Fault *hw5_note() { return machines[0] && machines[0]->has_note
 // Record the accesses of launches from now on, in check mode; null ends it. Returns 0 in fast mode.
 HW5_EXPORT int hw5_profile(Record *records, uint64_t capacity) {
 #ifdef HW5_CHECK
-    Checker &checker = *first_machine().checker;
-    checker.records = records, checker.record_capacity = capacity;
-    checker.record_count = checker.barriers = 0;
+    Checker::records = records, Checker::record_capacity = capacity;
+    Checker::record_count = Checker::barriers = 0;
 #endif
     return checking;
 }
@@ -165,8 +164,7 @@ HW5_EXPORT int hw5_profile(Record *records, uint64_t capacity) {
 // The number of accesses recorded, and of barriers that blocks passed.
 HW5_EXPORT void hw5_profiled(uint64_t *counts) {
 #ifdef HW5_CHECK
-    const Checker &checker = *first_machine().checker;
-    counts[0] = checker.record_count, counts[1] = checker.barriers;
+    counts[0] = Checker::record_count, counts[1] = Checker::barriers;
 #else
     counts[0] = counts[1] = 0;
 #endif

@@ -66,6 +66,7 @@ class KernelEntry(Structure):
         ("offsets", POINTER(c_uint)),
         ("site", Site),
         ("run", c_void_p),
+        ("cooperative", c_bool),
     ]
 
 

@@ -145,8 +145,13 @@ HW5_COLD void open_barrier(Machine &m) {
     checker().barrier_opened();
 }
 
-// Runtime::barrier
-inline int barrier(bool predicate, Site site) {
+// All threads of the block wait for the other blocks: the caller of the launch runs them.
+HW5_COLD void park(Machine &m) {
+    m.parked = true;
+    switch_fiber(m.me().fiber, m.host);
+}
+
+inline int wait_at_barrier(bool predicate, Site site, bool of_grid) {
     Machine &m = machine();
     checker().settle();
     Barrier &barrier = m.barrier;
@@ -159,12 +164,20 @@ inline int barrier(bool predicate, Site site) {
         wait(m);
     } else if (barrier.mixed) {
         fail_deadlock();
+    } else if (of_grid) {
+        park(m);
     } else {
         open_barrier(m);
         proceed(m);
     }
     return barrier.result;
 }
+
+// Runtime::barrier
+inline int barrier(bool predicate, Site site) { return wait_at_barrier(predicate, site, false); }
+
+// Runtime::grid_barrier
+inline void grid_barrier(Site site) { wait_at_barrier(false, site, true); }
 
 // Runtime::warp
 inline uint64_t warp_operation(WarpOp op, unsigned mask, uint64_t value, int source, Site site) {
@@ -248,6 +261,14 @@ inline void thread_main() {
     }
 }
 
+// Run threads until all have exited, or wait for the grid.
+inline void run_ready(Machine &m) {
+    m.in_kernel = true;
+    run(m, m.host, m.ready.take(0));
+    m.in_kernel = false;
+    if (!m.parked) checker().block_ended();
+}
+
 // Run a block on this OS thread.
 inline void run_block(unsigned number) {
     Machine &m = machine();
@@ -265,10 +286,15 @@ inline void run_block(unsigned number) {
     m.ready.fill(lanes, grid.warps);
     m.shared->poison(grid.launch->shared);
     checker().block_begins();
-    m.in_kernel = true;
-    run(m, m.host, m.ready.take(0));
-    m.in_kernel = false;
-    checker().block_ended();
+    run_ready(m);
+}
+
+// The block goes on after all blocks have waited.
+inline void run_parked_block() {
+    Machine &m = machine();
+    m.parked = false;
+    open_barrier(m);
+    run_ready(m);
 }
 
 }  // namespace hw5

@@ -18,6 +18,7 @@ inline bool get_ready(Machine &m) {
     if (m.faulted && !m.stacks.reset()) return false;
     m.faulted = m.has_deferred_fault = m.has_note = false;
     m.time_is_up = 0;
+    m.parked = m.in_kernel = false;
     m.waited = 0;
     m.is_first = true;
     m.shared = &grid.module->shared(m.number);
@@ -51,8 +52,8 @@ inline void set_up(const Launch &launch) {
     static unsigned block[3];
     if (memcmp(block, launch.block, sizeof block)) number_threads(launch.block);
     memcpy(block, launch.block, sizeof block);
-    grid.may_share = launch.order == Order::forward && launch.threads > 1 && grid.blocks > 1 &&
-                     !first_machine().checker->is_recording() && !grid.module->stays_alone(*launch.kernel);
+    grid.may_share = !launch.kernel->cooperative && launch.order == Order::forward && launch.threads > 1 && grid.blocks > 1 &&
+                     !Checker::is_recording() && !grid.module->stays_alone(*launch.kernel);
 }
 
 }  // namespace hw5

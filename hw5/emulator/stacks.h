@@ -1,5 +1,5 @@
 // The memory of an OS thread that runs blocks: the position of the current thread, and the stacks of its fibers. It is
-// one reservation, which takes memory only where it is used, with a guard below each stack that was ever used.
+// one reservation, which takes memory only where it is used, with a guard below each stack that was ever used, up to a number.
 #pragma once
 #include <sys/mman.h>
 
@@ -21,9 +21,11 @@ class Stacks {
     }
     int take() {
         const int stack = free_[--free_count_];
-        while (guarded_ <= stack) mprotect(low(guarded_++) - guard, guard, PROT_NONE);
+        for (; guarded_ <= stack && guards_ < most_guards; guards_++) mprotect(low(guarded_++) - guard, guard, PROT_NONE);
         return stack;
     }
+    // Give the memory back.
+    void drop() { madvise(memory_, stacks_size, MADV_DONTNEED); }
     void release(int stack) { free_[free_count_++] = (short)stack; }
 
     Position &position() const { return *(Position *)memory_; }
@@ -55,6 +57,9 @@ class Stacks {
     char *memory_ = nullptr;
     short free_[max_block_threads];
     int free_count_ = 0, guarded_ = 0;
+    // A guard makes two mappings, and Linux allows 65,530 of them.
+    static constexpr int most_guards = 16 * 1024;
+    static inline int guards_ = 0;
 };
 
 }  // namespace hw5
