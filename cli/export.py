@@ -4,36 +4,66 @@ import os
 
 import click
 
+from hw5.cli import options
 from hw5.cli.display import say, warn
 from hw5.cli.options import OneOf
+from hw5.cli.plan import given_options
 from hw5.errors import InputError
-from hw5.export import FORMATS, columns_to_encode, export
+from hw5.export import FORMATS, Predicted, columns_to_encode, export
 from hw5.files import require_writable
 from hw5.train.checkpoint import Checkpoint
+from hw5.train.run import Model
 
 
 @click.command("export")
 @click.argument("checkpoint", type=click.Path())
 @click.option("--format", type=OneOf(FORMATS), help="Format of the file.  [default: that of the suffix of --out]")
 @click.option("--out", type=click.Path(), required=True, help="File to write.")
-def command(checkpoint, format, out):
-    """Export a model, with its standardisation, for other programs.
+@click.option("--float16", is_flag=True, help="Store the weights of a page in half precision.")
+@options.data(None, "Data whose test split a page shows.  [default: the data the model was trained on]")
+@click.pass_context
+def command(ctx, checkpoint, format, out, float16, data, test, label_column, data_dir):
+    """Export a model, with its standardisation, for other programs, or as a page for a browser.
 
     \b
     hw5 export model.npz --out model.onnx
+    hw5 export model.npz --out model.html
     """
     format = format or _format_of(out)
+    _require_page(format, given_options(ctx))
     model = Checkpoint.load(checkpoint)
     if os.path.realpath(out) == os.path.realpath(checkpoint):
         raise InputError(f"--out {out} is the checkpoint itself; choose another file")
     require_writable(out, "--out")
-    export(model, format, out)
+    tested, lacking = _tested(model, data, test, label_column, data_dir) if format == "html" else (None, None)
+    export(model, format, out, tested, float16)
     say(f"saved {out}")
+    if lacking:
+        warn(f"{out} shows no test examples: {lacking}")
     if format != "onnx" and columns_to_encode(model):
         warn(
             f"{out} has the network alone, whose {model.columns.width} features are made of the {len(model.columns.each)} "
             "columns of the table; --format onnx takes the columns themselves"
         )
+
+
+def _require_page(format, given):
+    """Raise InputError if an option that only a page has is given for another format."""
+    for name in ("float16", "data", "test", "label_column", "data_dir"):
+        if name in given and format != "html":
+            raise InputError(f"--{name.replace('_', '-')} needs --format html; leave it out")
+
+
+def _tested(model, data, test, *arguments):
+    """What the model makes of the test split, or None, and the reason if the data of the training are not there."""
+    try:
+        _, subset = options.load_split(model, data, test, *arguments, "test")
+    except InputError as error:
+        if data is not None or test is not None:
+            raise
+        return None, str(error)
+    X, y = subset.examples.X[subset.rows], subset.examples.y[subset.rows]
+    return Predicted(X, y, Model(options.open_named("cpu"), model).predict(X)), None
 
 
 def _format_of(path):

@@ -21,13 +21,22 @@ from hw5.files import atomic_write
 from hw5.tables.columns import Columns
 
 
-def export(checkpoint, format, path):
+class Predicted(NamedTuple):
+    """Test examples X (n, d), their labels or targets y (n,), and the predictions P (n, m) as those of Model.predict."""
+
+    X: np.ndarray
+    y: np.ndarray
+    P: np.ndarray
+
+
+def export(checkpoint, format, path, tested=None, float16=False):
     """Write the checkpoint to path, in one of FORMATS, replacing an existing file atomically.
 
-    Raises InputError, and writes nothing, if a library is missing; raises OSError.
+    For html: tested are examples to show, and float16 stores the weights in half precision. Raises InputError, and writes
+    nothing, if a library is missing; raises OSError.
     """
     try:
-        content = FORMATS[format].encode(_Portable.of(checkpoint))
+        content = FORMATS[format].encode(_Portable.of(checkpoint, tested, float16))
     except ImportError as error:
         raise InputError(
             f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
@@ -51,9 +60,11 @@ class _Portable:
     class_names: tuple[str, ...]  # empty for a regression
     feature_names: tuple[str, ...] | None
     columns: Columns | None = None  # of a table with text, dates or gaps
+    tested: Predicted | None = None
+    float16: bool = False
 
     @classmethod
-    def of(cls, checkpoint):
+    def of(cls, checkpoint, tested=None, float16=False):
         *hidden, (W, b) = checkpoint.parameters
         if checkpoint.of_targets:  # z / scale + mean
             scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
@@ -71,6 +82,8 @@ class _Portable:
             checkpoint.class_names,
             checkpoint.feature_names,
             columns_to_encode(checkpoint),
+            tested,
+            float16,
         )
 
     @property

@@ -1,7 +1,7 @@
 """A model as one page that runs it in a browser: a pad to draw on for images, or a form for a table.
 
 The page needs no network and no other file. All that comes from the data is in a block of JSON, from which the page makes
-text, never markup.
+text, never markup. If the test examples are given, their mistakes can be clicked through, and points are shown.
 """
 
 import base64
@@ -12,33 +12,34 @@ from importlib.resources import files
 import numpy as np
 
 from hw5.errors import InputError
+from hw5.export.page_parts import filled
 from hw5.nn.hidden import written
 from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
 
 _MOST_FIELDS = 200  # of a form
-_FILES = ("page.css", "model.js", "page.js")
+_MOST_MISTAKES = 24
+_MOST_POINTS = 300
+_SCRIPTS = ("page.js", "pad.js", "form.js", "plane.js", "start.js")
 
 
 def encode(network):
     """The bytes of the page. Raises InputError for a model that no pad or form can serve."""
     page = files("hw5.export") / "page"
-    parts = {name.replace(".js", "_js").removesuffix(".css"): (page / name).read_text("utf-8") for name in _FILES}
-    parts["css"] = parts.pop("page")
-    parts["model"] = json.dumps(described(network)).replace("<", "\\u003c")  # so that no text ends the block
-    text = (page / "page.html").read_text("utf-8")
-    for name, content in parts.items():
-        before, mark, after = text.partition("{" + name + "}")
-        text = before + content + after
-    return text.encode("utf-8")
+    text, css, model_js, *scripts = (
+        (page / name).read_text("utf-8") for name in ("page.html", "page.css", "model.js", *_SCRIPTS)
+    )
+    model = json.dumps(described(network)).replace("<", "\\u003c")  # so that no text ends the block
+    return filled(text, css=css, model_js=model_js, page_js="".join(scripts), model=model).encode("utf-8")
 
 
 def described(network):
     """The model for model.js, and what the page needs besides."""
-    its, image_shape = network.checkpoint, network.checkpoint.image_shape
+    its, image_shape, tested = network.checkpoint, network.checkpoint.image_shape, network.tested
     return {
         "title": f"{_name(its.data.source)}: {written([layer for layer, *_ in network.layers])}",
         "about": _about(its),
-        "layers": [_layer(*each) for each in network.layers],
+        "float16": network.float16,
+        "layers": [_layer(*each, _halves if network.float16 else _floats) for each in network.layers],
         "mean": _floats(network.standardisation.mean),
         "scale": _floats(network.standardisation.scale),
         "loss": network.loss,
@@ -46,8 +47,8 @@ def described(network):
         "image_shape": [*image_shape, 1][:3] if image_shape else None,
         "darkest": its.data.darkest,
         "brightest": its.data.brightest,
-        "fields": None if image_shape else _fields(its),
-    }
+        "fields": None if image_shape else _fields(its, tested),
+    } | (_of_tests(tested, its) if tested else {"mistakes": [], "points": []})
 
 
 def _name(source):
@@ -63,7 +64,7 @@ def _about(checkpoint):
     return f"Trained by hw5 for {len(checkpoint.history)} epochs{figures}. It runs here, in your browser."
 
 
-def _layer(layer, W, b):
+def _layer(layer, W, b, encoded):
     found = {"kind": layer.kind, "shape": list(layer.shape), "text": str(layer)}
     if layer.window:
         w = layer.window
@@ -76,7 +77,7 @@ def _layer(layer, W, b):
         }
     if layer.weighted:
         theta = {"theta": layer.theta.name, "alpha": layer.theta.alpha} if layer.theta else {"theta": None}
-        found |= theta | {"pieces": layer.pieces, "W": _floats(W), "b": _floats(b)}
+        found |= theta | {"pieces": layer.pieces, "W": encoded(W), "b": encoded(b)}
     return found
 
 
@@ -84,7 +85,31 @@ def _floats(array):
     return base64.b64encode(np.asarray(array, "<f4").tobytes()).decode()
 
 
-def _fields(checkpoint):
+def _halves(array):
+    return base64.b64encode(np.asarray(array, "<f2").tobytes()).decode()
+
+
+def _of_tests(tested, checkpoint):
+    """The most confident mistakes, how many there are, and some examples of two features or one to show as points."""
+    X, y, P = tested
+    found = {"mistakes": [], "points": [], "tested": len(y)}
+    if not checkpoint.image_shape and X.shape[1] <= 2:
+        found["points"] = [{"x": x.tolist(), "y": each.item()} for x, each in zip(X[:_MOST_POINTS], y[:_MOST_POINTS])]
+    if checkpoint.class_names:
+        wrong = np.flatnonzero((P.argmax(axis=1) != y) & (y >= 0))  # below 0: a class that the model does not know
+        most = wrong[np.argsort(-P[wrong].max(axis=1), kind="stable")[:_MOST_MISTAKES]]
+        found["wrong"] = len(wrong)
+        found["mistakes"] = [{"example": int(i) + 1, "truth": int(y[i]), "x": _numbers(X[i])} for i in most]
+    return found
+
+
+def _numbers(x):
+    """Features as base64: bytes if they are some, which take less space, else floats."""
+    are_bytes = x.dtype == np.uint8 or np.array_equal(x, np.uint8(np.clip(np.nan_to_num(x), 0, 255)))
+    return {"bytes": base64.b64encode(np.uint8(x).tobytes()).decode()} if are_bytes else {"floats": _floats(x)}
+
+
+def _fields(checkpoint, tested):
     """What the form asks for: a number, one of some values, or a date."""
     its, names = checkpoint.standardisation, checkpoint.feature_names
     columns = checkpoint.columns.numbered if checkpoint.columns else None
@@ -98,20 +123,28 @@ def _fields(checkpoint):
     fields, start = [], 0
     for column in columns:
         mean, scale = float(its.mean[start]), float(its.scale[start])
-        fields.append(_field(column, mean, 1 / scale))
+        seen = tested.X[:, start] if tested else None
+        fields.append(_field(column, mean, 1 / scale, seen))
         start += len(column.features)
     return fields
 
 
-def _field(column, mean, deviation):
+def _field(column, mean, deviation, seen):
+    """seen: its first feature in the test examples, or None; a slider goes over these and three deviations at most."""
     rest = [0] * column.gaps
     if isinstance(column, Number):
         named = {"name": column.name, "offset": column.offset, "rest": rest}
-        return named | {"mean": mean + column.offset, "deviation": deviation}
+        low, high = mean - 3 * deviation, mean + 3 * deviation
+        if seen is not None and seen.min() < seen.max():
+            low, high = max(low, float(seen.min())), min(high, float(seen.max()))
+        ends = {"low": low + column.offset, "high": high + column.offset}
+        return named | {"mean": mean + column.offset, "deviation": deviation} | ends
     if isinstance(column, Date):
         cycles = [CYCLES[cycle] for cycle in column.cycles]
         day = np.datetime64("1970-01-01") + int(column.origin + mean)
-        return {"name": column.name, "date": str(day), "origin": column.origin, "cycles": cycles, "rest": rest}
+        return {"name": column.name, "date": str(day), "origin": column.origin, "cycles": cycles, "rest": rest} | {
+            "deviation": deviation
+        }
     values = [column.no, column.yes] if isinstance(column, YesNo) else [*column.values, *column.rare[:1]]
     shown = [*values[: -1 if isinstance(column, Categories) and column.rare else None]]
     shown += ["other"] * (len(values) - len(shown))

@@ -10,9 +10,16 @@ const THETA = {
   linear: (z) => z,
 };
 
-function floats(base64) {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return new Float32Array(bytes.buffer);
+const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+const floats = (base64) => new Float32Array(bytes(base64).buffer);
+
+// Numbers in half precision: a sign, 5 bits of exponent and 10 of fraction
+function halves(base64) {
+  return Float32Array.from(new Uint16Array(bytes(base64).buffer), (h) => {
+    const sign = h >> 15 ? -1 : 1, exponent = (h >> 10) & 31, fraction = h & 1023;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
+  });
 }
 
 // X = theta(W x + b) for one patch; of a maxout unit, the largest of its pieces
@@ -73,8 +80,9 @@ const LAYERS = {
 
 // The arrays of a model, from its JSON
 function decoded(model) {
+  const weights = model.float16 ? halves : floats;
   const layers = model.layers.map((layer) =>
-    layer.W === undefined ? layer : { ...layer, W: floats(layer.W), b: floats(layer.b) });
+    layer.W === undefined ? layer : { ...layer, W: weights(layer.W), b: weights(layer.b) });
   return { ...model, layers, mean: floats(model.mean), scale: floats(model.scale) };
 }
 
@@ -85,8 +93,11 @@ function forward(model, x) {
 }
 
 // The probability of each class, or the number of a regression; a perceptron gives 1 to the predicted class
-function answer(model, x) {
-  const z = forward(model, x).at(-1), top = Math.max(...z);
+const answer = (model, x) => answerOf(model, forward(model, x).at(-1));
+
+// The same from the outputs z
+function answerOf(model, z) {
+  const top = Math.max(...z);
   if (!model.class_names.length) return z;
   if (model.loss === "perceptron") return z.map((_, i) => (i === z.indexOf(top) ? 1 : 0));
   const powers = z.map((value) => Math.exp(value - top)), sum = powers.reduce((a, b) => a + b);

@@ -1,0 +1,4 @@
+// Show the input that suits the model.
+"use strict";
+
+model.image_shape ? pad() : form();
