@@ -9,6 +9,7 @@ import click
 from hw5.cli.output import Closed, discard, no_silent_exit, occupy_closed_descriptors
 
 VERBS = {
+    "tour": "See what hw5 does, in ten minutes.",
     "train": "Train a model.",
     "tune": "Search for better training options.",
     "eval": "Evaluate a model on labelled data.",

@@ -75,6 +75,7 @@ README_NEEDS = {
     "hw5 data fetch": "the network",
     "--data mnist": "mnist",
     "hw5 bench": "minutes",
+    "hw5 tour": "minutes",
     "--format onnx": "onnx",
     "hw5 tune": "optuna",
     "--device emulator": "a C++ compiler",

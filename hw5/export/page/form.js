@@ -28,7 +28,6 @@ function form() {
     }
     update();
   };
-  window.place = place;
   update();
   mistakes(place);
 }
