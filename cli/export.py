@@ -8,6 +8,7 @@ from hw5.cli import options
 from hw5.cli.display import say, warn
 from hw5.cli.options import OneOf
 from hw5.cli.plan import given_options
+from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError
 from hw5.export import FORMATS, Predicted, columns_to_encode, export
 from hw5.files import require_writable
@@ -56,6 +57,8 @@ def _require_page(format, given):
 
 def _tested(model, data, test, *arguments):
     """What the model makes of the test split, or None, and the reason if the data of the training are not there."""
+    if data is None and model.data.source == STANDARD_INPUT:  # of which nothing is left
+        return None, "the model was trained on standard input; pass the data with --data"
     try:
         _, subset = options.load_split(model, data, test, *arguments, "test")
     except InputError as error:

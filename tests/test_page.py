@@ -113,6 +113,10 @@ def test_the_program_shows_the_test_split_if_it_can(tmp_path):
     program("export", model, "--out", page, "--data", tmp_path / "others.csv", "--float16")
     again = described(page.read_text("utf-8"))
     assert again["tested"] == 18 and again["float16"] is True
+    table = (tmp_path / "others.csv").read_text()
+    program("train", "--data", "-", "--label-column", "kind", "--epochs", 1, "--out", model, input=table)
+    read_again = program("export", model, "--out", page, input=table)
+    assert "page.html shows no test examples: the model was trained on standard input" in read_again.stderr
     for option in (("--float16",), ("--data", "digits")):
         sentence = refused("export", model, "--out", tmp_path / "a.npz", *option)
         assert f"{option[0]} needs --format html; leave it out" in sentence
@@ -217,6 +221,7 @@ def test_mistakes_of_images_are_clicked_through(opened):
 
 
 def flowers(n=90):
+    rng = np.random.default_rng(4)
     frame = pd.DataFrame({"width": rng.normal(5, 2, n), "site": rng.choice(["n", "s", "e"], n)})
     frame["day"] = pd.to_datetime("2020-01-01") + pd.to_timedelta(np.arange(n) * 9, "D")
     frame["kind"] = np.where(rng.random(n) < 0.3, "other", np.where(frame.width > 5, frame.site, "none"))
