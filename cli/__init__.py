@@ -6,6 +6,7 @@ from importlib import import_module
 
 import click
 
+from hw5.cli.launched import require_one_process, silence
 from hw5.cli.output import Closed, discard, no_silent_exit, occupy_closed_descriptors
 
 VERBS = {
@@ -35,6 +36,8 @@ class Program(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx, name):
+        if name in VERBS and name != "train":
+            require_one_process(name)
         return import_module(f"hw5.cli.{name}").command if name in VERBS else None
 
     def format_commands(self, ctx, formatter):
@@ -53,6 +56,7 @@ class Program(click.Group):
     def main(self, args=None, prog_name="hw5", standalone_mode=True, **extra):
         _set_up_blas()
         _set_up_streams()
+        silence()
         arguments = sys.argv[1:] if args is None else list(args)
         try:
             returned = super().main(arguments, prog_name, standalone_mode=False, **extra)

@@ -10,7 +10,7 @@ from hw5.tables.table import Reading
 from hw5.train.plan import Plan, written_option
 
 # Options that may be changed when resuming: settings, and options that are not settings
-_MAY_CHANGE = ("epochs",)
+_MAY_CHANGE = ("epochs", "slices")
 _NOT_SETTINGS = (
     "resume",
     "as_json",

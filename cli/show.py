@@ -85,6 +85,8 @@ def _configuration(model):
         options["loss"] = settings.loss
     options |= {"data": model.data.source, "test": model.data.test, "label_column": model.data.label_column}
     options |= {name: value for name, value in asdict(settings).items() if name != "loss"}
+    if settings.slices == 1:  # which has no effect but to keep ranks from sharing minibatches
+        del options["slices"]
     if settings.model == "lenet":  # which says what its hidden layers are
         del options["hidden"]
     reading = asdict(model.data.reading or Reading())

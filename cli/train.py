@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import click
 
-from hw5.cli import config, options, output, several
+from hw5.cli import config, options, output, ranks, several
 from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
 from hw5.cli.options import BatchSize, Layers, OneOf, number
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
@@ -21,7 +21,7 @@ from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
 from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.train.defaults import CHOSEN
+from hw5.train.defaults import UNSET
 from hw5.train.figures import figures_on
 from hw5.train.log import Log
 from hw5.train.plan import DEFAULT, MODELS, new_plan
@@ -94,12 +94,18 @@ _SETTINGS = (
     ("split_seed", number("split_seed"), "Random seed of the splits alone.  [default: --seed]"),
     ("shuffle", bool, "Shuffle the training examples in every epoch."),
     ("standardise", bool, "Standardise the features, and the targets of a regression."),
+    (
+        "slices",
+        number("slices"),
+        "Maximum number of slices of a minibatch, which the ranks of MPI share.  [default: 8 under mpiexec, else 1]",
+    ),
 )
 
 
 def _settings(verb):
     for name, kind, text in reversed(_SETTINGS):
-        flag, default = "--" + name.replace("_", "-"), None if name in CHOSEN else getattr(DEFAULT, name)
+        default = None if name in UNSET else getattr(DEFAULT, name)
+        flag = "--" + name.replace("_", "-")
         flag += f"/--no-{name}" * (default is True)
         shown = default is not None and kind is not bool
         verb = click.option(flag, type=kind, is_flag=kind is bool, default=default, show_default=shown, help=text)(verb)
@@ -167,8 +173,10 @@ def _settings(verb):
 )
 @config.option
 @click.pass_context
+@ranks.shared
 def command(
     ctx,
+    together,
     resume,
     out,
     checkpoint_every,
@@ -203,6 +211,7 @@ def command(
         asked["holdout"] = 0.0
     every = _interval(checkpoint_every, keep, out)
     reading = options.reading_of(*(asked.pop(name) for name in options.READING))
+    asked["slices"] = asked["slices"] or (ranks.SLICES if together else None)
     plan, checkpoint = (None if resume else new_plan(reading=reading, **asked)), None
     if resume and not os.path.exists(resume):
         Checkpoint.load(resume)  # says what is wrong, before a folder is made for the lock
@@ -213,7 +222,7 @@ def command(
             checkpoint = Checkpoint.load(resume)
             plan = resumed_plan(checkpoint, resume, given)
         _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
-        device = options.open_named(device_name, precision, threads)
+        device = ranks.open_device(together, plan.settings, device_name, precision, threads)
         load_data = plan.loader(data_dir)
         with waiting(f"reading {plan.data}"):
             schema = checkpoint.schema if checkpoint else None
@@ -320,6 +329,8 @@ def _check_outputs(outputs, inputs):
 
 def _announce(run):
     say(_headline(run))
+    if idle := ranks.idle(run):
+        warn(idle)
     options.warn_of(run.dataset)
 
 

@@ -34,6 +34,7 @@ from hw5.train.checkpoint import Checkpoint
 from hw5.train.schedules import SCHEDULES
 from hw5.train.training import Progress
 from hw5.verify.by_nvcc import find_nvcc
+from tests import mpi
 from tests.cli.helpers import hw5
 from tests.pages import DOCS, ROOT, code_blocks
 
@@ -66,6 +67,7 @@ LACKING = {
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
     "nvcc": None if _has_nvcc() else "nvcc is not installed",
     "optuna": None if importlib.util.find_spec("optuna") else "Optuna is not installed",
+    "MPI": mpi.why_not(),
     "onnx": None if importlib.util.find_spec("onnx") else "onnx is not installed",
     "a GPU": "there is no GPU" if first_failure("cuda") else None,
     "a GPU and a clone": "it writes into the clone",

@@ -90,6 +90,7 @@ class Device(ABC):
     dtype: np.dtype  # of weights and activations
     index_dtype: np.dtype  # of labels and of positions in the data
     arithmetic: str  # what computes a training step: devices that share it give the same bits
+    ranks = None  # the Ranks that train together with this process, if an MPI launcher started it (ranks.py)
 
     # -- memory
 
@@ -115,6 +116,10 @@ class Device(ABC):
     @abstractmethod
     def copy(self, array, source):
         """Copy an array's values into another of the same shape and type."""
+
+    @abstractmethod
+    def add(self, X, other):
+        """X += other, of one shape; other may change."""
 
     @abstractmethod
     def synchronize(self):
@@ -278,8 +283,8 @@ class Device(ABC):
         """A (k, h w c) = dJ/dX of mean_pool, given Delta (k, h' w' c)."""
 
     @abstractmethod
-    def dropout(self, X, out, share, t, key):
+    def dropout(self, X, out, share, t, key, first=0):
         """out = X / (1 - share), but 0 for a random share of the elements, chosen by the step t (1,) int32 and a key.
 
-        X and out (k, m); key is below 2^32. The element of index x stays if pcg3d(x, t, key) >= share 2^32.
+        X and out (k, m); key is below 2^32. The element of index x stays if pcg3d(first + x, t, key) >= share 2^32.
         """

@@ -47,6 +47,9 @@ class CpuDevice(CpuImages, Device):
     def copy(self, array, source):
         array[...] = source
 
+    def add(self, X, other):
+        X += other
+
     def synchronize(self):
         """Do nothing: operations are complete when they return."""
 

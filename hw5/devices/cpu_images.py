@@ -88,8 +88,9 @@ class CpuImages:
         inside = sum(self._is_inside(i, j, window).astype(int) for i, j in product(*map(range, window.size)))
         return inside.astype(self.dtype)
 
-    def dropout(self, X, out, share, t, key):
-        np.multiply(X, _kept(X.shape, share, int(t[0]), key).astype(self.dtype) / self.dtype.type(1 - share), out=out)
+    def dropout(self, X, out, share, t, key, first=0):
+        stays = _kept(X.shape, share, int(t[0]), key, first)
+        np.multiply(X, stays.astype(self.dtype) / self.dtype.type(1 - share), out=out)
 
 
 def _at_each_pixel(images, window):
@@ -99,13 +100,14 @@ def _at_each_pixel(images, window):
         yield (i, j), images[:, i : i + s * rows : s, j : j + s * columns : s]
 
 
-def _kept(shape, share, t, key):
-    """Whether each element of an array stays in step t, in all but this share of the cases.
+def _kept(shape, share, t, key, first):
+    """Whether each element of an array, numbered from first, stays in step t, in all but this share of the cases.
 
     The random numbers are pcg3d of (element, step, key): Jarzynski and Olano, "Hash Functions for GPU Rendering",
     JCGT 9 (3), 2020. So they are the same on every device, and need no memory.
     """
-    x = np.arange(prod(shape), dtype=np.uint32) * np.uint32(1664525) + np.uint32(1013904223)
+    elements = np.arange(prod(shape), dtype=np.uint32) + np.uint32(first % 2**32)
+    x = elements * np.uint32(1664525) + np.uint32(1013904223)
     y, z = (np.full_like(x, (n * 1664525 + 1013904223) % 2**32) for n in (t, key))
     x += y * z
     y += z * x

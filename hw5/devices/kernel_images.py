@@ -66,9 +66,9 @@ class KernelImages:
         numbers = (k, *window.image, *window.size, stride, window.padding)
         self._launch(kernel, grid, block, *arguments, *numbers, shared=shared)
 
-    def dropout(self, X, out, share, t, key):
+    def dropout(self, X, out, share, t, key, first=0):
         scale = self.dtype.type(1) / self.dtype.type(1 - share)
-        numbers = (np.uint32(key), np.uint32(share * 2**32), scale, np.int64(X.size))
+        numbers = (np.uint32(key), np.uint32(share * 2**32), scale, np.uint32(first % 2**32), np.int64(X.size))
         self._launch("dropout", self._grid_of(X), (THREADS,), X, out, t, *numbers)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE
-from hw5.devices.base import BETA1, BETA2, EPSILON, Device
+from hw5.devices.base import BETA1, BETA2, EPSILON, Device, Rates
 from hw5.devices.fused import FusedStepper
 from hw5.devices.grids import THREADS, WARP, blocks, by_columns, by_example, by_rows, packs, power_of_two
 from hw5.devices.kernel_images import KernelImages
@@ -110,7 +110,7 @@ class KernelDevice(KernelImages, Device):
         """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
         self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
         self.arithmetic = f"the CUDA kernels ({name})"
-        self._partial_sums = {}
+        self._partial_sums, self._velocity = {}, None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 
     @property
@@ -137,6 +137,12 @@ class KernelDevice(KernelImages, Device):
 
     def copy(self, array, source):
         self.runtime.copy(array.address, source.address, source.nbytes)
+
+    def add(self, X, other):
+        """A step of SGD without momentum, with the learning rate -1."""
+        if self._velocity is None or self._velocity.size < X.size:
+            self._velocity = self.upload(np.zeros(X.size), self.dtype)
+        self.sgd_update(X, self._velocity.from_start(X.size), other, Rates(-1.0))
 
     def synchronize(self):
         self.runtime.synchronize()

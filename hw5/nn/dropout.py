@@ -8,6 +8,7 @@ class Dropout(Layer):
 
     kind = "dropout"
     key = 0  # until it is drawn; only training needs it
+    first = 0  # the place in the minibatch of the first example: a part of a minibatch has its part of the mask
 
     def __init__(self, text, theta):
         self.share = float(text)
@@ -25,7 +26,7 @@ class Dropout(Layer):
         if t is None:
             device.copy(s.X, s.X_in)
         else:
-            device.dropout(s.X_in, s.X, self.share, t, self.key)
+            device.dropout(s.X_in, s.X, self.share, t, self.key, self.first * self.inputs)
 
     def propagate(self, device, s, A, t, scratch):
-        device.dropout(s.A, A, self.share, t, self.key)
+        device.dropout(s.A, A, self.share, t, self.key, self.first * self.inputs)

@@ -103,13 +103,13 @@ class Convolution(_Windowed, Dense):
             device.unfold(s.X_in, self.window, out=s.rows)
             super()._linear(device, s)
 
-    def _gradient(self, device, s, out, alpha, beta=0.0):
+    def _outer(self, device, s, out, alpha, beta=0.0):
         if s.rows is None:
             sums = self.sums[: len(s.X)]
             device.convolution_gradient(s.X_in, s.Delta, self.window, sums)
             device.gradient_mean(sums, out.reshape((out.size,)), alpha * len(sums), beta)
         else:
-            super()._gradient(device, s, out, alpha, beta)
+            super()._outer(device, s, out, alpha, beta)
 
     def propagate(self, device, s, A, t, scratch):
         """A = W Delta by patches, folded to images."""

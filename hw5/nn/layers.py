@@ -153,21 +153,25 @@ class Dense(Layer):
     def update(self, device, s, rates, t):
         """W <- W - eta/k rows Delta^T and b <- b - eta/k Delta 1, or another rule; t (1,) counts the updates."""
         if rates.adam or rates.momentum or rates.l1:
-            self._step_along_gradient(device, s, rates, t)
+            self.gradient(device, s, len(s.X))
+            self.step(device, rates, t)
         else:
             self._step_in_gemm(device, s, rates)
 
     def _step_in_gemm(self, device, s, rates):
         """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k rows Delta^T."""
         eta, k = rates.eta, len(s.X)
-        self._gradient(device, s, out=self.W, alpha=-eta / k, beta=1 - eta * rates.l2)
+        self._outer(device, s, out=self.W, alpha=-eta / k, beta=1 - eta * rates.l2)
         device.gradient_mean(s.Delta, out=self.b, alpha=-eta * self.places, beta=1.0)
 
-    def _step_along_gradient(self, device, s, rates, t):
-        """G = 1/k rows Delta^T, then a step along G with momentum and penalties (on W only), or by Adam."""
+    def gradient(self, device, s, k):
+        """G = 1/k rows Delta^T and Gb = 1/k Delta 1, of all or some of the k examples of a minibatch."""
+        self._outer(device, s, out=self.G, alpha=1 / k)
+        device.gradient_mean(s.Delta, out=self.Gb, alpha=self.places * len(s.X) / k)
+
+    def step(self, device, rates, t):
+        """A step along G and Gb with momentum and penalties (on W only), or by Adam; t (1,) counts the updates."""
         of_bias = rates.without_penalties()
-        self._gradient(device, s, out=self.G, alpha=1 / len(s.X))
-        device.gradient_mean(s.Delta, out=self.Gb, alpha=float(self.places))
         if rates.adam:
             device.adam_update(self.W, self.V, self.S, self.G, t, rates)
             device.adam_update(self.b, self.Vb, self.Sb, self.Gb, t, of_bias)
@@ -175,6 +179,6 @@ class Dense(Layer):
             device.sgd_update(self.W, self.V, self.G, rates)
             device.sgd_update(self.b, self.Vb, self.Gb, of_bias)
 
-    def _gradient(self, device, s, out, alpha, beta=0.0):
+    def _outer(self, device, s, out, alpha, beta=0.0):
         """out = alpha rows Delta^T + beta out."""
         device.gemm(s.rows, s.Delta, out, transpose_b=True, alpha=alpha, beta=beta)

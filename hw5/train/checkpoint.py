@@ -48,7 +48,7 @@ _LONG = 500  # epochs whose history is an array
 _LONG_TEXT = 1 << 16  # characters
 _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape")  # in Checkpoint's order
 # Settings that older versions lack, and their defaults
-_NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True}
+_NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True, "slices": 1}
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
 IN_MEMORY = memory.SOURCE  # the DataSource.source of arrays
 

@@ -8,6 +8,7 @@ a minimum. The lecture's plain SGD is one option away, with the lecture's rate.
 from hw5.train.settings import Settings
 
 CHOSEN = ("optimizer", "lr", "lr_decay", "epochs", "batch_size", "l2")
+UNSET = (*CHOSEN, "slices")  # the settings that None leaves to their defaults
 _OF_SGD_ONLY = ("momentum", "nesterov")
 _LAST_RATE = 0.05  # of the first
 _EXAMPLES_IN_ALL, _FEWEST_EPOCHS, _MOST_EPOCHS = 2_000_000, 20, 100
@@ -19,7 +20,7 @@ def settings_for(n, **given):
 
     Raises InputError if the given ones are invalid.
     """
-    given = {name: value for name, value in given.items() if value is not None or name not in CHOSEN}
+    given = {name: value for name, value in given.items() if value is not None or name not in UNSET}
     if "optimizer" not in given:
         is_sgd = given.get("loss") == "perceptron" or any(given.get(name) for name in _OF_SGD_ONLY)
         given["optimizer"] = "sgd" if is_sgd else "adam"

@@ -8,9 +8,10 @@ from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
 from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
-from hw5.nn.network import Network, initial_parameters
+from hw5.nn.network import Network
 from hw5.tables.labels import UNKNOWN
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, has_digest
+from hw5.train.networks import NetworkPlan
 from hw5.train.training import Training
 
 
@@ -48,14 +49,15 @@ class Run:
             self.standardisation, self.of_targets = before.standardisation, before.of_targets
         else:
             self.standardisation, self.of_targets = self._standardisations(train)
-        self.network = self._new_network(device)
+        plan = self._network_plan()
+        self.network = plan.on(device)
         if start:
             self.network.assign(start.parameters)
         self.history = list(checkpoint.history) if checkpoint else []
         self.stepper = self._stepper(dataset.train)
         validate = (lambda: self.evaluate("validation")) if "validation" in self.splits else None
-        X = dataset.train.X
-        self.training = Training(self.stepper, train.rows, settings, validate, pause_every, X, weights)
+        X, trainer = dataset.train.X, self._trainer(plan)
+        self.training = Training(trainer, train.rows, settings, validate, pause_every, X, weights)
         if checkpoint:
             self.training.restore(checkpoint.state)
 
@@ -74,18 +76,27 @@ class Run:
                 f"{self.dataset.name} has changed since the checkpoint was written; resume with the original data"
             )
 
-    def _new_network(self, device):
+    def _network_plan(self):
         settings, dataset, train = self.settings, self.dataset, self.splits["train"]
         weights = settings.class_weight and class_weights(
             settings.class_weight, dataset.class_names, train.examples.y[train.rows]
         )
-        layers = settings.layers(
-            example_shape(dataset.image_shape, dataset.train.X.shape[1]), _units(settings.loss, dataset)
-        )
-        parameters = initial_parameters(layers, settings.seed)
-        if settings.model == "perceptron":  # "usually begins with weight/bias 0"
-            parameters = [tuple(map(np.zeros_like, pair)) for pair in parameters]
-        return Network(device, parameters, loss=settings.loss, class_weights=weights, layers=layers)
+        shape = example_shape(dataset.image_shape, dataset.train.X.shape[1])
+        return NetworkPlan(settings, shape, _units(settings.loss, dataset), weights)
+
+    def _trainer(self, plan):
+        """What trains: the stepper or, if minibatches have slices, one that trains by them, on all ranks if there are some."""
+        slices, ranks = self.settings.slices, self.network.device.ranks
+        if slices == 1:
+            return self.stepper
+        if ranks is None:
+            from hw5.devices.slices import SlicedStepper
+
+            return SlicedStepper(self.stepper, slices)
+        from hw5.train.ranks import RankedStepper
+
+        data = _arrays(self.dataset.train, self.standardisation, self.of_targets)
+        return RankedStepper(self.stepper, slices, ranks, plan, data)
 
     def _stepper(self, examples):
         return _stepper(self.network, examples, self.standardisation, self.of_targets)
@@ -217,9 +228,15 @@ class Model:
 
 def _stepper(network, examples, standardisation, of_targets):
     """The Stepper of a network on examples, which it standardises."""
-    device, y = network.device, examples.y if of_targets is None else of_targets.transform(examples.y)
+    data = network.device.upload_data(*_arrays(examples, standardisation, of_targets))
+    return network.device.stepper(network, data)
+
+
+def _arrays(examples, standardisation, of_targets):
+    """The arguments of Device.upload_data."""
+    y = examples.y if of_targets is None else of_targets.transform(examples.y)
     y = y.astype(np.float32) if y.dtype == np.float64 else y
-    return device.stepper(network, device.upload_data(examples.X, y, standardisation.mean, standardisation.scale))
+    return examples.X, y, standardisation.mean, standardisation.scale
 
 
 def _evaluate(stepper, subset):

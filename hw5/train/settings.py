@@ -76,6 +76,7 @@ RANGES = {
     "holdout": _FRACTION,
     "seed": Range(whole=True),
     "split_seed": _or_none(Range(whole=True)),
+    "slices": Range(least=1, most=4096, whole=True),
 }
 
 
@@ -112,6 +113,7 @@ class Settings:
     split_seed: int | None = None  # of the held-out examples; default: seed
     shuffle: bool = True  # the examples of an epoch
     standardise: bool = True  # features, and the targets of a regression
+    slices: int = 1  # of a minibatch, whose gradients are added in a tree (hw5/devices/slices.py)
 
     def __post_init__(self):
         for name, its_range in RANGES.items():

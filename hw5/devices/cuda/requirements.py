@@ -17,6 +17,13 @@ _WSL = Path("/usr/lib/wsl/lib")  # where Windows puts the driver's libraries
 
 def driver():
     """The GPUs, and the newest CUDA that the driver supports."""
+    names = gpus()
+    found = names[0] if len(names) == 1 else ", ".join(f"cuda:{ordinal} {name}" for ordinal, name in enumerate(names))
+    return f"{found}, for CUDA up to {_dotted(_driver_version())}"
+
+
+def gpus():
+    """The names of the GPUs, as CUDA lists them. Raises InputError if there is none."""
     cuda = open_library("cuda")
     failure, count = cuda.cuInit(0), ctypes.c_int()
     if failure not in (0, _NO_DEVICE):
@@ -26,9 +33,7 @@ def driver():
     cuda.cuDeviceGetCount(ctypes.byref(count))
     if failure or not count.value:
         raise InputError(f"the driver shows no GPU: {_why_no_gpu()}")
-    names = [_gpu_name(cuda, ordinal) for ordinal in range(count.value)]
-    gpus = names[0] if len(names) == 1 else ", ".join(f"cuda:{ordinal} {name}" for ordinal, name in enumerate(names))
-    return f"{gpus}, for CUDA up to {_dotted(_driver_version())}"
+    return [_gpu_name(cuda, ordinal) for ordinal in range(count.value)]
 
 
 def _gpu_name(cuda, ordinal):

@@ -106,7 +106,7 @@ class CompiledStepper(Stepper):
         theta = _activation_of(network)
         self._train, self._predict = library.train, library.predict
         self._products = sum(layer.places * layer.fan_in * layer.units for layer in network.weighted)
-        self._job = Job(
+        self.job = Job(
             **layers_for_job(network),
             activation=library.activations.get(theta.name, -1),
             alpha=theta.alpha,
@@ -122,7 +122,7 @@ class CompiledStepper(Stepper):
         )
 
     def train(self, order, batch_size, rates, tally):
-        job = self._job
+        job = self.job
         job.eta, job.momentum, job.l1, job.l2 = rates.eta, rates.momentum, rates.l1, rates.l2
         job.nesterov, job.adam, job.weight_decay = rates.nesterov, rates.adam, rates.weight_decay
         job.updates = self.network.updates[0]
@@ -136,13 +136,14 @@ class CompiledStepper(Stepper):
     def forward(self, order, start, space):
         rows = order[start : start + len(space.Z)]
         np.take(self.data.y, rows, out=space.y, mode="clip")
-        self._job.Z = address(space.Z)
+        self.job.Z = address(space.Z)
         self._call(self._predict, rows, len(rows))
 
     def _call(self, function, order, batch_size):
-        job = self._job
+        job = self.job
         job.order, job.examples, job.batch_size = address(order), len(order), batch_size
-        job.threads = _useful_threads(self.device.threads, self._products, batch_size)
+        examples = job.share_end - job.share_begin if job.slice else batch_size
+        job.threads = _useful_threads(self.device.threads, self._products, examples)
         if function(ctypes.byref(job)) != 0:
             raise MemoryError("could not allocate memory or threads for the compiled step")
 

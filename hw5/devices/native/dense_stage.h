@@ -71,14 +71,14 @@ class Top : public AnyDense {
         product(X.all(), group.is_training);
         if (!group.is_training)
             for (int64_t e = 0; e < group.examples; e++)
-                for (int64_t j = 0; j < m; j++) job.Z[(group.offset + e) * m + j] = X.all()[j][e];
+                for (int64_t j = 0; j < m; j++) job.Z[(group.place + e) * m + j] = X.all()[j][e];
     }
 
     void backward(const Group &group) override {
         const Outcome outcome = outcome_of(job, group.rows, group.examples, group.k, X.view(), m);
         for (int64_t e = 0; e < group.examples; e++) {
-            job.losses[group.offset + e] += outcome.J[e];
-            job.correct[group.offset + e] += outcome.correct[e];
+            job.losses[group.place + e] += outcome.J[e];
+            job.correct[group.place + e] += outcome.correct[e];
         }
         propagate(group, X.all());
     }

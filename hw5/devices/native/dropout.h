@@ -31,7 +31,7 @@ class Dropout : public Stage {
 
     void apply(const Group &group, const Images &from, const Images &to) const {
         UnsignedInts element;  // the index in the arrays (k, n) of NumPy
-        for (int e = 0; e < LANES; e++) element[e] = uint32_t((group.offset + e) * X.shape.size());
+        for (int e = 0; e < LANES; e++) element[e] = uint32_t((group.place + e) * X.shape.size());
         for (int64_t y = 0; y < X.shape.h; y++)
             for (int64_t i = 0; i < X.row_size(); i++, element += 1u) {
                 const Vector x = from.at(y, 0)[i];

@@ -19,6 +19,7 @@
 #include "convolution_stage.h"
 #include "dense_stage.h"
 #include "dropout.h"
+#include "sliced.h"
 #include "team.h"
 
 namespace {
@@ -27,27 +28,47 @@ namespace {
 struct Slice {
     const Weights *weights;
     Range rows;
+    int64_t start;  // of W of the layer in a sum of gradients; b is after it
+
+    // f(place in the sum, numbers of G, how many of them) for the rows, and for the biases with the first ones
+    template <class F>
+    void for_each_row(F f) const {
+        const Layer &layer = weights->layer;
+        for (int64_t row = rows.begin; row < rows.end; row++)
+            f(start + row * layer.d, weights->W.G.row(row), layer.d);
+        if (rows.begin == 0) f(start + layer.m * layer.d, weights->b.G.row(0), layer.m);
+    }
 };
 
 // The data that the threads share
 struct Shared {
     const Job &job;
     const Rule rule;
-    const int64_t most;  // examples in a minibatch
+    const int64_t most;  // examples in a minibatch, or in this process's share of one
+    const int64_t parts;
     std::vector<std::unique_ptr<Weights>> weights;  // of each layer, or null
     std::vector<Slice> slices;
     int64_t threads;
     Team team;
     Tasks by_part, by_slice;
+    bool failed = false;  // the exchange of sums
 
     explicit Shared(const Job &job)
-        : job(job), rule(Rule::of(job)), most(std::min(job.batch_size, job.examples)) {
+        : job(job), rule(Rule::of(job)),
+          most(job.slice ? job.share_end - job.share_begin : std::min(job.batch_size, job.examples)),
+          parts(job.slice ? slices_of_share() * parts_of(job.slice) : parts_of(most)) {
         for (int64_t l = 0; l < job.depth; l++) weights.push_back(weights_of(job.image_layers[l]));
         for (auto &of_layer : weights)
             if (of_layer) cut(*of_layer);
-        threads = std::min(job.threads, std::max(parts_of(most), int64_t(job.Z ? 1 : slices.size())));
-        by_part = Tasks(parts_of(most), threads);
+        threads = std::min(job.threads, std::max(parts, int64_t(job.Z ? 1 : slices.size())));
+        by_part = Tasks(parts, threads);
         by_slice = Tasks(int64_t(slices.size()), threads);
+    }
+
+    // Of the share: of how many slices of the minibatch it consists, and the examples of one of them
+    int64_t slices_of_share() const { return (most + job.slice - 1) / job.slice; }
+    Span slice_of_share(int64_t slice) const {
+        return {slice * job.slice, std::min(job.slice, most - slice * job.slice), slice * parts_of(job.slice)};
     }
 
     template <class Copy>
@@ -57,15 +78,19 @@ struct Shared {
     }
 
   private:
+    int64_t end_of_sums = 0;  // of the layers that are cut
+
     std::unique_ptr<Weights> weights_of(const ImageLayer &layer) const {
         if (layer.kind == DENSE) return std::make_unique<DenseWeights>(layer.weights, rule, most);
-        if (layer.kind == CONVOLUTION) return std::make_unique<ConvolutionWeights>(layer.weights, rule, most);
+        if (layer.kind == CONVOLUTION) return std::make_unique<ConvolutionWeights>(layer.weights, rule, parts);
         return nullptr;
     }
 
     void cut(const Weights &of_layer) {
+        const int64_t start = end_of_sums;
+        end_of_sums += (of_layer.layer.d + 1) * of_layer.layer.m;
         for (int64_t row = 0; row < of_layer.layer.m; row += of_layer.rows_per_task())
-            slices.push_back({&of_layer, {row, std::min(row + of_layer.rows_per_task(), of_layer.layer.m)}});
+            slices.push_back({&of_layer, {row, std::min(row + of_layer.rows_per_task(), of_layer.layer.m)}, start});
     }
 };
 
@@ -138,23 +163,17 @@ class Worker {
         : shared(shared), job(shared.job), self{int(thread)}, stages(Builder(shared).stages()) {}
 
     void train() {
-        for (int64_t start = 0, t = job.updates; start < job.examples; start += job.batch_size, t++) {
-            const int64_t k = std::min(job.batch_size, job.examples - start);
-            for_each_group(start, k, t, [&](const Group &group) {
-                forward(group);
-                for (size_t i = stages.size(); i-- > 0;) stages[i]->backward(group);
-            });
+        for (int64_t start = 0, t = job.updates; start < job.examples && !shared.failed; start += job.batch_size, t++) {
             const Rule rule = shared.rule.at(job, t + 1);
-            shared.team.parallel_for(self, shared.by_slice, [&](int64_t task) {
-                const Slice &slice = shared.slices[task];
-                slice.weights->update(rule, slice.rows, k);
-            });
+            job.slice ? step_by_slices(start, t, rule) : step(start, t, rule);
         }
     }
 
     // Z^(L) of all examples, without its bias
     void predict() {
-        for_each_group(0, job.examples, job.updates, [&](const Group &group) { forward(group); });
+        for_each_part([&](int64_t part) {
+            for_each_group(0, job.examples, job.updates, {0, job.examples, 0}, part, [&](const Group &group) { forward(group); });
+        });
     }
 
   private:
@@ -167,23 +186,66 @@ class Worker {
         for (auto &stage : stages) stage->forward(group);
     }
 
-    // work(group) for the groups of a minibatch; those of a part are done in order.
-    template <class Work>
-    void for_each_group(int64_t start, int64_t k, int64_t t, Work work) {
-        const int64_t groups = groups_of(k), parts = parts_of(k);
-        shared.team.parallel_for(self, shared.by_part, [&](int64_t part) {
-            if (part >= parts) return;
-            for (auto &weights : shared.weights)
-                if (weights) weights->clear(part);
-            for (int64_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
-                const int64_t offset = g * LANES;
-                work({job.order + start + offset, std::min<int64_t>(LANES, k - offset), offset, k, part, t, !job.Z});
+    void step(int64_t start, int64_t t, const Rule &rule) {
+        const int64_t k = std::min(job.batch_size, job.examples - start);
+        for_each_part([&](int64_t part) { forward_and_backward(start, k, t, {0, k, 0}, part); });
+        for_each_slice([&](const Slice &slice) { slice.weights->update(rule, slice.rows, k); });
+    }
+
+    // The gradients of the slices of the minibatch in this process's share; then the sum over all shares, and the update
+    void step_by_slices(int64_t start, int64_t t, const Rule &rule) {
+        const int64_t parts = parts_of(job.slice);
+        for_each_part([&](int64_t part) {
+            forward_and_backward(start + job.share_begin, job.batch_size, t, shared.slice_of_share(part / parts), part);
+        });
+        for_each_slice([&](const Slice &of_weights) {
+            for (int64_t slice = 0; slice < shared.slices_of_share(); slice++) {
+                of_weights.weights->gradient(of_weights.rows, shared.slice_of_share(slice));
+                of_weights.for_each_row([&](int64_t at, float *G, int64_t n) { push_sums(job, slice, at, G, n); });
             }
         });
+        shared.team.on_first_thread(self, [&] { shared.failed = job.exchange && job.exchange(); });
+        if (shared.failed) return;
+        for_each_slice([&](const Slice &slice) {
+            slice.for_each_row([&](int64_t at, float *G, int64_t n) { std::copy_n(job.sums + at, n, G); });
+            slice.weights->step(rule, slice.rows);
+        });
+    }
+
+    template <class Work>
+    void for_each_part(Work work) {
+        shared.team.parallel_for(self, shared.by_part, work);
+    }
+
+    template <class Work>
+    void for_each_slice(Work work) {
+        shared.team.parallel_for(self, shared.by_slice, [&](int64_t task) { work(shared.slices[task]); });
+    }
+
+    void forward_and_backward(int64_t start, int64_t k, int64_t t, Span span, int64_t part) {
+        for_each_group(start, k, t, span, part, [&](const Group &group) {
+            forward(group);
+            for (size_t i = stages.size(); i-- > 0;) stages[i]->backward(group);
+        });
+    }
+
+    // work(group) in order for the groups in a part of a span of examples, which are offset from `start` in the order and
+    // belong to a minibatch of k.
+    template <class Work>
+    void for_each_group(int64_t start, int64_t k, int64_t t, Span span, int64_t part, Work work) {
+        const int64_t groups = groups_of(span.n), parts = parts_of(span.n), number = part - span.part;
+        if (number >= parts) return;
+        for (auto &weights : shared.weights)
+            if (weights) weights->clear(part);
+        for (int64_t g = groups * number / parts; g < groups * (number + 1) / parts; g++) {
+            const int64_t offset = span.offset + g * LANES, place = offset + job.share_begin;
+            const int64_t examples = std::min<int64_t>(LANES, span.n - g * LANES);
+            work({job.order + start + offset, examples, place, k, offset, part, t, !job.Z});
+        }
     }
 };
 
-// Returns 1, with nothing changed, if memory or threads cannot be allocated, else 0.
+// Returns 1, with nothing changed, if memory or threads cannot be allocated, or if the exchange of sums failed, else 0.
 int call(const Job &job, void (Worker::*work)()) {
     if (job.examples == 0) return 0;
     try {
@@ -194,7 +256,7 @@ int call(const Job &job, void (Worker::*work)()) {
         on_threads(shared.threads, [&](int64_t t) { (workers[t].*work)(); });
         if (!job.Z)
             shared.for_each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
-        return 0;
+        return shared.failed;
     } catch (const std::exception &) {
         return 1;
     }

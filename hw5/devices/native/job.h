@@ -53,4 +53,12 @@ struct Job {
     float *Z;                  // (examples, m): Z^(L) without its bias, for the forward pass only
     int64_t threads;
     const ImageLayer *image_layers;  // instead of layers, for images.cpp
+
+    // Training by slices (sliced.h), if slice is not 0; batch_size then divides examples.
+    int64_t slice;                   // the number of its examples
+    int64_t share_begin, share_end;  // the examples of each minibatch that this process takes
+    const int64_t *additions, *depths;  // of each of its slices: as in Division.additions, and the sums below its own
+    float *sums;                     // (height, stride): the stack of sums, each of all W and b as in NumPy
+    int64_t stride;
+    int (*exchange)();               // makes sums[0] the sum over all slices, or returns 1; null if it is that already
 };

@@ -3,6 +3,7 @@
 import ctypes
 
 _POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+EXCHANGE = ctypes.CFUNCTYPE(ctypes.c_int)
 _ARRAYS = ("W", "b", "V", "Vb", "S", "Sb")  # of a layer
 _WINDOW = ("h", "w", "c", "i", "j", "stride", "padding", "rows", "columns")
 _KINDS = (  # as enum Kind numbers them
@@ -83,6 +84,10 @@ class Job(ctypes.Structure):
         ("Z", _POINTER),
         ("threads", _INT),
         ("image_layers", ctypes.POINTER(ImageLayer)),
+        *((name, _INT) for name in ("slice", "share_begin", "share_end")),
+        *((name, _POINTER) for name in ("additions", "depths", "sums")),
+        ("stride", _INT),
+        ("exchange", EXCHANGE),
     ]
 
 

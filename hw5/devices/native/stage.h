@@ -9,9 +9,10 @@
 struct Group {
     const int64_t *rows;  // of the data
     int64_t examples;
-    int64_t offset;  // in the minibatch
+    int64_t place;   // of the first in the minibatch
     int64_t k;       // the size of the minibatch
-    int64_t part;    // of the minibatch
+    int64_t offset;  // of the first in the memory of the examples: those of the minibatch, or of a share of it
+    int64_t part;    // of these
     int64_t t;       // the number of updates before
     bool is_training;
 };

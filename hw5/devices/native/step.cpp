@@ -19,6 +19,7 @@
 #include "activations.h"
 #include "losses.h"
 #include "products.h"
+#include "sliced.h"
 #include "stretch.h"
 
 namespace {
@@ -32,21 +33,8 @@ class Worker {
     }
 
     void train() {
-        auto on_slice = [&](int64_t l, int64_t s) {
-            if (previous.rows) update_slice(l, stretch.slices[l][s], previous);
-            if (current.rows) forward(l, s, current);
-        };
-        for_each_chunk(on_slice, [&] {
-            if (!stretch.is_narrow)
-                for_each_row_block([&](Range rows) {
-                    output(current, rows, stretch.Z[current.buffer][0]);
-                    count(current, rows);
-                });
-            for (int64_t l = depth() - 1; l > 1; l--)
-                for_each_slice(l, [&](int64_t s) {
-                    if (current.rows) backward(l, stretch.slices[l][s], current);
-                });
-        });
+        if (job.slice) return train_by_slices();
+        forward_and_backward();
     }
 
     // Z^(L) of all examples, without its bias
@@ -75,12 +63,18 @@ class Worker {
     Matrix thread_Delta;              // (m, rows) of a narrow top layer
     int64_t thread_Delta_start = -1;  // the start of its chunk
     Matrix outcomes;                  // (2, rows): J and whether correct
+    int64_t end = 0;                  // of the share of a minibatch, in the order
 
     int64_t depth() const { return job.depth; }
     const Layer &layer(int64_t l) const { return job.layers[l - 1]; }
     const Stretch::Parameters &parameters(int64_t l) const { return stretch.layers[l - 1]; }
     const Matrix &X(int64_t l, const Chunk &chunk) const { return stretch.X[chunk.buffer][l]; }
 
+    void train_by_slices();
+    void forward_and_backward();
+    Chunk after(const Chunk &chunk) const {
+        return job.slice ? next_in_share(chunk, job, end) : next_chunk(chunk, job);
+    }
     template <class OnSlice, class Finish>
     void for_each_chunk(OnSlice on_slice, Finish finish);
     template <class Work>
@@ -106,18 +100,54 @@ class Worker {
     void maxout_gradient(int64_t l, Range units, const Chunk &);
     void update_slice(int64_t l, Range slice, const Chunk &);
     void update(int64_t l, Range units, Range inputs, const Chunk &);
-    Vector sum_of_examples(int64_t l, int64_t unit, int64_t end, const Chunk &);
+    void add_slices(int64_t l, Range units, Range inputs, const Chunk &);
+    void push(int64_t l, int64_t slice, Range units, Range inputs);
+    void update_by_sums(int64_t l, Range units, const Rule &);
+    Vector sum_of_examples(int64_t l, int64_t unit, int64_t end, Range rows, const Chunk &);
 };
+
+// All chunks, pipelined: while one goes backward, and updates the weights, the next goes forward.
+void Worker::forward_and_backward() {
+    auto on_slice = [&](int64_t l, int64_t s) {
+        if (previous.rows) update_slice(l, stretch.slices[l][s], previous);
+        if (current.rows) forward(l, s, current);
+    };
+    for_each_chunk(on_slice, [&] {
+        if (!stretch.is_narrow)
+            for_each_row_block([&](Range rows) {
+                output(current, rows, stretch.Z[current.buffer][0]);
+                count(current, rows);
+            });
+        for (int64_t l = depth() - 1; l > 1; l--)
+            for_each_slice(l, [&](int64_t s) {
+                if (current.rows) backward(l, stretch.slices[l][s], current);
+            });
+    });
+}
+
+// Of each minibatch, the gradients of this process's share; then their sum over all shares, and the update.
+void Worker::train_by_slices() {
+    for (int64_t start = 0; start < job.examples; start += job.batch_size) {
+        current = {start + job.share_begin}, end = start + job.share_end;
+        forward_and_backward();
+        stretch.team.on_first_thread(self, [&] { stretch.failed = job.exchange && job.exchange(); });
+        if (stretch.failed) return;
+        const Rule rule = stretch.rule.at(job, job.updates + start / job.batch_size + 1);
+        stretch.team.parallel_for(self, stretch.by_update, [&](int64_t task) {
+            update_by_sums(stretch.updates[task].first, stretch.updates[task].second, rule);
+        });
+    }
+}
 
 // on_slice(layer, slice) from the first layer up, then finish(), for each chunk
 template <class OnSlice, class Finish>
 void Worker::for_each_chunk(OnSlice on_slice, Finish finish) {
-    next = next_chunk(current, job);
+    next = after(current);
     do {
         for (int64_t l = stretch.first(); l <= stretch.last(); l++)
             for_each_slice(l, [&](int64_t s) { on_slice(l, s); });
         finish();
-        previous = current, current = next, next = next_chunk(current, job);
+        previous = current, current = next, next = after(current);
     } while (previous.rows || current.rows);
 }
 
@@ -292,15 +322,17 @@ void Worker::maxout_gradient(int64_t l, Range units, const Chunk &chunk) {
 void Worker::update_slice(int64_t l, Range slice, const Chunk &chunk) {
     const int64_t L = depth();
     if (l == 1 && L > 1) backward(1, slice, chunk);
-    if (l > 0) update(l, stretch.rows_of_W(l, slice), {0, layer(l).d}, chunk);
+    const auto change = job.slice ? &Worker::add_slices : &Worker::update;
+    if (l > 0) (this->*change)(l, slice, {0, layer(l).d}, chunk);
     if (l < L - 1 || !stretch.is_narrow) return;
-    update(L, {0, layer(L).m}, slice, chunk);
+    (this->*change)(L, {0, layer(L).m}, slice, chunk);
     if (slice.begin == 0) count(chunk, {0, chunk.rows});
 }
 
-// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or another rule, for some rows and columns of W. The first
-// inputs also update the biases.
+// W <- W - eta/k X Delta^T and b <- b - eta mean(Delta), or another rule, for some units and inputs. The first inputs
+// also update the biases.
 void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
+    units = stretch.rows_of_W(l, units);
     const Rule rule = stretch.rule.at(job, job.updates + chunk.start / job.batch_size + 1);
     const bool without_G = chunk.is_first() && chunk.is_last() && !rule.keeps_velocity;
     const float keep_G = chunk.is_first() ? 0 : 1;  // 1 to add to the gradient of the previous chunks
@@ -319,26 +351,72 @@ void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
     if (inputs.begin > 0) return;
     for (int64_t u = units.begin; u < units.end; u += LANES) {
         float *G = b.G.row(0) + u;
-        store(G, keep_G * load(G) + sum_of_examples(l, u, units.end, chunk));
+        store(G, keep_G * load(G) + sum_of_examples(l, u, units.end, {0, chunk.rows}, chunk));
     }
     if (chunk.is_last()) b.step(rule.without_penalties(), {0, 1}, units);
 }
 
-// The sum of Delta over a chunk's examples, for LANES units of a layer
-Vector Worker::sum_of_examples(int64_t l, int64_t unit, int64_t end, const Chunk &chunk) {
+// Add up the gradients of the slices of the minibatch that the chunk has, or has a part of, for some units and inputs.
+void Worker::add_slices(int64_t l, Range units, Range inputs, const Chunk &chunk) {
+    const Range of_W = stretch.rows_of_W(l, units);
+    const auto &[W, b] = parameters(l);
+    const StridedView Delta = this->Delta(l, chunk).transposed().from(of_W.begin);
+    const View X = this->X(l - 1, chunk).view().from(0, inputs.begin);
+    for (Range rows{0, 0}; rows.begin < chunk.rows; rows.begin = rows.end) {
+        const int64_t slice = (chunk.offset + rows.begin) / job.slice, begin = slice * job.slice - chunk.offset;
+        const int64_t slice_end = std::min(begin + job.slice, job.batch_size - chunk.offset);
+        rows.end = std::min(slice_end, chunk.rows);
+        const float keep = begin < 0 ? 1 : 0;  // 1 to add to the gradient of the slice's earlier chunks
+        const StridedView its_Delta{Delta.at + rows.begin * Delta.column_stride, Delta.row_stride, Delta.column_stride};
+        multiply_nn(of_W.size(), rows.size(), inputs.size(), 1, its_Delta, X.from(rows.begin, 0), keep,
+                    W.G.view().from(of_W.begin, inputs.begin));
+        for (int64_t u = of_W.begin; u < of_W.end && inputs.begin == 0; u += LANES) {
+            float *G = b.G.row(0) + u;
+            store(G, keep * load(G) + sum_of_examples(l, u, of_W.end, rows, chunk));
+        }
+        if (rows.end == slice_end) push(l, slice - job.share_begin / job.slice, units, inputs);
+    }
+}
+
+void Worker::push(int64_t l, int64_t slice, Range units, Range inputs) {
+    const int64_t d = layer(l).d, pieces = layer(l).pieces, start = stretch.start_of_sums(l);
+    for (int64_t i = units.begin * pieces; i < units.end * pieces; i++) {
+        const int64_t row = stretch.row_of_W(l, i);
+        const auto &[W, b] = parameters(l);
+        push_sums(job, slice, start + i * d + inputs.begin, W.G.row(row) + inputs.begin, inputs.size());
+        if (inputs.begin == 0) push_sums(job, slice, start + layer(l).m * d + i, b.G.row(0) + row, 1);
+    }
+}
+
+// The update of some units by the sum of the gradients of all slices
+void Worker::update_by_sums(int64_t l, Range units, const Rule &rule) {
+    const int64_t d = layer(l).d, pieces = layer(l).pieces;
+    const float *G = job.sums + stretch.start_of_sums(l);
+    const auto &[W, b] = parameters(l);
+    for (int64_t i = units.begin * pieces; i < units.end * pieces; i++) {
+        const int64_t row = stretch.row_of_W(l, i);
+        std::copy_n(G + i * d, d, W.G.row(row));
+        b.G.row(0)[row] = G[layer(l).m * d + i];
+    }
+    W.step(rule, stretch.rows_of_W(l, units), {0, d});
+    b.step(rule.without_penalties(), {0, 1}, stretch.rows_of_W(l, units));
+}
+
+// The sum of Delta over some rows of a chunk, for LANES units of a layer
+Vector Worker::sum_of_examples(int64_t l, int64_t unit, int64_t end, Range rows, const Chunk &chunk) {
     Vector sums = {};
     if (l < depth())
-        for (int64_t r = 0; r < chunk.rows; r++) sums += load(stretch.Delta[l].row(r) + unit);
+        for (int64_t r = rows.begin; r < rows.end; r++) sums += load(stretch.Delta[l].row(r) + unit);
     else
         for (int i = 0; i < LANES && unit + i < end; i++) {
             Vector partial = {};
-            for (int64_t r = 0; r < chunk.rows; r += LANES) partial += load(top_Delta(chunk).row(unit + i) + r);
+            for (int64_t r = rows.begin; r < rows.end; r += LANES) partial += load(top_Delta(chunk).row(unit + i) + r);
             sums[i] = sum(partial);
         }
     return sums;
 }
 
-// Returns 1, with nothing changed, if memory or threads cannot be allocated, else 0.
+// Returns 1, with nothing changed, if memory or threads cannot be allocated, or if the exchange of sums failed, else 0.
 int call(const Job &job, void (Worker::*work)()) {
     if (job.examples == 0) return 0;
     try {
@@ -349,7 +427,7 @@ int call(const Job &job, void (Worker::*work)()) {
         on_threads(stretch.threads, [&](int64_t t) { (workers[t].*work)(); });
         if (!job.Z)
             stretch.for_each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
-        return 0;
+        return stretch.failed;
     } catch (const std::exception &) {
         return 1;
     }

@@ -39,6 +39,16 @@ inline Chunk next_chunk(const Chunk &chunk, const Job &job) {
     return {start, offset, std::min(rows, k - offset), k, (chunk.buffer + 1) % BUFFERS};
 }
 
+// The chunk after this one in this process's share of a minibatch, which ends at `end` in the order: whole slices of the
+// minibatch, or a part of one that is longer than a chunk
+inline Chunk next_in_share(const Chunk &chunk, const Job &job, int64_t end) {
+    const int64_t start = chunk.start + chunk.rows, offset = start % job.batch_size, begin = offset - offset % job.slice;
+    const int64_t n = std::min(job.slice, job.batch_size - begin), chunks = (n + ROWS - 1) / ROWS;
+    const int64_t rows = job.slice <= ROWS ? ROWS / job.slice * job.slice : (n + chunks - 1) / chunks;
+    const int64_t most = job.slice <= ROWS ? end - start : begin + n - offset;
+    return {start, offset, start < end ? std::min(rows, most) : 0, job.batch_size, (chunk.buffer + 1) % BUFFERS};
+}
+
 // Slices of n units or inputs, of whole cache lines, so that no two threads write to the same one
 inline std::vector<Range> slices_of(int64_t n, int64_t count) {
     int64_t lines = padded(n) / LINE;
@@ -77,13 +87,16 @@ struct Stretch {
     Team team;
     std::vector<Tasks> by_slice;  // of each layer; those of the first one include fetching
     Tasks by_rows;                // of Z
+    std::vector<std::pair<int64_t, Range>> updates;  // layers and slices of their units, if minibatches have slices
+    Tasks by_update;
+    bool failed = false;  // the exchange of sums
 
     explicit Stretch(const Job &job)
         : job(job), rule(Rule::of(job)), rows(std::min({ROWS, job.batch_size, job.examples})),
           is_narrow(job.layers[job.depth - 1].m <= NARROW), Delta(job.depth) {
         const int64_t L = job.depth;
         for (auto &buffer : largest) buffer.emplace_back();
-        const bool keeps_gradient = rule.keeps_velocity || job.batch_size > ROWS;
+        const bool keeps_gradient = rule.keeps_velocity || job.batch_size > ROWS || job.slice;
         slices.push_back(slices_of_inputs(job.layers[0].d));
         for (int64_t l = 1; l <= L; l++) {
             auto [d, m, pieces, W, b, V, Vb, S, Sb] = job.layers[l - 1];
@@ -120,6 +133,13 @@ struct Stretch {
         return slice.begin * pieces + i % pieces * padded(slice.size()) + unit - slice.begin;
     }
 
+    // Where W of layer l begins in a sum of gradients; b is after it.
+    int64_t start_of_sums(int64_t l) const {
+        int64_t start = 0;
+        for (int64_t i = 0; i < l - 1; i++) start += (job.layers[i].d + 1) * job.layers[i].m;
+        return start;
+    }
+
     // copy(our array, NumPy's array, number of elements) for all parameters, velocities and squares
     template <class Copy>
     void for_each_array(Copy copy) const {
@@ -146,5 +166,8 @@ struct Stretch {
         for (int64_t l = 0; l <= last(); l++)
             by_slice.emplace_back(slices[l].size() + (l == first() ? tasks_of(ROWS_TO_FETCH) : 0), threads);
         by_rows = Tasks(tasks_of(ROWS_OF_Z), threads);
+        for (int64_t l = 1; l <= job.depth && job.slice; l++)
+            for (const Range &slice : slices[l]) updates.emplace_back(l, slice);
+        by_update = Tasks(int64_t(updates.size()), threads);
     }
 };

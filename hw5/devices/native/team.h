@@ -56,6 +56,19 @@ class Team {
         wait(self.goal);
     }
 
+    // work() on the first thread, which called; returns when it is done.
+    template <class Work>
+    void on_first_thread(Thread &self, Work work) {
+        self.phase++;
+        self.goal++;
+        if (self.id == 0) {
+            work();
+            done_.fetch_add(1);
+            if (sleepers_.load() > 0) wake();
+        }
+        wait(self.goal);
+    }
+
   private:
     static constexpr int MAX_SPINS = 1000;  // about 20 microseconds
 

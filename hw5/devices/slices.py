@@ -1,0 +1,183 @@
+"""A minibatch in slices, whose gradients are added in a tree: the same bits for any number of ranks that share them.
+
+A rank takes some adjacent slices. What it adds, and what is added of several ranks, are nodes of one binary tree over
+the slices, which depends on the minibatch and --slices alone. ranks.py adds across the ranks.
+"""
+
+from functools import cached_property
+from types import SimpleNamespace
+
+import numpy as np
+
+from hw5.devices.native import CompiledStepper
+from hw5.devices.native.sliced import CompiledSlices
+from hw5.devices.streaming import StreamedData
+
+ALIGNED = 16  # a slice has a multiple of this number of examples: that is what a vector of the compiled step holds
+
+
+class Division:
+    """A minibatch of k examples in at most so many slices of `size` examples, shared by ranks; the last may be shorter."""
+
+    def __init__(self, k, slices, ranks=1):
+        self.k, self.ranks = k, ranks
+        self.size = -(-k // (slices * ALIGNED)) * ALIGNED
+        self.slices = -(-k // self.size)
+
+    def share(self, rank):
+        """The slices of a rank, from first to before last."""
+        return self.slices * rank // self.ranks, self.slices * (rank + 1) // self.ranks
+
+    def examples(self, first, last):
+        """The examples of the minibatch in some adjacent slices, from first to before last."""
+        return min(first * self.size, self.k), min(last * self.size, self.k)
+
+    @cached_property
+    def tree(self):
+        """The nodes, as (first, last) slices, each after its two parts; those of one slice have none."""
+        return list(_nodes(0, self.slices))
+
+    def additions(self, rank):
+        """How many times the last two sums become one after each slice of the rank is pushed onto its stack of sums."""
+        first, last = self.share(rank)
+        counts = []
+        for node in self.tree:
+            if first <= node[0] and node[1] <= last:
+                if node[1] - node[0] == 1:
+                    counts.append(0)
+                else:
+                    counts[-1] += 1
+        return counts
+
+    def sums(self, rank):
+        """The nodes that are left on the rank's stack in the end."""
+        first, last = self.share(rank)
+        stack = []
+        for node in self.tree:
+            if first <= node[0] and node[1] <= last:
+                stack = [other for other in stack if other[0] < node[0]] + [node]
+        return stack
+
+
+def _nodes(first, last):
+    if last - first > 1:
+        middle = (first + last + 1) // 2
+        yield from _nodes(first, middle)
+        yield from _nodes(middle, last)
+    if last > first:
+        yield first, last
+
+
+def deepest(additions):
+    """The number of sums on the stack at most, given Division.additions."""
+    depths = np.cumsum(1 - np.array([0, *additions[:-1]])) if additions else [0]
+    return int(max(depths))
+
+
+def counted(n, word):
+    """1 slice, 2 slices."""
+    return f"{n} {word}" + "s" * (n != 1)
+
+
+def slices_of(stepper):
+    """What trains a Stepper's network by slices: compiled if the stepper is."""
+    return (CompiledSlices if isinstance(stepper, CompiledStepper) else NetworkSlices)(stepper)
+
+
+class SlicedStepper:
+    """Trains a Stepper's network by slices of the minibatches."""
+
+    def __init__(self, stepper, slices):
+        self.stepper, self.slices = stepper, slices
+        self.network, self.device = stepper.network, stepper.device
+        self._by_slices = slices_of(stepper)
+
+    def how_with(self, batch_size):
+        """How it trains with minibatches of this size."""
+        return f"{self._by_slices.how}, {counted(Division(batch_size, self.slices).slices, 'slice')}"
+
+    def train(self, order, batch_size, rates, tally):
+        """As Stepper.train. A short last minibatch is divided by itself, so that an example of a tally has one rank."""
+        whole = len(order) // batch_size * batch_size
+        for part, k in ((order[:whole], batch_size), (order[whole:], len(order) - whole)):
+            if len(part):
+                self.train_whole(part, k, rates, tally)
+
+    def train_whole(self, order, k, rates, tally):
+        """Train on minibatches of k examples."""
+        self._by_slices.train(order, Division(k, self.slices), 0, rates, tally)
+
+
+class NetworkSlices:
+    """Trains a stepper's network by slices, operation by operation."""
+
+    def __init__(self, stepper):
+        self.stepper, self.network, self.device = stepper, stepper.network, stepper.device
+        self.how = "step by step"
+        sizes = [array.size for layer in self.network.weighted for array in (layer.G, layer.Gb)]
+        self.size = sum(sizes)
+        self._gradient = self.device.empty((self.size,))  # of which the layers' gradients are views
+        ends = iter(np.cumsum(sizes).tolist())
+        for layer in self.network.weighted:
+            for name in ("G", "Gb"):
+                like, end = getattr(layer, name), next(ends)
+                setattr(layer, name, self._gradient[end - like.size : end].reshape(like.shape))
+        self._stack = self.device.empty((0, self.size))
+
+    def train(self, order, division, rank, rates, tally, exchange=None):
+        """Train on whole minibatches, of which this rank takes its share.
+
+        exchange(sums) makes the sum (n,) over all slices of those of this rank (Division.sums, n), host arrays; without
+        it, the rank has all slices.
+        """
+        additions = division.additions(rank)
+        if len(self._stack) < deepest(additions):
+            self._stack = self.device.empty((deepest(additions), self.size))
+        for start in range(0, len(order), division.k):
+            count = self._push_all(order, start, division, rank, additions, tally)
+            if exchange is None:
+                self.device.copy(self._gradient, self._row(0))
+            else:
+                self.device.assign(self._gradient, exchange(self.device.download(self._stack[:count])))
+            self._update(rates)
+
+    def _push_all(self, order, start, division, rank, additions, tally):
+        """Push the gradients of the rank's slices onto the stack; return the number of sums that are left."""
+        count = 0
+        for number, times in enumerate(additions, start=division.share(rank)[0]):
+            self._add_up(order, start, *division.examples(number, number + 1), division.k, tally)
+            self.device.copy(self._row(count), self._gradient)
+            count += 1
+            for _ in range(times):
+                count -= 1
+                self.device.add(self._row(count - 1), self._row(count))
+        return count
+
+    def _row(self, i):
+        return self._stack[i : i + 1].reshape((self.size,))
+
+    def _add_up(self, order, start, first, last, k, tally):
+        """The gradients of the examples from first to last of the minibatch that starts there; add to the tally."""
+        network, space = self.network, self.stepper.space(last - first)
+        self._load(order[start + first : start + last], space)
+        for layer in network.layers:
+            if layer.kind == "dropout":
+                layer.first = first
+        network.forward(space, network.updates)
+        network.backward(space, SimpleNamespace(loss=tally.loss[first:last], correct=tally.correct[first:last]))
+        for layer, slot in zip(network.layers, space.slots):
+            if layer.weighted:
+                layer.gradient(self.device, slot, k)
+
+    def _load(self, order, space):
+        data = self.stepper.data
+        if isinstance(data, StreamedData):
+            ((data, order),) = data.pieces(self.device.download(order), len(order))
+        self.device.minibatch(data, order, 0, space.X, space.y)
+
+    def _update(self, rates):
+        network = self.network
+        if rates.adam or network.counts_updates:
+            self.device.advance(network.updates, 1)
+        for layer in network.weighted:
+            layer.step(self.device, rates, network.updates)

@@ -1,0 +1,75 @@
+"""Programs under an MPI launcher: that of the mpich package beside this Python, or another on PATH."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+HW5 = [sys.executable, "-m", "hw5.cli"]
+_MARK = "HW5_TEST"  # a variable by which the ranks of a launcher are found
+
+
+def _path():
+    return shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
+
+
+def why_not():
+    """Why no ranks can be started, or None."""
+    there = _path() and importlib.util.find_spec("mpi4py")
+    return None if there else "mpi4py, or an MPI library, is not installed: pip install mpi4py mpich"
+
+
+def launcher():
+    """The path of mpiexec. Skips the test if no ranks can be started."""
+    if reason := why_not():
+        pytest.skip(reason)
+    return _path()
+
+
+def start(ranks, *arguments, program=HW5):
+    """Start hw5 on so many ranks, or without a launcher for 0."""
+    command = [launcher(), "-n", str(ranks)] * bool(ranks) + [*program, *map(str, arguments)]
+    mark = f"{os.getpid()}-{time.monotonic_ns()}"
+    environment = os.environ | {_MARK: mark}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, env=environment, start_new_session=True, **streams)
+    process.mark = mark
+    return process
+
+
+def run(ranks, *arguments, code=0, **options):
+    """Run hw5 on so many ranks; return its standard output and error."""
+    process = start(ranks, *arguments, **options)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, out + err
+    return out, err
+
+
+def ranks_of(process):
+    """{rank: process id} of the ranks of a launcher that have started."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            variables = dict(
+                entry.split("=", 1) for entry in (folder / "environ").read_text().split("\0") if "=" in entry
+            )
+            rank = variables.get("PMI_RANK") or variables.get("OMPI_COMM_WORLD_RANK")
+            if variables.get(_MARK) == process.mark and rank:
+                found[int(rank)] = int(folder.name)
+    return found
+
+
+def kill(process, rank):
+    """SIGKILL a rank of a launcher; return whether it was there."""
+    with suppress(KeyError, ProcessLookupError):
+        os.kill(ranks_of(process)[rank], signal.SIGKILL)
+        return True
+    return False
