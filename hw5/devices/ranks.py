@@ -101,11 +101,11 @@ class Ranks:
         hosts = self._all.allgather(socket.gethostname())
         return hosts[: self.rank].count(hosts[self.rank])
 
-    def sum_of(self, sums, division):
-        """The sum (n,) over all slices, at each rank, of what the ranks have (Division.sums, n)."""
-        if self._sums is None or not self._sums.fits(sums.shape[1], division):
-            self._sums = _Sums(self._all, sums.shape[1], division)
-        return self._sums.of(sums)
+    def add_up(self, stack, count, division):
+        """Make stack[0] the sum over all slices, of the rows that each rank has: the first ones of stack (height, n)."""
+        if self._sums is None or not self._sums.fits(stack.shape[1], division):
+            self._sums = _Sums(self._all, stack.shape[1], division)
+        self._sums.add_up(stack, count)
 
     @contextmanager
     def undivided(self):
@@ -135,14 +135,14 @@ class _Sums:
         self._cuts = np.array([n * each // ranks for each in range(ranks + 1)])
         self._mine = slice(0, n) if self._is_small else slice(*self._cuts[rank : rank + 2])
         self._received = np.empty((len(nodes), self._mine.stop - self._mine.start), np.float32)
-        self._sum = np.empty(n, np.float32)
 
     def fits(self, n, division):
         """Whether these are n numbers of minibatches that are divided in this way."""
         return (self.n, self.division.k, self.division.slices) == (n, division.k, division.slices)
 
-    def of(self, sums):
-        received, widths = self._received, np.diff(self._cuts)
+    def add_up(self, stack, count):
+        """As Ranks.add_up."""
+        sums, received, widths = stack[:count], self._received, np.diff(self._cuts)
         if self._is_small:
             self._all.Allgatherv(sums, [received, self._counts * self.n])
         else:
@@ -152,9 +152,9 @@ class _Sums:
         for left, right in self.program:
             received[left] += received[right]
         if self._is_small:
-            return received[0]
-        self._all.Allgatherv(received[0], [self._sum, widths])
-        return self._sum
+            stack[0] = received[0]
+        else:
+            self._all.Allgatherv(received[0], [stack[0], widths])
 
 
 def _pairs(tree, nodes):

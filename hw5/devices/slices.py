@@ -127,18 +127,21 @@ class NetworkSlices:
     def train(self, order, division, rank, rates, tally, exchange=None):
         """Train on whole minibatches, of which this rank takes its share.
 
-        exchange(sums) makes the sum (n,) over all slices of those of this rank (Division.sums, n), host arrays; without
-        it, the rank has all slices.
+        exchange(stack, count) makes stack[0] the sum over all slices, of the first `count` rows that each rank has; stack
+        (height, n) is a host array. Without it, this rank has all slices.
         """
         additions = division.additions(rank)
-        if len(self._stack) < deepest(additions):
-            self._stack = self.device.empty((deepest(additions), self.size))
+        height = max(1, deepest(additions))
+        if len(self._stack) < height:
+            self._stack = self.device.empty((height, self.size))
         for start in range(0, len(order), division.k):
             count = self._push_all(order, start, division, rank, additions, tally)
             if exchange is None:
                 self.device.copy(self._gradient, self._row(0))
             else:
-                self.device.assign(self._gradient, exchange(self.device.download(self._stack[:count])))
+                stack = self.device.download(self._stack[: max(count, 1)])
+                exchange(stack, count)
+                self.device.assign(self._gradient, stack[0])
             self._update(rates)
 
     def _push_all(self, order, start, division, rank, additions, tally):

@@ -94,7 +94,8 @@ class RankedStepper(SlicedStepper):
 
 
 def _train_share(by_slices, ranks, order, division, rates, tally):
-    by_slices.train(order, division, ranks.rank, rates, tally, lambda sums: ranks.sum_of(sums, division))
+    exchange = None if ranks.size == 1 else lambda stack, count: ranks.add_up(stack, count, division)
+    by_slices.train(order, division, ranks.rank, rates, tally, exchange)
 
 
 def open_on_ranks(ranks, name, precision, threads):

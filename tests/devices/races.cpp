@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "by_slices.h"
 #include "step.cpp"
 
 static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_size, double momentum, bool adam,
@@ -33,6 +34,7 @@ static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_s
             scale.data(), order.data(), EXAMPLES, batch_size, 0.01, momentum, 0, 0, 0, adam, 0.999, 1e-8, 0, 0,
             losses.data(), correct.data(), nullptr, 4};
     if (hw5_train(&job) != 0) throw std::runtime_error("out of memory");
+    train_by_slices(job);
     job.Z = Z.data();
     if (hw5_predict(&job) != 0) throw std::runtime_error("out of memory");
 }

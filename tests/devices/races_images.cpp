@@ -4,6 +4,7 @@
 #include <list>
 #include <stdexcept>
 
+#include "by_slices.h"
 #include "images.cpp"
 
 namespace {
@@ -48,6 +49,7 @@ void train_and_predict(const Layers &layers, Shape image, int64_t batch_size, bo
             EXAMPLES, batch_size, 0.01, adam ? 0.9 : 0.0, 0, 0, 0, adam, 0.999, 1e-8, 0, 0,
             array<double>(batch_size, 0), array<double>(batch_size, 0), nullptr, 4, layers.all.data()};
     if (hw5_train(&job) != 0) throw std::runtime_error("out of memory");
+    train_by_slices(job);
     job.Z = array<float>(EXAMPLES * m, 0);
     if (hw5_predict(&job) != 0) throw std::runtime_error("out of memory");
 }

@@ -51,7 +51,7 @@ struct Shared {
     int64_t threads;
     Team team;
     Tasks by_part, by_slice;
-    bool failed = false;  // the exchange of sums
+    std::atomic<bool> failed{false};  // the exchange of sums
 
     explicit Shared(const Job &job)
         : job(job), rule(Rule::of(job)),
@@ -204,7 +204,7 @@ class Worker {
                 of_weights.for_each_row([&](int64_t at, float *G, int64_t n) { push_sums(job, slice, at, G, n); });
             }
         });
-        shared.team.on_first_thread(self, [&] { shared.failed = job.exchange && job.exchange(); });
+        shared.team.on_first_thread(self, [&] { if (job.exchange && job.exchange()) shared.failed = true; });
         if (shared.failed) return;
         for_each_slice([&](const Slice &slice) {
             slice.for_each_row([&](int64_t at, float *G, int64_t n) { std::copy_n(job.sums + at, n, G); });

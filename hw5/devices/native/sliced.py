@@ -24,7 +24,7 @@ class CompiledSlices:
 
         def exchange_sums():
             try:
-                self._stack[0] = exchange(self._stack[: len(division.sums(rank))])
+                exchange(self._stack, len(division.sums(rank)))
             except BaseException as error:  # which C++ cannot pass on
                 failures.append(error)
             return len(failures)

@@ -30,6 +30,7 @@ class Worker {
     Worker(Stretch &stretch, int64_t thread)
         : stretch(stretch), job(stretch.job), self{int(thread)}, outcomes(2, stretch.rows) {
         if (stretch.is_narrow) thread_Delta = Matrix(layer(depth()).m, stretch.rows);
+        if (job.slice && job.slice <= ROWS) blocks = Matrix(ROWS / job.slice * NN_ROWS, BLOCK);
     }
 
     void train() {
@@ -64,6 +65,7 @@ class Worker {
     int64_t thread_Delta_start = -1;  // the start of its chunk
     Matrix outcomes;                  // (2, rows): J and whether correct
     int64_t end = 0;                  // of the share of a minibatch, in the order
+    Matrix blocks;                    // (sums x NN_ROWS, BLOCK) of gradients of short slices
 
     int64_t depth() const { return job.depth; }
     const Layer &layer(int64_t l) const { return job.layers[l - 1]; }
@@ -101,7 +103,10 @@ class Worker {
     void update_slice(int64_t l, Range slice, const Chunk &);
     void update(int64_t l, Range units, Range inputs, const Chunk &);
     void add_slices(int64_t l, Range units, Range inputs, const Chunk &);
-    void push(int64_t l, int64_t slice, Range units, Range inputs);
+    void gradient(int64_t l, Range rows, Range inputs, Range examples, bool adds, const Chunk &, View G);
+    void add_part(int64_t l, Range rows, Range inputs, const PartOfSlice &, const Chunk &);
+    void add_block(int64_t l, Range rows, Range inputs, const std::vector<PartOfSlice> &, const Chunk &);
+    void add_biases(int64_t l, Range rows, const PartOfSlice &, const Chunk &);
     void update_by_sums(int64_t l, Range units, const Rule &);
     Vector sum_of_examples(int64_t l, int64_t unit, int64_t end, Range rows, const Chunk &);
 };
@@ -130,7 +135,7 @@ void Worker::train_by_slices() {
     for (int64_t start = 0; start < job.examples; start += job.batch_size) {
         current = {start + job.share_begin}, end = start + job.share_end;
         forward_and_backward();
-        stretch.team.on_first_thread(self, [&] { stretch.failed = job.exchange && job.exchange(); });
+        stretch.team.on_first_thread(self, [&] { if (job.exchange && job.exchange()) stretch.failed = true; });
         if (stretch.failed) return;
         const Rule rule = stretch.rule.at(job, job.updates + start / job.batch_size + 1);
         stretch.team.parallel_for(self, stretch.by_update, [&](int64_t task) {
@@ -356,50 +361,88 @@ void Worker::update(int64_t l, Range units, Range inputs, const Chunk &chunk) {
     if (chunk.is_last()) b.step(rule.without_penalties(), {0, 1}, units);
 }
 
-// Add up the gradients of the slices of the minibatch that the chunk has, or has a part of, for some units and inputs.
+// The gradient of some units and inputs, for the slices of the minibatch that the chunk has, or has a part of
 void Worker::add_slices(int64_t l, Range units, Range inputs, const Chunk &chunk) {
-    const Range of_W = stretch.rows_of_W(l, units);
-    const auto &[W, b] = parameters(l);
-    const StridedView Delta = this->Delta(l, chunk).transposed().from(of_W.begin);
-    const View X = this->X(l - 1, chunk).view().from(0, inputs.begin);
-    for (Range rows{0, 0}; rows.begin < chunk.rows; rows.begin = rows.end) {
-        const int64_t slice = (chunk.offset + rows.begin) / job.slice, begin = slice * job.slice - chunk.offset;
-        const int64_t slice_end = std::min(begin + job.slice, job.batch_size - chunk.offset);
-        rows.end = std::min(slice_end, chunk.rows);
-        const float keep = begin < 0 ? 1 : 0;  // 1 to add to the gradient of the slice's earlier chunks
-        const StridedView its_Delta{Delta.at + rows.begin * Delta.column_stride, Delta.row_stride, Delta.column_stride};
-        multiply_nn(of_W.size(), rows.size(), inputs.size(), 1, its_Delta, X.from(rows.begin, 0), keep,
-                    W.G.view().from(of_W.begin, inputs.begin));
-        for (int64_t u = of_W.begin; u < of_W.end && inputs.begin == 0; u += LANES) {
-            float *G = b.G.row(0) + u;
-            store(G, keep * load(G) + sum_of_examples(l, u, of_W.end, rows, chunk));
-        }
-        if (rows.end == slice_end) push(l, slice - job.share_begin / job.slice, units, inputs);
-    }
+    const Range rows = stretch.rows_of_W(l, units);
+    const std::vector<PartOfSlice> parts = parts_of(chunk, job);
+    if (job.slice > ROWS)
+        add_part(l, rows, inputs, parts[0], chunk);
+    else
+        for (int64_t row = rows.begin; row < rows.end; row += NN_ROWS)
+            for (int64_t i = inputs.begin; i < inputs.end; i += BLOCK)
+                add_block(l, {row, std::min<int64_t>(row + NN_ROWS, rows.end)}, {i, std::min(i + BLOCK, inputs.end)}, parts, chunk);
+    if (inputs.begin > 0) return;
+    for (int64_t u = rows.begin; u < rows.end; u += LANES)
+        for (const PartOfSlice &part : parts) add_biases(l, {u, std::min<int64_t>(u + LANES, rows.end)}, part, chunk);
 }
 
-void Worker::push(int64_t l, int64_t slice, Range units, Range inputs) {
-    const int64_t d = layer(l).d, pieces = layer(l).pieces, start = stretch.start_of_sums(l);
-    for (int64_t i = units.begin * pieces; i < units.end * pieces; i++) {
-        const int64_t row = stretch.row_of_W(l, i);
-        const auto &[W, b] = parameters(l);
-        push_sums(job, slice, start + i * d + inputs.begin, W.G.row(row) + inputs.begin, inputs.size());
-        if (inputs.begin == 0) push_sums(job, slice, start + layer(l).m * d + i, b.G.row(0) + row, 1);
+// G = rows of Delta^T X, or G += that
+void Worker::gradient(int64_t l, Range rows, Range inputs, Range examples, bool adds, const Chunk &chunk, View G) {
+    const StridedView Delta = this->Delta(l, chunk).from(examples.begin).transposed().from(rows.begin);
+    const View X = this->X(l - 1, chunk).view().from(examples.begin, inputs.begin);
+    multiply_nn(rows.size(), examples.size(), inputs.size(), 1, Delta, X, adds, G);
+}
+
+// A part of a long slice, whose gradient is complete with its last part
+void Worker::add_part(int64_t l, Range rows, Range inputs, const PartOfSlice &part, const Chunk &chunk) {
+    const View G = parameters(l).W.G.view();
+    gradient(l, rows, inputs, part.rows, !part.is_first, chunk, G.from(rows.begin, inputs.begin));
+    for (int64_t row = rows.begin; part.is_last && row < rows.end; row++)
+        if (const int64_t i = stretch.numpy_row(l, row); i >= 0)
+            push_sums(job, part.slice, stretch.start_of_sums(l) + i * layer(l).d + inputs.begin,
+                      G.row(row) + inputs.begin, inputs.size());
+}
+
+// A block of the gradient for several short slices. Their sums stay in the L1 cache; what is left of them goes to the
+// stack.
+void Worker::add_block(int64_t l, Range rows, Range inputs, const std::vector<PartOfSlice> &parts, const Chunk &chunk) {
+    int64_t below = job.depths[parts[0].slice], count = 0;  // sums on the stack, and here
+    auto sums = [&](int64_t depth, int64_t row) {
+        const int64_t start = stretch.start_of_sums(l) + inputs.begin;
+        return job.sums + depth * job.stride + start + stretch.numpy_row(l, row) * layer(l).d;
+    };
+    auto block = [&](int64_t i, int64_t row) { return blocks.row(i * NN_ROWS + row - rows.begin); };
+    auto for_each_row = [&](auto work) {
+        for (int64_t row = rows.begin; row < rows.end; row++)
+            if (stretch.numpy_row(l, row) >= 0) work(row);
+    };
+    const int64_t n = inputs.size();
+    for (const PartOfSlice &part : parts) {
+        gradient(l, rows, inputs, part.rows, false, chunk, {block(count++, rows.begin), blocks.stride()});
+        for (int64_t i = 0; i < job.additions[part.slice]; i++) {
+            if (count > 1)
+                count--, for_each_row([&](int64_t row) { add(block(count - 1, row), block(count, row), n); });
+            else
+                below--, for_each_row([&](int64_t row) { add(block(0, row), sums(below, row), n); });
+        }
     }
+    for (int64_t i = 0; i < count; i++)
+        for_each_row([&](int64_t row) { std::copy_n(block(i, row), n, sums(below + i, row)); });
+}
+
+void Worker::add_biases(int64_t l, Range rows, const PartOfSlice &part, const Chunk &chunk) {
+    float *G = parameters(l).b.G.row(0);
+    const Vector before = part.is_first ? Vector{} : load(G + rows.begin);
+    store(G + rows.begin, before + sum_of_examples(l, rows.begin, rows.end, part.rows, chunk));
+    for (int64_t row = rows.begin; part.is_last && row < rows.end; row++)
+        if (const int64_t i = stretch.numpy_row(l, row); i >= 0)
+            push_sums(job, part.slice, stretch.start_of_sums(l) + layer(l).m * layer(l).d + i, G + row, 1);
 }
 
 // The update of some units by the sum of the gradients of all slices
 void Worker::update_by_sums(int64_t l, Range units, const Rule &rule) {
-    const int64_t d = layer(l).d, pieces = layer(l).pieces;
+    const int64_t d = layer(l).d;
+    const Range rows = stretch.rows_of_W(l, units);
     const float *G = job.sums + stretch.start_of_sums(l);
     const auto &[W, b] = parameters(l);
-    for (int64_t i = units.begin * pieces; i < units.end * pieces; i++) {
-        const int64_t row = stretch.row_of_W(l, i);
+    for (int64_t row = rows.begin; row < rows.end; row++) {
+        const int64_t i = stretch.numpy_row(l, row);
+        if (i < 0) continue;
         std::copy_n(G + i * d, d, W.G.row(row));
+        W.step(rule, {row, row + 1}, {0, d});
         b.G.row(0)[row] = G[layer(l).m * d + i];
     }
-    W.step(rule, stretch.rows_of_W(l, units), {0, d});
-    b.step(rule.without_penalties(), {0, 1}, stretch.rows_of_W(l, units));
+    b.step(rule.without_penalties(), {0, 1}, rows);
 }
 
 // The sum of Delta over some rows of a chunk, for LANES units of a layer

@@ -12,6 +12,7 @@
 constexpr int64_t ROWS = 128;            // maximum number of examples per chunk: X^(0) of two chunks fits in the cache
 constexpr int64_t ROWS_TO_FETCH = 8;     // per task; small tasks, for threads that would wait otherwise
 constexpr int64_t ROWS_OF_Z = LINE;      // per task
+constexpr int64_t BLOCK = NN_VECTORS * LANES;  // columns of a block of the gradient of short slices
 constexpr int64_t NARROW = 32;           // maximum number of units of a top layer without phases of its own
 constexpr int64_t LINES_OF_UNITS = 2;    // per slice, or 1 if there would be fewer than MIN_SLICES
 constexpr int64_t LINES_OF_INPUTS = 12;  // per slice of the features
@@ -47,6 +48,23 @@ inline Chunk next_in_share(const Chunk &chunk, const Job &job, int64_t end) {
     const int64_t rows = job.slice <= ROWS ? ROWS / job.slice * job.slice : (n + chunks - 1) / chunks;
     const int64_t most = job.slice <= ROWS ? end - start : begin + n - offset;
     return {start, offset, start < end ? std::min(rows, most) : 0, job.batch_size, (chunk.buffer + 1) % BUFFERS};
+}
+
+// The rows of a chunk that belong to one slice of the minibatch, which has the number `slice` in this process's share
+struct PartOfSlice {
+    Range rows;
+    int64_t slice;
+    bool is_first, is_last;  // of the slice, which a chunk may have a part of
+};
+
+inline std::vector<PartOfSlice> parts_of(const Chunk &chunk, const Job &job) {
+    std::vector<PartOfSlice> parts;
+    for (int64_t row = 0; row < chunk.rows; row = parts.back().rows.end) {
+        const int64_t slice = (chunk.offset + row) / job.slice, begin = slice * job.slice - chunk.offset;
+        const int64_t end = std::min(begin + job.slice, job.batch_size - chunk.offset);
+        parts.push_back({{row, std::min(end, chunk.rows)}, slice - job.share_begin / job.slice, begin == row, end <= chunk.rows});
+    }
+    return parts;
 }
 
 // Slices of n units or inputs, of whole cache lines, so that no two threads write to the same one
@@ -89,7 +107,7 @@ struct Stretch {
     Tasks by_rows;                // of Z
     std::vector<std::pair<int64_t, Range>> updates;  // layers and slices of their units, if minibatches have slices
     Tasks by_update;
-    bool failed = false;  // the exchange of sums
+    std::atomic<bool> failed{false};  // the exchange of sums
 
     explicit Stretch(const Job &job)
         : job(job), rule(Rule::of(job)), rows(std::min({ROWS, job.batch_size, job.examples})),
@@ -131,6 +149,16 @@ struct Stretch {
         if (pieces == 1) return i;
         const Range slice = *std::find_if(slices[l].begin(), slices[l].end(), [&](Range s) { return unit < s.end; });
         return slice.begin * pieces + i % pieces * padded(slice.size()) + unit - slice.begin;
+    }
+
+    // The row of NumPy's W that is a row of W, or -1 for padding
+    int64_t numpy_row(int64_t l, int64_t row) const {
+        const int64_t pieces = job.layers[l - 1].pieces;
+        if (pieces == 1) return row;
+        const Range slice = *std::find_if(slices[l].begin(), slices[l].end(),
+                                          [&](Range s) { return row < rows_of_W(l, s).end; });
+        const int64_t i = row - slice.begin * pieces, unit = i % padded(slice.size());
+        return unit < slice.size() ? (slice.begin + unit) * pieces + i / padded(slice.size()) : -1;
     }
 
     // Where W of layer l begins in a sum of gradients; b is after it.
