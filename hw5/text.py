@@ -5,6 +5,7 @@ lines, marks that reverse the direction of the text after them, and halves of ch
 bytes of a file name that are not UTF-8.
 """
 
+import io
 import json
 import re
 
@@ -17,6 +18,11 @@ def printable(text, keep=""):
     keep: characters to leave as they are, such as a line break that the program wrote.
     """
     return _ACTIVE.sub(lambda match: match[0] if match[0] in keep else repr(match[0])[1:-1], text)
+
+
+def lines_of(text):
+    r"""The lines of a text with their ends, which are those of a row: \n, \r or \r\n. str.splitlines() takes more, such as U+2028."""
+    return io.StringIO(text, newline="").readlines()
 
 
 _LONGEST = 900  # characters of a sentence

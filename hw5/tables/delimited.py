@@ -15,7 +15,7 @@ from hw5.errors import InputError
 from hw5.opening import Spool, input_errors, open_inflated
 from hw5.tables.dialect import BLANKS, Dialect, detect
 from hw5.tables.encoding import Encoding
-from hw5.text import printable
+from hw5.text import lines_of, printable
 
 _SAMPLE = 1 << 18  # bytes
 _BLOCK = 1 << 20
@@ -63,7 +63,7 @@ class TextRecords:
                 f"{self.where}: the table has {self.width:,} columns, and hw5 reads tables of up to {_MOST_COLUMNS:,}; "
                 "save the numbers as .npz"
             )
-        self._longest = max(map(len, sample.splitlines()), default=0)
+        self._longest = max(map(len, lines_of(sample)), default=0)
         if not self.dialect.first:
             self._raise_first_fault()
             raise InputError(f"{path}: the file has no rows; save or download it again")
@@ -269,7 +269,8 @@ class _Source(io.RawIOBase):
         self._by_line = dialect.delimiter == BLANKS or dialect.spaces or dialect.edges
         self._quote, self._quotes = dialect.quote.encode(), 0
         quote, delimiter = (re.escape(each.encode()) for each in (dialect.quote, dialect.delimiter))
-        of_blanks, of_spaces = rb'"[^"\n]*"|[ \t]+', delimiter + rb"[ \t]+(?=" + quote + rb"(?!" + quote + rb"))"
+        blanks = rb" +" if dialect.delimiter == "\t" else rb"[ \t]+"  # a tab more is an empty cell there
+        of_blanks, of_spaces = rb'"[^"\n]*"|[ \t]+', delimiter + blanks + rb"(?=" + quote + rb"(?!" + quote + rb"))"
         self._gap = re.compile(of_blanks if dialect.delimiter == BLANKS else of_spaces)
 
     @property
@@ -311,6 +312,6 @@ class _Source(io.RawIOBase):
         if self._dialect.edges:
             return _BYTE_EDGES.sub(b"", data)
         if self._dialect.delimiter == BLANKS:
-            data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
-            return self._gap.sub(lambda gap: gap[0] if gap[0][:1] == b'"' else b"\t", data)
+            data = self._gap.sub(lambda gap: gap[0] if gap[0][:1] == b'"' else b"\t", data)
+            return re.sub(rb"(?m)^\t|\t(?=\r?$)", b"", data)
         return self._gap.sub(lambda gap: gap[0][:1], data)

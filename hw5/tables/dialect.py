@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
+from hw5.text import lines_of
 
 BLANKS = " "  # as a delimiter: runs of blanks and tabs
 _DELIMITERS = ",;\t|" + BLANKS
@@ -57,7 +58,7 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
     0, or negative from the end, if it is known.
     """
     sample, above = _without_lines_above(sample)
-    lines = sample.splitlines()
+    lines = lines_of(sample)
     forced = _SEP.match(lines[0]) if lines else None
     if forced:
         sample, above = sample[sample.index("\n") + 1 :] if "\n" in sample else "", above + 1
@@ -72,9 +73,9 @@ def rows_of(sample: str, delimiter: str, quote: str = '"', limit: int = _ROWS) -
     """The first rows that are not blank; those before an error in the quotes."""
     rows, count = [], 0
     if delimiter == BLANKS:
-        lines = (re.sub(r"[ \t]+", " ", line.strip()) for line in sample.splitlines())
+        lines = (re.sub(r"[ \t]+", " ", line.strip()) for line in lines_of(sample))
     else:
-        lines = sample.splitlines(keepends=True)
+        lines = lines_of(sample)
     try:
         for cells in csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True):
             if "".join(cells).strip():
@@ -126,7 +127,7 @@ def _without_lines_above(sample: str) -> tuple[str, int]:
 
     A comment with as many cells as the row below it is a header.
     """
-    lines = sample.splitlines(keepends=True)
+    lines = lines_of(sample)
     top = 0
     while top < len(lines) and (not lines[top].strip() or lines[top].lstrip().startswith(("#", "%", "//"))):
         top += 1
@@ -154,7 +155,7 @@ def _without_title(sample: str, rows: list) -> tuple[str, int]:
     titles = next((i for i, row in enumerate(rows[:6]) if len(row) > 1), 0)
     if not titles or len(rows) < titles + 2 or any(len(row) == 1 for row in rows[titles:]):
         return sample, 0
-    lines = sample.splitlines(keepends=True)
+    lines = lines_of(sample)
     filled = [i for i, line in enumerate(lines) if line.strip()]
     return "".join(lines[filled[titles] :]), filled[titles]
 
@@ -278,5 +279,5 @@ def _count_up(cells) -> bool:
     """Whether the cells are whole numbers, each one more than the one before."""
     if not all(re.fullmatch(r"\s*\d{1,9}\s*", cell) for cell in cells):
         return False
-    numbers = list(map(int, cells))
+    numbers = [int(cell.strip()) for cell in cells]  # int() itself takes fewer characters for blanks than \s
     return all(b == a + 1 for a, b in zip(numbers, numbers[1:]))

@@ -17,7 +17,7 @@ from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, ope
 from hw5.tables.delimited import TextRecords
 from hw5.tables.dialect import Dialect
 from hw5.tables.encoding import Encoding
-from hw5.text import printable
+from hw5.text import lines_of, printable
 
 _ROWS = 1 << 14
 _START = 1 << 16
@@ -116,7 +116,7 @@ def _arff(path, wanted=frozenset(), label=None):
     head = _Head(path)
     text = head.text
     names, kinds, line = [], [], 0
-    for line, each in enumerate(text.splitlines()):
+    for line, each in enumerate(lines_of(text)):
         match = _ATTRIBUTE.match(each)
         if match:
             names.append(match[1].strip("'\"").replace("\\", ""))
@@ -125,7 +125,7 @@ def _arff(path, wanted=frozenset(), label=None):
             break
     else:
         raise InputError(f"{path}: the ARFF file has no @data; save it again")
-    body = "\n".join(text.splitlines()[line + 1 : line + 200])
+    body = "".join(lines_of(text)[line + 1 : line + 200])
     if re.search(r"^\s*\{", body, re.MULTILINE):
         raise InputError(f"{path}: sparse ARFF is not supported; save it as dense ARFF or CSV")
     quote = "'" if "'" in body and '"' not in body else '"'
@@ -168,7 +168,7 @@ def _is_orange(lines: list) -> bool:
 
 def _orange(path, wanted=frozenset(), label=None):
     head = _Head(path)
-    names, kinds, roles = ([cell.strip() for cell in line.split("\t")] for line in head.text.splitlines()[:3])
+    names, kinds, roles = ([cell.strip() for cell in line.split("\t")] for line in lines_of(head.text)[:3])
     roles += [""] * (len(names) - len(roles))
     labels = [i for i, role in enumerate(roles) if role.lower() == "class"]
     unused = {

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from hw5.datasets import load
+from hw5.tables.delimited import _Source
+from hw5.tables.dialect import BLANKS, Dialect
 from tests.datasets.helpers import input_error
 from tests.tables.helpers import TREES, rows, text
 
@@ -172,3 +174,27 @@ def test_text_below_a_megabyte_of_numbers(write):
     assert data.feature_names == ("x", *(f"code={v}" for v in "012345678xy"))
     np.testing.assert_array_equal(data.train.X[:, 1:].sum(axis=1), 1)
     assert data.train.X[99_999, -2] == 1
+
+
+def test_an_empty_cell_before_a_quoted_one(tmp_path):
+    """Two tabs are an empty cell, also where a quote follows."""
+    path = tmp_path / "a.tsv"
+    path.write_text("a\tb\tclass\n" + '1\t\t"x"\n2\t5\t"y"\n3\t6\t"x"\n' * 4)
+    data = load(path)
+    assert data.class_names == ("x", "y") and len(data.train.y) == 12
+    assert [column.name for column in data.columns.each] == ["a", "b"]
+
+
+@pytest.mark.parametrize("character", ["\x1d", "\x0b", "\x85", "\u2028"], ids=repr)
+def test_characters_that_unicode_takes_for_blanks_and_ends_of_lines(tmp_path, character):
+    """They end no row, and int() and pyarrow take some of them for no blanks, so that these columns are text."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"1,2,3,x\n4,5,6{character},y\n7,8,9,x\n10,a{character}b,12,y\n" * 4, "utf-8")
+    data = load(path)
+    assert data.class_names == ("x", "y") and len(data.train.y) == 16
+
+
+def test_the_cost_of_a_run_of_blanks_grows_with_its_length(tmp_path):
+    """Instructions of a regular expression, counted by what it makes of a block: none looks at a blank twice."""
+    source = _Source(io.BytesIO(b"1 2" + b" " * (1 << 20) + b"x\n"), "utf-8", Dialect(delimiter=BLANKS))
+    assert source.read() == b"1\t2\tx\n"
