@@ -18,7 +18,7 @@ VERBS = {
     "show": "Show how a model was trained.",
     "plot": "Plot a model and its mistakes.",
     "lecture": "Draw the pictures of the lectures.",
-    "export": "Export a model to ONNX, safetensors, PyTorch or NumPy.",
+    "export": "Export a model to ONNX, safetensors, PyTorch, NumPy or a page.",
     "data": "List, show and download data sets.",
     "emulate": "Run a kernel of any .cu file without a GPU.",
     "check": "Check kernels and gradients.",

@@ -381,3 +381,24 @@ def test_hostile_text_is_only_text(opened):
     )
     page = opened(hw5.fit(frame, label_column="kind", **QUICK))
     assert page.locator("img").count() == 0 and page.locator("#classes li").count() == 2
+
+
+def test_hostile_text_is_only_text_on_regions_and_mistakes(opened):
+    frame = pd.DataFrame({HOSTILE[0]: rng.normal(size=40), HOSTILE[1]: rng.normal(size=40), "kind": [HOSTILE[0], HOSTILE[1], HOSTILE[3], HOSTILE[0]] * 10})
+    model = hw5.fit(frame, label_column="kind", **QUICK)
+    y = np.array([model.class_names.index(name) for name in frame.kind])
+    page = opened(model, {"tested": Predicted(model._features(frame), y, model.probabilities(frame))})
+    page.get_by_role("button", name="Next mistake").click()
+    assert set(page.locator(".legend li").all_text_contents()) == set(model.class_names)
+    assert page.locator("img").count() == 0 and page.locator("script").count() == 3
+
+
+def test_a_finger_draws(opened):
+    page = opened(
+        hw5.fit("digits", hidden=16, **QUICK), has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844}
+    )
+    box = page.locator("#pad").bounding_box()
+    assert not np.any(page.evaluate("window.pixels"))
+    page.touchscreen.tap(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    settle(page)
+    assert np.any(page.evaluate("window.pixels"))

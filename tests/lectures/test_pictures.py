@@ -5,10 +5,14 @@ import pytest
 
 import hw5
 from hw5.datasets import load
+from hw5.datasets.fetch import find_downloaded
+from hw5.devices import open_device
 from hw5.devices.activations import ELEMENTWISE
+from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 from hw5.lectures import approximation, derivatives, descent, gates
 from hw5.lectures.adversarial import Attack
+from hw5.nn.input_gradient import InputGradient
 from hw5.train.run import Model
 
 QUICK = {"progress": False, "device": "cpu"}
@@ -85,6 +89,46 @@ def test_the_range_of_pixels_is_taken_into_account(linear, digits):
         bounds = [(-xi, 16 - xi) for xi in x] + [(0, None)]
         steps.append(optimize.linprog(np.append(np.zeros(d), 1), A, limits, bounds=bounds).fun)
     assert attack.smallest(x).step == pytest.approx(min(steps), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["numpy", "cpu", "emulator", "cuda"])
+def test_the_gradient_is_that_of_differences_on_every_device(name, convolutional, digits):
+    """Central differences of the loss in float64, pixel by pixel: to 1e-4 of the largest, for sums of some 100 float32."""
+    try:
+        device = open_device(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    its = convolutional.checkpoint
+    arguments = its.parameters, its.layers(), its.settings.loss, its.standardisation
+    noise = np.random.default_rng(0).uniform(0, 0.5, (3, 64))  # so that no two pixels of a window are equal
+    x, y, h = np.float64(np.float32(digits.X[:3] + noise)), np.array([4, 1, 2]), 1e-4
+    exact = InputGradient(CpuDevice(np.float64), *arguments)
+
+    def losses(X):
+        z, _ = exact.of_outputs(X, np.zeros((len(X), 10)))
+        return np.log(np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1)) + z.max(axis=1) - z[np.arange(len(X)), y]
+
+    differences = np.stack([(losses(x + h * e) - losses(x - h * e)) / (2 * h) for e in np.eye(64)], axis=1)
+    found = InputGradient(device, *arguments).of_loss(np.float32(x), y)
+    np.testing.assert_allclose(found, differences, atol=1e-4 * abs(differences).max())
+
+
+@pytest.mark.slow
+def test_the_smallest_change_on_mnist():
+    """For ten digits: of another class by predict, never more than along the gradient's sign, and mostly much less."""
+    if find_downloaded("mnist", None) is None:
+        pytest.skip("MNIST is not here; HW5_DATA says where it is")
+    model = hw5.fit("mnist", hidden="conv:6x5/2,32", epochs=1, threads=1, **QUICK)
+    attack, steps = Attack(on(model.device, model)), []
+    for x in np.float64(hw5.load_data("mnist").test.X[:10]):
+        before = attack.classes([x])[0]
+        sign, smallest = attack.by_gradient_sign(x), attack.smallest(x)
+        assert model.predict(smallest.image[np.newaxis])[0] == smallest.predicted != before
+        assert 0 <= smallest.image.min() and smallest.image.max() <= 255
+        assert np.abs(smallest.image - x).max() == pytest.approx(smallest.step)
+        steps.append((smallest.step, sign.step if sign else np.inf))
+    assert all(small <= along for small, along in steps)
+    assert np.median([small / along for small, along in steps]) < 0.9
 
 
 def test_only_models_that_classify_images_have_adversarial_ones():

@@ -73,3 +73,17 @@ def test_a_closed_browser_is_nothing_to_the_training_and_a_second_one_sees_it_al
     again.close()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
+
+
+@pytest.mark.slow
+def test_text_of_the_data_is_only_text(opened, tmp_path):
+    names = ["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'; alert(1); '"]
+    rows = [f"{i % 7},{i % 5}," + '"' + names[i % 3].replace('"', '""') + '"' for i in range(90)]
+    table = tmp_path / "<b>bold.csv"
+    table.write_text("\n".join(["x,y,kind", *rows]) + "\n")
+    page, process = opened("--data", table, "--label-column", "kind", *ENDLESS)
+    page.wait_for_selector("#regions .legend li")
+    page.wait_for_selector("#confusion td")
+    assert page.locator("#title").inner_text().startswith("<b>bold.csv: mlp 2-")
+    assert set(page.locator(".legend li").all_text_contents()) == set(names)
+    assert page.locator("img, b").count() == 0 and page.locator("script").count() == 1
