@@ -133,13 +133,14 @@ def _parse(tokens, i, scopes, linkage, found):
             found.append(declaration)
             continue
         names = tuple(t.text for t in tokens[i:brace] if t.is_name and t.text not in ("namespace", "inline", "extern"))
-        is_c = text == "extern"
-        i = _parse(tokens, brace + 1, scopes if is_c else scopes + names, linkage or is_c, found)
+        is_linkage = text == "extern"
+        is_c = tokens[i + 1].text == '"C"' if is_linkage else linkage
+        i = _parse(tokens, brace + 1, scopes if is_linkage else scopes + names, is_c, found)
     return i
 
 
 def _namespace_brace(tokens, i):
-    """The index of the { of a namespace or extern "C" that begins at i, or None."""
+    """The index of the { of a namespace, extern "C" or extern "C++" that begins at i, or None."""
     j = i
     if tokens[j].text == "inline":
         j += 1
@@ -148,7 +149,7 @@ def _namespace_brace(tokens, i):
             j += 1
         return j if j < len(tokens) and tokens[j].text == "{" else None
     texts = [token.text for token in tokens[i : i + 3]]
-    return i + 2 if texts == ["extern", '"C"', "{"] else None
+    return i + 2 if texts[:1] == ["extern"] and texts[1:] in (['"C"', "{"], ['"C++"', "{"]) else None
 
 
 def closing(tokens, i):

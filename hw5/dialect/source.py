@@ -308,7 +308,7 @@ def _edited(source, found, kept, check, assembly):
                 _mark(declaration, marks, '__attribute__((no_sanitize("bounds"))) ')
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
         gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
-        edits += _indices(tokens)
+        edits += _indices(tokens) + _overloads(tokens)
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
                 new = marks.get(token.start, gap if token.text == DEVICE else "")
@@ -338,6 +338,31 @@ def _indices(tokens):
         for i in found
         if tokens[i].text not in own and not _is_member(tokens, i)
     ]
+
+
+_MATH = set(
+    """fabs sqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh erf erfc lgamma tgamma
+    floor ceil trunc round rint nearbyint pow fmod atan2 hypot copysign fmin fmax fdim remainder nextafter fma sincos modf
+    scalbn logb ldexp frexp abs min max isnan isinf isfinite signbit""".split()
+)
+
+
+def _overloads(tokens):
+    """Edits that make ::exp(x) CUDA's function, which is overloaded, instead of C's."""
+    texts = [token.text for token in tokens]
+    return [
+        (tokens[i].start, tokens[i].end, "hw5_math::")
+        for i in range(len(tokens) - 2)
+        if texts[i] == "::"
+        and texts[i + 1] in _MATH
+        and texts[i + 2] == "("
+        and not (i and _ends_a_name(tokens[i - 1]))
+    ]
+
+
+def _ends_a_name(token):
+    """Whether the token before :: makes it std::exp or the like."""
+    return token.text == ">" or (token.is_name and token.text not in _BEFORE_AN_EXPRESSION)
 
 
 def _is_declared(tokens, i):

@@ -18,10 +18,16 @@ static inline bool isfinite(double x) { return __builtin_isfinite(x); }
 static inline bool signbit(float x) { return __builtin_signbit(x); }
 static inline bool signbit(double x) { return __builtin_signbit(x); }
 
-// C has exp for double and expf for float. CUDA's exp accepts both, and integers as double.
+// C has exp for double and expf for float. CUDA's exp accepts both, and integers as double; g++ folds it if it is constant,
+// as nvcc does.
+#ifdef __clang__
+#define HW5_FOLDED
+#else
+#define HW5_FOLDED constexpr
+#endif
 #define HW5_UNARY(name)                                           \
-    static inline float name(float x) { return name##f(x); }      \
-    static inline double name(int x) { return ::name((double)x); }
+    static HW5_FOLDED inline float name(float x) { return name##f(x); }      \
+    static HW5_FOLDED inline double name(int x) { return ::name((double)x); }
 HW5_UNARY(fabs) HW5_UNARY(sqrt) HW5_UNARY(cbrt) HW5_UNARY(exp) HW5_UNARY(exp2) HW5_UNARY(expm1)
 HW5_UNARY(log) HW5_UNARY(log2) HW5_UNARY(log10) HW5_UNARY(log1p)
 HW5_UNARY(sin) HW5_UNARY(cos) HW5_UNARY(tan) HW5_UNARY(asin) HW5_UNARY(acos) HW5_UNARY(atan)
@@ -91,6 +97,17 @@ static inline float min(float a, int b) { return fminf(a, (float)b); }
 static inline float min(int a, float b) { return fminf((float)a, b); }
 static inline float max(float a, int b) { return fmaxf(a, (float)b); }
 static inline float max(int a, float b) { return fmaxf((float)a, b); }
+
+// source.py makes hw5_math::exp of ::exp, which would be C's alone.
+#define HW5_OF_C(name) using ::name;
+HW5_OF_C(fabs) HW5_OF_C(sqrt) HW5_OF_C(cbrt) HW5_OF_C(exp) HW5_OF_C(exp2) HW5_OF_C(expm1) HW5_OF_C(log)
+HW5_OF_C(log2) HW5_OF_C(log10) HW5_OF_C(log1p) HW5_OF_C(sin) HW5_OF_C(cos) HW5_OF_C(tan) HW5_OF_C(asin)
+HW5_OF_C(acos) HW5_OF_C(atan) HW5_OF_C(sinh) HW5_OF_C(cosh) HW5_OF_C(tanh) HW5_OF_C(erf) HW5_OF_C(erfc)
+HW5_OF_C(lgamma) HW5_OF_C(tgamma) HW5_OF_C(floor) HW5_OF_C(ceil) HW5_OF_C(trunc) HW5_OF_C(round) HW5_OF_C(rint)
+HW5_OF_C(nearbyint) HW5_OF_C(pow) HW5_OF_C(fmod) HW5_OF_C(atan2) HW5_OF_C(hypot) HW5_OF_C(copysign) HW5_OF_C(fmin)
+HW5_OF_C(fmax) HW5_OF_C(fdim) HW5_OF_C(remainder) HW5_OF_C(nextafter) HW5_OF_C(fma) HW5_OF_C(sincos) HW5_OF_C(modf)
+HW5_OF_C(scalbn) HW5_OF_C(logb) HW5_OF_C(ldexp) HW5_OF_C(frexp) HW5_OF_C(abs)
+#undef HW5_OF_C
 
 }  // namespace hw5_math
 using namespace hw5_math;

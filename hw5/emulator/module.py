@@ -45,10 +45,10 @@ class Kernel:
         self.site = f"{entry.site.file.decode()}:{entry.site.line}"  # file and line of its body
         self.lines = module.lines
         self._handles = (module.handle, address)
-        self._sizes = entry.sizes[: len(self.signature)]
+        self.sizes = entry.sizes[: len(self.signature)]  # of the parameters, in bytes
         self._types = tuple(TYPES[code][0] for code in self.signature)
         # struct Launch, with each argument at its offset
-        record = struct.Struct(_LAUNCH + "".join(_slots(self.signature, self._sizes, entry.offsets)))
+        record = struct.Struct(_LAUNCH + "".join(_slots(self.signature, self.sizes, entry.offsets)))
         self._record = ctypes.create_string_buffer(record.size + 8)
         self._pack = record.pack_into
         self.record_address = ctypes.addressof(self._record)
@@ -98,9 +98,9 @@ class Kernel:
             if isinstance(value, (int, Memory, np.uint64)):
                 return int(value)
         elif code == "s":
-            if isinstance(value, (bytes, np.generic)) and len(bytes(value)) == self._sizes[position - 1]:
+            if isinstance(value, (bytes, np.generic)) and len(bytes(value)) == self.sizes[position - 1]:
                 return bytes(value)
-            description = f"a structure of {self._sizes[position - 1]} bytes (bytes, or a NumPy scalar)"
+            description = f"a structure of {self.sizes[position - 1]} bytes (bytes, or a NumPy scalar)"
         elif isinstance(value, np.generic) and value.dtype == expected:
             return value
         got = f"np.{value.dtype}" if isinstance(value, np.generic) else type(value).__name__

@@ -1,5 +1,6 @@
 """Scripts that were written for PyCUDA run in the emulator; each in a process of its own, which then has no other PyCUDA."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -67,4 +68,91 @@ def test_a_script_of_pycuda(tmp_path, way):
     script.write_text(DEMO if way == "as it is" else "import hw5.emulator.pycuda\n" + DEMO)
     how = ["-m", "hw5.emulator.pycuda"] if way == "as it is" else []
     done = subprocess.run([sys.executable, *how, str(script)], capture_output=True, text=True)
+    assert done.stdout == "done\n", done.stderr
+
+
+DRIVER = '''
+import numpy as np
+import hw5.emulator.pycuda_driver as drv
+
+kernel = """
+struct Pair { float x, y; };
+__global__ void combine(float *out, const float *a, Pair pair, int n, double scale) {
+    const int i = threadIdx.x;
+    if (i < n) out[i] = (a[i] * pair.x + pair.y) * FACTOR * (float)scale;
+}
+"""
+image = drv.json.dumps({"source": "#define FACTOR 2\\n" + kernel, "include_dirs": []}).encode()
+combine = drv.module_from_buffer(image).get_function("combine")
+a = np.arange(10, dtype=np.float32)
+out, memory = drv.mem_alloc(a.nbytes), drv.mem_alloc(a.nbytes)
+drv.memcpy_htod(memory, a)
+arguments = drv.pack("PP8sid", out, memory, np.float32([3, 1]), 10, 0.5)
+assert drv.calcsize("PP8sid") == len(arguments) == 36
+combine._launch_kernel((1,), (16, 1, 1), arguments, 0, None)
+result = bytearray(40)
+drv.memcpy_dtoh(result, out)
+assert (np.frombuffer(result, np.float32) == 3 * a + 1).all()
+try:
+    combine._launch_kernel((1,), (16, 1, 1), drv.pack("PP8sqd", out, memory, np.float32([3, 1]), 10, 0.5), 0, None)
+except drv.LaunchError as error:
+    assert "argument 4 of combine must have 4 bytes, as an int (np.int32), not 8" in str(error)
+else:
+    raise AssertionError
+
+pool = drv.DeviceMemoryPool()
+for size in (0, 1, 5, 1000, 123456789):
+    bin_number = pool.bin_number(size)
+    assert pool.alloc_size(bin_number) >= size and pool.bin_number(pool.alloc_size(bin_number)) == bin_number
+some = pool.allocate(100)
+assert pool.active_blocks == 1
+del some
+assert pool.active_blocks == 0
+
+matrix, rows = np.arange(12, dtype=np.int32).reshape(3, 4), drv.mem_alloc(3 * 512)
+copy = drv.Memcpy2D()
+copy.set_src_host(matrix), copy.set_dst_device(rows)
+copy.src_pitch, copy.dst_pitch, copy.width_in_bytes, copy.height = 16, 512, 16, 3
+copy()
+padded = np.empty((3, 128), np.int32)
+drv.memcpy_dtoh(padded, rows)
+assert (padded[:, :4] == matrix).all()
+print("done")
+'''
+
+
+def test_the_driver_below_pycuda():
+    done = subprocess.run([sys.executable, "-c", DRIVER], capture_output=True, text=True)
+    assert done.stdout == "done\n", done.stderr
+
+
+ARRAYS = """
+import numpy as np
+import pycuda.autoinit
+import pycuda.cumath as cumath
+import pycuda.gpuarray as gpuarray
+from pycuda.compiler import SourceModule
+from pycuda.elementwise import ElementwiseKernel
+
+x = np.random.default_rng(0).random(1000, np.float32)
+on_device = gpuarray.to_gpu(x)
+np.testing.assert_allclose((2 * on_device + 1).get(), 2 * x + 1, rtol=1e-6)
+np.testing.assert_allclose(cumath.exp(on_device).get(), np.exp(x), rtol=1e-6)
+np.testing.assert_allclose(gpuarray.sum(on_device).get(), x.sum(), rtol=1e-5)
+twice = ElementwiseKernel("float *y, float *x", "y[i] = 2 * x[i]", "twice")
+y = gpuarray.empty_like(on_device)
+twice(y, on_device)
+assert (y.get() == 2 * x).all()
+print("done")
+"""
+
+
+def test_arrays_of_pycuda(tmp_path):
+    """PyCUDA's own files run on the emulator's driver, also where there is no GPU."""
+    pytest.importorskip("pytools")
+    if not importlib.util.find_spec("pycuda"):
+        pytest.skip("PyCUDA is not installed")
+    script = tmp_path / "arrays.py"
+    script.write_text(ARRAYS)
+    done = subprocess.run([sys.executable, "-m", "hw5.emulator.pycuda", str(script)], capture_output=True, text=True)
     assert done.stdout == "done\n", done.stderr

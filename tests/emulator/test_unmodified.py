@@ -246,3 +246,47 @@ def test_a_warp_may_wait_for_another_by_spinning(tmp_path):
             y = np.zeros(64, i32)
             emulator.run("k", 1, 64, [y])
             assert y.all()
+
+
+HEADERS = """
+#include <stdio.h>
+extern "C++" {
+template <class T> struct Pair { T a, b; };
+namespace scaled {
+template <class T> __device__ T exp(T x) { return ::exp(x) * 2; }
+__device__ constexpr float third() { return ::log(2.0f) / 3; }
+}
+}
+typedef float out_type;
+extern "C" __global__ void k(out_type *y, double *d, int *same, Pair<float> pair) {
+    const dim3 blockDim(7, 8, 9);  // a variable of the kernel, as some have it
+    y[0] = scaled::exp(pair.a);
+    y[1] = scaled::third();
+    d[0] = scaled::exp((double)pair.b);
+    float s, c;
+    ::sincos(1.0f, &s, &c);
+    y[2] = s;
+    same[0] = sizeof(::sqrt(2.0f)) == sizeof(float);
+    same[1] = blockDim.y;
+    same[2] = gridDim.x;
+}
+struct Corner { int threadIdx; };
+__global__ void members(int *y) {
+    Corner corner;
+    corner.threadIdx = 3 + threadIdx.x, y[threadIdx.x] = corner.threadIdx > threadIdx.x ? corner.threadIdx : 0;
+}
+"""
+
+
+def test_names_of_cuda_that_are_qualified_or_hidden(tmp_path):
+    for check in (False, True):
+        emulator = Emulator(write_kernel(tmp_path, HEADERS), check=check)
+        y, d, same = np.zeros(3, f32), np.zeros(1), np.zeros(3, i32)
+        pair = np.array([1, 2], f32).tobytes()
+        emulator.run("k", 1, 1, [y, d, same, pair])
+        np.testing.assert_allclose(y, [2 * np.exp(1), np.log(2) / 3, np.sin(1)], rtol=1e-6)
+        np.testing.assert_allclose(d, 2 * np.exp(2), rtol=1e-15)
+        assert same.tolist() == [1, 8, 1]
+        numbers = np.zeros(4, i32)
+        emulator.run("members", 1, 4, [numbers])
+        assert numbers.tolist() == [3, 4, 5, 6]
