@@ -1,0 +1,307 @@
+"""Training on two MPI ranks against one process, the model of its time, and what that predicts for many ranks.
+
+    python benchmarks/ranks.py                 measure, and write results/ranks.md
+    python benchmarks/ranks.py --namespaces    the same, and between two network namespaces with limited bandwidth (root)
+
+The contenders take turns, and a figure is that of the fastest burst of steps, which other programs disturbed least: ranks
+that wait for each other suffer from others more than threads do.
+
+The model: a step on R ranks takes U + c k / R + E, of which U is the update of n weights, c the time of an example on
+one thread, and E the exchange of the sums: each rank sends 4 n (R - 1) / R bytes to the others, adds up what it gets,
+and sends as many again. U and c are of two steps of one rank, E of exchanges alone.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results" / "ranks.md"
+EXAMPLES = 16384
+SECONDS, BURST = 2, 0.05  # of a measurement, and of a part of it
+CELLS = (
+    ("784-1024-10", "1024", 4096),
+    ("784-1024-10", "1024", 128),
+    ("784-128-10", "128", 4096),
+    ("784-128-10", "128", 128),
+)
+CELLS += (("LeNet-5", "conv:6x5+2,pool:2,conv:16x5,pool:2,120,84", 512),)
+WEIGHTS = {"784-1024-10": 814_090, "784-128-10": 101_770, "LeNet-5": 61_706}
+SIZES = (1000, 10_000, 61_706, 101_770, 300_000, 814_090)
+NETWORKS = {  # bytes/s, seconds a message takes, and keeps the sender busy
+    "10 Gbit/s Ethernet": (1.1e9, 30e-6, 5e-6),
+    "100 Gbit/s InfiniBand": (11e9, 2e-6, 0.5e-6),
+}
+MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+HW5 = [sys.executable, "-m", "hw5.cli"]
+
+
+def contenders():
+    """Launcher, threads and slices by name."""
+    return {
+        "one process, two threads": ((), 2, 1),
+        "the same, 8 slices": ((), 2, 8),
+        "two ranks of one thread": ((MPIEXEC, "-n", 2), 2, 8),
+        "one rank of one thread": ((MPIEXEC, "-n", 1), 1, 8),
+    }
+
+
+def step(launcher, hidden, k, threads, slices):
+    """The seconds of a step of k examples, of the fastest burst."""
+    return in_a_process(launcher, "train", hidden, k, threads, slices)
+
+
+def exchanges(launcher):
+    """{n: seconds} of an exchange of n numbers between two ranks, the fastest of many."""
+    return {int(n): seconds for n, seconds in in_a_process(launcher, "exchange").items()}
+
+
+def in_a_process(launcher, *arguments):
+    """What this script returns as a process, or as several ranks, with these arguments."""
+    with tempfile.NamedTemporaryFile("r") as file:
+        command = [*launcher, sys.executable, __file__, "--child", file.name, *arguments]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        return json.load(file)
+
+
+def child(path, what, *arguments):
+    """Measure, on this rank or in this process; rank 0 writes what was asked for to the file path."""
+    from hw5.devices.launcher import launch
+    from hw5.devices.ranks import Ranks
+
+    ranks = Ranks.join([]) if launch() else None
+    found = _exchange_seconds(ranks) if what == "exchange" else _step_seconds(ranks, *arguments)
+    if ranks is None or ranks.rank == 0:
+        Path(path).write_text(json.dumps(found))
+
+
+def _exchange_seconds(ranks):
+    from hw5.devices.slices import Division
+
+    division, found = Division(4096, 8, ranks.size), {}
+    for n in SIZES:
+        stack, seconds = np.ones((3, n), np.float32), []
+        for _ in range(200):
+            ranks.gather(None)
+            start = perf_counter()
+            ranks.add_up(stack, 1, division)
+            seconds.append(perf_counter() - start)
+            stack[:] = 1
+        found[n] = min(seconds)
+    return found
+
+
+def _step_seconds(ranks, hidden, k, threads, slices):
+    from hw5.devices import open_device
+    from hw5.devices.base import Rates, Tally
+    from hw5.devices.slices import SlicedStepper
+    from hw5.nn.hidden import read_hidden
+    from hw5.train.networks import NetworkPlan
+    from hw5.train.ranks import RankedStepper, Worker, open_on_ranks
+    from hw5.train.settings import Settings
+
+    if ranks and ranks.rank:
+        return Worker(ranks).serve()
+    k, threads, slices = int(k), int(threads), int(slices)
+    device = open_on_ranks(ranks, "cpu", "fp32", threads) if ranks else open_device("cpu", threads=threads)
+    rng = np.random.default_rng(0)
+    data = (
+        rng.integers(0, 256, (EXAMPLES, 784)).astype(np.uint8),
+        rng.integers(0, 10, EXAMPLES),
+        *np.float32([[127] * 784, [0.01] * 784]),
+    )
+    plan = NetworkPlan(Settings(read_hidden(hidden), slices=slices), (28, 28, 1), 10, None)
+    network = plan.on(device)
+    stepper = device.stepper(network, device.upload_data(*data))
+    if ranks:
+        stepper = RankedStepper(stepper, slices, ranks, plan, data)
+    elif slices > 1:
+        stepper = SlicedStepper(stepper, slices)
+    tally, order, steps, found = Tally(device, k), rng.permutation(EXAMPLES), 1, []
+    end = perf_counter() + SECONDS
+    while perf_counter() < end:
+        start = perf_counter()
+        stepper.train(order[: steps * k], k, Rates(1e-5), tally)
+        found.append((perf_counter() - start) / steps)
+        steps = max(1, min(int(BURST / found[-1]), EXAMPLES // k))
+    if ranks:
+        ranks.tell(None)
+    return min(found[1:])
+
+
+@contextmanager
+def namespaces(rate, folder):
+    """The launcher of two ranks in network namespaces, between which there is so much bandwidth; needs root."""
+    script, names = folder / "bootstrap.sh", ("hw5-a", "hw5-b")
+    script.write_text(
+        '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
+        "case $host in 10.99.0.1) name=hw5-a;; *) name=hw5-b;; esac\n"
+        'exec ip netns exec $name unshare -u sh -c "hostname $name; $*"\n'
+    )
+    script.chmod(0o755)
+    run = lambda command: subprocess.run(command.split(), check=True)
+    try:
+        for name in names:
+            run(f"ip netns add {name}")
+        run("ip link add va netns hw5-a type veth peer name vb netns hw5-b")
+        for i, (name, link) in enumerate(zip(names, ("va", "vb")), start=1):
+            run(f"ip -n {name} addr add 10.99.0.{i}/24 dev {link}")
+            run(f"ip -n {name} link set {link} up")
+            run(f"ip -n {name} link set lo up")
+            run(f"ip netns exec {name} tc qdisc add dev {link} root tbf rate {rate} burst 128kb latency 50ms")
+        yield (
+            *(
+                "ip",
+                "netns",
+                "exec",
+                "hw5-a",
+                MPIEXEC,
+                "-hosts",
+                "10.99.0.1,10.99.0.2",
+                "-ppn",
+                1,
+                "-n",
+                2,
+                "-iface",
+                "va",
+            ),
+            *("-bootstrap", "ssh", "-bootstrap-exec", script, "-genv", "UCX_TLS", "tcp,self"),
+        )
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name])
+
+
+class Model:
+    """The seconds of a step, from those of one rank at two minibatches and of exchanges between two ranks."""
+
+    def __init__(self, n, steps, exchanges=None):
+        """steps: {k: seconds} of one rank, two of them."""
+        (small, a), (large, b) = sorted(steps.items())
+        self.n, self.c = n, (b - a) / (large - small)
+        self.update = max(a - self.c * small, 0)
+        if exchanges:
+            self.per_number, self.at_least = np.polyfit(list(exchanges), list(exchanges.values()), 1)
+
+    def on_two(self, k):
+        return self.update + self.c * k / 2 + max(self.at_least, 0) + self.per_number * self.n
+
+    def on(self, ranks, k, network):
+        """With a network of NETWORKS, and as many slices as ranks or 8, of at least 16 examples."""
+        bandwidth, latency, busy = network
+        slices = min(max(ranks, 8), -(-k // 16))
+        share = -(-slices // ranks) / slices
+        nbytes = 4 * self.n * (ranks - 1) / ranks
+        exchange = 2 * (latency + busy * (ranks - 1) + nbytes / bandwidth) + nbytes / ADDING
+        return self.update + self.c * k * share + exchange
+
+    def alone(self, k):
+        return self.update + self.c * k
+
+
+ADDING = 4e9  # bytes/s that a core adds up
+
+
+def measure(rounds, rates):
+    """Measure everything."""
+    speed, model, between = {}, {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for network, hidden, k in CELLS:
+            rows = {who: [] for who in contenders()}
+            for _ in range(rounds):
+                for who, (launcher, *options) in contenders().items():
+                    rows[who].append(step(launcher, hidden, k, *options))
+            speed[network, k] = rows
+            print(network, k, {who: round(1e3 * min(x), 2) for who, x in rows.items()}, flush=True)
+        here = exchanges((MPIEXEC, "-n", 2))
+        alone = {}
+        for network, hidden, _ in CELLS:
+            if network not in model:
+                alone[network] = {
+                    k: min(step((MPIEXEC, "-n", 1), hidden, k, 1, 8) for _ in range(rounds)) for k in (2048, 8192)
+                }
+                model[network] = Model(WEIGHTS[network], alone[network], here)
+        for rate in rates:
+            with namespaces(rate, Path(folder)) as launcher:
+                apart = exchanges(launcher)
+                for network, hidden, k in CELLS:
+                    if k > 128:
+                        predicted = Model(WEIGHTS[network], alone[network], apart).on_two(k)
+                        seconds = min(step(launcher, hidden, k, 1, 8) for _ in range(rounds))
+                        between[rate, network, k] = seconds, predicted
+                        print(rate, network, k, seconds, predicted, flush=True)
+    return speed, model, here, between
+
+
+def page(speed, model, here, between, rounds):
+    """The results as Markdown."""
+    yield "# Training on several ranks\n"
+    yield (
+        f"`python benchmarks/ranks.py --rounds {rounds}` on {platform.processor() or platform.machine()}, {os.cpu_count()} "
+        f"CPUs, Python {platform.python_version()}, commit {_commit()}. Milliseconds of a step, of the fastest burst of {BURST} s "
+        f"in {rounds} rounds of {SECONDS} s; speed of two ranks relative to two threads: of the least, and in each round. Predicted: by the "
+        "model, for two ranks.\n"
+    )
+    names = list(contenders())
+    yield f"| network, minibatch | {' | '.join(names)} | predicted | speed | in each round |"
+    yield "| --- " + "| ---: " * (len(names) + 3) + "|"
+    for (network, k), rows in speed.items():
+        least = " | ".join(f"{1e3 * min(rows[name]):.2f}" for name in names)
+        threads, ranks = rows[names[0]], rows[names[2]]
+        each = ", ".join(f"{a / b:.2f}" for a, b in zip(threads, ranks))
+        predicted = 1e3 * model[network].on_two(k)
+        yield f"| {network}, {k} | {least} | {predicted:.2f} | {min(threads) / min(ranks):.2f} | {each} |"
+    yield (
+        "\nAn exchange between two ranks of this machine, the least of 200, in microseconds by the number of weights: "
+        + ", ".join(f"{n:,}: {1e6 * seconds:.0f}" for n, seconds in here.items())
+    )
+    if between:
+        yield "\nTwo network namespaces with limited bandwidth, milliseconds of a step:\n"
+        yield "| bandwidth | network, minibatch | measured | predicted | predicted / measured |"
+        yield "| --- | --- | ---: | ---: | ---: |"
+        for (rate, network, k), (seconds, predicted) in between.items():
+            yield f"| {rate} | {network}, {k} | {1e3 * seconds:.1f} | {1e3 * predicted:.1f} | {predicted / seconds:.2f} |"
+    yield "\nPredicted speed relative to one rank, each of one core as here:\n"
+    yield "| network, minibatch | gradient, MB | " + " | ".join(f"{name}: 8, 64, 512 ranks" for name in NETWORKS) + " |"
+    yield "| --- | ---: " + "| ---: " * len(NETWORKS) + "|"
+    for network, its in model.items():
+        for k in (128, 512, 4096, 32768):
+            cells = (
+                ", ".join(f"{its.alone(k) / its.on(ranks, k, numbers):.3g}" for ranks in (8, 64, 512))
+                for numbers in NETWORKS.values()
+            )
+            yield f"| {network}, {k} | {4e-6 * its.n:.2f} | {' | '.join(cells)} |"
+
+
+def _commit():
+    command = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--namespaces", action="store_true")
+    parser.add_argument("--child", nargs="*", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        return child(*asked.child)
+    found = measure(asked.rounds, ("1gbit", "200mbit") if asked.namespaces else ())
+    RESULTS.write_text("\n".join(page(*found, asked.rounds)) + "\n")
+    print(RESULTS.read_text())
+
+
+if __name__ == "__main__":
+    main()
