@@ -88,7 +88,7 @@ def child(path, what, *arguments):
 
 
 def _exchange_seconds(ranks):
-    from hw5.devices.slices import Division
+    from hw5.devices.division import Division
 
     division, found = Division(4096, 8, ranks.size), {}
     for n in SIZES:

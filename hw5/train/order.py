@@ -3,23 +3,40 @@
 import numpy as np
 
 from hw5.datasets.random_streams import Stream
+from hw5.devices.division import Division
 
 _POOL = 64  # blocks
 
 
-def epoch_order(rows, seed, epoch, block=None):
-    """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch.
+def epoch_order(rows, seed, epoch, block=None, part=()):
+    """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch, and by the number of a part.
 
     With block, blocks of that number of consecutive rows are shuffled, and then the rows within each 64 of them: a disk reads
     blocks, where row by row would take an access each.
     """
-    rng = np.random.default_rng((seed, Stream.ORDER, epoch))
+    rng = np.random.default_rng((seed, Stream.ORDER, epoch, *part))
     if block is None:
         return rng.permutation(rows)
     blocks = np.array_split(np.sort(rows), range(block, len(rows), block))
     order = np.concatenate([blocks[i] for i in rng.permutation(len(blocks))])
     pools = np.array_split(order, range(_POOL * block, len(rows), _POOL * block))
     return np.concatenate([rng.permutation(pool) for pool in pools])
+
+
+def order_by_slices(rows, seed, epoch, block, division):
+    """As epoch_order with block, for minibatches with slices: a slice takes its examples from a part of the data of its own.
+
+    So a rank reads the part of the data for its slices, and no more, but in a short last minibatch.
+    """
+    rows, n, k = np.sort(rows), len(rows), division.k
+    ends = [division.examples(0, slices)[1] for slices in range(division.slices + 1)]
+    whole, rest = [], []
+    for part, (first, last) in enumerate(zip(ends, ends[1:])):
+        order = epoch_order(rows[n * first // k : n * last // k], seed, epoch, block, (part,))
+        count = n // k * (last - first)
+        whole.append(order[:count].reshape(n // k, last - first))
+        rest.append(order[count:])
+    return np.concatenate([np.hstack(whole).ravel(), *rest])
 
 
 def weighted_rows(rows, weights, seed, epoch):
@@ -52,4 +69,9 @@ class Order:
         rows, seed = self.rows, self.settings.seed
         if self.weights is not None:
             rows = weighted_rows(rows, self.weights, seed, epoch)
-        return epoch_order(rows, seed, epoch, self.block) if self.settings.shuffle else rows
+        if not self.settings.shuffle:
+            return rows
+        if self.block and self.settings.slices > 1:
+            division = Division(self.settings.minibatch(len(rows)), self.settings.slices)
+            return order_by_slices(rows, seed, epoch, self.block, division)
+        return epoch_order(rows, seed, epoch, self.block)

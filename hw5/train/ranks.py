@@ -9,11 +9,13 @@ from time import monotonic
 
 import numpy as np
 
+from hw5.datasets.mapped import read_ahead
 from hw5.devices import open_device
 from hw5.devices.base import Tally
 from hw5.devices.cuda.requirements import gpus
+from hw5.devices.division import Division
 from hw5.devices.doctor import first_failure
-from hw5.devices.slices import Division, SlicedStepper, counted, slices_of
+from hw5.devices.slices import SlicedStepper, counted, slices_of
 from hw5.errors import InputError
 
 _PATIENCE = 0.5  # seconds in which a launcher's signal to all ranks has reached rank 0
@@ -76,8 +78,9 @@ class RankedStepper(SlicedStepper):
     def train_whole(self, order, k, rates, tally):
         ranks, sums = self._ranks, tally.sums()
         with ranks.undivided():
-            ranks.tell(("train", self.device.download(order), k, rates, sums, None if self._told else self._state()))
-            _train_share(self._by_slices, ranks, order, Division(k, self.slices, ranks.size), rates, tally)
+            rows, division = self.device.download(order), Division(k, self.slices, ranks.size)
+            ranks.tell(("train", rows, k, rates, sums, None if self._told else self._state()))
+            _train_share(self._by_slices, ranks, order, rows, division, rates, tally)
             answers = ranks.gather((slice(0), None, None))
         self._told, sums = True, tally.sums()
         for places, its_sums, _ in answers[1:]:
@@ -93,7 +96,10 @@ class RankedStepper(SlicedStepper):
         return network.parameters(), network.velocities(), network.squares(), updates
 
 
-def _train_share(by_slices, ranks, order, division, rates, tally):
+def _train_share(by_slices, ranks, order, rows, division, rates, tally):
+    """Train a rank's share of the minibatches in an order, of the device, and the same as host array rows."""
+    first, last = division.examples(*division.share(ranks.rank))
+    read_ahead(by_slices.stepper.data.X, rows.reshape(-1, division.k)[:, first:last].ravel())
     exchange = None if ranks.size == 1 else lambda stack, count: ranks.add_up(stack, count, division)
     by_slices.train(order, division, ranks.rank, rates, tally, exchange)
 
@@ -179,7 +185,7 @@ class Worker:
             answer = error
         self._ranks.gather(answer)
 
-    def train(self, order, k, rates, sums, state):
+    def train(self, rows, k, rates, sums, state):
         """Train a share of minibatches of k examples, and answer with its part of the tally."""
         ranks, device, division = self._ranks, self._device, Division(k, self._count, self._ranks.size)
         if state:
@@ -187,7 +193,8 @@ class Worker:
         tally = Tally(device, sums.shape[1])
         tally.restore(sums)
         with np.errstate(all="ignore"):
-            _train_share(self._slices, ranks, device.upload(order, device.index_dtype), division, rates, tally)
+            order = device.upload(rows, device.index_dtype)
+            _train_share(self._slices, ranks, order, rows, division, rates, tally)
         places = slice(*division.examples(*division.share(ranks.rank)))
         ranks.gather((places, tally.sums()[:, places], self._asked_to_stop()))
 

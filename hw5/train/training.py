@@ -91,7 +91,7 @@ class Training:
         """
         self.stepper, self.rows, self.settings, self.validate = stepper, rows, settings, validate
         self.network, device = stepper.network, stepper.device
-        self._X = X
+        self._X = None if device.ranks else X  # ranks read ahead what they train on
         self.batch_size = settings.minibatch(len(rows))
         self.tally = Tally(device, self.batch_size)
         self.epoch, self.done, self.best, self.ending = 1, 0, None, None

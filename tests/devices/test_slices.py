@@ -11,9 +11,10 @@ import pytest
 from hw5.devices import native
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
+from hw5.devices.division import Division
 from hw5.devices.native import CompiledDevice
 from hw5.devices.ranks import _Sums
-from hw5.devices.slices import Division, SlicedStepper, slices_of
+from hw5.devices.slices import SlicedStepper, slices_of
 from hw5.errors import InputError
 from tests.devices.problems import RATES, ImageProblem, Problem, bits
 

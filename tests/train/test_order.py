@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hw5.devices.division import Division
 from hw5.train.order import Order, weighted_rows
 from hw5.train.settings import Settings
 
@@ -46,6 +47,24 @@ def test_the_order_of_weighted_rows_depends_on_seed_and_epoch(shuffle):
     again.of(7)
     np.testing.assert_array_equal(again.of(2), orders[3])
     assert all((np.diff(order) >= 0).all() != shuffle for order in orders)
+
+
+@pytest.mark.parametrize("n, k, slices", [(1000, 128, 8), (1000, 100, 3), (999, 333, 4), (50, 70, 8), (640, 16, 4)])
+def test_a_slice_takes_its_examples_from_a_part_of_the_data(n, k, slices):
+    """A permutation, of which slice s of every minibatch has rows of part s; in the last one are those that are left."""
+    rows, k = np.arange(7, n + 7), min(k, n)
+    settings = Settings(batch_size=k, slices=slices)
+    orders = [Order(rows[::-1], settings, block=10).of(epoch) for epoch in (1, 2)]
+    assert (orders[0] != orders[1]).any()
+    division = Division(k, slices)
+    for order in orders:
+        np.testing.assert_array_equal(np.sort(order), rows)
+        minibatches = order[: n // k * k].reshape(-1, k)
+        reaches = []
+        for number in range(division.slices):
+            first, last = division.examples(number, number + 1)
+            reaches.append((minibatches[:, first:last].min(), minibatches[:, first:last].max()))
+        assert all(before[1] < after[0] for before, after in zip(reaches, reaches[1:]))
 
 
 def test_a_row_without_weight_is_never_drawn():
