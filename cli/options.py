@@ -4,6 +4,7 @@ import math
 import os
 
 import click
+from click.shell_completion import CompletionItem
 
 from hw5.cli.display import waiting, warn
 from hw5.datasets import BUILT_IN, load
@@ -47,6 +48,17 @@ class DeviceName(OneOf):
 
     def get_metavar(self, param, ctx):
         return super().get_metavar(param, ctx).replace("cuda", "cuda|cuda:N")
+
+
+class Known(click.types.StringParamType):
+    """Any text, of which the shell completes some names and, if they may be given, files."""
+
+    def __init__(self, names, or_files=False):
+        self._names, self._or_files = names, or_files
+
+    def shell_complete(self, ctx, param, incomplete):
+        found = [CompletionItem(name) for name in self._names if name.startswith(incomplete)]
+        return found + [CompletionItem(incomplete, type="file")] * self._or_files
 
 
 class Layers(click.ParamType):
@@ -158,7 +170,9 @@ def data(default, help):
     def decorate(verb):
         for option in (data_dir, label_column, test):
             verb = option(verb)
-        return click.option("--data", metavar="NAME|PATH", default=default, show_default=bool(default), help=help)(verb)
+        kind = Known(BUILT_IN, or_files=True)
+        shown = {"metavar": "NAME|PATH", "show_default": bool(default)}
+        return click.option("--data", type=kind, default=default, help=help, **shown)(verb)
 
     return decorate
 

@@ -10,7 +10,7 @@ import click
 
 from hw5.cli import config, options, output, ranks, several
 from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
-from hw5.cli.options import BatchSize, Layers, OneOf, number
+from hw5.cli.options import BatchSize, Known, Layers, OneOf, number
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
 from hw5.cli.signals import stoppable
 from hw5.datasets import BUILT_IN
@@ -33,7 +33,7 @@ from hw5.train.tensorboard import TensorBoard
 
 # The options that set the setting of the same name: name, type and help
 _SETTINGS = (
-    ("activation", str, f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter."),
+    ("activation", Known(ACTIVATIONS), f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter."),
     (
         "epochs",
         number("epochs"),

@@ -128,6 +128,11 @@ def _seconds(device, call):
 
     Calls are replayed from a recording if possible, so that Python's time for each does not count.
     """
+    with np.errstate(all="ignore"):  # the arrays are the results of the calls before, which may overflow
+        return _measured(device, call)
+
+
+def _measured(device, call):
     call()
     replay, calls_in_one = device.record(lambda: _repeat(call, IN_A_RECORDING)), IN_A_RECORDING
     if replay is None:
