@@ -3,8 +3,11 @@
     python benchmarks/ranks.py                 measure, and write results/ranks.md
     python benchmarks/ranks.py --namespaces    the same, and between two network namespaces with limited bandwidth (root)
 
-The contenders take turns, and a figure is that of the fastest burst of steps, which other programs disturbed least: ranks
-that wait for each other suffer from others more than threads do.
+The contenders take turns, and a figure is that of the fastest burst of steps, which other programs disturbed least. On a
+busy machine that is not enough: a process that waits for a core is slow, and ranks that wait for each other more so. So
+the processor seconds of a step are measured, too: of a process of one thread, and of a rank's half without the exchange,
+which is measured by itself. On two cores of their own, two threads take at best half of the first, and two ranks the
+second and an exchange.
 
 The model: a step on R ranks takes U + c k / R + E, of which U is the update of n weights, c the time of an example on
 one thread, and E the exchange of the sums: each rank sends 4 n (R - 1) / R bytes to the others, adds up what it gets,
@@ -22,7 +25,8 @@ import sysconfig
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time, sleep
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -46,19 +50,20 @@ MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([sysconfig.get_path("scri
 HW5 = [sys.executable, "-m", "hw5.cli"]
 
 
-def contenders():
-    """Launcher, threads and slices by name."""
-    return {
-        "one process, two threads": ((), 2, 1),
-        "the same, 8 slices": ((), 2, 8),
-        "two ranks of one thread": ((MPIEXEC, "-n", 2), 2, 8),
-        "one rank of one thread": ((MPIEXEC, "-n", 1), 1, 8),
-    }
+# Launcher, threads, slices, and whether it is the half of one of two ranks, without the exchange
+CONTENDERS = {
+    "two threads": ((), 2, 1, False),
+    "two ranks": ((MPIEXEC, "-n", 2), 2, 8, False),
+    "one thread": ((), 1, 1, False),
+    "half of a step": ((), 1, 8, True),
+    "one rank": ((), 1, 8, False),
+}
 
 
-def step(launcher, hidden, k, threads, slices):
-    """The seconds of a step of k examples, of the fastest burst."""
-    return in_a_process(launcher, "train", hidden, k, threads, slices)
+def step(who, hidden, k, launcher=None):
+    """(seconds, processor seconds) of a step of k examples, each of the fastest burst; launcher replaces its own."""
+    own, threads, slices, is_half = CONTENDERS[who]
+    return in_a_process(own if launcher is None else launcher, "train", hidden, k, threads, slices, int(is_half))
 
 
 def exchanges(launcher):
@@ -103,10 +108,11 @@ def _exchange_seconds(ranks):
     return found
 
 
-def _step_seconds(ranks, hidden, k, threads, slices):
+def _step_seconds(ranks, hidden, k, threads, slices, is_half):
     from hw5.devices import open_device
     from hw5.devices.base import Rates, Tally
-    from hw5.devices.slices import SlicedStepper
+    from hw5.devices.division import Division
+    from hw5.devices.slices import SlicedStepper, slices_of
     from hw5.nn.hidden import read_hidden
     from hw5.train.networks import NetworkPlan
     from hw5.train.ranks import RankedStepper, Worker, open_on_ranks
@@ -114,7 +120,7 @@ def _step_seconds(ranks, hidden, k, threads, slices):
 
     if ranks and ranks.rank:
         return Worker(ranks).serve()
-    k, threads, slices = int(k), int(threads), int(slices)
+    k, threads, slices, is_half = map(int, (k, threads, slices, is_half))
     device = open_on_ranks(ranks, "cpu", "fp32", threads) if ranks else open_device("cpu", threads=threads)
     rng = np.random.default_rng(0)
     data = (
@@ -127,18 +133,23 @@ def _step_seconds(ranks, hidden, k, threads, slices):
     stepper = device.stepper(network, device.upload_data(*data))
     if ranks:
         stepper = RankedStepper(stepper, slices, ranks, plan, data)
+    elif is_half:
+        by_slices, division = slices_of(stepper), Division(k, slices, 2)
+        stepper = SimpleNamespace(
+            train=lambda order, k, rates, tally: by_slices.train(order, division, 0, rates, tally, lambda *_: None)
+        )
     elif slices > 1:
         stepper = SlicedStepper(stepper, slices)
     tally, order, steps, found = Tally(device, k), rng.permutation(EXAMPLES), 1, []
     end = perf_counter() + SECONDS
     while perf_counter() < end:
-        start = perf_counter()
+        start, began = perf_counter(), process_time()
         stepper.train(order[: steps * k], k, Rates(1e-5), tally)
-        found.append((perf_counter() - start) / steps)
-        steps = max(1, min(int(BURST / found[-1]), EXAMPLES // k))
+        found.append(((perf_counter() - start) / steps, (process_time() - began) / steps))
+        steps = max(1, min(int(BURST / found[-1][0]), EXAMPLES // k))
     if ranks:
         ranks.tell(None)
-    return min(found[1:])
+    return [min(each) for each in zip(*found[1:])]
 
 
 @contextmanager
@@ -155,12 +166,13 @@ def namespaces(rate, folder):
     try:
         for name in names:
             run(f"ip netns add {name}")
-        run("ip link add va netns hw5-a type veth peer name vb netns hw5-b")
-        for i, (name, link) in enumerate(zip(names, ("va", "vb")), start=1):
-            run(f"ip -n {name} addr add 10.99.0.{i}/24 dev {link}")
-            run(f"ip -n {name} link set {link} up")
+        run("ip link add hw5 netns hw5-a type veth peer name hw5 netns hw5-b")
+        for i, name in enumerate(names, start=1):
+            run(f"ip -n {name} addr add 10.99.0.{i}/24 dev hw5")
+            run(f"ip -n {name} link set hw5 up")
             run(f"ip -n {name} link set lo up")
-            run(f"ip netns exec {name} tc qdisc add dev {link} root tbf rate {rate} burst 128kb latency 50ms")
+            run(f"ip netns exec {name} tc qdisc add dev hw5 root tbf rate {rate} burst 128kb latency 50ms")
+        sleep(2)  # until the links are up
         yield (
             *(
                 "ip",
@@ -175,9 +187,20 @@ def namespaces(rate, folder):
                 "-n",
                 2,
                 "-iface",
-                "va",
+                "hw5",
             ),
-            *("-bootstrap", "ssh", "-bootstrap-exec", script, "-genv", "UCX_TLS", "tcp,self"),
+            *(
+                "-bootstrap",
+                "ssh",
+                "-bootstrap-exec",
+                script,
+                "-genv",
+                "UCX_TLS",
+                "tcp,self",
+                "-genv",
+                "UCX_NET_DEVICES",
+                "hw5",
+            ),
         )
     finally:
         for name in names:
@@ -217,31 +240,28 @@ ADDING = 4e9  # bytes/s that a core adds up
 def measure(rounds, rates):
     """Measure everything."""
     speed, model, between = {}, {}, {}
-    with tempfile.TemporaryDirectory() as folder:
-        for network, hidden, k in CELLS:
-            rows = {who: [] for who in contenders()}
-            for _ in range(rounds):
-                for who, (launcher, *options) in contenders().items():
-                    rows[who].append(step(launcher, hidden, k, *options))
-            speed[network, k] = rows
-            print(network, k, {who: round(1e3 * min(x), 2) for who, x in rows.items()}, flush=True)
-        here = exchanges((MPIEXEC, "-n", 2))
-        alone = {}
-        for network, hidden, _ in CELLS:
-            if network not in model:
-                alone[network] = {
-                    k: min(step((MPIEXEC, "-n", 1), hidden, k, 1, 8) for _ in range(rounds)) for k in (2048, 8192)
-                }
-                model[network] = Model(WEIGHTS[network], alone[network], here)
-        for rate in rates:
-            with namespaces(rate, Path(folder)) as launcher:
-                apart = exchanges(launcher)
-                for network, hidden, k in CELLS:
-                    if k > 128:
-                        predicted = Model(WEIGHTS[network], alone[network], apart).on_two(k)
-                        seconds = min(step(launcher, hidden, k, 1, 8) for _ in range(rounds))
-                        between[rate, network, k] = seconds, predicted
-                        print(rate, network, k, seconds, predicted, flush=True)
+    here = exchanges((MPIEXEC, "-n", 2))
+    for network, hidden, k in CELLS:
+        rows = {who: [] for who in ("two threads", "two ranks", "one thread", "half of a step")}
+        for _ in range(rounds):
+            for who in rows:
+                rows[who].append(step(who, hidden, k))
+        speed[network, k] = {who: [min(each) for each in zip(*pairs)] for who, pairs in rows.items()}
+        print(network, k, speed[network, k], flush=True)
+    alone = {}
+    for network, hidden, _ in CELLS:
+        if network not in model:
+            alone[network] = {k: min(step("one rank", hidden, k)[1] for _ in range(rounds)) for k in (2048, 8192)}
+            model[network] = Model(WEIGHTS[network], alone[network], here)
+    for rate in rates:
+        with tempfile.TemporaryDirectory() as folder, namespaces(rate, Path(folder)) as launcher:
+            apart = exchanges(launcher)
+            for network, hidden, k in CELLS:
+                if k > 128:
+                    predicted = Model(WEIGHTS[network], alone[network], apart).on_two(k)
+                    seconds = min(step("two ranks", hidden, k, launcher)[0] for _ in range(rounds))
+                    between[rate, network, k] = seconds, predicted
+                    print(rate, network, k, seconds, predicted, flush=True)
     return speed, model, here, between
 
 
@@ -250,19 +270,24 @@ def page(speed, model, here, between, rounds):
     yield "# Training on several ranks\n"
     yield (
         f"`python benchmarks/ranks.py --rounds {rounds}` on {platform.processor() or platform.machine()}, {os.cpu_count()} "
-        f"CPUs, Python {platform.python_version()}, commit {_commit()}. Milliseconds of a step, of the fastest burst of {BURST} s "
-        f"in {rounds} rounds of {SECONDS} s; speed of two ranks relative to two threads: of the least, and in each round. Predicted: by the "
-        "model, for two ranks.\n"
+        f"CPUs, Python {platform.python_version()}, commit {_commit()}, with a load of {os.getloadavg()[2]:.0f} by other "
+        f"programs. Milliseconds of a step, of the fastest burst of {BURST} s in {rounds} rounds of {SECONDS} s. By the "
+        "clock, the speed of two ranks of one thread is relative to one process of two threads; by processor time, to half "
+        "of one thread's time.\n"
     )
-    names = list(contenders())
-    yield f"| network, minibatch | {' | '.join(names)} | predicted | speed | in each round |"
-    yield "| --- " + "| ---: " * (len(names) + 3) + "|"
-    for (network, k), rows in speed.items():
-        least = " | ".join(f"{1e3 * min(rows[name]):.2f}" for name in names)
-        threads, ranks = rows[names[0]], rows[names[2]]
-        each = ", ".join(f"{a / b:.2f}" for a, b in zip(threads, ranks))
-        predicted = 1e3 * model[network].on_two(k)
-        yield f"| {network}, {k} | {least} | {predicted:.2f} | {min(threads) / min(ranks):.2f} | {each} |"
+    yield "| network, minibatch | two threads | two ranks | speed by the clock | CPU: one thread | half of a step on a rank | exchange | speed by CPU |"
+    yield "| --- " + "| ---: " * 7 + "|"
+    for (network, k), of in speed.items():
+        threads, ranks, (one, half) = (
+            of["two threads"][0],
+            of["two ranks"][0],
+            (of[who][1] for who in ("one thread", "half of a step")),
+        )
+        exchange = here[WEIGHTS[network]]
+        shown = (threads, ranks, one, half, exchange)
+        a, b, *others = (f"{1e3 * seconds:.2f}" for seconds in shown)
+        by_cpu = one / 2 / (half + exchange)
+        yield f"| {network}, {k} | {a} | {b} | {threads / ranks:.2f} | {' | '.join(others)} | {by_cpu:.2f} |"
     yield (
         "\nAn exchange between two ranks of this machine, the least of 200, in microseconds by the number of weights: "
         + ", ".join(f"{n:,}: {1e6 * seconds:.0f}" for n, seconds in here.items())
@@ -298,7 +323,7 @@ def main():
     asked = parser.parse_args()
     if asked.child:
         return child(*asked.child)
-    found = measure(asked.rounds, ("1gbit", "200mbit") if asked.namespaces else ())
+    found = measure(asked.rounds, ("200mbit", "50mbit") if asked.namespaces else ())
     RESULTS.write_text("\n".join(page(*found, asked.rounds)) + "\n")
     print(RESULTS.read_text())
 
