@@ -112,7 +112,7 @@ def test_the_program_shows_the_test_split_if_it_can(tmp_path):
     assert described(page.read_text("utf-8"))["mistakes"] == []
     program("export", model, "--out", page, "--data", tmp_path / "others.csv", "--float16")
     again = described(page.read_text("utf-8"))
-    assert again["tested"] == 18 and again["float16"] is True
+    assert again["tested"] == 18 and again["layers"][0]["isHalf"]
     table = (tmp_path / "others.csv").read_text()
     program("train", "--data", "-", "--label-column", "kind", "--epochs", 1, "--out", model, input=table)
     read_again = program("export", model, "--out", page, input=table)
@@ -312,7 +312,7 @@ def test_the_curve_of_a_regression_has_a_point_to_drag(opened):
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_half_precision_takes_half_the_space_and_is_decoded(tmp_path):
     """The numbers are those of weights that are rounded to float16, as NumPy rounds them."""
-    model = hw5.fit((PLAIN, np.arange(60) % 3), hidden=400, **QUICK)
+    model = hw5.fit((PLAIN, np.arange(60) % 3), hidden=(100, 100), **QUICK)
     sizes = [len(page_of(model, tmp_path / "page.html", float16=half)) for half in (False, True)]
     own = len(page_of(hw5.fit((PLAIN, np.arange(60) % 3), hidden=1, **QUICK), tmp_path / "page.html"))
     assert 1.9 < (sizes[0] - own) / (sizes[1] - own) < 2.1
@@ -320,12 +320,19 @@ def test_half_precision_takes_half_the_space_and_is_decoded(tmp_path):
     assert decoded(halves.astype("<f2"), tmp_path).tolist() == halves.tolist()
 
 
+def test_weights_that_half_precision_cannot_hold_stay_as_they_are(tmp_path):
+    """The top layer of a regression is in the units of its targets."""
+    model = hw5.fit((PLAIN, 1e7 * PLAIN[:, 0] + 1e8), task="regression", **QUICK)
+    bottom, top = described(page_of(model, tmp_path / "page.html", float16=True))["layers"]
+    assert bottom["isHalf"] and "isHalf" not in top
+
+
 def decoded(halves, tmp_path):
     text = base64.b64encode(halves.tobytes()).decode()
     script = f"""
         const m = require({json.dumps(str(ROOT / "hw5" / "export" / "page" / "model.js"))});
-        const layers = [{{ kind: "dense", W: {json.dumps(text)}, b: {json.dumps(text)} }}];
-        console.log(JSON.stringify(Array.from(m.decoded({{ float16: true, layers, mean: "", scale: "" }}).layers[0].W)));
+        const layers = [{{ kind: "dense", isHalf: true, W: {json.dumps(text)}, b: "" }}];
+        console.log(JSON.stringify(Array.from(m.decoded({{ layers, mean: "", scale: "" }}).layers[0].W)));
     """
     done = subprocess.run([NODE, "-e", script], capture_output=True, text=True, check=True)
     return np.float32(json.loads(done.stdout))

@@ -38,8 +38,7 @@ def described(network):
     return {
         "title": f"{_name(its.data.source)}: {written([layer for layer, *_ in network.layers])}",
         "about": _about(its),
-        "float16": network.float16,
-        "layers": [_layer(*each, _halves if network.float16 else _floats) for each in network.layers],
+        "layers": [_layer(*each, network.float16) for each in network.layers],
         "mean": _floats(network.standardisation.mean),
         "scale": _floats(network.standardisation.scale),
         "loss": network.loss,
@@ -64,7 +63,8 @@ def _about(checkpoint):
     return f"Trained by hw5 for {len(checkpoint.history)} epochs{figures}. It runs here, in your browser."
 
 
-def _layer(layer, W, b, encoded):
+def _layer(layer, W, b, float16):
+    """A layer; with float16 its weights are in half precision, unless that cannot hold them, but never its biases."""
     found = {"kind": layer.kind, "shape": list(layer.shape), "text": str(layer)}
     if layer.window:
         w = layer.window
@@ -77,7 +77,9 @@ def _layer(layer, W, b, encoded):
         }
     if layer.weighted:
         theta = {"theta": layer.theta.name, "alpha": layer.theta.alpha} if layer.theta else {"theta": None}
-        found |= theta | {"pieces": layer.pieces, "W": encoded(W), "b": encoded(b)}
+        found |= theta | {"pieces": layer.pieces, "W": _floats(W), "b": _floats(b)}
+        if float16 and np.abs(W).max() <= np.finfo(np.float16).max:
+            found |= {"isHalf": True, "W": _halves(W)}
     return found
 
 

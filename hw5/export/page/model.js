@@ -80,9 +80,8 @@ const LAYERS = {
 
 // The arrays of a model, from its JSON
 function decoded(model) {
-  const weights = model.float16 ? halves : floats;
   const layers = model.layers.map((layer) =>
-    layer.W === undefined ? layer : { ...layer, W: weights(layer.W), b: weights(layer.b) });
+    layer.W === undefined ? layer : { ...layer, W: (layer.isHalf ? halves : floats)(layer.W), b: floats(layer.b) });
   return { ...model, layers, mean: floats(model.mean), scale: floats(model.scale) };
 }
 
