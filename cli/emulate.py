@@ -7,11 +7,14 @@ import click
 import numpy as np
 
 from hw5.cli.display import say
-from hw5.cli.profile import as_dict, gpu_option, print_profile
+from hw5.cli.profile import as_dict, gpu_option, print_profile, resources_of
+from hw5.dialect.source import same_instance
 from hw5.emulator import Emulator, KernelFault
 from hw5.emulator.module import TYPES
 from hw5.emulator.runtime import ORDERS
 from hw5.errors import InputError
+from hw5.plots import require_matplotlib
+from hw5.plots.heat import plot_heat
 
 _FILLS = {
     "zeros": lambda n, dtype, random: np.zeros(n, dtype),
@@ -65,6 +68,9 @@ class Size(click.ParamType):
     "--profile", "wants_profile", is_flag=True, help="Count sectors, bank conflicts and active lanes by line."
 )
 @gpu_option
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="PNG file for a heat map of the source (--profile)."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed (order, random:N).")
 @click.option("--time-limit", type=click.FloatRange(0.01), help="Seconds per launch.  [default: 10; none with --fast]")
 @click.option(
@@ -86,6 +92,7 @@ def command(
     fast,
     wants_profile,
     gpu,
+    plot,
     seed,
     time_limit,
     include,
@@ -102,6 +109,10 @@ def command(
     hw5 emulate saxpy.cu
     hw5 emulate saxpy.cu --kernel saxpy --grid 4 --block 256 --args 1000,2.0,random:1000,zeros:1000
     """
+    if plot:
+        if not wants_profile:
+            raise InputError("--plot shows a profile; add --profile")
+        require_matplotlib()
     instances = (kernel,) if kernel and "<" in kernel else ()
     emulator = Emulator(
         file,
@@ -124,7 +135,12 @@ def command(
             raise InputError("--profile examines every access, and --fast none; leave out one of them")
         args = _arguments(kernel, arguments, seed)
         found = emulator.profile(kernel.name, lambda: emulator.run(kernel.name, grid, block, args, shared))
-        return click.echo(json.dumps(as_dict(found, gpu))) if as_json else print_profile(found, gpu)
+        if plot:
+            plot_heat(found, plot)
+        made = resources_of(found.source, gpu, include) if gpu else {}
+        if as_json:
+            return click.echo(json.dumps(as_dict(found, gpu, {(found.source, name): it for name, it in made.items()})))
+        return print_profile(found, gpu, made.get(same_instance(found.kernel)))
     orders = ORDERS if order == "all" and not fast else ["forward" if order == "all" else order]
     notes = []
     for emulator.order in orders:

@@ -5,8 +5,11 @@ from dataclasses import asdict
 
 import click
 
-from hw5.cli.display import print_tables, say, table
+from hw5.cli.display import print_tables, say, table, warn
+from hw5.dialect.source import same_instance
+from hw5.emulator import occupancy
 from hw5.emulator.profile import GPUS
+from hw5.errors import InputError
 
 gpu_option = click.option("--gpu", type=click.Choice(list(GPUS)), help="GPU for a bound of the time.")
 
@@ -43,19 +46,54 @@ def kernels(folder, rows, columns, gpu, as_json):
     from hw5.verify.profiling import profile_kernels
 
     found = list(profile_kernels(folder, (rows, columns)))
+    made = _made(found, gpu)
     if as_json:
-        return click.echo(json.dumps([as_dict(one.profile, gpu) | {"must_move": one.nbytes} for one in found]))
+        return click.echo(json.dumps([as_dict(one.profile, gpu, made) | {"must_move": one.nbytes} for one in found]))
     columns = ["kernel", "sectors", "of ideal", "bank conflicts", "active lanes", "bytes", "must move"]
-    listing = table(*columns, *([f"least time, {gpu} (us)"] if gpu else []))
+    more = [f"least time, {gpu} (us)"] if gpu else []
+    more += ["registers", "spills", "occupancy"] if made else []
+    listing = table(*columns, *more)
     for one in found:
-        listing.add_row(one.profile.kernel, *_figures(one.profile), f"{one.nbytes:,}", *_bound(one.profile, gpu))
+        profile = one.profile
+        resources = _resources_of(profile, made)
+        more = [*_bound(profile, gpu), *(_cells(profile, resources) if made else [])]
+        listing.add_row(profile.kernel, *_figures(profile), f"{one.nbytes:,}", *more)
     print_tables(listing)
     for one in found:
         _advise(one.profile)
 
 
-def print_profile(profile, gpu):
-    """Print a Profile line by line."""
+def _made(found, gpu):
+    """{(file, kernel): Resources} of what nvcc makes of the kernels for a GPU, if it can."""
+    made = {}
+    for source in sorted({one.profile.source for one in found}) if gpu else ():
+        made |= {(source, name): it for name, it in resources_of(source, gpu).items()}
+    return made
+
+
+def resources_of(source, gpu, include=()):
+    """What nvcc makes of a file, or {} with a sentence to standard error."""
+    try:
+        return occupancy.resources(source, gpu, include)
+    except InputError as error:
+        warn(f"no registers and occupancy: {str(error).splitlines()[0]}")
+        return {}
+
+
+def _resources_of(profile, made):
+    return made.get((profile.source, same_instance(profile.kernel)))
+
+
+def _cells(profile, resources):
+    if not resources:
+        return ["", "", ""]
+    warps, most, limit = resources.occupancy(profile.threads, profile.shared)
+    spills = resources.spill_stores + resources.spill_loads
+    return [str(resources.registers), f"{spills:,} bytes" if spills else "", f"{100 * warps / most:.0f} % ({limit})"]
+
+
+def print_profile(profile, gpu, resources=None):
+    """Print a Profile line by line. resources: what nvcc makes of the kernel, if it is known."""
     listing = table("line", "operation", "requests", "cost per request", "ideal", "active lanes", "bytes")
     for line in profile.lines:
         listing.add_row(
@@ -72,12 +110,30 @@ def print_profile(profile, gpu):
     say(f"{profile.barriers:,} barriers; {profile.distinct:,} bytes of global memory touched")
     if gpu:
         say(f"no {gpu} needs less than {1e6 * profile.least_seconds(gpu):.3g} us, by its memory bandwidth (a bound)")
+    if resources:
+        say(described(profile, resources))
     _advise(profile)
 
 
-def as_dict(profile, gpu):
-    """A Profile for JSON."""
+def described(profile, resources):
+    """A sentence on registers, spills and occupancy."""
+    warps, most, limit = resources.occupancy(profile.threads, profile.shared)
+    spills = resources.spill_stores + resources.spill_loads
+    return (
+        f"nvcc for sm_{resources.architecture}: {resources.registers} registers per thread, "
+        f"{f'{spills:,} bytes of spills' if spills else 'no spills'}, {resources.stack:,} bytes of stack, "
+        f"{resources.shared + profile.shared:,} bytes of shared memory per block; {warps} of {most} warps fit on a "
+        f"multiprocessor, limited by {limit}"
+    )
+
+
+def as_dict(profile, gpu, made=None):
+    """A Profile for JSON, with what nvcc makes of the kernels, {(file, kernel): Resources}."""
     found = asdict(profile)
+    resources = _resources_of(profile, made or {})
+    if resources:
+        warps, most, limit = resources.occupancy(profile.threads, profile.shared)
+        found["resources"] = asdict(resources) | {"warps": warps, "most_warps": most, "limited_by": limit}
     for entry, line in zip(found["lines"], profile.lines):
         entry["advice"] = line.advice
     return found | ({"least_seconds": profile.least_seconds(gpu), "gpu": gpu} if gpu else {})

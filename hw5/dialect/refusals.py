@@ -119,7 +119,10 @@ def _reason(token, before, after, declaration):
         return None  # a variable or parameter of that name
     for pattern, reason in _REASONS.items():
         if pattern.fullmatch(name) and (
-            after in ("(", "<", "::") or declaration.kind == "variable" or name.endswith("_t")
+            after in ("(", "<", "::")
+            or declaration.kind == "variable"
+            or name.endswith("_t")
+            or name.startswith("curandState")
         ):
             return f"{name}: {reason}"
     return None

@@ -86,6 +86,12 @@ class Kernel:
                 "2**32 - 1, and pointers must be below 2**64"
             ) from None
 
+    @property
+    def last_launch(self):
+        """Threads per block and bytes of dynamic shared memory of the last launch."""
+        *_, shared, _, _, _, x, y, z = struct.unpack_from(_LAUNCH, self._record)
+        return x * y * z, shared
+
     def _convert(self, args):
         """Cast arguments of other types: a Memory or np.uint64 to a pointer, and equivalent NumPy types."""
         if len(args) != len(self.signature):

@@ -71,6 +71,8 @@ class Line:
 class Profile:
     """Figures of a launch. lines: a Line for each line and operation, in the order of the source.
 
+    source: the .cu file. threads: per block. shared: bytes of dynamic shared memory per block.
+
     accesses: of threads. distinct: bytes of the sectors of global memory touched at least once. barriers: that blocks
     passed. is_complete: whether all accesses were examined.
     """
@@ -81,6 +83,9 @@ class Profile:
     distinct: int = 0
     barriers: int = 0
     is_complete: bool = True
+    source: str = ""
+    threads: int = 0
+    shared: int = 0
 
     @property
     def sectors(self):
@@ -127,7 +132,9 @@ def record(runtime, kernel, launch, capacity):
     lines = _by_line(_requests(used), kernel) if len(used) else []
     in_global = used[~np.isin(used["space"], (*_SHARED, _CONSTANT))]
     distinct = len(np.unique(_sectors_of(in_global)[0])) * SECTOR
-    return Profile(kernel.name, lines, count, distinct, int(counts[1]), count <= capacity)
+    return Profile(
+        kernel.name, lines, count, distinct, int(counts[1]), count <= capacity, str(kernel.source), *kernel.last_launch
+    )
 
 
 def _requests(used):

@@ -82,6 +82,7 @@ array_format = _enum(
     "array_format",
     "UNSIGNED_INT8 UNSIGNED_INT16 UNSIGNED_INT32 SIGNED_INT8 SIGNED_INT16 SIGNED_INT32 HALF FLOAT",
 )
+direction_vector_set = _enum("direction_vector_set", "VECTOR_32 SCRAMBLED_VECTOR_32 VECTOR_64 SCRAMBLED_VECTOR_64")
 address_mode = _enum("address_mode", "WRAP CLAMP MIRROR BORDER")
 filter_mode = _enum("filter_mode", "POINT LINEAR")
 
@@ -96,6 +97,18 @@ class RuntimeError(Error):
 
 def get_driver_version():
     return 12000
+
+
+def get_curand_version():
+    """The last one without Poisson's distribution, which the emulator does not have."""
+    return 4, 1, 0
+
+
+def _no_sobol(*_):
+    raise LogicError("the emulator has no Sobol' sequences")
+
+
+_get_direction_vectors = _get_scramble_constants32 = _get_scramble_constants64 = _no_sobol
 
 
 def bitlog2(number):

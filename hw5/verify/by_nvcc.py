@@ -3,14 +3,13 @@
 A second opinion: g++ and nvcc read the same source, so a kernel that is right in both was understood as nvcc does.
 """
 
-import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from hw5.compiler import CompileError
 from hw5.dialect.ptx_kernels import translated
+from hw5.emulator.occupancy import nvcc_path
 from hw5.errors import InputError
 
 ARCHITECTURE = "compute_75"
@@ -18,8 +17,7 @@ ARCHITECTURE = "compute_75"
 
 def find_nvcc():
     """The path of nvcc; InputError if it is not installed."""
-    home = os.environ.get("CUDA_HOME") or "/usr/local/cuda"
-    found = shutil.which("nvcc") or shutil.which("nvcc", path=os.path.join(home, "bin"))
+    found = nvcc_path()
     if not found:
         raise InputError("nvcc is not on PATH: install CUDA's toolkit (it needs no GPU), or leave out --compiler nvcc")
     return found

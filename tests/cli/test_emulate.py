@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hw5.compiler import find_compiler
+from hw5.emulator.occupancy import nvcc_path
 from hw5.errors import InputError
 from tests.cli.helpers import hw5, refused
 
@@ -87,3 +88,18 @@ def test_bad_input_is_refused(compiler, file, arguments, sentence):
 def test_an_instance_of_a_template(compiler, file):
     out = hw5("emulate", file, "--kernel", "fill<int>", "--args", "zeros:32,3").stdout
     assert "arg1: int32, 32 elements, changed: 3 3 3" in out
+
+
+def test_a_profile_as_a_heat_map(compiler, file, tmp_path):
+    pytest.importorskip("matplotlib")
+    file.write_text("".join(line for line in TEXT.splitlines(True) if "exit" not in line))
+    command = ("emulate", file, "--kernel", "saxpy", "--grid", "4", "--block", "256")
+    arguments = ("--args", "1000,2.0,random:1000,zeros:1000", "--profile", "--gpu", "t4")
+    out = hw5(*command, *arguments, "--plot", tmp_path / "heat.png").stdout
+    assert (tmp_path / "heat.png").read_bytes().startswith(b"\x89PNG")
+    assert ("nvcc for sm_75: " in out) == bool(nvcc_path())
+    assert not nvcc_path() or "32 of 32 warps fit on a multiprocessor, limited by threads" in out
+    report = json.loads(hw5(*command, *arguments, "--json").stdout)
+    assert ("resources" in report) == bool(nvcc_path())
+    assert report["threads"] == 256 and report["shared"] == 0
+    assert "--plot shows a profile; add --profile" in refused(*command, "--plot", tmp_path / "heat.png")

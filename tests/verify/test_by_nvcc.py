@@ -10,7 +10,6 @@ from hw5.dialect.ptx import Unknown
 from hw5.dialect.ptx_kernels import translated
 from hw5.emulator import Emulator, KernelFault
 from hw5.errors import InputError
-from hw5.verify import by_nvcc
 from hw5.verify.by_nvcc import find_nvcc
 from hw5.verify.grading import check_kernels
 from tests.cli.helpers import refused
@@ -95,7 +94,7 @@ def test_an_instruction_that_is_not_known_is_named(tmp_path):
 
 
 def test_without_nvcc(monkeypatch, tmp_path):
-    monkeypatch.setattr(by_nvcc.shutil, "which", lambda *arguments, **options: None)
+    monkeypatch.setattr("shutil.which", lambda *arguments, **options: None)
     with pytest.raises(InputError, match="nvcc is not on PATH"):
         find_nvcc()
     monkeypatch.setenv("PATH", str(tmp_path))
