@@ -33,7 +33,11 @@ from hw5.train.tensorboard import TensorBoard
 
 # The options that set the setting of the same name: name, type and help
 _SETTINGS = (
-    ("activation", Known(ACTIVATIONS), f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter."),
+    (
+        "activation",
+        Known(ACTIVATIONS),
+        f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter.",
+    ),
     (
         "epochs",
         number("epochs"),

@@ -391,7 +391,13 @@ def test_hostile_text_is_only_text(opened):
 
 
 def test_hostile_text_is_only_text_on_regions_and_mistakes(opened):
-    frame = pd.DataFrame({HOSTILE[0]: rng.normal(size=40), HOSTILE[1]: rng.normal(size=40), "kind": [HOSTILE[0], HOSTILE[1], HOSTILE[3], HOSTILE[0]] * 10})
+    frame = pd.DataFrame(
+        {
+            HOSTILE[0]: rng.normal(size=40),
+            HOSTILE[1]: rng.normal(size=40),
+            "kind": [HOSTILE[0], HOSTILE[1], HOSTILE[3], HOSTILE[0]] * 10,
+        }
+    )
     model = hw5.fit(frame, label_column="kind", **QUICK)
     y = np.array([model.class_names.index(name) for name in frame.kind])
     page = opened(model, {"tested": Predicted(model._features(frame), y, model.probabilities(frame))})
