@@ -38,7 +38,7 @@ lint: test-tools ## check style, imports and the types of the public API
 	$(BIN)/ruff format --check hw5 cli tests docs
 	$(BIN)/mypy
 
-soak: test-tools ## mutate 20,000 files per reader, kill 100 trainings per device, and send 500 signals
+soak: test-tools ## mutate 20,000 files per reader, kill 300 trainings per device, and send 500 signals
 	HW5_FUZZ=20000 HW5_KILLS=100 HW5_SIGNALS=500 $(BIN)/python -m pytest -s tests/faults
 
 pycuda: install ## build PyCUDA into .venv, and wheels for a machine without a network; needs nvcc, but no GPU

@@ -1,7 +1,7 @@
 """A stopped or killed run that is resumed ends with the same bits as an uninterrupted one.
 
 The command line runs in its own processes. Final checkpoints are compared as files, byte for byte: weights, velocities,
-history, settings. HW5_KILLS sets the number of kills per device (make soak).
+history, settings. HW5_KILLS sets the number of kills per device and training (make soak).
 """
 
 import os
@@ -18,7 +18,7 @@ from hw5.errors import InputError
 from hw5.train.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("HW5_KILLS", 4))
+KILLS = int(os.environ.get("HW5_KILLS", 2))
 EPOCHS = 12
 # 41 steps an epoch, with everything that a checkpoint may have: velocities, best and previous parameters
 TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
@@ -54,13 +54,35 @@ def uninterrupted(device, tmp_path_factory):
     return path.read_bytes(), time.monotonic() - began
 
 
-def test_killed_at_random_moments(device, uninterrupted, tmp_path):
+KILLED = {
+    "velocities": TRAIN[1:],
+    "images, dropout and Adam": "--hidden conv:4x3+1,pool:2,dropout:0.3,16 --weight-decay 0.01 --lr-schedule cosine".split(),
+    "a table with text and gaps": "--data table.csv --hidden 16 --class-weight balanced".split(),
+}
+
+
+def write_table(folder):
+    """Of 300 rows, with text, gaps, and classes of different sizes."""
+    rng = random.Random(0)
+    rows = [
+        f"{rng.random() + i % 3:.3f},{rng.choice(['red', 'green', ''])},{rng.choice(['', i % 7])},{'abb'[i % 3]}"
+        for i in range(300)
+    ]
+    (folder / "table.csv").write_text("\n".join(["size,colour,count,class", *rows, ""]))
+
+
+@pytest.mark.parametrize("training", KILLED.values(), ids=KILLED)
+def test_killed_at_random_moments(device, training, tmp_path, monkeypatch):
     """SIGKILL during training, saving, start or end; then resume from the last checkpoint."""
-    wanted, seconds = uninterrupted
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path)
+    began, whole = time.monotonic(), tmp_path / "whole.npz"
+    run("train", *training, "--device", device, "--epochs", EPOCHS, "--out", whole)
+    wanted, seconds = whole.read_bytes(), time.monotonic() - began
     rng, out, kills = random.Random(0), tmp_path / "model.npz", 0
     saving = ("--checkpoint-every", "3steps", "--keep", 2)  # so often that many kills happen during saving
     while kills < KILLS:
-        begin = ("--resume", out) if out.exists() else (*TRAIN[1:], "--out", out)
+        begin = ("--resume", out) if out.exists() else (*training, "--out", out)
         process = start("train", *begin, *saving, "--device", device, "--epochs", EPOCHS)
         try:
             process.communicate(timeout=rng.uniform(0.3, 1) * seconds)
@@ -77,7 +99,7 @@ def test_killed_at_random_moments(device, uninterrupted, tmp_path):
     if out.exists():
         run("train", "--resume", out, *saving, "--device", device, "--epochs", EPOCHS)
         assert out.read_bytes() == wanted
-    assert {path.name for path in tmp_path.iterdir() if path.name[0] == "."} <= {".model.npz.lock"}
+    assert {path.name for path in tmp_path.iterdir() if path.name[0] == "."} <= {".model.npz.lock", ".whole.npz.lock"}
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
