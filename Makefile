@@ -9,7 +9,7 @@ CUDA_BIN = $(or $(CUDA_HOME),/usr/local/cuda)/bin
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install train test test-fast lint docs test-tools soak pycuda gpu-check clean
+.PHONY: help install train test test-fast lint docs site test-tools soak pycuda gpu-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,10 @@ lint: test-tools ## check style, imports and the types of the public API
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check hw5 cli tests docs
 	$(BIN)/mypy
+
+site: test-tools ## build the documentation as a site
+	$(BIN)/sphinx-build -W --keep-going -q -c docs -b html . site
+	@echo "the site is site/README.html"
 
 soak: test-tools ## mutate 20,000 files per reader, kill 300 trainings per device, and send 500 signals
 	HW5_FUZZ=20000 HW5_KILLS=100 HW5_SIGNALS=500 $(BIN)/python -m pytest -s tests/faults

@@ -538,7 +538,7 @@ def report():
     records = [json.loads(line) for line in RESULTS.with_suffix(".jsonl").read_text().splitlines()]
     last = {cell_of(record): record for record in records}
     run = [last[cell] for cell in CELLS + IMAGE_CELLS + SCALING if cell in last]
-    RESULTS.with_suffix(".md").write_text(table(run))
+    RESULTS.with_suffix(".md").write_text("# Training on a CPU\n\n" + table(run))
     replace_table(HERE.parent / "README.md", short_table(run))
     print(table(run))
     if _is_installed("matplotlib"):
