@@ -3,6 +3,7 @@
 The ranks are threads here; tests/train/test_ranks.py starts processes.
 """
 
+import math
 import threading
 
 import numpy as np
@@ -181,3 +182,14 @@ def test_evaluation_after_training_by_slices_is_as_before(compiled):
     sliced.train(problem.order, 64, Rates(0.1), Tally(compiled, 64))
     whole.network.assign(sliced.network.parameters())
     assert sliced.stepper.outputs(problem.order).tobytes() == whole.outputs(problem.order).tobytes()
+
+
+def test_streamed_data_have_the_same_bits(launching, monkeypatch):
+    """Data that stays on the host: a slice is copied to the device when it is due."""
+    problem, results = PROBLEMS["dropout"], set()
+    for most in (math.inf, problem.X[:100].nbytes):
+        monkeypatch.setattr(launching, "most_resident_bytes", most)
+        stepper, tally = SlicedStepper(problem.on(launching), 3), Tally(launching, 70)
+        stepper.train(launching.upload(problem.order, launching.index_dtype), 70, RATES["nesterov"], tally)
+        results.add(bits(stepper.network, tally.read()))
+    assert len(results) == 1
