@@ -125,7 +125,7 @@ def approximation(units, out, seed, device_name):
     with waiting("training"):
         for fit in fitting.fits(device, numbers, seed):
             found.append(fit)
-            say(f"{fit.units:>3} hidden units: RMSE {fit.rmse:.4f}")
+            say(f"{fit.units:>3} hidden {'unit' if fit.units == 1 else 'units'}: RMSE {fit.rmse:.4f}")
     fitting.draw(out, found)
     say(f"saved {out}")
 
