@@ -81,7 +81,7 @@ class Checker {
         dynamic_.size = grid.launch->shared;
         pending_ = Pending::nothing;
         read_race_count_ = swap_count_ = 0;
-        memset(recent_, 0, sizeof recent_);
+        if (grid.module->module->swaps) memset(recent_, 0, sizeof recent_);
         undo_.clear();
     }
 
