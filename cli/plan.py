@@ -36,7 +36,8 @@ def resumed_plan(checkpoint, path, given):
     Raises InputError if one differs from the checkpoint and cannot be changed.
     """
     settings, data = checkpoint.settings, checkpoint.data
-    data.require_loadable()
+    if "data" not in given:
+        data.require_loadable()
     ours = asdict(settings) | {"model": settings.model, "task": settings.task, "data": data.source, "test": data.test}
     reading = data.reading or Reading()
     ours |= {"label_column": data.label_column} | asdict(reading)

@@ -1,5 +1,6 @@
 """The plan of hw5 train, from options and from a checkpoint to resume."""
 
+import numpy as np
 import pytest
 
 from hw5.train.checkpoint import Checkpoint
@@ -89,3 +90,23 @@ def test_unchanged_options_may_be_repeated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hw5("train", "--resume", out, "--data", "a.csv", "--hidden", "8,4", "--lr", 0.1, "--epochs", 2)
     assert len(Checkpoint.load(out).history) == 2
+
+
+def test_a_model_of_arrays_is_resumed_with_their_file(tmp_path, monkeypatch):
+    """To the same weights as in Python; other data, or none, are refused."""
+    pytest.importorskip("sklearn")
+    from hw5.sklearn import MLPClassifier
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 3)).astype(np.float32), rng.integers(0, 2, 80)
+    np.savez("data.npz", X=X, y=y)
+    np.savez("other.npz", X=X + 1, y=y)
+    for epochs in (2, 4):
+        MLPClassifier(hidden=(8,), epochs=epochs, random_state=0, device="numpy").fit(X, y).save(f"{epochs}.npz")
+    resume = ("train", "--resume", "2.npz", "--epochs", 4, "--device", "numpy")
+    assert "pass the data with --data" in hw5(*resume, code=2).stderr
+    assert "has changed since the checkpoint was written" in hw5(*resume, "--data", "other.npz", code=2).stderr
+    hw5(*resume, "--data", "data.npz")
+    with np.load("2.npz") as resumed, np.load("4.npz") as whole:
+        assert all(np.array_equal(resumed[name], whole[name]) for name in ("W1", "b1", "W2", "b2"))
