@@ -185,12 +185,12 @@ class KernelDevice(KernelImages, Device):
         self._launch(f"{theta.name}_gradient", self._grid_of(A), (THREADS,), *arguments)
 
     def maxout(self, Z, b, X):
-        m = X.shape[1]
-        self._launch("maxout", self._grid_of(X), (THREADS,), Z, b, X, m, Z.shape[1] // m, np.int64(X.size))
+        k, m = X.shape
+        self._launch("maxout", *by_columns(k, m, self.most_blocks), Z, b, X, k, m, Z.shape[1] // m)
 
     def maxout_gradient(self, A, Delta):
-        pieces = Delta.shape[1] // A.shape[1]
-        self._launch("maxout_gradient", self._grid_of(Delta), (THREADS,), A, Delta, pieces, np.int64(Delta.size))
+        (k, m), pieces = A.shape, Delta.shape[1] // A.shape[1]
+        self._launch("maxout_gradient", *by_columns(k, m * pieces, self.most_blocks), A, Delta, k, m, pieces)
 
     def softmax(self, Z, b):
         self._launch("softmax", *by_rows(Z), Z, b, *Z.shape)
