@@ -5,6 +5,7 @@ import sys
 from contextlib import contextmanager
 
 from hw5.cli import launched
+from hw5.cli.display import waiting
 from hw5.cli.options import open_named
 from hw5.devices.launcher import launch
 from hw5.errors import InputError
@@ -57,7 +58,8 @@ def open_device(ranks, settings, name, precision, threads):
         )
     from hw5.train.ranks import open_on_ranks
 
-    return open_on_ranks(ranks, name, precision, threads)
+    with waiting(f"compiling for the device {name}"):
+        return open_on_ranks(ranks, name, precision, threads)
 
 
 def idle(run):

@@ -58,7 +58,7 @@ class NetworkSlices:
 
     def __init__(self, stepper):
         self.stepper, self.network, self.device = stepper, stepper.network, stepper.device
-        self.how = "step by step"
+        self.how = stepper.how if stepper.how.startswith("NumPy") else "step by step"  # nothing is recorded
         sizes = [array.size for layer in self.network.weighted for array in (layer.G, layer.Gb)]
         self.size = sum(sizes)
         self._gradient = self.device.empty((self.size,))  # of which the layers' gradients are views

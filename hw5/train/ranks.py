@@ -54,7 +54,7 @@ class RankedStepper(SlicedStepper):
         super().__init__(stepper, slices)
         self._ranks = ranks
         X, *others = data
-        is_mapped = isinstance(X, np.memmap) and X.filename is not None and X.flags.c_contiguous and X.base is not None
+        is_mapped = isinstance(X, np.memmap) and X.filename is not None and X.flags.c_contiguous
         with ranks.undivided():
             ranks.tell(("begin", plan, _Mapped.of(X) if is_mapped else None, others))
             if not is_mapped:
@@ -143,7 +143,7 @@ class Worker:
     """Does what rank 0 tells, at another rank."""
 
     def __init__(self, ranks):
-        self._ranks, self._device, self._data, self._signal = ranks, None, None, None
+        self._ranks, self._device, self._signal = ranks, None, None
 
     def serve(self):
         """Until rank 0 says that it is the end. A signal is for rank 0, which stops all; SIGKILL is the launcher's."""

@@ -20,11 +20,11 @@ class CompiledSlices:
         height = max([0, *depths]) + 1
         if len(self._stack) < height:
             self._stack = np.empty((height, self.size), np.float32)
-        failures = []
+        failures, count = [], len(division.sums(rank))
 
         def exchange_sums():
             try:
-                exchange(self._stack, len(division.sums(rank)))
+                exchange(self._stack, count)
             except BaseException as error:  # which C++ cannot pass on
                 failures.append(error)
             return len(failures)
