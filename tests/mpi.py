@@ -67,6 +67,14 @@ def ranks_of(process):
     return found
 
 
+def are_gone(process, seconds=10):
+    """Whether all ranks of a launcher that has ended have ended, too; some take a moment longer."""
+    deadline = time.monotonic() + seconds
+    while ranks_of(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not ranks_of(process)
+
+
 def kill(process, rank):
     """SIGKILL a rank of a launcher; return whether it was there."""
     with suppress(KeyError, ProcessLookupError):

@@ -3,12 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from hw5.compiler import find_compiler
-from tests.mpi import launcher, ranks_of, run, start
+from tests.mpi import are_gone, launcher, ranks_of, run, start
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +79,27 @@ def test_a_rank_with_other_arithmetic_is_refused(tmp_path):
     )
 
 
+FAILING = """
+import os
+from hw5.train import ranks
+if os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK")) == "{}":
+    ranks.{} = lambda *_: 1 / 0
+from hw5.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("rank, method", [(1, "Worker.train"), (1, "_opened"), (0, "RankedStepper._state")])
+def test_a_rank_that_fails_ends_all(rank, method):
+    """No rank waits for it. What the launcher adds is its own."""
+    program = [sys.executable, "-c", FAILING.format(rank, method)]
+    process = start(3, "train", "--epochs", 2, "--batch-size", 200, program=program)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode != 0 and "Traceback" not in out + err
+    assert f"hw5: rank {rank}: ZeroDivisionError: division by zero; all ranks end\n" in err
+    assert err.count("hw5: ") == 1 and are_gone(process)
+
+
 FOR_ONE = {
     "no mpi4py": ("sys.modules['mpi4py'] = None", "and mpi4py, which connects them, is not installed"),
     "another library's launcher": ("pass", "connects 1: it is not the launcher's"),
@@ -115,5 +135,4 @@ def test_sigterm_saves_and_says_how_to_resume(whom, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert "to resume: hw5 train --resume model.npz" in err and err.count("\n") == 2
-    time.sleep(0.2)
-    assert not ranks_of(process)
+    assert are_gone(process)

@@ -13,7 +13,7 @@ import pytest
 from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.train.checkpoint import Checkpoint
-from tests.mpi import kill, launcher, ranks_of, run, start
+from tests.mpi import are_gone, kill, launcher, run, start
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("HW5_KILLS", 3))
@@ -51,7 +51,7 @@ def test_a_killed_rank_ends_all_and_the_training_is_resumed(device, tmp_path):
             out.unlink()
         if out.exists():
             Checkpoint.load(out)
-        assert not ranks_of(process)
+        assert are_gone(process)
     for ranks in (0, 3) if out.exists() else ():
         run(ranks, "train", "--resume", out, *device, *EPOCHS, "--out", tmp_path / "end.npz")
         assert (tmp_path / "end.npz").read_bytes() == whole.read_bytes()

@@ -10,6 +10,7 @@ import pytest
 
 from hw5.devices import open_device
 from hw5.errors import InputError
+from hw5.train.ranks import _Mapped
 from tests.cli.helpers import write_csv
 from tests.mpi import launcher, run
 
@@ -69,6 +70,17 @@ def test_resumed_within_an_epoch_on_another_number_of_ranks(options, tmp_path):
 
 
 MAPPING = "from hw5.datasets import arrays; arrays.LARGE = 1 << 20; from hw5.cli import main; main()"
+
+
+def test_a_mapped_file_that_a_rank_does_not_have_or_that_is_shorter(tmp_path):
+    X = np.lib.format.open_memmap("X.npy", "w+", np.uint8, (20, 3))
+    mapped = _Mapped.of(X)
+    assert mapped.path == str(tmp_path / "X.npy") and (mapped.open() == X).all()
+    (tmp_path / "X.npy").write_bytes((tmp_path / "X.npy").read_bytes()[:-1])
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"X.npy cannot be read there: .*; it must be the same file for all ranks"):
+            mapped.open()
+        (tmp_path / "X.npy").unlink(missing_ok=True)
 
 
 def test_a_large_file_is_mapped_by_each_rank(tmp_path):
