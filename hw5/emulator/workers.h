@@ -44,11 +44,13 @@ inline void wait_for_earlier_blocks() {
     if (m.is_first) return;
     constexpr int most_tries = 2000;
     const int64_t begin = nanoseconds();
-    for (int tries = 0; !is_first(m); tries++) {
-        if (m.time_is_up) {
+    for (int tries = 0;; tries++) {
+        const bool first = is_first(m);
+        if (m.time_is_up || m.block > __atomic_load_n(&grid.failed, __ATOMIC_SEQ_CST)) {
             waits_at(m, {}, __builtin_frame_address(0));
-            fail_timeout(party_of(m.current));
+            fail_timeout(party_of(m.current));  // what it says is of no interest if an earlier block has failed
         }
+        if (first) break;
         if (tries >= most_tries) usleep(20);
 #if defined(__x86_64__)
         else __builtin_ia32_pause();
@@ -72,13 +74,17 @@ inline void before_effect() {
     else wait_for_earlier_blocks();
 }
 
-// Do not begin blocks after the one that has failed, and end those that are running.
-inline void stop_later_blocks(const Machine &m) {
+// Do not begin blocks after the one that has failed.
+inline void begin_no_later_blocks(const Machine &m) {
     const unsigned failed = checking && m.fault.kind != FaultKind::timeout ? 0 : m.fault_block;
     unsigned known = __atomic_load_n(&grid.failed, __ATOMIC_SEQ_CST);
     while (failed < known &&
            !__atomic_compare_exchange_n(&grid.failed, &known, failed, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
     }
+}
+
+// End those that are running.
+inline void end_later_blocks() {
     for (bool more = true; more;) {
         more = false;
         for (const Machine *other : machines) {
@@ -107,8 +113,9 @@ inline void run_next_blocks() {
         run_block(block);
         if (m.faulted) break;
     }
+    if (m.faulted) begin_no_later_blocks(m);
     set_running(m, no_block);
-    if (m.faulted) stop_later_blocks(m);
+    if (m.faulted) end_later_blocks();
 }
 
 class Workers {

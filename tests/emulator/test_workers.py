@@ -95,6 +95,11 @@ extern "C" __global__ void asserts(const float *x, float *y, int n) {
     work(x[threadIdx.x]);
     if (blockIdx.x % 100 == 99 && threadIdx.x == 9) __trap();
 }
+extern "C" __global__ void speaks_until(const float *x, float *y, int n) {
+    const float v = work(x[threadIdx.x]);
+    if (blockIdx.x == 150) __trap();
+    if (threadIdx.x == 7) printf("%d %.3f\\n", blockIdx.x, v);
+}
 extern "C" __global__ void endless(const float *x, float *y, int n) {
     y[blockIdx.x * blockDim.x + threadIdx.x] = work(x[threadIdx.x]);
     if (blockIdx.x == 30) for (volatile int i = 0;; i++) {}
@@ -154,6 +159,13 @@ def test_the_same_reports(emulator, kernel):
         for _ in range(3):
             assert run(emulator, kernel, threads) == alone
     assert isinstance(run(emulator, "rows", 5)[0], list)
+
+
+def test_no_block_speaks_after_one_that_fails(emulator, capfd):
+    for threads in (1, 2, 5, 5, 5, 5):
+        words, _ = run(emulator, "speaks_until", threads)
+        assert "block (150,0,0)" in words
+        assert [int(line.split()[0]) for line in capfd.readouterr().out.splitlines()] == list(range(150))
 
 
 def test_an_endless_block(emulator):
