@@ -275,13 +275,13 @@ def apart(rate, launcher, here, rounds):
     return found
 
 
-def page(speed, model, here, between, rounds):
+def page(speed, model, here, between, rounds, load):
     """The results as Markdown."""
     yield "# Training on several ranks\n"
     yield (
         f"`python benchmarks/ranks.py --rounds {rounds}` on {platform.processor() or platform.machine()}, {os.cpu_count()} "
-        f"CPUs, Python {platform.python_version()}, commit {_commit()}, with a load of {os.getloadavg()[2]:.0f} by other "
-        f"programs. Milliseconds of a step, of the fastest burst of {BURST} s in {rounds} rounds of {SECONDS} s. By the "
+        f"CPUs, Python {platform.python_version()}, commit {_commit()}, a load of {load:.1f} when it began. "
+        f"Milliseconds of a step, of the fastest burst of {BURST} s in {rounds} rounds of {SECONDS} s. By the "
         "clock, the speed of two ranks of one thread is relative to one process of two threads; by processor time, to half "
         "of one thread's time.\n"
     )
@@ -336,8 +336,9 @@ def main():
     asked = parser.parse_args()
     if asked.child:
         return child(*asked.child)
+    load, _, _ = os.getloadavg()
     found = measure(asked.rounds, ("200mbit", "50mbit") if asked.namespaces else ())
-    RESULTS.write_text("\n".join(page(*found, asked.rounds)) + "\n")
+    RESULTS.write_text("\n".join(page(*found, asked.rounds, load)) + "\n")
     print(RESULTS.read_text())
 
 
