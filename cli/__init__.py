@@ -36,7 +36,7 @@ class Program(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx, name):
-        if name in VERBS and name != "train":
+        if name in VERBS and name not in ("train", "tune"):
             require_one_process(name)
         return import_module(f"hw5.cli.{name}").command if name in VERBS else None
 

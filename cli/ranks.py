@@ -1,8 +1,9 @@
-"""hw5 train under an MPI launcher: rank 0 is the program, and the others do what it tells."""
+"""hw5 train and hw5 tune under an MPI launcher: rank 0 is the program, and the others do what it tells."""
 
 import functools
 import sys
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from hw5.cli import launched
 from hw5.cli.display import waiting
@@ -26,6 +27,35 @@ def shared(verb):
             from hw5.train.ranks import Worker
 
             return Worker(ranks).serve()
+
+    return call
+
+
+class Pool(NamedTuple):
+    """The ranks other than 0, which make trials: mpi4py's executor, their number, and the threads of each."""
+
+    executor: Any
+    size: int
+    threads: int
+
+
+def pooled(verb):
+    """Decorate the function of a verb, which gets a Pool, or None without a launcher, after the context."""
+
+    @functools.wraps(verb)
+    def call(ctx, *arguments, **options):
+        launched = launch()
+        if launched is None or launched.ranks == 1:
+            return verb(ctx, None, *arguments, **options)
+        from hw5.devices.ranks import Ranks
+        from hw5.train.trials import note_signals
+
+        ranks = Ranks.join(sys.argv[1:])
+        threads = ranks.threads(options["threads"])
+        if ranks.rank:
+            note_signals()
+        with ranks.executor() as executor:
+            return verb(ctx, Pool(executor, ranks.size - 1, threads), *arguments, **options) if executor else None
 
     return call
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import click
 
+from hw5.cli import ranks
 from hw5.cli.display import (
     figures_as_json,
     in_words,
@@ -34,7 +35,7 @@ from hw5.train.run import Run
 from hw5.train.saving import Saver
 from hw5.train.space import SEARCHED, space_of
 from hw5.train.study import Study, require_optuna, study_file
-from hw5.train.trials import Task, Worker, require_validation, run_in_processes, run_in_turn
+from hw5.train.trials import Task, Worker, require_validation, run_in_processes, run_in_turn, run_on_ranks
 
 # Options of hw5 train about a single training, or about several; and those that change nothing of the trials
 _NOT_HERE = "resume out checkpoint_every keep folds restarts as_json log tensorboard plot watch config".split()
@@ -56,7 +57,8 @@ _FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # 
 @click.option("--out", type=click.Path(), help="Save the best model to this checkpoint (.npz).")
 @click.option("--json", "as_json", is_flag=True, help="Print the trials as JSON.")
 @click.pass_context
-def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, precision, data_dir, **asked):
+@ranks.pooled
+def command(ctx, pool, trials, time, jobs, study, out, as_json, device_name, threads, precision, data_dir, **asked):
     """Search for the learning rate, hidden layers, minibatch and L2 penalty with the lowest validation loss.
 
     Options that are given are not searched. The test set is used for the best model only.
@@ -69,13 +71,13 @@ def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, 
     given = given_options(ctx)
     plan = new_plan(reading=reading_of(*(asked.pop(name) for name in READING)), **asked)
     space = space_of(plan.settings, given)
-    _check(plan, jobs, study, out)
+    _check(plan, jobs, study, out, pool)
     with write_lock(out, "--out") if out else nullcontext(), study_file(study) as path:
         open_with = partial(open_device, device_name, precision)
         worker = _first_worker(plan, given, space, path, open_with, threads, data_dir)
-        with_share = partial(open_with, threads or max(1, usable_cores() // jobs))
-        task = worker.task._replace(open_device=with_share)
-        with stoppable() as signals, closing(_run(worker, task, jobs, trials, time or math.inf, signals)) as done:
+        share = pool.threads if pool else threads or max(1, usable_cores() // jobs)
+        task = worker.task._replace(open_device=partial(open_with, share))
+        with stoppable() as signals, closing(_run(worker, task, jobs, pool, trials, time or math.inf, signals)) as done:
             for _ in show_trials(done, worker.study, trials):
                 pass
         if signals:
@@ -86,8 +88,12 @@ def command(ctx, trials, time, jobs, study, out, as_json, device_name, threads, 
         _report(worker, _command_line(ctx, given), out, as_json)
 
 
-def _check(plan, jobs, study, out):
+def _check(plan, jobs, study, out, pool):
     """Raise InputError if the data cannot be read in each process, or an output is also an input."""
+    if jobs > 1 and pool:
+        raise InputError("--jobs starts processes, and the MPI launcher has done so; leave it out")
+    if pool and plan.data == STANDARD_INPUT:
+        raise InputError("each rank reads the data, but standard input can be read only once; use a file")
     if jobs > 1 and plan.data == STANDARD_INPUT:
         raise InputError("--jobs reads the data once per process, but standard input can be read only once; use a file")
     if out:
@@ -112,9 +118,11 @@ def _first_worker(plan, given, space, path, open_with, threads, data_dir):
     return Worker(task, Study.open(*arguments, plan.settings, purpose), dataset=dataset)
 
 
-def _run(worker, task, jobs, trials, seconds, signals):
+def _run(worker, task, jobs, pool, trials, seconds, signals):
     """Make the trials that are missing, yielding after each, until there are signals."""
     missing, limits = range(len(worker.study.finished()), trials), (seconds, lambda: bool(signals))
+    if pool:
+        return run_on_ranks(task, missing, pool.executor, pool.size, *limits)
     return run_in_turn(worker, missing, *limits) if jobs == 1 else run_in_processes(task, missing, jobs, *limits)
 
 

@@ -62,6 +62,12 @@ class Ranks:
             )
         return cls(MPI.COMM_WORLD)
 
+    def executor(self):
+        """A context manager: at rank 0 mpi4py's executor, whose tasks the others do until rank 0 leaves it; there, None."""
+        from mpi4py.futures import MPICommExecutor
+
+        return MPICommExecutor(self._all, root=0)
+
     def tell(self, message):
         """Rank 0 tells the others."""
         self._all.Ibcast(np.zeros(1, np.int8)).Wait()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -110,22 +111,33 @@ def run_in_turn(worker, indices, seconds, is_stopped):
 
 def run_in_processes(task, indices, jobs, seconds, is_stopped):
     """As run_in_turn, in several processes at once, which end when the generator is closed."""
-    deadline, left, running = monotonic() + seconds, iter(indices), set()
-    context = multiprocessing.get_context("spawn")  # threads and GPUs do not survive a fork
+    context, is_over = multiprocessing.get_context("spawn"), False  # threads and GPUs do not survive a fork
     with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         try:
-            running = {pool.submit(_run, index) for _, index in zip(range(jobs), left)}
-            while running and not is_stopped():
-                done, running = wait(running, _SECONDS_BETWEEN_QUESTIONS, FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-                    if monotonic() < deadline:
-                        running |= {pool.submit(_run, index) for _, index in zip(range(1), left)}
+            yield from _share_out(partial(pool.submit, _run), indices, jobs, seconds, is_stopped)
+            is_over = not is_stopped()
         except BrokenProcessPool as error:
             raise RunError("a process of --jobs was killed, perhaps for lack of memory; try fewer") from error
         finally:
-            for child in multiprocessing.active_children() if running else ():
+            for child in () if is_over else multiprocessing.active_children():
                 child.terminate()
+
+
+def run_on_ranks(task, indices, pool, jobs, seconds, is_stopped):
+    """As run_in_turn, on so many ranks at once, which an executor (pool) of mpi4py sends work to."""
+    yield from _share_out(partial(pool.submit, _run_there, task), indices, jobs, seconds, is_stopped)
+
+
+def _share_out(submit, indices, jobs, seconds, is_stopped):
+    """Submit the trials, so many at once, yielding after each."""
+    deadline, left = monotonic() + seconds, iter(indices)
+    running = {submit(index) for _, index in zip(range(jobs), left)}
+    while running and not is_stopped():
+        done, running = wait(running, _SECONDS_BETWEEN_QUESTIONS, FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+            if monotonic() < deadline:
+                running |= {submit(index) for _, index in zip(range(1), left)}
 
 
 _workers = []  # of this process
@@ -149,3 +161,23 @@ def _run(index):
         _workers[0] = Worker(_workers[0])
     _workers[0].run(index)
     return index
+
+
+def _run_there(task, index):
+    """Make a trial at another rank. A signal of the launcher gives it up. Raises InputError without the study's file."""
+    path, *_ = task.study
+    if not os.path.exists(path):
+        raise InputError(f"the ranks of another machine do not see {path}; give --study a file that all of them share")
+    if not _workers:
+        _workers.append(Worker(task))
+    _workers[0].run(index, lambda: bool(_signals))
+    return index
+
+
+_signals = []  # of a rank, while it makes trials
+
+
+def note_signals():
+    """Let signals end trials, not the process, at a rank that rank 0 tells what to do."""
+    for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
+        signal.signal(signal.Signals[name], lambda signum, frame: _signals.append(signum))

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.helpers import refused
 
 
-@pytest.mark.parametrize("verb", ["eval", "predict", "tune", "check"])
+@pytest.mark.parametrize("verb", ["eval", "predict", "check"])
 def test_other_commands_work_in_one_process(verb, monkeypatch):
     monkeypatch.setenv("PMI_RANK", "0")
     monkeypatch.setenv("PMI_SIZE", "4")
