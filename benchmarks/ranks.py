@@ -1,7 +1,7 @@
 """Training on two MPI ranks against one process, the model of its time, and what that predicts for many ranks.
 
     python benchmarks/ranks.py                 measure, and write results/ranks.md
-    python benchmarks/ranks.py --namespaces    the same, and between two network namespaces with limited bandwidth (root)
+    python benchmarks/ranks.py --namespaces    the same, and between two network namespaces with limited bandwidth and delay (root)
 
 The contenders take turns, and a figure is that of the fastest burst of steps, which other programs disturbed least. On a
 busy machine that is not enough: a process that waits for a core is slow, and ranks that wait for each other more so. So
@@ -153,8 +153,8 @@ def _step_seconds(ranks, hidden, k, threads, slices, is_half):
 
 
 @contextmanager
-def namespaces(rate, folder):
-    """The launcher of two ranks in network namespaces, between which there is so much bandwidth; needs root."""
+def namespaces(rate, delay, folder):
+    """The launcher of two ranks in network namespaces, with so much bandwidth and delay (ms) between them; needs root."""
     script, names = folder / "bootstrap.sh", ("hw5-a", "hw5-b")
     script.write_text(
         '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'
@@ -163,10 +163,16 @@ def namespaces(rate, folder):
     )
     script.chmod(0o755)
     run = lambda command: subprocess.run(command.split(), check=True)
+    link = None
     try:
         for name in names:
             run(f"ip netns add {name}")
-        run("ip link add hw5 netns hw5-a type veth peer name hw5 netns hw5-b")
+        if delay:
+            program = Path(__file__).with_name("delayed_link.py")
+            link = subprocess.Popen([sys.executable, program, *names, "hw5", str(delay)], stdout=subprocess.PIPE)
+            link.stdout.readline()
+        else:
+            run("ip link add hw5 netns hw5-a type veth peer name hw5 netns hw5-b")
         for i, name in enumerate(names, start=1):
             run(f"ip -n {name} addr add 10.99.0.{i}/24 dev hw5")
             run(f"ip -n {name} link set hw5 up")
@@ -203,6 +209,8 @@ def namespaces(rate, folder):
             ),
         )
     finally:
+        if link:
+            link.kill()
         for name in names:
             subprocess.run(["ip", "netns", "del", name])
 
@@ -234,10 +242,11 @@ class Model:
         return self.update + self.c * k
 
 
+LINKS = (("200mbit", 0), ("50mbit", 0), ("200mbit", 2))  # bandwidth, and milliseconds of delay each way
 ADDING = 4e9  # bytes/s that a core adds up
 
 
-def measure(rounds, rates):
+def measure(rounds, links):
     """Measure everything."""
     speed, model, between = {}, {}, {}
     here = exchanges((MPIEXEC, "-n", 2))
@@ -253,25 +262,28 @@ def measure(rounds, rates):
         if network not in model:
             alone[network] = {k: min(step("one rank", hidden, k)[1] for _ in range(rounds)) for k in (2048, 8192)}
             model[network] = Model(WEIGHTS[network], alone[network], here)
-    for rate in rates:
-        with tempfile.TemporaryDirectory() as folder, namespaces(rate, Path(folder)) as launcher:
-            between |= apart(rate, launcher, here, rounds)
+    for rate, delay in links:
+        with tempfile.TemporaryDirectory() as folder, namespaces(rate, delay, Path(folder)) as launcher:
+            between |= apart((rate, delay), launcher, here, rounds)
     return speed, model, here, between
 
 
-def apart(rate, launcher, here, rounds):
-    """{(rate, network, minibatch): (seconds of a step between namespaces, predicted)} for large minibatches.
+def apart(link, launcher, here, rounds):
+    """{(link, network, minibatch): (seconds of a step between namespaces, and two predictions)} for large minibatches.
 
-    Predicted from steps of the same minutes on this machine: their time, with the exchange between the namespaces instead.
+    Predicted from steps of the same minutes on this machine: their time, with another exchange instead of its own: that
+    measured between the namespaces, and that of the model, from bandwidth and delay.
     """
-    there, found = exchanges(launcher), {}
+    there, found, (rate, delay) = exchanges(launcher), {}, link
+    bandwidth = float(rate.removesuffix("mbit")) * 1e6 / 8
     for network, hidden, k in CELLS:
         if k > 128:
             pairs = [[step("two ranks", hidden, k, each)[0] for each in (None, launcher)] for _ in range(rounds)]
             own, measured = map(min, zip(*pairs))
             n = WEIGHTS[network]
-            found[rate, network, k] = measured, own - here[n] + there[n]
-            print(rate, network, k, measured, own, there[n], flush=True)
+            modelled = 2 * (delay / 1000 + 2 * n / bandwidth) + 2 * n / ADDING
+            found[link, network, k] = measured, own - here[n] + there[n], own - here[n] + modelled
+            print(link, network, k, *found[link, network, k], flush=True)
     return found
 
 
@@ -304,13 +316,15 @@ def page(speed, model, here, between, rounds, load):
     )
     if between:
         yield (
-            "\nTwo network namespaces with limited bandwidth, milliseconds of a step; predicted from steps of the same minutes "
-            "on this machine, with the exchange between the namespaces instead of its own:\n"
+            "\nTwo network namespaces with limited bandwidth and delay, milliseconds of a step; predicted from steps of the same "
+            "minutes on this machine, with the exchange between the namespaces instead of their own (and divided by what was "
+            "measured):\n"
         )
-        yield "| bandwidth | network, minibatch | measured | predicted | predicted / measured |"
+        yield "| bandwidth, delay | network, minibatch | measured | with the measured exchange | with that of the model |"
         yield "| --- | --- | ---: | ---: | ---: |"
-        for (rate, network, k), (seconds, predicted) in between.items():
-            yield f"| {rate} | {network}, {k} | {1e3 * seconds:.1f} | {1e3 * predicted:.1f} | {predicted / seconds:.2f} |"
+        for ((rate, delay), network, k), (seconds, *predicted) in between.items():
+            cells = " | ".join(f"{1e3 * each:.1f} ({each / seconds:.2f})" for each in predicted)
+            yield f"| {rate}/s, {delay} ms | {network}, {k} | {1e3 * seconds:.1f} | {cells} |"
     yield "\nPredicted speed relative to one rank, each of one core as here:\n"
     yield "| network, minibatch | gradient, MB | " + " | ".join(f"{name}: 8, 64, 512 ranks" for name in NETWORKS) + " |"
     yield "| --- | ---: " + "| ---: " * len(NETWORKS) + "|"
@@ -337,7 +351,7 @@ def main():
     if asked.child:
         return child(*asked.child)
     load, _, _ = os.getloadavg()
-    found = measure(asked.rounds, ("200mbit", "50mbit") if asked.namespaces else ())
+    found = measure(asked.rounds, LINKS if asked.namespaces else ())
     RESULTS.write_text("\n".join(page(*found, asked.rounds, load)) + "\n")
     print(RESULTS.read_text())
 
