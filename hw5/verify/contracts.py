@@ -194,7 +194,7 @@ def maxout_gradient(bench, k, m, values):
 
 def gradient_mean(bench, k, m, values):
     Delta, before = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
-    for alpha, beta in ((1.0, 0.0), (-0.5, 1.0), (2.0, -0.25)):
+    for alpha, beta in ((2.0, -0.25), (1.0, 0.0), (-0.5, 1.0))[: 1 if k > 10_000 else 3]:  # thousands of slabs take time
         out = bench.put(before if beta else np.full(m, np.nan))
         bench.device.gradient_mean(bench.put(Delta), out, alpha, beta)
         want = alpha * Delta.mean(axis=0, dtype=np.float64)
@@ -449,7 +449,7 @@ _ROWS = (
     (33_000, 3),  # more rows than 16 bits count
 )
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
-_SMALL = ((1, 1), (3, 12), (5, 33), (33, 5), (530, 3), (9, 40))
+_SMALL = ((1, 1), (3, 12), (5, 33), (33, 5), (513, 1), (9, 40))
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
 
