@@ -194,7 +194,9 @@ def maxout_gradient(bench, k, m, values):
 
 def gradient_mean(bench, k, m, values):
     Delta, before = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
-    for alpha, beta in ((2.0, -0.25), (1.0, 0.0), (-0.5, 1.0))[: 1 if k > 10_000 else 3]:  # thousands of slabs take time
+    for alpha, beta in ((2.0, -0.25), (1.0, 0.0), (-0.5, 1.0))[
+        : 1 if k > 10_000 else 3
+    ]:  # thousands of slabs take time
         out = bench.put(before if beta else np.full(m, np.nan))
         bench.device.gradient_mean(bench.put(Delta), out, alpha, beta)
         want = alpha * Delta.mean(axis=0, dtype=np.float64)
