@@ -48,12 +48,12 @@ def pooled(verb):
         if launched is None or launched.ranks == 1:
             return verb(ctx, None, *arguments, **options)
         from hw5.devices.ranks import Ranks
-        from hw5.train.trials import note_signals
+        from hw5.train.trials import take_part
 
         ranks = Ranks.join(sys.argv[1:])
-        threads = ranks.threads(options["threads"])
+        threads, number = ranks.threads(options["threads"]), ranks.number_here()
         if ranks.rank:
-            note_signals()
+            take_part(number)
         with ranks.executor() as executor:
             return verb(ctx, Pool(executor, ranks.size - 1, threads), *arguments, **options) if executor else None
 

@@ -35,7 +35,7 @@ from hw5.train.run import Run
 from hw5.train.saving import Saver
 from hw5.train.space import SEARCHED, space_of
 from hw5.train.study import Study, require_optuna, study_file
-from hw5.train.trials import Task, Worker, require_validation, run_in_processes, run_in_turn, run_on_ranks
+from hw5.train.trials import Task, Worker, open_there, require_validation, run_in_processes, run_in_turn, run_on_ranks
 
 # Options of hw5 train about a single training, or about several; and those that change nothing of the trials
 _NOT_HERE = "resume out checkpoint_every keep folds restarts as_json log tensorboard plot watch config".split()
@@ -75,6 +75,8 @@ def command(ctx, pool, trials, time, jobs, study, out, as_json, device_name, thr
     with write_lock(out, "--out") if out else nullcontext(), study_file(study) as path:
         open_with = partial(open_device, device_name, precision)
         worker = _first_worker(plan, given, space, path, open_with, threads, data_dir)
+        if pool:
+            open_with = partial(open_there, device_name, precision)
         share = pool.threads if pool else threads or max(1, usable_cores() // jobs)
         task = worker.task._replace(open_device=partial(open_with, share))
         with stoppable() as signals, closing(_run(worker, task, jobs, pool, trials, time or math.inf, signals)) as done:

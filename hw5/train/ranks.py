@@ -110,7 +110,7 @@ def open_on_ranks(ranks, name, precision, threads):
         ranks.tell(("open", name, precision, threads))
         its_threads, number = ranks.threads(threads), ranks.number_here()
     try:
-        device = _opened(name, precision, its_threads, number)
+        device = open_here(name, precision, its_threads, number)
     finally:
         answers = ranks.gather(None)
     _require_all(answers, device.arithmetic)
@@ -118,7 +118,7 @@ def open_on_ranks(ranks, name, precision, threads):
     return device
 
 
-def _opened(name, precision, threads, number):
+def open_here(name, precision, threads, number):
     """A rank's device; cuda is the GPU with the number of the rank among those of its machine, around and around."""
     if name == "auto" and number and not first_failure("cuda"):
         name = "cuda"
@@ -160,7 +160,7 @@ class Worker:
         its_threads, number = self._ranks.threads(threads), self._ranks.number_here()
 
         def opened():
-            self._device = _opened(name, precision, its_threads, number)
+            self._device = open_here(name, precision, its_threads, number)
             return self._device.arithmetic
 
         self._answer(opened)

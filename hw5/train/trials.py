@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from hw5.errors import InputError, RunError
 from hw5.train.checkpoint import DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.figures import figures_on
+from hw5.train.ranks import open_here
 from hw5.train.run import Run
 from hw5.train.study import Study
 
@@ -114,6 +116,8 @@ def run_in_processes(task, indices, jobs, seconds, is_stopped):
     context, is_over = multiprocessing.get_context("spawn"), False  # threads and GPUs do not survive a fork
     with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         try:
+            with _signals_wait():
+                pool.submit(os.getpid)  # starts all processes
             yield from _share_out(partial(pool.submit, _run), indices, jobs, seconds, is_stopped)
             is_over = not is_stopped()
         except BrokenProcessPool as error:
@@ -121,6 +125,19 @@ def run_in_processes(task, indices, jobs, seconds, is_stopped):
         finally:
             for child in () if is_over else multiprocessing.active_children():
                 child.terminate()
+
+
+@contextmanager
+def _signals_wait():
+    """Hold back the signals of a terminal: a process that is started meanwhile gets none before it can ignore them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_on_ranks(task, indices, pool, jobs, seconds, is_stopped):
@@ -175,9 +192,16 @@ def _run_there(task, index):
 
 
 _signals = []  # of a rank, while it makes trials
+_numbers = [0]  # the last is that of this rank among those of its machine
 
 
-def note_signals():
-    """Let signals end trials, not the process, at a rank that rank 0 tells what to do."""
+def take_part(number):
+    """Be a rank that rank 0 tells what to do: signals end trials, not the process. number: among those of its machine."""
+    _numbers.append(number)
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], lambda signum, frame: _signals.append(signum))
+
+
+def open_there(name, precision, threads):
+    """The device of this name at a rank; with cuda, each of a machine has a GPU of its own, if there are so many."""
+    return open_here(name, precision, threads, _numbers[-1])

@@ -89,7 +89,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("rank, method", [(1, "Worker.train"), (1, "_opened"), (0, "RankedStepper._state")])
+@pytest.mark.parametrize("rank, method", [(1, "Worker.train"), (1, "open_here"), (0, "RankedStepper._state")])
 def test_a_rank_that_fails_ends_all(rank, method):
     """No rank waits for it. What the launcher adds is its own."""
     program = [sys.executable, "-c", FAILING.format(rank, method)]
