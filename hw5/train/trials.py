@@ -117,7 +117,8 @@ def run_in_processes(task, indices, jobs, seconds, is_stopped):
     with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         try:
             with _signals_wait():
-                pool.submit(os.getpid)  # starts all processes
+                for _ in range(jobs):  # each starts a process
+                    pool.submit(os.getpid)
             yield from _share_out(partial(pool.submit, _run), indices, jobs, seconds, is_stopped)
             is_over = not is_stopped()
         except BrokenProcessPool as error:
