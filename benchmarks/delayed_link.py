@@ -30,7 +30,7 @@ def interface(namespace, name):
 
 
 def carry(a, b, seconds):
-    """Carry packets both ways, each so many seconds after it came."""
+    """Carry packets both ways, each with a delay in seconds."""
     waiting, other = deque(), {a: b, b: a}  # (when it is due, where it goes, the packet)
     while True:
         left = max(waiting[0][0] - monotonic(), 0) if waiting else None

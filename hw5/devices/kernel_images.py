@@ -77,7 +77,7 @@ def _groups(filters):
 
 
 def _evenly(items):
-    """(threads of a block, blocks) for so many items: whole warps, and as few idle threads as can be."""
+    """(threads of a block, blocks) with at least a thread for each item: whole warps, and few idle threads."""
     count = blocks(items, THREADS)
     return WARP * blocks(items, WARP * count), count
 

@@ -142,12 +142,12 @@ def _signals_wait():
 
 
 def run_on_ranks(task, indices, pool, jobs, seconds, is_stopped):
-    """As run_in_turn, on so many ranks at once, which an executor (pool) of mpi4py sends work to."""
+    """As run_in_turn, on several ranks at once (jobs), to which an executor of mpi4py (pool) sends the trials."""
     yield from _share_out(partial(pool.submit, _run_there, task), indices, jobs, seconds, is_stopped)
 
 
 def _share_out(submit, indices, jobs, seconds, is_stopped):
-    """Submit the trials, so many at once, yielding after each."""
+    """Submit the trials, yielding after each; at most `jobs` of them run at once."""
     deadline, left = monotonic() + seconds, iter(indices)
     running = {submit(index) for _, index in zip(range(jobs), left)}
     while running and not is_stopped():
@@ -204,5 +204,5 @@ def take_part(number):
 
 
 def open_there(name, precision, threads):
-    """The device of this name at a rank; with cuda, each of a machine has a GPU of its own, if there are so many."""
+    """The device of this name at a rank; with cuda, each of a machine has a GPU of its own, if there are enough."""
     return open_here(name, precision, threads, _numbers[-1])

@@ -49,7 +49,11 @@ PARTS = {
 def sampled(part, count, seed):
     """[(file, Fault)] of a part, at random."""
     files = sorted({file for pattern in part.files for file in ROOT.glob(pattern)})
-    all_faults = [(file.relative_to(ROOT), fault) for file in files for fault in faults_of(file.read_text("utf-8"))]
+    all_faults = [
+        (file.relative_to(ROOT), fault)
+        for file in files
+        for fault in faults_of(file.read_text("utf-8"), file.suffix == ".py")
+    ]
     return random.Random(seed).sample(all_faults, min(count, len(all_faults)))
 
 

@@ -6,14 +6,14 @@ C++ and Python share most operators, so one table serves both. Comments, strings
 import re
 from dataclasses import dataclass
 
-_SKIPPED = (
-    r'"""(?:.|\n)*?"""|//[^\n]*|/\*(?:.|\n)*?\*/|^[ \t]*#[^\n]*(?:\\\n[^\n]*)*|(?<=\s)\#[^\n]*'
-    r"|f?\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|template ?<[^>\n]*>|->|<<<|>>>"
-)
-_TOKEN = re.compile(
-    rf"(?P<skipped>{_SKIPPED})"
-    r"|(?P<token>\+\+|--|&&|\|\||[-+*/%]=|[<>=!]=|//|\*\*|<<|>>|[-+*/%<>]|\b\d+(?:\.\d+)?(?:f\b|\b)|\b[A-Za-z_]\w*(?:\.[xyz]\b)?)",
-    re.MULTILINE,
+_STRINGS = r"f?\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
+_SKIPPED = {
+    True: rf'"""(?:.|\n)*?"""|\#[^\n]*|{_STRINGS}',
+    False: r"//[^\n]*|/\*(?:.|\n)*?\*/|^[ \t]*\#[^\n]*(?:\\\n[^\n]*)*|template ?<[^>\n]*>|->|<<<|>>>|" + _STRINGS,
+}  # in Python, and in C++
+_TOKEN = (
+    r"(?P<token>\+\+|--|&&|\|\||[-+*/%]=|[<>=!]=|//|\*\*|<<|>>|[-+*/%<>]|\b\d+(?:\.\d+)?(?:f\b|\b)"
+    r"|\b[A-Za-z_]\w*(?:\.[xyz]\b)?)"
 )
 _OTHERS = {
     "+": "-",
@@ -80,10 +80,10 @@ class Fault:
         return f"line {self.line}: {self.old} -> {self.new}"
 
 
-def faults_of(text):
-    """Every Fault of a text, in its order."""
+def faults_of(text, is_python):
+    """Every Fault of a text in Python or C++, in its order."""
     found = []
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(f"(?:{_SKIPPED[is_python]})|{_TOKEN}", text, re.MULTILINE):
         old = match["token"]
         for new in _replacements(old) if old else ():
             found.append(Fault(text.count("\n", 0, match.start()) + 1, match.start(), old, new))

@@ -194,7 +194,7 @@ def test_characters_that_unicode_takes_for_blanks_and_ends_of_lines(tmp_path, ch
     assert data.class_names == ("x", "y") and len(data.train.y) == 16
 
 
-def test_the_cost_of_a_run_of_blanks_grows_with_its_length(tmp_path):
-    """Instructions of a regular expression, counted by what it makes of a block: none looks at a blank twice."""
+def test_a_megabyte_of_blanks():
+    """It takes milliseconds, and hours if the search for blanks begins anew at each of them."""
     source = _Source(io.BytesIO(b"1 2" + b" " * (1 << 20) + b"x\n"), "utf-8", Dialect(delimiter=BLANKS))
     assert source.read() == b"1\t2\tx\n"
