@@ -412,7 +412,8 @@ API int cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz, unsi
     REQUIRE_CONTEXT;
     const Function &function = gpu.functions.get(handle);
     const Code &code = gpu.modules.get(function.code);
-    const Launch launch = {code.loaded, function.kernel, 0, 0.0, Order::forward, shared, {gx, gy, gz}, {bx, by, bz}, {}};
+    const Launch launch = {code.loaded, function.kernel, 0, 0.0, Order::forward, 1,
+                           shared, {gx, gy, gz}, {bx, by, bz}, {}};
     if (!is_launchable(launch)) return invalid_value;
     const std::vector<Slot> slots = parameters(*function.kernel, pointers, extra);
     require_valid_pointers(*function.kernel, slots);
