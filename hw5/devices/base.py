@@ -34,6 +34,11 @@ class Rates:
     adam: bool = False
     weight_decay: float = 0.0
 
+    @property
+    def is_plain(self):
+        """Whether an update is SGD without momentum and L1, which is one product."""
+        return not (self.adam or self.momentum or self.l1)
+
     def without_penalties(self):
         """The rates of a bias."""
         return replace(self, l1=0.0, l2=0.0, weight_decay=0.0)
@@ -127,6 +132,11 @@ class Device(ABC):
 
     def record(self, work):
         """Record the operations of work() without running them; return a function that runs them, or None."""
+
+    def together(self, works):
+        """Do works that do not depend on each other: functions whose operations a device may do at the same time."""
+        for work in works:
+            work()
 
     def upload_data(self, X, y, mean, scale) -> DeviceData:
         """Upload a data set: X (N, d) uint8 or float32, y (N,) integers or float32; mean, scale (d,)."""

@@ -31,6 +31,11 @@ class EmulatorRuntime(Emulator):
             return self._gemm(*arguments)
         self._recording.append((self._gemm, arguments))
 
+    def together(self, works):
+        """Do works that do not depend on each other, one after the other."""
+        for work in works:
+            work()
+
     def record(self, work):
         """Record the calls that work() makes; return a function that makes them."""
         self._recording = recording = []

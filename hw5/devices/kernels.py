@@ -5,6 +5,7 @@ GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
 """
 
 import math
+import weakref
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -51,6 +52,9 @@ class Runtime(Protocol):
 
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) -> None:
         """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
+
+    def together(self, works: list[Callable[[], None]]) -> None:
+        """Do works that do not depend on each other: recorded ones may run at the same time."""
 
     cannot_record: str | None  # why record() returns None, or None if it can record
 
@@ -110,7 +114,7 @@ class KernelDevice(KernelImages, Device):
         """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
         self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
         self.arithmetic = f"the CUDA kernels ({name})"
-        self._partial_sums, self._velocity = {}, None
+        self._partial_sums, self._velocity = weakref.WeakKeyDictionary(), None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 
     @property
@@ -149,6 +153,9 @@ class KernelDevice(KernelImages, Device):
 
     def record(self, work):
         return self.runtime.record(work)
+
+    def together(self, works):
+        self.runtime.together(works)
 
     # -- one minibatch
 
@@ -222,7 +229,7 @@ class KernelDevice(KernelImages, Device):
         slab = max(self.tallest_slab, blocks(k, _MOST_SLABS))
         slabs = blocks(k, slab)
         if slabs > 2:
-            sums = self._sums(slabs, m)
+            sums = self._sums(slabs, out)
             self._sum_rows(Delta, sums, slab, 1.0, 0.0)
             Delta = sums
         self._sum_rows(Delta, out, len(Delta), alpha / k, beta)
@@ -234,11 +241,15 @@ class KernelDevice(KernelImages, Device):
         shared = THREADS * self.dtype.itemsize
         self._launch("gradient_mean", grid, block, Delta, out, k, m, slab, scale, beta, shared=shared)
 
-    def _sums(self, slabs, m):
-        """A buffer for the sums of the slabs. It is kept, since recorded steps have its address."""
-        if (slabs, m) not in self._partial_sums:
-            self._partial_sums[slabs, m] = self.empty((slabs, m))
-        return self._partial_sums[slabs, m]
+    def _sums(self, slabs, out):
+        """A buffer for the sums of the slabs, kept as long as `out`: recorded steps have its address.
+
+        Means that are computed at the same time have different `out`.
+        """
+        buffers, shape = self._partial_sums.setdefault(out.memory, {}), (slabs, *out.shape)
+        if shape not in buffers:
+            buffers[shape] = self.empty(shape)
+        return buffers[shape]
 
     def sgd_update(self, W, V, G, rates):
         numbers = (rates.eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov), np.int64(W.size))

@@ -7,6 +7,7 @@ Convolutions and pooling are in image_layers.py; hidden.py makes layers of the t
 """
 
 from dataclasses import dataclass, fields
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -85,6 +86,7 @@ class Dense(Layer):
     weighted = True
     places = 1  # of an example, to which the weights are applied
     pieces = 1  # rows of W for each unit
+    weights, bias = ("W", "V", "S", "G"), ("b", "Vb", "Sb", "Gb")  # the arrays of an optimiser's step
 
     def __init__(self, units, theta=None):
         self.units, self.theta = units, theta
@@ -150,19 +152,24 @@ class Dense(Layer):
         """A = W Delta."""
         device.gemm(self.W, s.Delta, out=A)
 
-    def update(self, device, s, rates, t):
-        """W <- W - eta/k rows Delta^T and b <- b - eta/k Delta 1, or another rule; t (1,) counts the updates."""
-        if rates.adam or rates.momentum or rates.l1:
-            self.gradient(device, s, len(s.X))
-            self.step(device, rates, t)
-        else:
-            self._step_in_gemm(device, s, rates)
+    def updates(self, device, s, rates, t):
+        """The updates of W and of b, as functions that do not depend on each other; t (1,) counts the updates."""
+        return partial(self._update_W, device, s, rates, t), partial(self._update_b, device, s, rates, t)
 
-    def _step_in_gemm(self, device, s, rates):
-        """Plain SGD, with or without L2, is one product: W <- (1 - eta lambda) W - eta/k rows Delta^T."""
+    def _update_W(self, device, s, rates, t):
+        """W <- (1 - eta lambda) W - eta/k rows Delta^T, or another rule."""
         eta, k = rates.eta, len(s.X)
-        self._outer(device, s, out=self.W, alpha=-eta / k, beta=1 - eta * rates.l2)
-        device.gradient_mean(s.Delta, out=self.b, alpha=-eta * self.places, beta=1.0)
+        if rates.is_plain:
+            return self._outer(device, s, out=self.W, alpha=-eta / k, beta=1 - eta * rates.l2)
+        self._outer(device, s, out=self.G, alpha=1 / k)
+        self._step(device, self.weights, rates, t)
+
+    def _update_b(self, device, s, rates, t):
+        """b <- b - eta/k Delta 1, or another rule."""
+        if rates.is_plain:
+            return device.gradient_mean(s.Delta, out=self.b, alpha=-rates.eta * self.places, beta=1.0)
+        device.gradient_mean(s.Delta, out=self.Gb, alpha=self.places)
+        self._step(device, self.bias, rates.without_penalties(), t)
 
     def gradient(self, device, s, k):
         """G = 1/k rows Delta^T and Gb = 1/k Delta 1, of all or some of the k examples of a minibatch."""
@@ -171,13 +178,15 @@ class Dense(Layer):
 
     def step(self, device, rates, t):
         """A step along G and Gb with momentum and penalties (on W only), or by Adam; t (1,) counts the updates."""
-        of_bias = rates.without_penalties()
+        self._step(device, self.weights, rates, t)
+        self._step(device, self.bias, rates.without_penalties(), t)
+
+    def _step(self, device, names, rates, t):
+        W, V, S, G = (getattr(self, name) for name in names)
         if rates.adam:
-            device.adam_update(self.W, self.V, self.S, self.G, t, rates)
-            device.adam_update(self.b, self.Vb, self.Sb, self.Gb, t, of_bias)
+            device.adam_update(W, V, S, G, t, rates)
         else:
-            device.sgd_update(self.W, self.V, self.G, rates)
-            device.sgd_update(self.b, self.Vb, self.Gb, of_bias)
+            device.sgd_update(W, V, G, rates)
 
     def _outer(self, device, s, out, alpha, beta=0.0):
         """out = alpha rows Delta^T + beta out."""

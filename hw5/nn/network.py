@@ -135,6 +135,6 @@ class Network:
         """W <- W - eta/k X Delta^T and b <- b - eta mean(Delta) in every layer, or another rule."""
         if rates.adam or self.counts_updates:
             self.device.advance(self.updates, 1)
-        for layer, slot in zip(self.layers, space.slots):
-            if layer.weighted:
-                layer.update(self.device, slot, rates, self.updates)
+        pairs = zip(self.layers, space.slots)
+        updates = [layer.updates(self.device, slot, rates, self.updates) for layer, slot in pairs if layer.weighted]
+        self.device.together(sum(updates, ()))

@@ -13,6 +13,14 @@ _RISE = 1.1  # of the loss above its lowest that is no fluctuation
 NO_BETTER_THAN_THE_MEAN = "no better than always predicting the mean: check the features"
 
 
+def diverged(epoch, rates):
+    """What to say of a training whose loss is no longer finite."""
+    advice = f"a smaller --lr (it was {rates.eta:g})"
+    if rates.momentum:
+        advice += f" or --momentum (it was {rates.momentum:g})"
+    return f"training diverged in epoch {epoch}: the loss is no longer finite; try {advice}"
+
+
 def advice(history, settings):
     """One sentence on what to change, or None. history: the rows of a finished training, as in Checkpoint.history.
 

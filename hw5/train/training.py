@@ -12,6 +12,7 @@ import numpy as np
 from hw5.datasets.mapped import block_of, read_ahead
 from hw5.devices.base import Tally
 from hw5.errors import InputError, RunError
+from hw5.train.advice import diverged
 from hw5.train.order import Order
 
 _SECONDS_BETWEEN_REPORTS = 0.25
@@ -135,7 +136,7 @@ class Training:
             self._pace.update(stop - self.done, elapsed)
             self.done, seconds = stop, seconds + elapsed
             if not math.isfinite(loss):
-                raise RunError(_diverged(self.epoch, rates))
+                raise RunError(diverged(self.epoch, rates))
             accuracy = correct / stop if self.network.loss.classes else None
             whole = seconds * stop / (stop - resumed_at)  # extrapolated for a resumed epoch
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
@@ -265,10 +266,3 @@ def _differences(before, after):
 def _norm(pairs):
     """The Euclidean norm of all parameters together."""
     return math.sqrt(sum(np.vdot(a, a) for pair in pairs for a in map(np.float64, pair)))
-
-
-def _diverged(epoch, rates):
-    advice = f"a smaller --lr (it was {rates.eta:g})"
-    if rates.momentum:
-        advice += f" or --momentum (it was {rates.momentum:g})"
-    return f"training diverged in epoch {epoch}: the loss is no longer finite; try {advice}"

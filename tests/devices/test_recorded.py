@@ -14,25 +14,36 @@ N, K = 300, 8
 
 
 class Counting(EmulatorRuntime):
-    """Lists the kernels and products that are not replayed."""
+    """Lists the kernels and products that are not replayed, and counts those on the longest path."""
 
     def __init__(self, check=False):
         super().__init__(kernel_sources(), check=check)
-        self.calls = []
+        self.calls, self.depth = [], 0
 
     def allocate(self, *arguments):
         assert self._recording is None, "a graph cannot allocate memory"
         return super().allocate(*arguments)
 
     def launch(self, kernel, *arguments):
-        if self._recording is None:
-            self.calls.append(kernel)
+        self._count(kernel)
         super().launch(kernel, *arguments)
 
     def gemm(self, *arguments):
-        if self._recording is None:
-            self.calls.append("gemm")
+        self._count("gemm")
         super().gemm(*arguments)
+
+    def _count(self, call):
+        if self._recording is None:
+            self.calls.append(call)
+            self.depth += 1
+
+    def together(self, works):
+        before, depths = self.depth, []
+        for work in works:
+            self.depth = before
+            work()
+            depths.append(self.depth)
+        self.depth = max(depths)
 
 
 @pytest.fixture
@@ -53,8 +64,9 @@ def stepper_on(device, sizes, n=N, theta="relu"):
 def calls_of_a_step(device, sizes, k=K, rates=Rates(0.1), theta="relu"):
     stepper, order = stepper_on(device, sizes, k, theta)
     device.runtime.calls.clear()
+    device.runtime.depth = -1  # "advance", to the next minibatch, is once a recording
     stepper.train(order, k, rates, Tally(device, k))
-    assert device.runtime.calls.pop() == "advance"  # to the next minibatch
+    assert device.runtime.calls.pop() == "advance"
     return device.runtime.calls
 
 
@@ -66,7 +78,26 @@ def test_the_launches_of_a_step(device):
     assert calls_of_a_step(device, (20, 8, 3)) == HIDDEN + UPDATES
     assert calls_of_a_step(device, (20, 3)) == ["minibatch_uint8", "gemm", "softmax_cross_entropy", *UPDATES[:2]]
     momentum = calls_of_a_step(device, (20, 8, 3), rates=Rates(0.1, 0.9))
-    assert momentum == HIDDEN + [*UPDATES[:2], "sgd_update", "sgd_update"] * 2
+    assert momentum == HIDDEN + ["gemm", "sgd_update", "gradient_mean", "sgd_update"] * 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rates", "fuses", "calls", "longest"),
+    [
+        ((20, 3), Rates(0.1), False, 5, 4),
+        ((20, 8, 3), Rates(0.1), False, 11, 8),
+        ((20, 8, 3), Rates(0.1, 0.9), False, 15, 9),
+        ((20, 8, 3), Rates(0.1, adam=True), False, 16, 10),
+        ((20, 8, 7, 3), Rates(0.1), False, 17, 12),
+        ((20, 8, 3), Rates(0.1), True, 3, 3),
+        ((20, 8, 3), Rates(0.1, adam=True), True, 4, 4),
+    ],
+)
+def test_the_calls_on_the_longest_path_of_a_step(device, sizes, rates, fuses, calls, longest):
+    """A recording updates all weights and biases at the same time."""
+    device.fuses = fuses
+    assert len(calls_of_a_step(device, sizes, rates=rates)) == calls
+    assert device.runtime.depth == longest
 
 
 IMAGES = ((6, 6, 1), "conv:2x3", "pool:2", "conv:17x2+1", "dropout:0.5", "meanpool:3", 4)

@@ -1,6 +1,7 @@
 """The Runtime for NVIDIA GPUs: PyCUDA for memory and kernels, cuBLAS for products, cuda-bindings for graphs.
 
-All work goes to one stream of the GPU's primary context, so it runs in order. Only read() and synchronize() wait for it.
+All work goes to one stream of the GPU's primary context, so it runs in order; only recordings branch into more streams
+and join them again. Only read() and synchronize() wait for it.
 A runtime may only be used by the thread that created it; that thread may have runtimes on several GPUs.
 """
 
@@ -21,6 +22,7 @@ from hw5.errors import InputError, RunError
 
 NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: do not wait for the default stream, which other libraries use
 WORKSPACE = 32 << 20  # bytes: NVIDIA's recommendation for Hopper, the largest one
+BRANCHES = 4  # of a recording at most: W and b of two layers are updated at the same time
 GRANULE = 512  # bytes: sizes of allocations are rounded up to it, so that more allocations can be reused
 EXACT = "HW5_EXACT_MEMORY"  # if this variable is set, they are not rounded, so that memcheck detects small overruns
 
@@ -74,17 +76,17 @@ class PyCudaRuntime:
                 hold = functools.partial(_hold, opened, vars(self))
                 hold("_module", driver.module_from_buffer(_compiled(sources, device, driver).read_bytes()))
                 hold("_functions", {})
-                hold("_stream", driver.Stream(NON_BLOCKING))
-                hold("_staging", _Staging(driver, self._stream))
                 hold("_pool", _Pool(driver, 1 if os.environ.get(EXACT) else GRANULE))
                 opened.callback(self._pool.close)
+                hold("_forked", _event(driver))
+                hold("_branches", [_Branch(driver, self._pool) for _ in range(BRANCHES)])
+                hold("_stream", self._branches[0].stream)
+                hold("_staging", _Staging(driver, self._stream))
                 hold("_handle", blas.cublasCreate())
                 opened.callback(blas.cublasDestroy, self._handle)
-                blas.cublasSetStream(self._handle, self._stream.handle)
                 cublas.set_math_mode(blas, self._handle, math_mode)
-                # cuBLAS would allocate its own workspace during a recording, once per graph
-                hold("_workspace", self._pool.take(WORKSPACE))
-                cublas.set_workspace(blas, self._handle, int(self._workspace), WORKSPACE)
+                hold("_branch", None)
+                self._work_on(0)
                 hold("_graphs", {})
                 opened.callback(_destroy_all, self._graphs)
                 opened.callback(self._stream.synchronize)
@@ -133,7 +135,7 @@ class PyCudaRuntime:
     @_operation("a copy on the GPU", recordable=True)
     def copy(self, address, source, nbytes):
         """Copy within the GPU's memory, without waiting for it."""
-        self._driver.memcpy_dtod_async(address, source, nbytes, self._stream)
+        self._driver.memcpy_dtod_async(address, source, nbytes, self._branch.stream)
         if self._recorded is not None:
             self._recorded.update((address, source))
 
@@ -150,7 +152,7 @@ class PyCudaRuntime:
         if function is None:
             formats = ("P" if type(value) is int else value.dtype.char for value in args)
             function = self._functions[kernel] = self._module.get_function(kernel).prepare("".join(formats))
-        function.prepared_async_call(grid, (*block, 1, 1)[:3], self._stream, *args, shared_size=shared)
+        function.prepared_async_call(grid, (*block, 1, 1)[:3], self._branch.stream, *args, shared_size=shared)
         if self._recorded is not None:
             self._recorded.update(value for value in args if type(value) is int)
 
@@ -161,6 +163,32 @@ class PyCudaRuntime:
         self._blas.cublasSgemm(self._handle, *operations, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc)
         if self._recorded is not None:
             self._recorded.update((A, B, C))
+
+    @_operation("a branch of a recording", recordable=True)
+    def together(self, works):
+        """Do works that do not depend on each other; recorded ones are branches, which the GPU may run at once."""
+        branches = min(len(works), BRANCHES) if self._recorded is not None else 1
+        others = self._branches[1:branches]
+        if others:
+            self._forked.record(self._stream)
+        for branch in others:
+            branch.stream.wait_for_event(self._forked)
+        try:
+            for i, work in enumerate(works):
+                self._work_on(i % branches)
+                work()
+        finally:
+            self._work_on(0)
+        for branch in others:
+            branch.done.record(branch.stream)
+            self._stream.wait_for_event(branch.done)
+
+    def _work_on(self, number):
+        """Send the work that follows to the stream of a branch; 0 is the main one."""
+        if self._branch is not self._branches[number]:
+            self._branch = self._branches[number]
+            self._blas.cublasSetStream(self._handle, self._branch.stream.handle)
+            cublas.set_workspace(self._blas, self._handle, int(self._branch.workspace), WORKSPACE)
 
     @_operation("waiting for the GPU")
     def synchronize(self):
@@ -201,6 +229,21 @@ class PyCudaRuntime:
     def _replay(self, executable):
         graphs, _ = self._graphs[int(executable)]
         _checked(graphs, graphs.cuGraphLaunch(executable, graphs.CUstream(self._stream.handle)))
+
+
+class _Branch:
+    """A stream with memory for cuBLAS, which would otherwise allocate some during a recording, once per graph.
+
+    With as much memory on each stream, cuBLAS chooses the same kernels, and recorded steps have the bits of launched ones.
+    """
+
+    def __init__(self, driver, pool):
+        self.stream, self.workspace = driver.Stream(NON_BLOCKING), pool.take(WORKSPACE)
+        self.done = _event(driver)
+
+
+def _event(driver):
+    return driver.Event(driver.event_flags.DISABLE_TIMING)
 
 
 class _PrimaryContext:

@@ -128,7 +128,8 @@ def test_a_recorded_step_gives_the_same_bits_as_a_launched_one(device, runtime, 
 
     launched, launches = stretch(False), len(gpu.launches)
     assert stretch(True) == launched
-    assert gpu.launches[launches:] == gpu.launches[:launches]  # the recording itself launched nothing
+    # in another order, as branches of a recording are; and the recording itself launched nothing
+    assert sorted(gpu.launches[launches:]) == sorted(gpu.launches[:launches])
 
 
 def test_the_host_waits_once_an_epoch(device, monkeypatch):

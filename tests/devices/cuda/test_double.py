@@ -78,6 +78,10 @@ MISUSES = {
     "a copy on no stream": lambda c: c.driver.memcpy_dtoh_async(c.pinned, int(c.memory), None),
     "a copy in a recording": lambda c: c.capture(lambda: c.copy_in(c.pinned)),
     "another stream in a recording": lambda c: c.capture(lambda: c.launch(stream=c.other)),
+    "an event outside of a recording": lambda c: c.driver.Event().record(c.stream),
+    "waiting for an event that was not recorded": lambda c: c.capture(
+        lambda: c.stream.wait_for_event(c.driver.Event())
+    ),
     "a product without a workspace in a recording": lambda c: c.capture(c.product),
     "a cuBLAS context destroyed twice": lambda c: [c.blas.cublasDestroy(c.handle) for _ in range(2)],
     "a product without a cuBLAS context": lambda c: (c.blas.cublasDestroy(c.handle), c.product()),
@@ -119,6 +123,39 @@ def test_an_operation_that_cannot_be_recorded_invalidates_the_recording(cuda):
     with pytest.raises(cuda.driver.LogicError):
         cuda.capture(lambda: cuda.driver.mem_alloc(8))
     assert cuda.result == (901, None)
+
+
+def branch(cuda, waits=True, joins=True):
+    """Launch with 1, 2 and 3 threads: the second on another stream, which waits for the first, and the third for it."""
+
+    def work():
+        events = [cuda.driver.Event(cuda.driver.event_flags.DISABLE_TIMING) for _ in range(3)]
+        events[0].record(cuda.stream)
+        cuda.launch(block=(1, 1, 1))
+        events[1].record(cuda.stream)
+        cuda.other.wait_for_event(events[1 if waits else 0])
+        cuda.launch(stream=cuda.other, block=(2, 1, 1))
+        events[2].record(cuda.other)
+        if joins:
+            cuda.stream.wait_for_event(events[2])
+        cuda.launch(block=(3, 1, 1))
+
+    cuda.capture(work)
+    status, graph = cuda.result
+    if status:
+        return None
+    _, executable = cuda.graphs.cuGraphInstantiate(graph, 0)
+    cuda.graphs.cuGraphLaunch(executable, cuda.graphs.CUstream(cuda.stream.handle))
+    cuda.stream.synchronize()
+    return [block[0] for _, _, block, _ in cuda.gpu.launches]
+
+
+def test_branches_of_a_recording(cuda):
+    """Work that does not wait is done in another order, and work that nothing waits for invalidates the recording."""
+    assert branch(cuda) == [1, 2, 3]
+    cuda.gpu.launches.clear()
+    assert branch(cuda, waits=False) == [2, 1, 3]
+    assert branch(cuda, joins=False) is None
 
 
 def test_a_leading_dimension_that_is_too_small(cuda):

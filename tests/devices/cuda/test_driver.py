@@ -37,7 +37,7 @@ def run(tmp_path_factory):
     def run(*arguments, code=0, **settings):
         command = [sys.executable, *map(str, arguments)]
         result = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, env=environment | settings, timeout=300
+            command, capture_output=True, text=True, cwd=ROOT, env=environment | settings, timeout=1200
         )
         assert result.returncode == code, result.stdout + result.stderr
         return result

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from hw5.devices.cuda.runtime import BRANCHES, WORKSPACE
 from tests.cli.helpers import hw5, refused
 
 
@@ -35,12 +36,12 @@ def test_the_second_gpu(simulated, tmp_path):
 
 
 def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
-    """2 MB of examples on a GPU with 1.5 MB, besides cuBLAS's workspace: the same results as with enough memory."""
+    """2 MB of examples on a GPU with 1.5 MB, besides the workspaces of cuBLAS: the same results as with enough memory."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (20000, 100), dtype=np.uint8)
     np.savez(tmp_path / "large.npz", X=X, y=X[:, 0] // 86)
     outputs = []
-    for total in (1 << 30, (32 << 20) + (1536 << 10)):
+    for total in (1 << 30, BRANCHES * WORKSPACE + (1536 << 10)):
         gpu = simulated(total=total)
         train = ("train", "--device", "cuda", "--data", tmp_path / "large.npz", "--hidden", 8, "--epochs", 2)
         outputs.append([re.sub("[0-9,]+ examples/s", "", line) for line in output_of(*train).splitlines()])

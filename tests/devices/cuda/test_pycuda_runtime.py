@@ -14,7 +14,7 @@ import pytest
 
 from hw5.compiler import CompileError
 from hw5.devices import open_device
-from hw5.devices.cuda.runtime import EXACT, GRANULE, PyCudaRuntime, _Staging
+from hw5.devices.cuda.runtime import BRANCHES, EXACT, GRANULE, PyCudaRuntime, _Staging
 from hw5.devices.kernels import kernel_sources
 from hw5.errors import InputError, RunError
 
@@ -37,10 +37,10 @@ def content(runtime, memory, like):
     return host
 
 
-def halve(runtime, memory, n):
+def halve(runtime, memory, n, threads=32):
     """x -= 0.5 x by sgd_update: V and G are x, eta is 0.5 and the momentum 0."""
     rates = (*map(f32, (0.5, 0, 0, 0)), np.int32(0))
-    runtime.launch("sgd_update", (1,), (32,), [int(memory)] * 3 + [*rates, np.int64(n)])
+    runtime.launch("sgd_update", (1,), (threads,), [int(memory)] * 3 + [*rates, np.int64(n)])
 
 
 # ---- copies
@@ -87,11 +87,11 @@ def test_memory_is_reused_without_a_call_of_cuda(runtime, gpu):
 
 
 def test_unused_memory_is_freed_before_an_allocation_fails(simulated):
-    gpu = simulated(total=100 << 20)
+    gpu = simulated(total=196 << 20)
     runtime = PyCudaRuntime(kernel_sources())
     runtime.allocate(40 << 20)
     memory = runtime.allocate(60 << 20)
-    with pytest.raises(RunError, match="out of memory: 30.0 MiB are needed, 8 MiB of 100 MiB are free"):
+    with pytest.raises(RunError, match="out of memory: 30.0 MiB are needed, 8 MiB of 196 MiB are free"):
         runtime.allocate(30 << 20)
     assert int(memory) in gpu.allocations
     runtime.close()
@@ -391,6 +391,54 @@ def test_an_exception_ends_the_recording(runtime, gpu, exception):
     assert content(runtime, memory, np.empty(8, f32)).sum() == 8
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, BRANCHES, 2 * BRANCHES + 1])
+def test_branches_of_a_recording_come_after_the_work_before_and_before_the_work_after_them(runtime, gpu, count):
+    """The simulated GPU does independent work in another order than the recorded one."""
+    memory = on_gpu(runtime, np.ones(count + 1, f32))
+
+    def add(to, alpha=1.0):
+        """x[to] += alpha x[0]"""
+        address = int(memory) + 4 * to
+        runtime.gemm(False, False, 1, 1, 1, alpha, int(memory), 1, on_one, 1, 1.0, address, 1)
+
+    def work():
+        add(0)
+        runtime.together([lambda to=to: (add(to), add(to)) for to in range(1, count + 1)])
+        add(0)
+
+    one = on_gpu(runtime, np.ones(1, f32))
+    on_one = int(one)
+    for make in (work, runtime.record(work)):
+        runtime.write(int(memory), np.ones(count + 1, f32))
+        make()
+        np.testing.assert_array_equal(content(runtime, memory, np.empty(count + 1, f32)), [4] + [5] * count)
+
+
+def test_branches_may_run_at_the_same_time(runtime, gpu):
+    """Each on its stream, as long as there are any: the simulated GPU does the last one first."""
+    memory, threads = on_gpu(runtime, np.ones(8, f32)), range(1, BRANCHES + 1)
+    works = [lambda n=n: halve(runtime, memory, 8, n) for n in threads]
+    runtime.record(lambda: runtime.together(works))()
+    runtime.synchronize()
+    assert [block[0] for _, _, block, _ in gpu.launches] == [*reversed(threads)]
+
+
+def test_an_exception_in_a_branch_ends_the_recording(runtime, gpu):
+    memory = on_gpu(runtime, np.ones(8, f32))
+
+    def fail():
+        raise ZeroDivisionError
+
+    def work():
+        runtime.together([lambda: halve(runtime, memory, 8), fail])
+
+    with pytest.raises(ZeroDivisionError):
+        runtime.record(work)
+    assert gpu.capture is None and not gpu.graphs
+    runtime.record(lambda: halve(runtime, memory, 8))()
+    assert content(runtime, memory, np.empty(8, f32)).sum() == 4
+
+
 def test_a_recording_that_cuda_invalidates(runtime, gpu):
     def work():
         gpu.capture.invalid = True
@@ -428,7 +476,7 @@ def test_close_waits_and_releases_in_order(gpu):
     replay()
     runtime.close()
     assert len(gpu.launches) == 1
-    kinds = ["graph", "cublas", "memory", "pinned memory", "stream", "module", "context"]
+    kinds = ["graph", "cublas", "pinned memory", "stream", "event", "memory", "module", "context"]
     assert list(dict.fromkeys(gpu.order)) == kinds
     runtime.close()
     assert gpu.order.count("context") == 1

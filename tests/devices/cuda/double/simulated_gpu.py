@@ -30,11 +30,30 @@ class Refusal(Exception):
 
 @dataclass
 class Capture:
-    """An active recording of a stream."""
+    """An active recording of a stream, and of those that joined it by waiting for an event of it."""
 
     stream: object
-    work: list = field(default_factory=list)
+    nodes: list = field(default_factory=list)  # (work, the nodes that it depends on)
+    ends: dict = field(default_factory=dict)  # the nodes that the next work of each stream depends on
     invalid: bool = False
+
+    def add(self, stream, work):
+        self.nodes.append((work, self.ends[stream]))
+        self.ends[stream] = {len(self.nodes) - 1}
+
+    def is_joined(self):
+        """Whether the captured stream waits for all work, or for work that depends on it."""
+        needed = set.union(set(), *(after for _, after in self.nodes))
+        return set(range(len(self.nodes))) <= needed | self.ends[self.stream]
+
+    def order(self):
+        """All work in the order furthest from the recorded one that the dependencies allow."""
+        done, order = set(), []
+        while len(order) < len(self.nodes):
+            node = max(i for i, (_, after) in enumerate(self.nodes) if i not in done and after <= done)
+            done.add(node)
+            order.append(self.nodes[node][0])
+        return order
 
 
 @dataclass
@@ -146,10 +165,22 @@ class Gpu:
             raise Misuse(f"{what}: on a stream of another context")
         if self.capture is None:
             self.streams[stream].append(work)
-        elif self.capture.stream == stream:
-            self.capture.work.append(work)
+        elif stream in self.capture.ends:
+            self.capture.add(stream, work)
         else:
             raise Misuse(f"{what}: on another stream than the captured one")
+
+    def point_of(self, stream):
+        """What cuEventRecord puts into an event: the capture, and the nodes that a stream has come to."""
+        if self.capture is None or stream not in self.capture.ends:
+            raise Misuse("cuEventRecord on a stream that is not captured is not simulated")
+        return self.capture, self.capture.ends[stream]
+
+    def wait_for_event(self, stream, event):
+        if event.point is None or event.point[0] is not self.capture:
+            raise Misuse("cuStreamWaitEvent for an event of no capture, or of another one")
+        capture, nodes = event.point
+        capture.ends[stream] = capture.ends.get(stream, set()) | nodes
 
     def wait_for(self, stream, what="cuStreamSynchronize"):
         self.require_context(what)
@@ -175,14 +206,14 @@ class Gpu:
             raise Refusal("LogicError", "cuStreamBeginCapture failed: operation not permitted")
         if stream not in self.streams:
             raise Misuse(f"a capture of {stream!r}, which is the default stream or not a stream")
-        self.capture = Capture(stream)
+        self.capture = Capture(stream, ends={stream: set()})
 
     def end_capture(self, stream):
-        """The recorded work, or None for an invalid recording."""
+        """The recorded work, or None for an invalid recording, as one with work that was not joined."""
         if self.capture is None or self.capture.stream != stream:
             return None
         capture, self.capture = self.capture, None
-        return None if capture.invalid else capture.work
+        return capture.order() if capture.is_joined() and not capture.invalid else None
 
 
 gpu = Gpu()

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,6 +29,7 @@ enum Result {
     success = 0, invalid_value = 1, out_of_memory = 2, not_initialized = 3, no_device = 100, invalid_device = 101,
     invalid_image = 200, invalid_context = 201, invalid_handle = 400, illegal_state = 401, not_found = 500,
     launch_failed = 719, not_supported = 801, capture_unsupported = 900, capture_invalidated = 901,
+    capture_unjoined = 904,
 };
 const std::map<int, const char *> messages = {
     {success, "no error"},
@@ -45,6 +47,7 @@ const std::map<int, const char *> messages = {
     {not_supported, "operation not supported"},
     {capture_unsupported, "operation not permitted when stream is capturing"},
     {capture_invalidated, "operation failed due to a previous error during capture"},
+    {capture_unjoined, "capturing stream has unjoined work"},
 };
 
 typedef unsigned long long Address;
@@ -53,10 +56,35 @@ typedef std::vector<std::function<void()>> Work;
 struct Context {
     int device, users;
 };
+struct Stream;
+typedef std::set<size_t> Nodes;
+struct Capture {  // of a stream, and of those that joined it by waiting for an event of it
+    const Stream *origin;
+    Work work;
+    std::vector<Nodes> after;  // what each work depends on
+    bool invalid;
+
+    // All work in the order furthest from the recorded one that the dependencies allow.
+    Work ordered() const {
+        Work result;
+        for (Nodes done; result.size() < work.size();) {
+            size_t node = work.size() - 1;
+            while (done.count(node) || !std::includes(done.begin(), done.end(), after[node].begin(), after[node].end()))
+                --node;
+            done.insert(node), result.push_back(work[node]);
+        }
+        return result;
+    }
+};
 struct Stream {
     Context *context;
-    Work waiting, captured;
-    bool capturing, invalid;
+    Work waiting;
+    std::shared_ptr<Capture> capture;
+    Nodes last;  // of the capture: what the next work depends on
+};
+struct Event {  // only those of captures
+    std::shared_ptr<Capture> capture;
+    Nodes last;
 };
 struct Code {  // a CUmodule
     LoadedModule *loaded;
@@ -97,6 +125,7 @@ struct Gpu {
     std::map<Address, size_t> memory, pinned;
     size_t used = 0;
     Objects<Stream> streams{"stream", {}};
+    Objects<Event> events{"event", {}};
     Objects<Code> modules{"module", {}};
     Objects<Function> functions{"function", {}};
     Objects<Work> graphs{"graph", {}}, executables{"instantiated graph", {}};
@@ -107,8 +136,8 @@ struct Gpu {
         return listed && (!*listed || *listed == '-') ? 0 : count;
     }
     size_t left() const {
-        return memory.size() + pinned.size() + streams.all.size() + modules.all.size() + graphs.all.size() +
-               executables.all.size();
+        return memory.size() + pinned.size() + streams.all.size() + events.all.size() + modules.all.size() +
+               graphs.all.size() + executables.all.size();
     }
     ~Gpu() {
         if (!report) return;
@@ -126,7 +155,7 @@ int state() { return !gpu.initialized ? not_initialized : current.empty() ? inva
 bool refused_in_capture() {
     bool refused = false;
     for (Stream *stream : gpu.streams.all)
-        if (stream->capturing) refused = stream->invalid = true;
+        if (stream->capture) refused = stream->capture->invalid = true;
     return refused;
 }
 #define REQUIRE_NO_CAPTURE if (refused_in_capture()) return capture_unsupported
@@ -145,7 +174,10 @@ void require_pinned(const void *start, size_t size) {
 int enqueue(void *handle, std::function<void()> work) {
     Stream &stream = gpu.streams.get(handle);
     if (stream.context != current.back()) misuse("work for a stream of another context");
-    (stream.capturing ? stream.captured : stream.waiting).push_back(std::move(work));
+    if (!stream.capture) return stream.waiting.push_back(std::move(work)), success;
+    stream.capture->work.push_back(std::move(work));
+    stream.capture->after.push_back(std::move(stream.last));
+    stream.last = {stream.capture->work.size() - 1};
     return success;
 }
 
@@ -330,7 +362,7 @@ API int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t size, void *stream
 
 API int cuStreamCreate(void **stream, unsigned) {
     REQUIRE_CONTEXT;
-    return *stream = gpu.streams.add({current.back(), {}, {}, false, false}), success;
+    return *stream = gpu.streams.add({current.back(), {}, {}, {}}), success;
 }
 API int cuStreamDestroy_v2(void *stream) { return gpu.streams.remove(stream), success; }
 API int cuStreamSynchronize(void *stream) {
@@ -341,17 +373,44 @@ API int cuStreamSynchronize(void *stream) {
 API int cuStreamBeginCapture_v2(void *handle, int) {
     REQUIRE_CONTEXT;
     Stream &stream = gpu.streams.get(handle);
-    if (stream.capturing) return illegal_state;
-    stream.captured.clear();
-    return stream.capturing = true, stream.invalid = false, success;
+    if (stream.capture) return illegal_state;
+    stream.capture = std::make_shared<Capture>(Capture{&stream, {}, {}, false});
+    return stream.last.clear(), success;
 }
 API int cuStreamEndCapture(void *handle, void **graph) {
     Stream &stream = gpu.streams.get(handle);
+    const std::shared_ptr<Capture> capture = stream.capture;
     *graph = nullptr;
-    if (!stream.capturing) return illegal_state;
-    stream.capturing = false;
-    if (stream.invalid) return capture_invalidated;
-    return *graph = gpu.graphs.add(std::move(stream.captured)), success;
+    if (!capture || capture->origin != &stream) return illegal_state;
+    Nodes joined = stream.last;
+    for (const Nodes &after : capture->after) joined.insert(after.begin(), after.end());
+    for (Stream *other : gpu.streams.all)
+        if (other->capture == capture) other->capture = nullptr;
+    if (capture->invalid) return capture_invalidated;
+    if (joined.size() < capture->work.size()) return capture_unjoined;
+    return *graph = gpu.graphs.add(capture->ordered()), success;
+}
+API int cuEventCreate(void **event, unsigned) {
+    REQUIRE_CONTEXT;
+    return *event = gpu.events.add({}), success;
+}
+API int cuEventDestroy_v2(void *event) { return gpu.events.remove(event), success; }
+API int cuEventRecord(void *handle, void *stream) {
+    REQUIRE_CONTEXT;
+    const Stream &of = gpu.streams.get(stream);
+    if (!of.capture) misuse("cuEventRecord on a stream that is not captured is not imitated");
+    gpu.events.get(handle) = {of.capture, of.last};
+    return success;
+}
+API int cuStreamWaitEvent(void *handle, void *event, unsigned) {
+    REQUIRE_CONTEXT;
+    Stream &stream = gpu.streams.get(handle);
+    const Event &awaited = gpu.events.get(event);
+    if (!awaited.capture) misuse("an event of no capture is awaited");
+    if (stream.capture && stream.capture != awaited.capture) misuse("an event of another capture is awaited");
+    if (!stream.capture) stream.capture = awaited.capture, stream.last.clear();
+    stream.last.insert(awaited.last.begin(), awaited.last.end());
+    return success;
 }
 API int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long long) {
     REQUIRE_CONTEXT;
@@ -445,7 +504,7 @@ API int fake_gpu_enqueue(void *stream, void (*work)(const void *), const void *a
 API void fake_gpu_require_memory(const void *start, size_t size, const char *what) {
     require_memory((Address)start, size, what);
 }
-API int fake_gpu_is_capturing(void *stream) { return gpu.streams.get(stream).capturing; }
+API int fake_gpu_is_capturing(void *stream) { return gpu.streams.get(stream).capture != nullptr; }
 
 // Functions that PyCUDA links and nobody calls.
 #define UNUSED(name) API int name() { return not_supported; }

@@ -128,6 +128,26 @@ class Stream:
     def synchronize(self):
         _gpu().wait_for(self.handle)
 
+    @_raises
+    def wait_for_event(self, event):
+        _gpu().wait_for_event(self.handle, event)
+
+
+class event_flags:
+    DISABLE_TIMING = 2
+
+
+class Event:
+    @_raises
+    def __init__(self, flags=0):
+        _gpu().require_context("cuEventCreate")
+        self.point = None  # (capture, the nodes that it waits for), once it was recorded
+        _record_deletion(self, "event")
+
+    @_raises
+    def record(self, stream):
+        self.point = _gpu().point_of(_handle(stream))
+
 
 class DeviceAllocation:
     def __init__(self, address):
