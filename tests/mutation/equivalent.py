@@ -1,6 +1,6 @@
 """Faults that change nothing that anybody could see, and why.
 
-{(file, what is there, what is planted, the line): the reason}
+{(file, the line, the line with the fault): the reason}
 """
 
 EQUIVALENT = {}

@@ -76,6 +76,13 @@ class Fault:
     def planted_in(self, text):
         return text[: self.start] + self.new + text[self.start + len(self.old) :]
 
+    def lines_in(self, text):
+        """The line without and with the fault."""
+        start, end = text.rfind("\n", 0, self.start) + 1, text.find("\n", self.start)
+        at, after = self.start - start, self.start - start + len(self.old)
+        line = text[start:end]
+        return line.strip(), (line[:at] + self.new + line[after:]).strip()
+
     def __str__(self):
         return f"line {self.line}: {self.old} -> {self.new}"
 

@@ -1,0 +1,36 @@
+"""The parts of the code in which faults are planted: files, by pattern, and what judges a fault in them.
+
+That is None, for the contracts of hw5 check kernels, or arguments of pytest: tests that take seconds, those that find most
+first.
+"""
+
+_DEVICES = ("tests/devices/test_operations.py", "tests/devices/test_recorded.py", "tests/devices/test_agreement.py")
+_LAUNCHES = (*_DEVICES, "-k", "emulator or test_recorded")
+_NUMPY = (
+    "tests/devices/test_operations.py",
+    "tests/devices/test_activations.py",
+    "tests/nn",
+    "-k",
+    "not emulator and not cpu",
+)
+_NATIVE = ("tests/devices/test_native.py", "tests/devices/test_native_images.py", "tests/devices/test_slices.py")
+_TRAINING = ("tests/train/test_training.py", "tests/train/test_run.py", "tests/train/test_golden.py")
+
+PARTS = {
+    "kernels": {"kernels/*.cu": None, "kernels/*.cuh": None},
+    "launches": {
+        f"hw5/devices/{name}.py": _LAUNCHES for name in ("kernels", "kernel_images", "grids", "fused", "recorded")
+    },
+    "mathematics": {
+        "hw5/nn/*.py": ("tests/nn", "tests/lectures"),
+        "hw5/devices/cpu.py": _NUMPY,
+        "hw5/devices/cpu_images.py": _NUMPY,
+    },
+    "training": {
+        "hw5/train/training.py": _TRAINING,
+        "hw5/train/order.py": ("tests/train/test_order.py", *_TRAINING),
+        "hw5/train/schedules.py": ("tests/train/test_schedules.py", *_TRAINING),
+        "hw5/datasets/preprocessing.py": ("tests/datasets/test_preprocessing.py", "tests/datasets/test_load.py"),
+    },
+    "native": {"hw5/devices/native/*.h": _NATIVE, "hw5/devices/native/*.cpp": _NATIVE},
+}  # fmt: skip

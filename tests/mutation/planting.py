@@ -1,0 +1,105 @@
+"""A copy of the repository in which faults are planted, one at a time, and judged."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hw5.compiler import with_includes
+from tests.mutation.judge import CODES
+
+ROOT = Path(__file__).parents[2]
+_MEMORY = 16 << 30  # bytes of address space of a judge: a fault in a size must not fill the machine's memory
+_SECONDS = 600  # after which something waits for good
+_LEFT_OUT = (".git", ".venv", "runs", "__pycache__", ".*_cache", ".hypothesis")
+
+
+class Workplace:
+    """The copy, as a context. Compiled code is cached beside it."""
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="hw5-mutation-")
+        self.root = Path(self._folder.name) / "hw5"
+        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        self._cache = self.root.parent / "compiled"
+        self._limits = {}  # {tests: seconds}
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+    def outcome(self, file, tests, fault):
+        """An outcome of CODES, of a fault in a file that tests judge, or None: the contracts of hw5 check kernels."""
+        path = self.root / file
+        text = path.read_text("utf-8")
+        judge = self._by_contracts if tests is None else self._by_tests
+        if tests and tests not in self._limits:
+            self._limits[tests] = self._limit(tests)
+        path.write_text(fault.planted_in(text), "utf-8")
+        try:
+            return judge(path, tests)
+        except subprocess.TimeoutExpired:
+            return "found"
+        finally:
+            path.write_text(text, "utf-8")
+
+    def _by_contracts(self, path, _):
+        names = [source.name for source in sorted(path.parent.glob("*.cu")) if path in with_includes(source)]
+        code, output = self._run(["-m", "tests.mutation.judge", str(path.parent), *names], _SECONDS)
+        if code in CODES:
+            return CODES[code]
+        if code > 0:
+            raise RuntimeError(output)
+        return "found"  # it was killed by a signal
+
+    def _by_tests(self, path, tests):
+        if path.suffix == ".py":
+            try:
+                compile(path.read_text("utf-8"), path.name, "exec")
+            except SyntaxError:
+                return "does not compile"
+        code, output = self._run(_pytest(tests), self._limits[tests])
+        if code and path.suffix != ".py" and "does not compile" in output:
+            return "does not compile"
+        return "found" if code else "survived"
+
+    def _limit(self, tests):
+        """A time limit for tests: ten times what they take without a fault. They must pass then."""
+        start = time.perf_counter()
+        code, output = self._run(_pytest(tests), _SECONDS)
+        if code:
+            raise SystemExit(f"{' '.join(tests)} fails without a fault, too:\n{output}")
+        return 60 + 10 * (time.perf_counter() - start)
+
+    def _run(self, arguments, seconds):
+        """The exit code and the output of Python, which is ended with all that it started after some seconds."""
+        with subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=os.environ | {"HW5_CACHE": str(self._cache)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=_limit_memory,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=seconds)
+                return process.returncode, output
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _limit_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _pytest(tests):
+    return ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
