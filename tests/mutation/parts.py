@@ -4,8 +4,11 @@ That is None, for the contracts of hw5 check kernels, or arguments of pytest: te
 first.
 """
 
-_DEVICES = ("tests/devices/test_operations.py", "tests/devices/test_recorded.py", "tests/devices/test_agreement.py")
-_LAUNCHES = (*_DEVICES, "-k", "emulator or test_recorded")
+_LAUNCHES = (
+    *("tests/devices/test_grids.py", "tests/devices/test_operations.py"),
+    *("tests/devices/test_recorded.py", "tests/devices/test_agreement.py"),
+    *("-k", "emulator or test_recorded or test_grids"),
+)
 _NUMPY = (
     "tests/devices/test_operations.py",
     "tests/devices/test_activations.py",
