@@ -303,7 +303,7 @@ def _layer(bench, m, d, theta=None):
 
 
 def hidden_layer(dtype, bench, k, m, values):
-    for d in (20, 131):
+    for d in (20, 129):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
@@ -339,7 +339,7 @@ def _output(bench, x, x_scale, y, W, b, operation):
 
 def output_layer(dtype, bench, k, m, values):
     m = max(m, 2)  # the labels are 0 and 1
-    for d in (20, 131):
+    for d in (20, 129):
         data, order, x, x_scale, y = _examples(bench, dtype, k, d, values)
         layer, (W, _, b, *_) = _layer(bench, m, d)
         with bench.start(2) as start:
@@ -350,7 +350,7 @@ def output_layer(dtype, bench, k, m, values):
 
 def output_hidden(bench, k, m, values):
     m = max(m, 2)
-    for d in (20, 131):
+    for d in (20, 129):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, _, _, y = _examples(bench, np.uint8, k, 3, values)
@@ -368,7 +368,7 @@ def output_hidden(bench, k, m, values):
 
 
 def update_layers(dtype, bench, k, m, values):
-    for d in (20, 131):
+    for d in (20, 129):
         for rates in _UPDATES:
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
             Delta, Delta2, H = (bench.rng.normal(size=(k, n)).astype(np.float32) for n in (m, 3, m))
