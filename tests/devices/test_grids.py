@@ -139,6 +139,7 @@ LAUNCHES = [
     ("unfold", (1, IMAGE), ("unfold", (1, 98), (32, 8))),
     ("unfold", (100, IMAGE), ("unfold", (1, 4096), (32, 8))),
     ("unfold", (3, CHANNELS), ("unfold", (1, 14), (32, 8))),
+    ("unfold", (3, Window((4, 4, 32), (2, 2), 1, 0)), ("unfold", (1, 4), (32, 8))),
     ("max_pool", (3, CHANNELS), ("max_pool", (3, 1), (32, 8))),
     ("max_pool", (3, IMAGE), ("max_pool", (25, 1), (32, 8))),
     # an image a block, and a place and 8 filters a thread; shared: the image, and 8 numbers for each of patch and threads

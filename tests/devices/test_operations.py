@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from hw5.devices.emulated import EmulatorRuntime
+from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.verify.contract import TOLERANCE, Workbench, error
 from hw5.verify.contracts import CONTRACTS
 
@@ -32,6 +34,24 @@ def test_gemm_agrees_with_float64(device, m, n, k, transpose_a, transpose_b):
         want = alpha * (op_B.astype(np.float64) @ op_A) + (beta * C if beta else 0)
         scale = abs(alpha) * (abs(op_B).astype(np.float64) @ abs(op_A)) + abs(beta * C)
         assert error(bench.get(out), want, scale) <= TOLERANCE
+
+
+def test_add(device):
+    _require_sums(device)
+
+
+def test_add_stays_in_its_memory():
+    """Check mode detects an access beyond an array."""
+    _require_sums(KernelDevice("emulator", EmulatorRuntime(kernel_sources(), check=True)))
+
+
+def _require_sums(device):
+    """Of arrays that grow and shrink: a device may keep a buffer of the largest size so far."""
+    for n in (3, 1000, 7, 1001):
+        x, y = np.random.default_rng(n).normal(size=(2, n)).astype(np.float32)
+        X = device.upload(x, device.dtype)
+        device.add(X, device.upload(y, device.dtype))
+        assert device.download(X).tobytes() == (x + y).tobytes()
 
 
 def test_copies_and_views(device):

@@ -5,7 +5,6 @@ import pytest
 
 from hw5.devices.base import Rates, Tally
 from hw5.devices.emulated import EmulatorRuntime
-from hw5.devices.fused import MOST_CLASSES, MOST_EXAMPLES
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.nn.hidden import layers_of
 from hw5.nn.network import Network, initial_parameters
@@ -137,15 +136,27 @@ def test_the_launches_of_a_fused_step(device):
     [
         dict(sizes=(20, 8, 8, 3)),
         dict(sizes=(20, 8, 3), theta="maxout"),
-        dict(sizes=(2, 3), k=MOST_EXAMPLES + 1),
+        dict(sizes=(2, 3), k=513),
         dict(sizes=(2000, 100, 2), k=400),
-        dict(sizes=(3, MOST_CLASSES + 1)),
+        dict(sizes=(3, 1025)),
     ],
     ids=["two hidden layers", "maxout", "many examples", "many products", "many classes"],
 )
 def test_steps_that_are_not_fused(device, what):
     device.fuses = True
     assert calls_of_a_step(device, **what)[0] == "minibatch_uint8"
+
+
+@pytest.mark.parametrize(("sizes", "k"), [((2, 3), 512), ((3, 1024), 32), ((1 << 14, 8), 512)], ids=str)
+def test_the_largest_fused_steps(device, sizes, k):
+    """The limits are part of what determines the bits of a run: 512 examples, 1,024 classes, and 2^26 products."""
+    device.fuses = True
+    assert stepper_on(device, sizes, n=8)[0].fuses(k)
+
+
+def test_one_product_more_than_a_fused_step_has(device):
+    device.fuses = True
+    assert not stepper_on(device, ((1 << 14) + 1, 8), n=8)[0].fuses(512)
 
 
 @pytest.mark.parametrize(
