@@ -67,6 +67,8 @@ def _kind_of_text(start: bytes) -> str:
     text = start.lstrip()
     if re.match(rb"(?i)(%[^\n]*\n|\s)*@relation\s", text):
         return "arff"
+    if re.match(rb"(?i)<(!doctype html|html|head|body|table)\b", text):
+        return "html"
     if text[:1] == b"{" and text[1:].lstrip()[:1] in (b'"', b"}"):
         return "json lines"
     if text[:1] == b"[" and text[1:].lstrip()[:1] == b"{":
@@ -280,8 +282,10 @@ def _flat(records, array, name):
     if types.is_integer(array.type) or types.is_floating(array.type):
         return array
     if types.is_nested(array.type) or types.is_binary(array.type) or types.is_large_binary(array.type):
+        kind = "several values" if types.is_nested(array.type) else "bytes"
         raise InputError(
-            f"{records.where}: the column {name!r} has {array.type} in its cells; leave it out of the file"
+            f"{records.where}: the column {name!r} has {kind} in a cell; leave it out of the file, or if the file has "
+            "columns where it should have rows, save it by rows (in pandas, orient='records')"
         )
     return array.cast(pa.string())
 
@@ -372,6 +376,7 @@ REFUSED = {
     "pickle": "a pickle, which hw5 never loads, as it may run code; save it as CSV, Parquet or .npz",
     "empty zip": "an empty zip archive; save it again",
     "hdf5": "an HDF5 file; save it as CSV, Parquet or .npz",
+    "html": "a web page, not the table itself; download the raw file, or save the table as CSV or .xlsx",
 }
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,8 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
             f"{records.where}: the table has one column, but needs a feature and a label; "
             "separate columns by commas, semicolons or tabs"
         )
+    _name_apart(records)
     chosen = label_positions(records, label_column)
-    _require_unique_names(records)
     left_out = _left_out(records, reading, chosen)
     as_text = {position_of(records, name) for name in reading.categorical}
     new_blocks = Blocks if out is None else lambda: BlocksOnDisk(out.parent)
@@ -88,13 +89,22 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     return replace(table, X=X, feature_names=names, columns=columns, notes=tuple(notes), warnings=tuple(warnings))
 
 
-def _require_unique_names(records) -> None:
-    counts = Counter(name for name in records.names or () if name)
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
-        raise InputError(
-            f"{records.where}: {counts[twice[0]]} columns are named {quoted(twice[0])}; give each a unique name"
-        )
+def _name_apart(records) -> dict[str, list[str]]:
+    """Call columns of the same name 'a', 'a (2)', ...; return the new names of all but the first, by the old name."""
+    names, apart = list(records.names or ()), {}
+    used, seen = set(names), set()
+    for i, name in enumerate(names):
+        if name and name in seen:
+            others = apart.setdefault(name, [])
+            names[i] = next(new for n in count(len(others) + 2) if (new := f"{name} ({n})") not in used)
+            others.append(names[i])
+            used.add(names[i])
+        seen.add(name)
+    if apart:
+        records.names = tuple(names)
+        example = quoted(next(iter(apart.values()))[0])
+        records.notes.append(f"several columns are named {listed(list(apart))}; one is called {example} here")
+    return apart
 
 
 def label_positions(records, wanted: str | None) -> list[int]:
@@ -334,13 +344,14 @@ class ForModel:
         """Where the columns of the model are; sets self.labels if labels are needed."""
         records, columns, where = self.records, self.columns, self.records.where
         used = [c for c in columns.each if not isinstance(c, LeftOut)]
+        apart, known = _name_apart(records), {c.name for c in columns.each}
         index = {name: p for p, name in reversed(list(enumerate(records.names or ())))}
         index |= _with_blanks({c.name for c in used if c.name}, index)
         if used and all(c.name for c in used) and all(c.name in index for c in used):
-            counts = Counter(records.names)
-            twice = next((c.name for c in used if counts[c.name] > 1), None)
+            twice = next((c.name for c in used if not known.issuperset(apart.get(c.name, ()))), None)
             if twice is not None:
-                raise InputError(f"{where}: {counts[twice]} columns are named {quoted(twice)}; give each a unique name")
+                n = len(apart[twice]) + 1
+                raise InputError(f"{where}: {n} columns are named {quoted(twice)}; give each a unique name")
             if needs_label:
                 self.labels = self._label_by_name({records.names[index[c.name]] for c in used}, label_column)
             return [index.get(c.name) if c.name else None for c in columns.each]

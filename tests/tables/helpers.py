@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from hw5.tables.table import Schema
+
 TREES = ("ash", "birch", "cedar")
 
 
@@ -11,6 +13,11 @@ def rows(n=90, seed=0):
     rng = np.random.default_rng(seed)
     kinds = rng.permutation(np.arange(n) % 3)
     return (rng.normal(size=(n, 3)) + 3 * np.eye(3)[kinds]).round(2), np.array(TREES)[kinds]
+
+
+def schema_of(data):
+    """The Schema of a model that is trained on the data."""
+    return Schema(data.train.X.shape[1], data.class_names, data.feature_names, None, None, data.columns)
 
 
 def text(cells, header="leaf,bark,height,tree", delimiter=",", end="\n"):

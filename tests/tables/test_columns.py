@@ -7,9 +7,9 @@ import pytest
 
 from hw5.datasets import load, load_inputs, open_inputs
 from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
-from hw5.tables.table import Reading, Schema
+from hw5.tables.table import Reading
 from tests.datasets.helpers import input_error
-from tests.tables.helpers import text
+from tests.tables.helpers import schema_of, text
 
 KINDS = ["oak", "yew"]
 
@@ -19,10 +19,6 @@ def table(**columns):
     n = len(next(iter(columns.values())))
     cells = zip(*columns.values(), [KINDS[i % 2] for i in range(n)])
     return text(cells, ",".join([*columns, "kind"]))
-
-
-def schema_of(data):
-    return Schema(data.train.X.shape[1], data.class_names, data.feature_names, None, None, data.columns)
 
 
 def test_categories_are_those_of_the_training_rows(write):

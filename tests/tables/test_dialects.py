@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hw5.datasets import load
+from hw5.datasets import load, load_inputs
 from hw5.tables.delimited import _Source
 from hw5.tables.dialect import BLANKS, Dialect
 from tests.datasets.helpers import input_error
-from tests.tables.helpers import TREES, rows, text
+from tests.tables.helpers import TREES, rows, schema_of, text
 
 X, NAMES = rows()
 CELLS = [[*map(str, x), name] for x, name in zip(X.tolist(), NAMES)]
@@ -144,9 +144,23 @@ REFUSED = {
     "another alphabet": ("высота,дерево\n1,клён\n2,дуб\n".encode("cp1251"), "a.csv", ["byte 0", "UTF-8"]),
     "one total": (PLAIN + "Total,1,2,\n", "a.csv", ["row 92, column 1 ('leaf')", "'Total' is not a number"]),
     "an infinite number": (PLAIN + "inf,1,2,ash\n", "a.csv", ["row 92, column 1", "'inf' is not a finite"]),
-    "the same name twice": (text(CELLS, "leaf,leaf,height,tree"), "a.csv", ["2 columns are named 'leaf'"]),
+    "a web page": ("<!DOCTYPE html>\n<html><body>" + PLAIN, "a.csv", ["a web page, not the table itself"]),
+    "columns for rows": ('{"leaf": [1, 2], "tree": ["ash", "oak"]}', "a.json", ["'leaf' has several values in a cell"]),
     "a ragged row": (PLAIN + "1,2\n", "a.csv", ["row 92", "2 columns", "4"]),
 }
+
+
+def test_columns_of_the_same_name(write):
+    """They are called apart, in the table to predict too, and that is said. What is ambiguous is refused."""
+    path = write(text(CELLS, "leaf,leaf,leaf (2),tree"), "a.csv")
+    data = load(path)
+    assert data.feature_names == ("leaf", "leaf (3)", "leaf (2)")
+    assert any("several columns are named 'leaf'" in note for note in data.notes)
+    np.testing.assert_array_equal(load_inputs(path, schema_of(data)), data.train.X)
+    once = load(write(text(CELLS, "leaf,width,height,tree"), "b.csv"))
+    path = write(text(CELLS, "leaf,width,height,leaf"), "c.csv")
+    with input_error(path, "2 columns are named 'leaf'"):
+        load_inputs(path, schema_of(once))
 
 
 @pytest.mark.slow
