@@ -135,12 +135,12 @@ def test_threads_that_store_the_same_value_are_noted(tmp_path):
 
 
 def test_a_fault_leaves_variables_as_they_were(tmp_path):
-    text = "__device__ int count; __global__ void k(int *y, int n) { count++; y[n] = count; }"
+    text = "__device__ int count; __global__ void k(int *y, long long n) { count++; y[n] = count; }"
     for check in (False, True):
         emulator = Emulator(write_kernel(tmp_path, text), check=check)
         y = np.zeros(1, i32)
         with pytest.raises(KernelFault):
-            emulator.run("k", 1, 1, [y, 1 << 28])
+            emulator.run("k", 1, 1, [y, 1 << 44])  # no address of a program
         emulator.run("k", 1, 1, [y, 0])
         assert y[0] == 1
 

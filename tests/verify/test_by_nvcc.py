@@ -1,4 +1,7 @@
-"""hw5 check kernels --compiler nvcc: what NVIDIA's compiler made of kernels is right, and mutants of it are found."""
+"""hw5 check kernels --compiler nvcc: what NVIDIA's compiler made of kernels is right, and mutants of it are found.
+
+The test of docs/kernels.md checks what it made of hw5's own kernels.
+"""
 
 import re
 
@@ -107,12 +110,6 @@ def nvcc():
         return find_nvcc()
     except InputError as error:
         pytest.skip(str(error))
-
-
-@pytest.mark.slow
-def test_what_nvcc_made_of_our_kernels_is_right(nvcc):
-    reports = list(check_kernels(by_nvcc=True))
-    assert len(reports) > 30 and {report.verdict for report in reports} == {"right"}
 
 
 def test_what_nvcc_made_of_a_students_kernels(nvcc, tmp_path):

@@ -30,10 +30,10 @@ function pad() {
   const later = () => {
     if (!waits) (waits = true), requestAnimationFrame(update);
   };
-  const line = (from, to) => {
+  const line = (from, [x, y]) => {
     if (isFinished) clear();
     Object.assign(context, { strokeStyle: "#fff", lineWidth: size / 13, lineCap: "round", lineJoin: "round" });
-    context.beginPath(), context.moveTo(...from), context.lineTo(...to), context.stroke();
+    context.beginPath(), context.moveTo(...from), context.lineTo(x, y + 1e-3), context.stroke();  // browsers may omit a line without length
     later();
   };
 
