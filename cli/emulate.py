@@ -8,7 +8,7 @@ import numpy as np
 
 from hw5.cli.display import say
 from hw5.cli.profile import as_dict, gpu_option, print_profile, resources_of
-from hw5.dialect.source import same_instance
+from hw5.dialect.source import example_instance, same_instance
 from hw5.emulator import Emulator, KernelFault
 from hw5.emulator.module import TYPES
 from hw5.emulator.runtime import ORDERS
@@ -165,7 +165,7 @@ def _list(emulator, as_json):
     for name, parameters in kernels.items():
         say(f"{name}({', '.join(parameters)})")
     for name, place in templates.items():
-        say(f"{name}: {place}; choose an instance, such as --kernel '{name}<float>'")
+        say(f"{name}: {place}; choose an instance, such as --kernel '{example_instance(name, place)}'")
     for name, reason in emulator.refused.items():
         say(f"{name}: not emulated: {reason}")
     if not kernels and not templates and not emulator.refused:

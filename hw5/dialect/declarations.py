@@ -55,6 +55,18 @@ class Declaration:
         """template __global__ void k<float>(...);"""
         return self.tokens[0].text == "template" and not self.template and self.tokens[1].text != "<"
 
+    @property
+    def is_specialisation(self):
+        """template <> __global__ void k<float>(...) {...}"""
+        return [token.text for token in self.tokens[:3]] == ["template", "<", ">"]
+
+    @property
+    def parameters(self):
+        """The tokens between the parentheses of a function."""
+        start = next(i for i, word in enumerate(self.words) if word == self.name)
+        start = next(i for i in range(start, len(self.head)) if self.words[i] == "(")
+        return self.head[start + 1 : closing(self.head, start)]
+
     @cached_property
     def name(self):
         """What the declaration declares: of a function, the name before the parameters; `operator` of operators."""
@@ -207,7 +219,7 @@ def _declaration(tokens, start, scopes, linkage):
             is_type = _is_type(head)
             if is_type and body is None:
                 body = (i + 1 - start, end - start)
-            elif not is_type and _is_function(head):
+            elif not is_type and _is_function(head) and not _initialises(head):
                 body = (i + 1 - start, end - start)
                 i = end + 1
                 break
@@ -247,10 +259,16 @@ def _is_function(head):
     return "(" in outer and ("=" not in outer or outer.index("=") > outer.index("("))
 
 
+def _initialises(head):
+    """Whether a { after a constructor's head begins the value of a member: X(int n) : a{n} {...}"""
+    outer = _outer(head)
+    return ":" in outer and (head[-1].is_name or head[-1].text == ">")
+
+
 def _kind(head):
     words = [token.text for token in head]
     first = next((w for w in words if w not in ("extern", '"C"')), "")
-    if first in ("typedef", "using", "namespace", "friend"):
+    if first in ("typedef", "using", "namespace") or (first == "friend" and not _is_function(head)):
         return "alias"
     if _is_type(head) and not (first not in _TYPES and first not in ("static", "const", HOST, DEVICE, CONSTANT)):
         return "type"

@@ -94,8 +94,8 @@ class _Inline(Translator):
         if re.fullmatch(r"%\d+", operand):
             constraint, target = self._given[int(operand[1:])]
             own = _TYPES[constraint.lstrip("=+&")]
-            value = f"hw5_ptx::bits<{own}>(({T})({expression}))" if _differ(own, T) else f"({T})({expression})"
-            return f"{target} = {value};"
+            value = f"hw5_ptx::bits<{own}>(({T})({expression}))" if _differ(own, T) else f"(({T})({expression}))"
+            return f"{target} = (__typeof__({target})){value};"  # which may be a pointer
         name = operand.lstrip("%")
         own = self._registers[name]
         value = f"hw5_ptx::bits<{own}>(({T})({expression}))" if _differ(own, T) else f"({own})({expression})"

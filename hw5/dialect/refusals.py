@@ -11,14 +11,15 @@ _HOST_ONLY = (
 _STREAMS = "cout cerr clog cin endl".split()
 _CONTAINERS = "vector string map set unordered_map unordered_set list deque thread mutex unique_ptr shared_ptr".split()
 _UNSUPPORTED = {
-    "textures": r"texture|tex[123]D\w*|texCubemap\w*|tex1Dfetch|cudaTextureObject_t",
-    "surfaces": r"surface|surf[123]D\w*|cudaSurfaceObject_t",
+    "textures": r"texture|tex[123]D\w*|texCubemap\w*|tex1Dfetch|cudaTextureObject_t|CUtexObject",
+    "surfaces": r"surface|surf[123]D\w*|cudaSurfaceObject_t|CUsurfObject",
     "Tensor Cores (wmma)": r"wmma|nvcuda|__hmma\w*|__imma\w*",
     "CUB": r"cub",
     "Thrust": r"thrust",
+    "numbers of 8 bits and fewer (cuda_fp8.h)": r"__nv_(?:fp[468]|cvt_\w*fp[468]|saturation_t)\w*",
     "asynchronous copies": r"__pipeline_\w+|memcpy_async|cuda_pipeline\w*",
     "libcu++ (cuda::std)": r"cuda",
-    "the CUDA runtime in kernels": r"cuda[A-Z]\w+",
+    "the CUDA runtime in kernels": r"cuda(?!Stream_t|Event_t|Error_t|Success|Extent|PitchedPtr)[A-Z]\w+",
     "cuFFT callbacks": r"cufftCallback\w+",
     "thread block clusters": r"cluster_group|this_cluster|__cluster_dims__",
     "curand's other generators and distributions": r"curandState(?:Scrambled)?(?:Sobol|Mtgp)\w*"
@@ -33,6 +34,7 @@ _DIALECT = {
     "hw5_constant",
     "hw5_assert_fail",
     "hw5_ptx",
+    "hw5_alignment",
 }  # to which cuda.h defines CUDA's
 _BUILTINS = {f"__builtin_{name}" for name in "return_address frame_address longjmp setjmp apply return".split()}
 _ATTRIBUTES = "constructor destructor section alias ifunc weakref no_sanitize no_sanitize_thread naked".split()
@@ -44,17 +46,18 @@ def refused(kept, source, unknown):
     unknown: declarations that are refused for another reason.
     """
     reasons = dict(unknown)
+    own = {d.name for d in kept}
     for declaration in kept:
-        reason = _first_reason(declaration, source)
+        reason = _first_reason(declaration, source, own)
         if reason:
             reasons.setdefault(declaration, reason)
-    names = {d.name: reason for d, reason in reasons.items() if d.kind in ("function", "variable") and not d.is_kernel}
+    names = {d.name: reason for d, reason in reasons.items() if d.name and not d.is_kernel}
     names.pop("operator", None)
     found = True
     while found:
         found = False
         for declaration in kept:
-            if declaration not in reasons and declaration.kind == "function" and names.keys() & declaration.names:
+            if declaration not in reasons and names.keys() & declaration.names:
                 reasons[declaration] = names[min(names.keys() & declaration.names)]
                 if not declaration.is_kernel and declaration.name != "operator":
                     names[declaration.name] = reasons[declaration]
@@ -62,8 +65,19 @@ def refused(kept, source, unknown):
     return reasons
 
 
-def _first_reason(declaration, source):
-    """The first thing in a declaration that a kernel cannot use, with file and line, or None."""
+_A_TYPE = re.compile(r".*(?:_t|Object)|curandState.*|__nv_fp.*")
+
+
+def _is_used(after, declaration):
+    """Whether a name before the token `after` is called or qualifies another, or is in a variable's declaration."""
+    return after in ("(", "<", "::") or declaration.kind == "variable"
+
+
+def _first_reason(declaration, source, own):
+    """The first thing in a declaration that a kernel cannot use, with file and line, or None.
+
+    own: what the file declares itself, which may have a name like one of CUDA's.
+    """
     tokens = declaration.tokens
     left_out, attributes = _host_members(declaration), _attributes(tokens)
     for i, token in enumerate(tokens):
@@ -71,7 +85,7 @@ def _first_reason(declaration, source):
             continue
         before = tokens[i - 1].text if i else ""
         after = tokens[i + 1].text if i + 1 < len(tokens) else ""
-        reason = _reason(token, before, after, declaration)
+        reason = _reason(token, before, after, declaration, own)
         if token.text == "<" and [t.text for t in tokens[i : i + 3]] == ["<"] * 3 and "<" != before:
             reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
         if i in attributes and token.text.strip("_") in _ATTRIBUTES:
@@ -99,7 +113,7 @@ def _host_members(declaration):
     return {token.start for member in host for token in member.tokens}
 
 
-def _reason(token, before, after, declaration):
+def _reason(token, before, after, declaration, own):
     name = token.text
     if not token.is_name or before in (".", ">") and after != "<":
         return None
@@ -115,14 +129,9 @@ def _reason(token, before, after, declaration):
         return f"{name} belongs to the emulator"
     if name in _BUILTINS:
         return f"a kernel cannot use {name}"
-    if before in ("*", "&") and after in (",", ")", ";", "="):
+    if name in own or (before in ("*", "&") and after in (",", ")", ";", "=")):
         return None  # a variable or parameter of that name
     for pattern, reason in _REASONS.items():
-        if pattern.fullmatch(name) and (
-            after in ("(", "<", "::")
-            or declaration.kind == "variable"
-            or name.endswith("_t")
-            or name.startswith("curandState")
-        ):
+        if pattern.fullmatch(name) and (_is_used(after, declaration) or _A_TYPE.fullmatch(name)):
             return f"{name}: {reason}"
     return None

@@ -14,7 +14,7 @@ from hw5.dialect.refusals import refused
 from hw5.dialect.tokens import Preprocessed, blanked
 from hw5.errors import InputError
 
-_START = "enum { hw5_dialect_ends };"  # the last line of cuda.h
+START = "enum { hw5_dialect_ends };"  # the last line of cuda.h
 _MARK = re.compile(rf"\b(?:{GLOBAL}|{DEVICE}|{HOST}|{CONSTANT})\b")
 # Inlined, a structure that is passed or returned by value is copied by instructions that check mode sees.
 _INLINE = "__attribute__((always_inline)) "
@@ -45,6 +45,8 @@ class DeviceCode:
 
     dynamic_arrays: symbols of `extern __shared__` arrays. constants: {name: whether it has a value}.
     host_functions: names of functions that were left out. swaps: whether it uses atomicCAS.
+    optional: (file, first line, last line) of types, constants and aliases, which stay only because something that
+    stays has the same name in it. standard: names after std:: in what stays.
     """
 
     text: str
@@ -55,17 +57,20 @@ class DeviceCode:
     constants: dict
     host_functions: frozenset = field(default_factory=frozenset)
     swaps: bool = False
+    optional: tuple = ()
+    standard: frozenset = field(default_factory=frozenset)
 
 
-def device_code(text, instances=(), check=False):
+def device_code(text, instances=(), check=False, without=()):
     """The DeviceCode of a preprocessed file.
 
-    instances: of kernel templates, such as "reduce<float>". check: whether it is compiled for check mode.
+    instances: of kernel templates, such as "reduce<float>". check: whether it is compiled for check mode. without:
+    which of the `optional` places to leave out.
     Raises InputError, with file and line, for what a GPU or the emulator does not have.
     """
-    source = Preprocessed(text, text.index(_START))
+    source = Preprocessed(text, text.index(START))
     found = declarations(source.tokens)
-    kept = _kept(found)
+    kept = [d for d in _kept(found) if source.range(d.tokens) not in without]
     assembly, unknown = _assembly(kept, source)
     reasons = refused(kept, source, unknown)
     kept = [d for d in kept if d not in reasons]
@@ -81,8 +86,15 @@ def device_code(text, instances=(), check=False):
         tuple(_dynamic_arrays(kept)),
         {d.name: bool({"=", "{"} & {t.text for t in d.tokens}) for d in kept if CONSTANT in d.words},
         frozenset(d.name for d in found if d.kind == "function") - frozenset(d.name for d in kept),
-        "atomicCAS" in edited[edited.index(_START) :],
+        "atomicCAS" in edited[edited.index(START) :],
+        tuple(source.range(d.tokens) for d in kept if d.kind != "function" and not d.is_device),
+        frozenset(name for d in kept for name in _standard(d.tokens)),
     )
+
+
+def _standard(tokens):
+    """The names after std:: in some tokens."""
+    return {tokens[i + 2].text for i in range(len(tokens) - 2) if [t.text for t in tokens[i : i + 2]] == ["std", "::"]}
 
 
 # ---- what stays
@@ -135,9 +147,10 @@ def _kernels(found, kept, source, instances):
     for declaration in kept:
         calls.setdefault(declaration.name, set()).update(declaration.names)
     wanted = _instances(found, kept, source, instances)
+    overloads = _overloaded(kept)
     kernels, templates = [], {}
     for declaration in kept:
-        if not declaration.is_kernel or not declaration.body:
+        if not declaration.is_kernel or not declaration.body or declaration.is_specialisation:
             continue
         _check_kernel(declaration, source)
         file, line = source.place(declaration.tokens[declaration.body[0] - 1].start)
@@ -145,15 +158,53 @@ def _kernels(found, kept, source, instances):
         reaches = _reachable(declaration.name, calls)
         cooperative = any(d.name in reaches and {"this_grid", "grid_group"} & d.names for d in kept)
         if not declaration.template:
-            kernels.append(KernelSource(declaration.name, expression, file, line, reaches, cooperative))
+            name, expression = _chosen(declaration, expression, overloads)
+            kernels.append(KernelSource(name, expression, file, line, reaches, cooperative))
             continue
         for arguments in wanted.get(declaration.name, ()):
             name = f"{declaration.name}<{arguments}>"
             kernels.append(KernelSource(name, f"{expression}<{arguments}>", file, line, reaches, cooperative))
         if declaration.name not in wanted:
-            parameters = "".join(t.text + " " * t.is_name for t in declaration.template).strip()
+            parameters = _spaced(" ".join(token.text for token in declaration.template))
             templates[declaration.name] = f"{file}:{line}: template <{parameters}>"
     return list({kernel.name: kernel for kernel in kernels}.values()), templates
+
+
+def _overloaded(kept):
+    """{(scopes, name): whether several kernels have it}, of kernels of which there are functions of other parameters."""
+    found = {}
+    for d in kept:
+        if d.kind == "function" and not d.is_specialisation:
+            kinds = found.setdefault((d.scopes, d.name), {})
+            kinds[_types(d)] = kinds.get(_types(d), False) or (d.is_kernel and not d.template)
+    return {key: sum(kinds.values()) > 1 for key, kinds in found.items() if len(kinds) > 1 and any(kinds.values())}
+
+
+def _chosen(declaration, expression, overloads):
+    """The name of a kernel, with its parameters if another kernel has the name, and the expression that selects it."""
+    ambiguous = overloads.get((declaration.scopes, declaration.name))
+    if ambiguous is None:
+        return declaration.name, expression
+    types = _types(declaration)
+    name = f"{declaration.name}({types})" if ambiguous else declaration.name
+    return name, f"(static_cast<void (*)({types})>({expression}))"
+
+
+def _types(declaration):
+    """The types of a function's parameters, as text: const float *, int"""
+    parameters = _parts([token.text for token in declaration.parameters])
+    return ", ".join(_spaced(" ".join(_without_name(parameter))) for parameter in parameters)
+
+
+def _without_name(parameter):
+    """The texts of a parameter without its name and its default."""
+    texts = [text for text in parameter if text not in ("__restrict__", "__restrict")]
+    texts = texts[: texts.index("=")] if "=" in texts else texts
+    last = (texts.index("[") if "[" in texts else len(texts)) - 1
+    if last > 0 and texts[last].isidentifier() and texts[last] not in _BUILTIN:
+        if texts[last - 1] not in ("const", "struct", "enum", "::"):
+            del texts[last]
+    return texts
 
 
 def _check_kernel(declaration, source):
@@ -184,7 +235,7 @@ def _instances(found, kept, source, asked):
         if arguments not in known:
             known.append(arguments)
 
-    templates = {d.name for d in kept if d.is_kernel and d.template}
+    templates = {d.name: d.template for d in kept if d.is_kernel and d.template}
     for instance in asked:
         name, _, arguments = instance.partition("<")
         if name.strip() in templates:
@@ -199,11 +250,29 @@ def _instances(found, kept, source, asked):
             if end is None:
                 continue
             launched = [t.text for t in tokens[end + 1 : end + 4]] == ["<", "<", "<"]
-            if launched or (declaration.is_instantiation and declaration.is_kernel):
+            explicit = declaration.is_instantiation or declaration.is_specialisation
+            if launched or (explicit and declaration.is_kernel and tokens[end + 1].text == "("):
                 arguments = _resolved(tokens[i + 2 : end], declaration, file_scope)
-                if arguments is not None:
+                if arguments is not None and len(_parts(arguments)) >= _required(templates[tokens[i].text]):
                     add(tokens[i].text, _spaced(" ".join(arguments)))
     return wanted
+
+
+def _parts(texts):
+    """A list of texts, split at its outer commas."""
+    parts, depth = [[]], 0
+    for text in texts:
+        depth += (text in ("(", "<", "[", "{")) - (text in (")", ">", "]", "}"))
+        if text == "," and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(text)
+    return parts if texts else []
+
+
+def _required(template):
+    """How many arguments a template needs; the compiler may deduce some of them at a launch, but not from a name."""
+    return sum(not {"=", "."} & set(part) for part in _parts([token.text for token in template]))
 
 
 _BUILTIN = set("void bool char short int long float double signed unsigned const true false sizeof std".split())
@@ -244,6 +313,15 @@ def _spaced(text):
     return text.replace(",", ", ")
 
 
+def example_instance(name, place):
+    """An instance of a kernel template to suggest, such as fill<float, 32>; place: its text in DeviceCode.templates."""
+    parameters = [
+        part for part in _parts(re.findall(r"[\w.]+|\S", place.partition("template <")[2][:-1])) if "=" not in part
+    ]
+    words = {"typename": "float", "class": "float", "bool": "true"}
+    return f"{name}<{', '.join(words.get(part[0], '32') for part in parameters)}>"
+
+
 def same_instance(name):
     """A key that is equal for all spellings of a kernel's name."""
     return re.sub(r"\s+", "", name)
@@ -256,8 +334,9 @@ def _dynamic_arrays(kept):
         for i, text in enumerate(tokens):
             if text != "extern":
                 continue
+            start = next((k + 1 for k in range(i - 1, -1, -1) if tokens[k] in ";{}"), 0)
             end = tokens.index(";", i) if ";" in tokens[i:] else len(tokens)
-            words = tokens[i:end]
+            words = tokens[start:end]
             if "thread_local" in words and "[" in words:
                 names = [*declaration.scopes, words[words.index("[") - 1]]
                 yield names[0] if len(names) == 1 else "_ZN" + "".join(f"{len(n)}{n}" for n in names) + "E"
@@ -290,7 +369,7 @@ def _edited(source, found, kept, check, assembly):
     edits = list(assembly)
     flattened = _tables(kept)
     staying = set(kept)
-    recursive = _recursive(kept)
+    called_later = _recursive(kept) | _pointed_to(kept)
     for declaration in found:
         tokens = declaration.tokens
         if declaration not in staying:
@@ -300,10 +379,10 @@ def _edited(source, found, kept, check, assembly):
         marks = {}
         if declaration.kind == "type" and declaration.body and "enum" not in declaration.words:
             for member in members(declaration):
-                edits += _member_edits(member, source, marks if check else None, recursive)
+                edits += _member_edits(member, source, marks if check else None, called_later)
         elif check and declaration.kind == "function" and declaration.body:
             if not declaration.is_kernel:
-                _mark_inline(declaration, marks, recursive)
+                _mark_inline(declaration, marks, called_later)
             if flattened & declaration.names:
                 _mark(declaration, marks, '__attribute__((no_sanitize("bounds"))) ')
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
@@ -406,8 +485,8 @@ def _parenthesised(tokens, i):
     return tokens[i:]
 
 
-def _mark_inline(declaration, marks, recursive):
-    if declaration.name not in recursive:
+def _mark_inline(declaration, marks, called_later):
+    if declaration.name not in called_later:
         _mark(declaration, marks, _INLINE + ("" if "inline" in declaration.words else "inline "))
 
 
@@ -418,13 +497,13 @@ def _mark(declaration, marks, text):
         marks[mark.start] = marks.get(mark.start, "") + text
 
 
-def _member_edits(member, source, marks, recursive):
+def _member_edits(member, source, marks, called_later):
     """Leave out the body of a member function that only the host has."""
     if member.kind != "function" or not member.body:
         return []
     if member.is_device:
         if marks is not None:
-            _mark_inline(member, marks, recursive)
+            _mark_inline(member, marks, called_later)
         return []
     cut = member.tokens[member.body[0] - 1].start
     depth = 0
@@ -448,6 +527,17 @@ def _recursive(kept):
     for name, names in calls.items():
         calls[name] = names & calls.keys()
     return {name for name in calls if any(name in _reachable(other, calls) for other in calls[name])}
+
+
+def _pointed_to(kept):
+    """Names of functions that are used other than by a call: they may be called by a pointer."""
+    functions = {d.name for d in kept if d.kind == "function" and not d.is_kernel}
+    return {
+        token.text
+        for d in kept
+        for token, after in zip(d.tokens, d.tokens[1:])
+        if token.text in functions and after.text not in ("(", "<")
+    }
 
 
 def _apply(text, edits):

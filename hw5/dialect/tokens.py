@@ -62,6 +62,11 @@ class Preprocessed:
         marker = self._markers[index]
         return marker.group(2), int(marker.group(1)) + self.text.count("\n", marker.end(), position) - 1
 
+    def range(self, tokens):
+        """The file of some tokens, and the lines of the first and the last of them."""
+        (file, first), (_, last) = self.place(tokens[0].start), self.place(tokens[-1].start)
+        return file, first, last
+
 
 def _tokens(text, low, high):
     for match in _TOKEN.finditer(text, low, high):

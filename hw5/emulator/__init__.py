@@ -6,12 +6,13 @@ uninitialised shared memory, divergent barriers and endless loops by file and li
 
 import ctypes
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from hw5.compiler import CompileError, with_includes
-from hw5.dialect.source import same_instance
+from hw5.dialect.source import example_instance, same_instance
 from hw5.emulator.arguments import Arguments
 from hw5.emulator.build import CHECK, FAST, module_library
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
@@ -143,18 +144,23 @@ class Emulator:
         """
         key = same_instance(name)
         found = [k for k in self.kernels.values() if same_instance(k.name) == key]
-        found = found or [k for k in self.kernels.values() if k.name.partition("<")[0] == key]
+        found = found or [k for k in self.kernels.values() if re.split("[<(]", k.name)[0] == key]
         if len(found) == 1:
             return found[0]
         if found:
             names = ", ".join(kernel.name for kernel in found)
-            raise KernelFault("launch", name, f"{name} is a template with several instances; choose one of {names}")
+            several = "is a template with several instances" if "<" in names else "is the name of several kernels"
+            raise KernelFault("launch", name, f"{name} {several}; choose one of {names}")
         template = name.partition("<")[0].strip()
         if template in self.templates:
             reason = (
                 f"{name} is a kernel template ({self.templates[template]}); ask for an instance when you compile it"
             )
-            raise KernelFault("launch", name, f'{reason}, such as instances=["{template}<float>"]')
+            raise KernelFault(
+                "launch",
+                name,
+                f'{reason}, such as instances=["{example_instance(template, self.templates[template])}"]',
+            )
         if template in self.refused:
             raise KernelFault("launch", name, f"{name} cannot be emulated: {self.refused[template]}")
         names = ", ".join(sorted(self.kernels)) or "none"

@@ -9,8 +9,8 @@ from pathlib import Path
 import hw5.dialect
 from hw5.cache import cached
 from hw5.compiler import CompileError, build_shared_library, digest, find_compiler, with_includes
-from hw5.dialect.source import device_code
-from hw5.emulator.elf import DEVICE_FUNCTIONS, imports
+from hw5.dialect.source import START, device_code
+from hw5.emulator.elf import DEVICE_FUNCTIONS, demangled, imports
 
 HERE = Path(__file__).parent
 _DIALECT = Path(hw5.dialect.__file__).parent
@@ -34,6 +34,7 @@ _LANGUAGE = (
     "-fPIC",
     "-fvisibility=hidden",
     "-fno-exceptions",
+    "-fno-rtti",
     "-fno-builtin-printf",
     "-fno-delete-null-pointer-checks",
     "-fstack-clash-protection",
@@ -77,7 +78,13 @@ def module_library(source, mode, instances=(), include=()):
     compiler = find_compiler()
     flags = (*_COMMON, *mode.module, *(() if compiler.is_clang else mode.gcc))
     flags += tuple(f"-I{Path(folder).resolve()}" for folder in include)
-    own = [*sorted(HERE.rglob("*.h")), *sorted(_DIALECT.glob("*.py")), HERE / "build.py", HERE / "elf.py"]
+    own = [
+        *sorted(HERE.rglob("*.h")),
+        HERE / "complex",
+        *sorted(_DIALECT.glob("*.py")),
+        HERE / "build.py",
+        HERE / "elf.py",
+    ]
     key = digest(compiler, [*with_includes(source, [Path(folder) for folder in include]), *own], (*flags, *instances))
     return cached(source.stem, key, lambda library: _compile(compiler, source, flags, library, mode, instances))
 
@@ -90,21 +97,66 @@ def _compile(compiler, source, flags, library, mode, instances):
     if b"\0" in source.read_bytes():
         raise CompileError(f"{source} is not text in UTF-8 or ASCII (perhaps UTF-16); save it as UTF-8")
     preprocessed = library.with_suffix(".ii")
-    missing = preprocess(compiler, source, flags, preprocessed)
-    text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
-    code = device_code(text, instances, mode is CHECK)
-    preprocessed.write_text(code.text + _epilogue(code, missing), encoding="utf-8", errors="surrogateescape")
+    text, missing = _text(compiler, source, flags, preprocessed, mode)
     # Only C's libraries, because the emulator replaces libtsan, which the compiler would add. -Bsymbolic makes memcpy
     # the module's own (hooks.h) instead of the C library's.
     link = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
-    try:
-        compiler.run([*flags, *link], source.parent, str(source), library.parent)
-    except CompileError as error:
-        raise CompileError(f"{error}{_hints(str(error), code, missing)}") from error
+    without, first = set(), None
+    while True:
+        code = device_code(text, instances, mode is CHECK, without)
+        preprocessed.write_text(code.text + _epilogue(code, missing), encoding="utf-8", errors="surrogateescape")
+        try:
+            compiler.run([*flags, *link], source.parent, str(source), library.parent)
+            break
+        except CompileError as error:
+            first = first or CompileError(f"{error}{_hints(str(error), code, missing)}")
+            of_host = _in_optional(str(error), code)
+            if not of_host:
+                raise first from error
+            without |= of_host
     foreign = sorted(imports(library) - DEVICE_FUNCTIONS)
     if foreign:
-        names = ", ".join(foreign)
-        raise CompileError(f"{source} uses what is defined nowhere, or only on the host: {names}")
+        names = ", ".join(demangled(name) for name in foreign)
+        raise CompileError(
+            f"{source} uses what is defined nowhere in it, or only on the host: {names} (a function of another .cu file must "
+            "be included: the emulator has no separate compilation)"
+        )
+
+
+# Headers that nvcc includes itself, and what kernels use of them. Parsing all of them takes longer than most kernels.
+_STANDARD = {
+    "type_traits": r"(?:is|enable|remove|add|make)_\w+|conditional\w*|decay\w*|integral_constant|true_type|false_type|void_t",
+    "cstdint": r"u?int\w*_t",
+    "iosfwd": r"\w*stream(?:buf)?",
+    "limits": r"numeric_limits",
+    "algorithm": r"min|max|clamp",
+    "utility": r"move|forward|swap|pair|make_pair|declval|exchange|\w+_sequence\w*",
+    "cmath": r"f?abs|sqrt|cbrt|exp\w*|log\w*|a?(?:sin|cos|tan)h?|atan2|pow|f?mod|floor|ceil|round|trunc|hypot|f?min|f?max|fma"
+    r"|erfc?|isnan|isinf|isfinite|signbit|copysign",
+}
+
+
+def _text(compiler, source, flags, preprocessed, mode):
+    """The preprocessed text of a .cu file, with the headers that nvcc includes if it needs them, and the missing headers."""
+    headers = ()
+    while True:
+        missing = preprocess(compiler, source, (*flags, *headers), preprocessed)
+        text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
+        if headers or "std::" not in text[text.index(START) :]:
+            return text, missing
+        names = device_code(text, (), mode is CHECK).standard
+        wanted = [header for header, of_it in _STANDARD.items() if any(re.fullmatch(of_it, name) for name in names)]
+        wanted = [header for header in wanted if not re.search(rf'^# 1 "[^"]*/{header}"', text, re.MULTILINE)]
+        if not wanted:
+            return text, missing
+        headers = tuple(word for header in wanted for word in ("-include", header))
+
+
+def _in_optional(message, code):
+    """The optional declarations in which there are errors: perhaps only the host needs them."""
+    errors = re.findall(r"^(.+?):(\d+):\d+: error: ", message, re.MULTILINE)
+    places = {(file, int(line)) for file, line in errors}
+    return {place for place in code.optional if any(f == place[0] and place[1] <= n <= place[2] for f, n in places)}
 
 
 def _hints(message, code, missing):
@@ -127,9 +179,10 @@ def preprocess(compiler, source, flags, output):
     """
     missing, empty = [], output.parent / "missing"
     command = ["-E", "-x", "c++", "-include", str(HERE / "cuda.h"), "-isystem", str(HERE), "-idirafter", str(empty)]
+    command += [*flags, source.name, "-o", str(output)]
     while True:
         try:
-            compiler.run([*flags, *command, source.name, "-o", str(output)], source.parent, str(source), output.parent)
+            compiler.run(command, source.parent, str(source), output.parent)
             return missing
         except CompileError as error:
             found = _MISSING.search(str(error))

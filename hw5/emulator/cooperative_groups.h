@@ -153,7 +153,7 @@ template <class T> struct bit_or { T operator()(T a, T b) const { return a | b; 
 template <class T> struct bit_xor { T operator()(T a, T b) const { return a ^ b; } };
 
 // The values of all threads of a tile, combined pairwise.
-template <class T, class Combine> using hw5_combined = decltype(((Combine *)nullptr)->operator()(T(), T()));
+template <class T, class Combine> using hw5_combined = decltype((*(Combine *)nullptr)(T(), T()));
 template <class Tile, class T, class Combine, class = hw5_combined<T, Combine>>
 static inline T reduce(const Tile &tile, T value, Combine combine, HW5_SITE) {
     for (unsigned by = tile.size() / 2; by > 0; by /= 2) value = combine(value, tile.shfl_xor(value, (int)by, file, line));

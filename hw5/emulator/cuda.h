@@ -5,6 +5,9 @@
 
 // Include C's <math.h>, since libstdc++'s replacement takes 0.2 s to parse. Defining the include guard of the latter
 // keeps it from being included by a kernel file and clashing with the overloads of cuda_math.h.
+#ifdef __clang__
+#define __NO_INLINE__ 1  // or glibc defines vprintf, which cuda_print.h does
+#endif
 #define _GLIBCXX_INCLUDE_NEXT_C_HEADERS
 #include <math.h>
 #include <stdlib.h>
@@ -29,10 +32,16 @@
 #define _GLIBCXX_MUTEX 1
 #define _GLIBCXX_FUTURE 1
 #define _GLIBCXX_REGEX 1
+#define _GLIBCXX_FILESYSTEM 1
 namespace std {}
 
 #define HW5_EMULATOR 1
 #define __CUDACC__ 1
+#define __NVCC__ 1
+#define __CUDACC_VER_MAJOR__ 12
+#define __CUDACC_VER_MINOR__ 4
+#define CUDA_VERSION 12040
+#define CUDART_VERSION 12040
 #define __CUDA_ARCH__ 750
 
 // source.py finds these words in the preprocessed text, leaves out what has none of them, and replaces them.
@@ -81,6 +90,13 @@ enum { warpSize = 32 };
 
 typedef unsigned int uint;
 
+// Types of the CUDA runtime that structures and parameters have; a kernel cannot call its functions.
+typedef struct CUstream_st *cudaStream_t;
+typedef struct CUevent_st *cudaEvent_t;
+typedef enum cudaError { cudaSuccess } cudaError_t;
+struct cudaExtent { size_t width, height, depth; };
+struct cudaPitchedPtr { void *ptr; size_t pitch, xsize, ysize; };
+
 #include "cuda_math.h"
 #include "cuda_warp.h"
 #include "cuda_atomics.h"
@@ -92,6 +108,11 @@ typedef unsigned int uint;
 #include "hooks.h"
 #endif
 #include "cuda_new.h"
+
+// g++ wants alignas at the beginning of a declaration; nvcc also takes __shared__ alignas(16) float s[32].
+template <size_t n> constexpr size_t hw5_alignment() { return n; }
+template <class T> constexpr size_t hw5_alignment() { return alignof(T); }
+#define alignas(...) __attribute__((aligned(hw5_alignment<__VA_ARGS__>())))
 
 // The kernel file begins after this line, which source.py searches for.
 enum { hw5_dialect_ends };

@@ -1,6 +1,4 @@
 // Half precision: 1 bit for the sign, 5 for the exponent and 10 for the fraction.
-//
-// Arithmetic is in float, rounded after each operation, which gives the same result as rounding once.
 #pragma once
 
 static inline float hw5_half_to_float(unsigned short h) {
@@ -20,17 +18,27 @@ static inline unsigned short hw5_float_to_half(float x) {
     return (unsigned short)(sign | (magnitude + 0xfffu + (magnitude >> 13 & 1) - 0x38000000u) >> 13);
 }
 
+struct __half_raw {
+    unsigned short x;
+};
+struct __half2_raw {
+    unsigned short x, y;
+};
 struct __align__(2) __half {
     unsigned short bits;
 
     __half() = default;
+    __half(__half_raw raw) : bits(raw.x) {}
     __half(float x) : bits(hw5_float_to_half(x)) {}
     __half(double x) : __half((float)x) {}
     __half(int x) : __half((float)x) {}
     __half(unsigned x) : __half((float)x) {}
+    __half(long x) : __half((float)x) {}
+    __half(unsigned long x) : __half((float)x) {}
     __half(long long x) : __half((float)x) {}
     __half(unsigned long long x) : __half((float)x) {}
     operator float() const { return hw5_half_to_float(bits); }
+    operator __half_raw() const { return {bits}; }
 };
 struct __align__(4) __half2 {
     __half x, y;
@@ -39,78 +47,65 @@ struct __align__(4) __half2 {
     __half2(__half x, __half y) : x(x), y(y) {}
 };
 
-#define HW5_OP(op)                                                                             \
-    static inline __half operator op(__half a, __half b) { return __half((float)a op(float) b); }        \
-    static inline __half &operator op##=(__half &a, __half b) { return a = a op b; }                   \
-    static inline __half2 operator op(__half2 a, __half2 b) { return {a.x op b.x, a.y op b.y}; }        \
-    static inline __half2 &operator op##=(__half2 &a, __half2 b) { return a = a op b; }
-HW5_OP(+) HW5_OP(-) HW5_OP(*) HW5_OP(/)
-#undef HW5_OP
-static inline __half operator-(__half a) { return __half(-(float)a); }
-#define HW5_COMPARE(op) \
-    static inline bool operator op(__half a, __half b) { return (float)a op(float) b; }
-HW5_COMPARE(<) HW5_COMPARE(>) HW5_COMPARE(<=) HW5_COMPARE(>=) HW5_COMPARE(==) HW5_COMPARE(!=)
-#undef HW5_COMPARE
+#define HW5_H __half
+#define HW5_H2 __half2
+#include "halves.h"
 
 static inline __half __float2half(float x) { return __half(x); }
-static inline __half __float2half_rn(float x) { return __half(x); }
 static inline float __half2float(__half x) { return x; }
 static inline __half __double2half(double x) { return __half(x); }
-static inline __half2 __float2half2_rn(float x) { return {__half(x), __half(x)}; }
 static inline __half2 __floats2half2_rn(float x, float y) { return {__half(x), __half(y)}; }
 static inline __half2 __float22half2_rn(float2 x) { return {__half(x.x), __half(x.y)}; }
 static inline float2 __half22float2(__half2 x) { return {(float)x.x, (float)x.y}; }
+static inline __half2 __float2half2_rn(float x) { return {__half(x), __half(x)}; }
 static inline float __low2float(__half2 x) { return x.x; }
 static inline float __high2float(__half2 x) { return x.y; }
 static inline __half __low2half(__half2 x) { return x.x; }
 static inline __half __high2half(__half2 x) { return x.y; }
 static inline __half2 __half2half2(__half x) { return {x, x}; }
 static inline __half2 __halves2half2(__half x, __half y) { return {x, y}; }
+static inline __half2 __lows2half2(__half2 a, __half2 b) { return {a.x, b.x}; }
+static inline __half2 __highs2half2(__half2 a, __half2 b) { return {a.y, b.y}; }
+static inline __half2 __low2half2(__half2 a) { return {a.x, a.x}; }
+static inline __half2 __high2half2(__half2 a) { return {a.y, a.y}; }
+static inline __half2 __lowhigh2highlow(__half2 a) { return {a.y, a.x}; }
 static inline __half2 make_half2(__half x, __half y) { return {x, y}; }
-static inline __half __int2half_rn(int x) { return __half(x); }
-static inline __half __uint2half_rn(unsigned x) { return __half(x); }
-static inline __half __short2half_rn(short x) { return __half((int)x); }
-static inline int __half2int_rn(__half x) { return __float2int_rn(x); }
-static inline int __half2int_rz(__half x) { return __float2int_rz(x); }
 static inline unsigned short __half_as_ushort(__half x) { return x.bits; }
 static inline short __half_as_short(__half x) { return (short)x.bits; }
 static inline __half __ushort_as_half(unsigned short bits) { return hw5_bits<__half>(bits); }
 static inline __half __short_as_half(short bits) { return hw5_bits<__half>(bits); }
+
+// Roundings of a float: to nearest, towards zero, down and up.
+static inline __half hw5_next_half(float x, bool up) {
+    const __half nearest(x);
+    const float f = nearest;
+    if (f == x || x != x || (up ? f > x : f < x)) return nearest;
+    if (f == 0) return __ushort_as_half((unsigned short)(up ? 0x0001 : 0x8001));
+    return __ushort_as_half((unsigned short)(nearest.bits + ((f > 0) == up ? 1 : -1)));
+}
+static inline __half __float2half_rn(float x) { return __half(x); }
+static inline __half __float2half_rd(float x) { return hw5_next_half(x, false); }
+static inline __half __float2half_ru(float x) { return hw5_next_half(x, true); }
+static inline __half __float2half_rz(float x) { return hw5_next_half(x, x < 0); }
+#define HW5_INTEGER(T, name)                                                         \
+    static inline __half __##name##2half_rn(T x) { return __half((double)x); }       \
+    static inline __half __##name##2half_rd(T x) { return __float2half_rd((float)x); } \
+    static inline __half __##name##2half_ru(T x) { return __float2half_ru((float)x); } \
+    static inline __half __##name##2half_rz(T x) { return __float2half_rz((float)x); } \
+    static inline T __half2##name##_rn(__half x) { return hw5_ptx::converted<T>(rintf(x)); }  \
+    static inline T __half2##name##_rd(__half x) { return hw5_ptx::converted<T>(floorf(x)); } \
+    static inline T __half2##name##_ru(__half x) { return hw5_ptx::converted<T>(ceilf(x)); }  \
+    static inline T __half2##name##_rz(__half x) { return hw5_ptx::converted<T>(truncf(x)); }
+HW5_INTEGER(int, int) HW5_INTEGER(unsigned, uint) HW5_INTEGER(short, short) HW5_INTEGER(unsigned short, ushort)
+HW5_INTEGER(long long, ll) HW5_INTEGER(unsigned long long, ull)
+#undef HW5_INTEGER
+
 #define CUDART_INF_FP16 __ushort_as_half((unsigned short)0x7c00)
+#define CUDART_NAN_FP16 __ushort_as_half((unsigned short)0x7fff)
+#define CUDART_MAX_NORMAL_FP16 __ushort_as_half((unsigned short)0x7bff)
+#define CUDART_ZERO_FP16 __ushort_as_half((unsigned short)0)
+#define CUDART_ONE_FP16 __ushort_as_half((unsigned short)0x3c00)
 typedef __half half;
 typedef __half2 half2;
 typedef __half __nv_half;
 typedef __half2 __nv_half2;
-
-#define HW5_NAMED(name, op)                                                         \
-    static inline __half name(__half a, __half b) { return a op b; }                       \
-    static inline __half name##_rn(__half a, __half b) { return a op b; }                  \
-    static inline __half2 name##2(__half2 a, __half2 b) { return a op b; }
-HW5_NAMED(__hadd, +) HW5_NAMED(__hsub, -) HW5_NAMED(__hmul, *) HW5_NAMED(__hdiv, /)
-#undef HW5_NAMED
-#define HW5_NAMED(name, op) \
-    static inline bool name(__half a, __half b) { return a op b; }
-HW5_NAMED(__hlt, <) HW5_NAMED(__hgt, >) HW5_NAMED(__hle, <=) HW5_NAMED(__hge, >=) HW5_NAMED(__heq, ==) HW5_NAMED(__hne, !=)
-#undef HW5_NAMED
-static inline __half __hneg(__half x) { return -x; }
-static inline __half2 __hneg2(__half2 x) { return {-x.x, -x.y}; }
-static inline __half __habs(__half x) { return __half(fabsf((float)x)); }
-static inline bool __hisnan(__half x) { return (float)x != (float)x; }
-static inline __half __hmax(__half a, __half b) { return __half(fmaxf((float)a, (float)b)); }
-static inline __half __hmin(__half a, __half b) { return __half(fminf((float)a, (float)b)); }
-static inline __half __hfma(__half a, __half b, __half c) { return __half((double)(float)a * (float)b + (float)c); }
-static inline __half2 __hfma2(__half2 a, __half2 b, __half2 c) { return {__hfma(a.x, b.x, c.x), __hfma(a.y, b.y, c.y)}; }
-static inline __half hexp(__half x) { return __half(expf((float)x)); }
-static inline __half hlog(__half x) { return __half(logf((float)x)); }
-static inline __half hsqrt(__half x) { return __half(sqrtf((float)x)); }
-static inline __half hrsqrt(__half x) { return __half(rsqrtf((float)x)); }
-static inline __half hsin(__half x) { return __half(sinf((float)x)); }
-static inline __half hcos(__half x) { return __half(cosf((float)x)); }
-static inline __half hfloor(__half x) { return __half(floorf((float)x)); }
-static inline __half hceil(__half x) { return __half(ceilf((float)x)); }
-static inline HW5_UNCHECKED __half atomicAdd(__half *p, __half value) {
-    HW5_ATOMIC_ACCESS(p, atomic);
-    const __half old = *p;
-    *p = old + value;
-    return old;
-}

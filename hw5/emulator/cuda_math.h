@@ -25,9 +25,10 @@ static inline bool signbit(double x) { return __builtin_signbit(x); }
 #else
 #define HW5_FOLDED constexpr
 #endif
+#define HW5_WHOLE template <int = 0>  // so that a file may have its own log2(int), which is then preferred
 #define HW5_UNARY(name)                                           \
     static HW5_FOLDED inline float name(float x) { return name##f(x); }      \
-    static HW5_FOLDED inline double name(int x) { return ::name((double)x); }
+    HW5_WHOLE static HW5_FOLDED inline double name(int x) { return ::name((double)x); }
 HW5_UNARY(fabs) HW5_UNARY(sqrt) HW5_UNARY(cbrt) HW5_UNARY(exp) HW5_UNARY(exp2) HW5_UNARY(expm1)
 HW5_UNARY(log) HW5_UNARY(log2) HW5_UNARY(log10) HW5_UNARY(log1p)
 HW5_UNARY(sin) HW5_UNARY(cos) HW5_UNARY(tan) HW5_UNARY(asin) HW5_UNARY(acos) HW5_UNARY(atan)
@@ -40,16 +41,17 @@ HW5_BINARY(pow) HW5_BINARY(fmod) HW5_BINARY(atan2) HW5_BINARY(hypot) HW5_BINARY(
 HW5_BINARY(fmax) HW5_BINARY(fdim) HW5_BINARY(remainder) HW5_BINARY(nextafter)
 #undef HW5_BINARY
 // Of mixed types, as double, and of a power with a whole exponent, as the base.
-#define HW5_MIXED(name)                                                             \
-    static inline double name(float x, double y) { return ::name((double)x, y); }   \
-    static inline double name(double x, float y) { return ::name(x, (double)y); }   \
-    static inline double name(double x, int y) { return ::name(x, (double)y); }     \
-    static inline double name(int x, double y) { return ::name((double)x, y); }     \
-    static inline double name(int x, int y) { return ::name((double)x, (double)y); } \
-    static inline float name(float x, int y) { return name##f(x, (float)y); }       \
-    static inline float name(int x, float y) { return name##f((float)x, y); }
+#define HW5_MIXED(name)                                                                               \
+    static inline double name(float x, double y) { return ::name((double)x, y); }                     \
+    static inline double name(double x, float y) { return ::name(x, (double)y); }                     \
+    HW5_WHOLE static inline double name(double x, int y) { return ::name(x, (double)y); }             \
+    HW5_WHOLE static inline double name(int x, double y) { return ::name((double)x, y); }             \
+    HW5_WHOLE static inline double name(int x, int y) { return ::name((double)x, (double)y); }        \
+    HW5_WHOLE static inline float name(float x, int y) { return name##f(x, (float)y); }               \
+    HW5_WHOLE static inline float name(int x, float y) { return name##f((float)x, y); }
 HW5_MIXED(pow) HW5_MIXED(fmod) HW5_MIXED(atan2) HW5_MIXED(hypot) HW5_MIXED(fmin) HW5_MIXED(fmax)
 #undef HW5_MIXED
+#undef HW5_WHOLE
 static inline float fma(float x, float y, float z) { return fmaf(x, y, z); }
 static inline void sincos(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
 static inline float modf(float x, float *whole) { return modff(x, whole); }

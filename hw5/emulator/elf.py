@@ -46,8 +46,12 @@ def variables(library):
 
 
 def imports(library):
-    """Names of the functions and variables that a library takes from others."""
-    return {name for name, _, section, _, _ in _symbols(library, _DYNSYM) if section == 0 and name}
+    """Names of the functions and variables that a library takes from others.
+
+    Without clang++'s initialisers of `extern __shared__` arrays (_ZTH), which it calls only if there are any.
+    """
+    names = {name for name, _, section, _, _ in _symbols(library, _DYNSYM) if section == 0 and name}
+    return {name for name in names if not name.startswith("_ZTH")}
 
 
 def _symbols(library, table):
@@ -70,6 +74,18 @@ def _owner(symbol):
     """The name of the function that a static variable is in, or ""."""
     match = re.match(r"_ZZN?(?:12_GLOBAL__N_1)?L?(\d+)", symbol)
     return symbol[match.end() : match.end() + int(match.group(1))] if match else ""
+
+
+def demangled(symbol):
+    """The name of a function without its parameters: _ZN3abc3sumEPf is abc::sum."""
+    match, names = re.match(r"_Z(?:NK?)?", symbol), []
+    position = match.end() if match else len(symbol)
+    while length := re.compile(r"\d+").match(symbol, position):
+        position = length.end() + int(length.group())
+        names.append(symbol[length.end() : position])
+        if not symbol.startswith("_ZN"):
+            break
+    return "::".join(names) or symbol
 
 
 def _plain(symbol):

@@ -51,18 +51,29 @@ template <class... T> constexpr unsigned offset_of(int i) {
     return offset;
 }
 
+// How a parameter is passed; a reference, as a pointer.
+template <class T> struct Passed {
+    using type = T;
+    static const T &take(const unsigned char *bytes) { return *reinterpret_cast<const T *>(bytes); }
+};
+template <class T> struct Passed<T &> {
+    using type = T *;
+    static HW5_UNCHECKED T &take(const unsigned char *bytes) { return **reinterpret_cast<T *const *>(bytes); }
+};
+
 template <auto kernel> struct Unpack;
 template <class... T, void (*kernel)(T...)> struct Unpack<kernel> {
-    static_assert(offset_of<T...>(sizeof...(T)) <= max_arguments * sizeof(Slot), "the parameters exceed 32,760 bytes");
-    static constexpr char signature[] = {parameter_code<T>()..., '\0'};
-    static constexpr char targets[] = {target_code<T>..., '\0'};
-    static constexpr unsigned sizes[] = {sizeof(T)..., 0};
+    static_assert(offset_of<typename Passed<T>::type...>(sizeof...(T)) <= max_arguments * sizeof(Slot),
+                  "the parameters exceed 32,760 bytes");
+    static constexpr char signature[] = {parameter_code<typename Passed<T>::type>()..., '\0'};
+    static constexpr char targets[] = {target_code<typename Passed<T>::type>..., '\0'};
+    static constexpr unsigned sizes[] = {sizeof(typename Passed<T>::type)..., 0};
 
-    template <int... i> struct Offsets { static constexpr unsigned values[] = {offset_of<T...>(i)..., 0}; };
+    template <int... i> struct Offsets { static constexpr unsigned values[] = {offset_of<typename Passed<T>::type...>(i)..., 0}; };
     template <int... i> static constexpr const unsigned *offsets(Indices<i...>) { return Offsets<i...>::values; }
     static constexpr const unsigned *all_offsets = offsets(typename UpTo<sizeof...(T)>::indices{});
     template <int... i> static inline HW5_UNCHECKED void call(const Slot *slots, Indices<i...>) {
-        kernel(*reinterpret_cast<const T *>(slots->bytes + offset_of<T...>(i))...);
+        kernel(Passed<T>::take((const unsigned char *)slots + offset_of<typename Passed<T>::type...>(i))...);
     }
     static HW5_UNCHECKED void run(const Slot *slots) { call(slots, typename UpTo<sizeof...(T)>::indices{}); }
 };

@@ -1,0 +1,3 @@
+// The types of cuFFT's other header.
+#pragma once
+#include "cufft.h"
