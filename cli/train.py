@@ -24,7 +24,7 @@ from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.defaults import UNSET
 from hw5.train.figures import figures_on
 from hw5.train.log import Log
-from hw5.train.plan import DEFAULT, MODELS, new_plan
+from hw5.train.plan import DEFAULT, MODELS, TASKS, new_plan
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
 from hw5.train.schedules import SCHEDULES
@@ -133,7 +133,7 @@ def _settings(verb):
 @options.task
 @click.option(
     "--loss",
-    type=OneOf([name for name in LOSSES if name != "perceptron"]),
+    type=OneOf([name for name, loss in LOSSES.items() if name != "perceptron" and loss.task in TASKS]),
     help="Loss function.  [default: cross-entropy; squared for regression]",
 )
 @options.data(

@@ -274,5 +274,6 @@ def test_the_tables_list_the_contents_of_a_checkpoint():
     assert {name for name in held if not name[-1].isdigit() or name[-1] == "1"} <= arrays
     assert {name for name in arrays if not name.endswith("2")} <= held
     model = Checkpoint.load(ROOT / "tests" / "train" / "golden" / "table-format-2.npz")
-    entries = set(dataclasses.replace(model, arithmetic="NumPy", label_type="str")._description()) | {"checksum"}
+    unusual = {"arithmetic": "NumPy", "label_type": "str", "target_names": ("a", "b")}
+    entries = set(dataclasses.replace(model, **unusual)._description()) | {"checksum"}
     assert entries == description

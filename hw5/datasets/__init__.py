@@ -38,6 +38,7 @@ class Examples:
 
     X: np.ndarray  # (N, d), uint8 or float32, C order
     y: np.ndarray  # (N,), int32 indices into class_names (-1: another class), or the float targets of a regression
+    # or (N, q): several targets, or int32 labels that are 0 or 1
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Dataset:
     label: str | None = None  # the label column of a table, for messages
     notes: tuple[str, ...] = ()  # what was guessed about the file
     warnings: tuple[str, ...] = ()  # what may be wrong
+    target_names: tuple[str, ...] = ()  # of the columns of y, if there are several
 
 
 BUILT_IN = {

@@ -90,9 +90,9 @@ def _require_examples_for(n, dataset, rows):
 
 
 def _hold_out(y, rows, fraction, seed):
-    """Split rows into (kept, held out), with the same fraction of every class, or of all rows if y are targets."""
+    """Split rows into (kept, held out), with the same fraction of every class, or of all rows if y are no classes."""
     shuffled = np.random.default_rng(seed).permutation(rows)
-    classes = np.zeros(len(rows), np.int8) if y.dtype.kind == "f" else y[shuffled]
+    classes = np.zeros(len(rows), np.int8) if y.dtype.kind == "f" or y.ndim > 1 else y[shuffled]
     order = np.argsort(classes, kind="stable")
     _, first, sizes = np.unique(classes[order], return_index=True, return_counts=True)
     rank = np.arange(len(rows)) - np.repeat(first, sizes)  # within its class
@@ -102,7 +102,7 @@ def _hold_out(y, rows, fraction, seed):
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (1,) for targets.
+    """Transform a feature x to (x - mean) * scale; mean and scale are float32 of shape (d,), or (q,) for q targets.
 
     Those of targets are float64 if float32 would lose what tells the targets apart.
     """
@@ -140,15 +140,15 @@ class Standardisation:
     @classmethod
     def fit_targets(cls, subset: Subset):
         """The Standardisation that gives the targets of a regression mean 0 and variance 1."""
-        y = subset.examples.y[:, np.newaxis]
+        y = subset.examples.y.reshape(len(subset.examples.y), -1)
         return cls.fit(Subset(Examples(y, y), subset.rows))
 
     def transform(self, y):
-        """Standardise targets y (n,)."""
+        """Standardise targets y, (n,) or (n, q)."""
         return (y - self.mean) * self.scale
 
     def inverse_transform(self, z):
-        """Convert standardised targets z, (n,) or (n, 1), back to their units."""
+        """Convert standardised targets z, (n,) or (n, q), back to their units."""
         return z / self.scale + self.mean
 
 

@@ -48,7 +48,7 @@ class Rates:
 class DeviceData:
     """Examples on a device, as loaded: X (N, d) uint8 or float, standardised when a minibatch is assembled.
 
-    A feature x is used as (x - mean) * scale, with mean and scale (d,). y (N,) are labels of the device's
+    A feature x is used as (x - mean) * scale, with mean and scale (d,). y (N,) or (N, m) are labels of the device's
     index_dtype, or targets of its dtype.
     """
 
@@ -139,7 +139,7 @@ class Device(ABC):
             work()
 
     def upload_data(self, X, y, mean, scale) -> DeviceData:
-        """Upload a data set: X (N, d) uint8 or float32, y (N,) integers or float32; mean, scale (d,)."""
+        """Upload a data set: X (N, d) uint8 or float32, y (N,) or (N, m) integers or float32; mean, scale (d,)."""
         return DeviceData(
             self.upload(X, None if X.dtype == np.uint8 else self.dtype),
             self.upload(y, self.dtype_of(y)),
@@ -159,7 +159,7 @@ class Device(ABC):
 
     @abstractmethod
     def minibatch(self, data, order, start, X, y):
-        """Assemble the k examples data[order[start : start + k]], standardised, into X (k, d) and y (k,)."""
+        """Assemble the k examples data[order[start : start + k]], standardised, into X (k, d) and y (k,) or (k, m)."""
 
     @abstractmethod
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
@@ -189,14 +189,18 @@ class Device(ABC):
 
     @abstractmethod
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
-        """Delta = w (p - y) with p = sigmoid(Z + b), in place; Z (k, 1), b (1,), y (k,) 0 or 1, weights (2,).
+        """Delta = w (p - y) with p = sigmoid(Z + b), in place; Z (k, m), b (m,), y 0 or 1, (k, m) or (k,) for m = 1.
 
-        Adds each example's -w (y ln p + (1 - y) ln(1 - p)) to tally.loss, and 1 to tally.correct where threshold is y.
+        w = weights[y] of weights (2,). Adds each example's sum of -w (y ln p + (1 - y) ln(1 - p)) to tally.loss, and 1
+        to tally.correct where all m predictions, 1 if z > 0 or is NaN, are y.
         """
 
     @abstractmethod
     def squared_error(self, Z, b, y, tally):
-        """Delta = 2 (Z + b - y), in place; Z (k, 1), b (1,), y (k,) targets. Adds (z + b - y)^2 to tally.loss."""
+        """Delta = 2 (Z + b - y), in place; Z (k, m), b (m,), y (k, m) targets, or (k,) for m = 1.
+
+        Adds each example's sum of (z + b - y)^2 to tally.loss.
+        """
 
     @abstractmethod
     def perceptron(self, Z, b, y, tally):

@@ -58,12 +58,12 @@ class CpuDevice(CpuImages, Device):
 
     def upload_data(self, X, y, mean, scale):
         """X is shared, not copied."""
-        return DeviceData(X, y.astype(self.dtype_of(y)), mean.astype(self.dtype), scale.astype(self.dtype))
+        return DeviceData(X, y.astype(self.dtype_of(y), order="C"), mean.astype(self.dtype), scale.astype(self.dtype))
 
     def minibatch(self, data, order, start, X, y):
         rows = order[start : start + len(y)]
         # mode="clip" writes directly to out; the default mode makes a copy
-        np.take(data.y, rows, out=y, mode="clip")
+        np.take(data.y, rows, axis=0, out=y, mode="clip")
         raw = X if data.X.dtype == X.dtype else self._scratch("raw", X.shape, data.X.dtype)
         np.take(data.X, rows, axis=0, out=raw, mode="clip")
         np.subtract(raw, data.mean, out=X)
@@ -140,29 +140,29 @@ class CpuDevice(CpuImages, Device):
         np.take(Z, at_label, out=label, mode="clip")
         label -= 1
         np.put(Z, at_label, label, mode="clip")  # P - Y
-        self._apply_weights(Z, loss, y, weights, tally)
+        self._apply_weights(Z, loss[:, np.newaxis], y[:, np.newaxis], weights, tally)
 
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
         Z += b
-        z = Z[:, 0]
-        self._count_correct(_threshold(z), y, tally)
-        loss = np.logaddexp(0, np.where(y, -z, z))  # -y ln p - (1 - y) ln(1 - p), without cancellation
+        y = y.reshape(Z.shape)
+        self._count_correct(_threshold(Z), y, tally)
+        loss = np.logaddexp(0, np.where(y, -Z, Z))  # -y ln p - (1 - y) ln(1 - p), without cancellation
         with np.errstate(over="ignore"):
-            _SIGMOID.theta(z, 0, None)  # in place
-        z -= y.astype(self.dtype)  # p - y
+            _SIGMOID.theta(Z, 0, None)  # in place
+        Z -= y.astype(self.dtype)  # p - y
         self._apply_weights(Z, loss, y, weights, tally)
 
     def _apply_weights(self, Delta, loss, y, weights, tally):
-        """Multiply each example's row of Delta and its loss by its class weight, and add the losses to the tally."""
-        weight = np.take(weights, y, out=self._scratch("weight", (len(y),)), mode="clip")
-        Delta *= weight[:, np.newaxis]
+        """Multiply Delta and loss by the class weights of y, each (k, 1) or (k, m), and add the losses to the tally."""
+        weight = np.take(weights, y, out=self._scratch("weight", y.shape), mode="clip")
+        Delta *= weight
         loss *= weight
-        tally.loss[: len(y)] += loss
+        tally.loss[: len(y)] += loss.sum(axis=1)
 
     def squared_error(self, Z, b, y, tally):
         Z += b
-        Z[:, 0] -= y
-        tally.loss[: len(y)] += np.square(Z[:, 0])
+        Z -= y.reshape(Z.shape)
+        tally.loss[: len(y)] += np.square(Z).sum(axis=1)
         Z *= 2
 
     def perceptron(self, Z, b, y, tally):
@@ -182,7 +182,8 @@ class CpuDevice(CpuImages, Device):
         tally.loss[: len(y)] += loss
 
     def _count_correct(self, predicted, y, tally):
-        tally.correct[: len(y)] += np.equal(predicted, y, out=self._scratch("correct", (len(y),), bool))
+        correct = np.equal(predicted, y, out=self._scratch("correct", y.shape, bool))
+        tally.correct[: len(y)] += correct.reshape(len(y), -1).all(axis=1)
 
     def _row_starts(self, k, m):
         """0, m, 2m, ...: the index of each row of a (k, m) array in its flattened form; made once per shape."""

@@ -173,7 +173,9 @@ class KernelDevice(KernelImages, Device):
         columns = power_of_two(packs(d), most=THREADS)
         rows = THREADS // columns
         arrays = (data.X, data.y, data.mean, data.scale, order, self.first, start, X, y)
-        self._launch(f"minibatch_{data.X.dtype}", (blocks(k, rows),), (columns, rows), *arrays, k, d)
+        self._launch(
+            f"minibatch_{data.X.dtype}", (blocks(k, rows),), (columns, rows), *arrays, k, d, math.prod(y.shape[1:])
+        )
 
     def gemm(self, A, B, out, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0):
         # The second number of a NumPy shape is the leading dimension of the matrix
@@ -206,10 +208,10 @@ class KernelDevice(KernelImages, Device):
         self._launch("softmax_cross_entropy", *by_rows(Z), Z, b, y, weights, tally.loss, tally.correct, *Z.shape)
 
     def sigmoid_cross_entropy(self, Z, b, y, weights, tally):
-        self._launch("sigmoid_cross_entropy", *by_example(Z), Z, b, y, weights, tally.loss, tally.correct, len(Z))
+        self._launch("sigmoid_cross_entropy", *by_example(Z), Z, b, y, weights, tally.loss, tally.correct, *Z.shape)
 
     def squared_error(self, Z, b, y, tally):
-        self._launch("squared_error", *by_example(Z), Z, b, y, tally.loss, len(Z))
+        self._launch("squared_error", *by_example(Z), Z, b, y, tally.loss, *Z.shape)
 
     def perceptron(self, Z, b, y, tally):
         arrays = (Z, b, y, tally.loss, tally.correct)

@@ -34,7 +34,7 @@ class Stepper:
         """The workspace for k examples: a view of the largest one so far."""
         if k > self._largest:
             self._largest = k
-            self._spaces = {k: self.network.workspace(k, self.device.dtype_of(self.data.y))}
+            self._spaces = {k: self.network.workspace(k, self.device.dtype_of(self.data.y), self.data.y.shape[1:])}
         if k not in self._spaces:
             self._spaces[k] = self._spaces[self._largest].first(k)
         return self._spaces[k]
@@ -57,7 +57,7 @@ class Stepper:
     def evaluate(self, rows, chunk=None):
         """Mean loss, accuracy and predicted classes (n,) of the examples data[rows]; rows on the host.
 
-        For a regression, only the mean loss is meaningful.
+        For a regression, only the mean loss is meaningful. Of several labels, all must be right, and there is no class.
         """
         chunk = chunk or self.chunk
         network, tally = self.network, Tally(self.device, chunk)
@@ -72,7 +72,7 @@ class Stepper:
     def outputs(self, rows, chunk=None, output=None):
         """The loss's output, or that of another Loss, for the examples data[rows]; their labels are not used.
 
-        The softmax's probabilities (n, m), the sigmoid's probability of class 1 (n, 1), or z itself (n, m).
+        The softmax's probabilities (n, m), the sigmoid's of class 1 (n, 1) or of each label (n, m), or z itself (n, m).
         """
         output = output or self.network.loss.output
         P = np.empty((len(rows), self.network.outputs), self.device.dtype)

@@ -34,7 +34,7 @@ class StreamedData:
         device = self.device
         if self._buffer is None or len(self._buffer[1]) < size:
             X = device.empty((size, self.X.shape[1]), self.X.dtype)
-            y = device.empty((size,), device.dtype_of(self.y))
+            y = device.empty((size, *self.y.shape[1:]), device.dtype_of(self.y))
             data = DeviceData(X, y, self.mean, self.scale)
             self._buffer = data, device.upload(np.arange(size), device.index_dtype)
         return self._buffer

@@ -5,6 +5,9 @@
     squared                 J = (z - y)^2                                       "Quiz break: ReLU, square loss"
     perceptron              J = z_p - z_y, p being the predicted class          "Training the Perceptron"
 
+multilabel-cross-entropy is binary-cross-entropy of several labels of an example, each 0 or 1; it and squared have an
+output for each label or target, and J is the sum over them.
+
 Two classes need only one z: with the logits (0, z) the softmax is the sigmoid of z, and class 1 is predicted if z > 0.
 Each J is the one whose gradient the lecture's rule follows: the perceptron's, p - y as vectors, is 0 unless the
 prediction is a mistake.
@@ -22,10 +25,11 @@ from hw5.devices.activations import Activation
 class Loss:
     """A loss of the outputs z of the top layer; b (m,) is its bias, which Z (k, m) does not contain yet.
 
-    task: "classification" or "regression"; units(classes): of the top layer; y_type: of labels or targets on the host.
-    gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ, and adds J and correct predictions to tally.
-    output(device, Z, b) turns Z into probabilities or numbers. On the host, classes(outputs) has a column per class:
-    probabilities if gives_probabilities, else 1 at the predicted class. A regression has no classes.
+    task: "classification", "multilabel" or "regression". units(m): of the top layer, for m classes, labels or targets.
+    y_type: of these on the host. gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ, and adds J and
+    correct predictions to tally. output(device, Z, b) turns Z into probabilities or numbers. On the host,
+    classes(outputs) has a column per class or label: probabilities if gives_probabilities, else 1 at the predicted
+    class. A regression has no classes.
     """
 
     name: str
@@ -38,7 +42,7 @@ class Loss:
     gives_probabilities: bool = False
 
     def predict(self, device, Z, b, out):
-        """The predicted class of each example, out (k,) integers; Z does not change."""
+        """The predicted class of each example, if it has one, out (k,) integers; Z does not change."""
         predict = device.threshold if Z.shape[1] == 1 else device.argmax
         predict(Z, b, out)
 
@@ -78,9 +82,19 @@ LOSSES = {
             gives_probabilities=True,
         ),
         Loss(
+            "multilabel-cross-entropy",
+            "multilabel",
+            lambda m: m,
+            np.int32,
+            lambda device, Z, b, y, weights, tally: device.sigmoid_cross_entropy(Z, b, y, weights, tally),
+            _element_wise("sigmoid"),
+            lambda P: P,
+            gives_probabilities=True,
+        ),
+        Loss(
             "squared",
             "regression",
-            lambda m: 1,
+            lambda m: m,
             np.float32,
             lambda device, Z, b, y, weights, tally: device.squared_error(Z, b, y, tally),
             _element_wise("linear"),

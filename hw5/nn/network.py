@@ -35,7 +35,7 @@ def initial_parameters(layers, seed):
 
 @dataclass(frozen=True)
 class Workspace:
-    """The arrays of a step over k examples: the input X (k, d), the labels or targets y (k,), and a slot per layer.
+    """The arrays of a step over k examples: the input X (k, d), y (k,) or (k, m), and a slot per layer.
 
     Layers use the scratch memory (n,) one after the other.
     """
@@ -103,14 +103,14 @@ class Network:
         if velocities is not None:
             self.device.assign(self.updates, [updates])
 
-    def workspace(self, k, y_dtype):
-        """The Workspace of a step over k examples, with labels or targets of a dtype."""
+    def workspace(self, k, y_dtype, y_shape=()):
+        """The Workspace of a step over k examples; the labels or targets of one have the shape y_shape."""
         X = self.device.empty((k, self.features))
         slots = []
         for layer in self.layers:
             slots.append(layer.slot(self.device, slots[-1].X if slots else X))
         scratch = self.device.empty((k * max(layer.scratch_per_example for layer in self.layers[1:] or self.layers),))
-        return Workspace(X, self.device.empty((k,), y_dtype), slots, scratch)
+        return Workspace(X, self.device.empty((k, *y_shape), y_dtype), slots, scratch)
 
     def step(self, space, rates, tally):
         """Train on the minibatch in the workspace; add its losses and correct predictions to the tally."""

@@ -22,6 +22,7 @@ from hw5.devices import require_device
 from hw5.errors import InputError, RunError, in_parameters, require_known
 from hw5.nn.hidden import read_hidden
 from hw5.sklearn.features import checked_features, features, fitted
+from hw5.sklearn.several import LOSS_OF_LABELS
 from hw5.train.checkpoint import IN_MEMORY, DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.increments import continue_from, epochs_of, settings_of_increment
@@ -37,7 +38,7 @@ _CHOICES = {
     "optimizer": OPTIMIZERS,
     "lr_schedule": tuple(SCHEDULES),
 }
-_OUT_ACTIVATIONS = {"cross-entropy": "softmax", "binary-cross-entropy": "logistic"}
+_OUT_ACTIVATIONS = {"cross-entropy": "softmax", "binary-cross-entropy": "logistic", LOSS_OF_LABELS: "logistic"}
 
 
 @contextmanager
@@ -68,6 +69,7 @@ class Estimator(BaseEstimator):
     random_state: int | np.random.RandomState | None = None
 
     _fixed = {}  # settings that are not parameters
+    _takes_several = False  # whether y may have several columns
     _dtype = np.float32  # of coefs_, intercepts_ and predicted numbers: float64 if X was, by scikit-learn's convention
 
     # -- attributes of the fitted network
@@ -178,21 +180,22 @@ class Estimator(BaseEstimator):
             raise ValueError("partial_fit does not know all examples: give class_weight as {class: weight}")
         return getattr(self, "checkpoint_", None)
 
-    def _train(self, X, y, names=(), weights=None, sample_weight=None, start=None, is_part=False):
-        """Fit X (n, d) and y (n,), float targets or int32 indices into names; return self.
+    def _train(self, X, y, names=(), weights=None, sample_weight=None, start=None, is_part=False, target_names=()):
+        """Fit X (n, d) and y, float targets, int32 indices into names, or int32 labels (n, q); return self.
 
         weights: of the classes. start: the Checkpoint whose weights are the first. is_part: train one epoch, which
-        follows those of start.
+        follows those of start. target_names: of the columns of y, if it has several.
         """
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         seed = start.settings.seed if start and is_part else self._seed()
         self._dtype = np.float64 if getattr(X, "dtype", None) == np.float64 else np.float32
         with errors_for_python():
-            dataset = self._dataset(X, y, names, seed, start)
+            dataset = self._dataset(X, y, names, seed, start, target_names)
             splits = split_dataset(dataset, 0.0 if is_part else self.validation, 0.0, seed)
             splits, row_weights = weighted(splits, sample_weight)
             given = self._settings() | {"seed": seed, "class_weight": weights, "holdout": 0.0}
+            given |= {"loss": LOSS_OF_LABELS} if y.ndim == 2 and y.dtype.kind == "i" else {}
             settings = self._settings_for(splits, start, is_part, given)
             source = _source(dataset, sample_weight)
             one_thread = _libraries().limit(limits=1, user_api="blas")  # see hw5.cli._set_up_blas
@@ -204,14 +207,17 @@ class Estimator(BaseEstimator):
             self._conclude(run, start if is_part else None)
         return self
 
-    def _dataset(self, X, y, names, seed, start):
+    def _dataset(self, X, y, names, seed, start, target_names):
         """The Dataset of X and y, whose features are those of the Checkpoint start, if there is one."""
         if start:
             X, columns, feature_names = features(X, start), start.columns, start.feature_names
         else:
             X, columns, feature_names = fitted(self, X, y, names, seed)
         shape = self._image_shape(X.shape[1])
-        return Dataset("the data", IN_MEMORY, Examples(X, y), None, names, feature_names, shape, columns)
+        examples = Examples(X, y)
+        return Dataset(
+            "the data", IN_MEMORY, examples, None, names, feature_names, shape, columns, target_names=target_names
+        )
 
     def _settings_for(self, splits, start, is_part, given):
         """The Settings for these splits. Raises InputError if they cannot be trained on, or start cannot be continued."""
@@ -222,6 +228,7 @@ class Estimator(BaseEstimator):
             settings = settings_for(n, **given)
         if start:
             _require_same_network(start.settings, settings)
+            _require_same_targets(start.target_names, splits["train"].examples.y)
         if settings.patience and settings.validation and "validation" not in splits:
             raise InputError(
                 f"The validation set is too small: validation {settings.validation:g} leaves none; increase it"
@@ -333,6 +340,14 @@ def _require_same_network(before, settings):
             raise InputError(
                 f"{name} was {was!r} and is {now!r}, but the fitted network is trained further; clone it first"
             )
+
+
+def _require_same_targets(names, y):
+    q, before = y.shape[1] if y.ndim == 2 else 1, len(names) or 1
+    if q != before:
+        raise InputError(
+            f"y has {q} targets and had {before}, but the fitted network is trained further; clone it first"
+        )
 
 
 def _line(progress):

@@ -1,11 +1,12 @@
 """X as scikit-learn has it, checked, and as features for a network."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from hw5.datasets.preprocessing import training_rows
 from hw5.errors import InputError
+from hw5.sklearn.several import without_single_column
 from hw5.tables.frames import features_of, fitted_features, is_table
 from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import listed
@@ -14,15 +15,17 @@ _CHECKS = {"dtype": (np.float64, np.float32, np.uint8), "order": "C", "accept_sp
 
 
 def checked(estimator, X, y, is_first, **options):
-    """X and y after scikit-learn's checks; a DataFrame with text stays what it is.
+    """X and y, (n,) or (n, q), after scikit-learn's checks; a DataFrame with text stays what it is.
 
     is_first: whether X determines the features of the estimator; else it must have them. Raises ValueError.
     """
     columns = None if is_first else estimator.checkpoint_.columns
     if not (is_table(X) if columns is None else not columns.are_plain):
-        X, y = validate_data(estimator, X, y, reset=is_first, **_CHECKS, **options)
-        return _dense(X), y
-    y = check_array(y, dtype=None, ensure_2d=False, input_name="y", ensure_all_finite=True)
+        several = estimator._takes_several
+        X, y = validate_data(estimator, X, y, reset=is_first, multi_output=several, **_CHECKS, **options)
+        return _dense(X), without_single_column(y)
+    y = check_array(y, dtype=None, ensure_2d=False, input_name="y", ensure_all_finite=True, accept_sparse=True)
+    y = without_single_column(y) if estimator._takes_several else column_or_1d(y, warn=True)
     check_consistent_length(X, y)
     if is_first:
         names = np.array(list(map(str, X.columns)), object)

@@ -26,6 +26,8 @@ def from_checkpoint(path, device="auto"):
     kind = MLPRegressor if settings.task == "regression" else _KINDS.get(settings.model, MLPClassifier)
     parameters = {field.name for field in fields(kind)}
     given = {name: getattr(settings, name) for name in parameters if hasattr(settings, name)}
+    if settings.task == "multilabel":
+        del given["loss"]  # which follows from y
     if "image_shape" in parameters:
         given["image_shape"] = checkpoint.image_shape
     model = kind(**given | {"device": device, "random_state": settings.seed})
@@ -45,7 +47,9 @@ def _add_attributes(model, checkpoint):
         model.feature_names_in_ = np.array(names, object)
     elif checkpoint.feature_names:
         model.feature_names_in_ = np.array(checkpoint.feature_names, object)
-    if checkpoint.class_names:
+    if settings.task == "multilabel":
+        model.classes_ = np.arange(len(checkpoint.target_names))
+    elif checkpoint.class_names:
         model.classes_ = checkpoint.classes
     if settings.class_weight not in (None, "balanced"):
         weights = class_weights(settings.class_weight, checkpoint.class_names, None)

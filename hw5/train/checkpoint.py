@@ -10,8 +10,9 @@
     history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
     description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
-Format 3 has an array `history`, which takes a tenth of its text and of the time to write it. Format 2 has `columns` in
-its description, for a model of a table: see hw5/datasets/columns.py. Others are of format 1.
+Format 4 has `target_names` in its description, for examples with several targets or labels each. Format 3 has an array
+`history`, which takes a tenth of its text and of the time to write it. Format 2 has `columns` in its description, for a
+model of a table: see hw5/tables/columns.py. Others are of format 1.
 The file has no pickles and no timestamps: equal runs write equal bytes.
 """
 
@@ -42,7 +43,7 @@ from hw5.train.decode import decode
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 
-FORMAT = 3
+FORMAT = 4
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _LONG = 500  # epochs whose history is an array
 _LONG_TEXT = 1 << 16  # characters
@@ -129,6 +130,7 @@ class Checkpoint:
     arithmetic: str = USUAL_ARITHMETIC  # what computed the training steps, as Device.arithmetic
     columns: Columns | None = None  # for a table: how its columns become features
     label_type: str | None = None  # of the labels, if it is not the usual one: see values_of
+    target_names: tuple[str, ...] = ()  # of the targets or labels of an example, if it has several
 
     @property
     def parameters(self):
@@ -147,7 +149,7 @@ class Checkpoint:
 
     def layers(self):
         """The layers of the network, without parameters. Raises InputError if one does not fit."""
-        units = 1 if self.of_targets else self.loss.units(len(self.class_names))
+        units = self.loss.units(len(self.class_names) or len(self.target_names) or 1)
         return self.settings.layers(example_shape(self.image_shape, self.standardisation.mean.size), units)
 
     @property
@@ -183,8 +185,10 @@ class Checkpoint:
     @property
     def _format(self):
         """1, which older versions read, unless the file has what they do not know."""
-        if len(self.history) > _LONG:
+        if self.target_names:
             return FORMAT
+        if len(self.history) > _LONG:
+            return 3
         has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
         has_colours = self.image_shape is not None and len(self.image_shape) == 3
         is_new = any(getattr(self.settings, name) != _NEWER[name] for name in _NEWER if name != "split_seed")
@@ -213,6 +217,7 @@ class Checkpoint:
             | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
             | ({"columns": asdict(self.columns)} if self.columns else {})
             | ({"label_type": self.label_type} if self.label_type else {})
+            | ({"target_names": self.target_names} if self.target_names else {})
         )
 
     @classmethod
@@ -251,6 +256,7 @@ class Checkpoint:
                 decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
                 decode(Columns, description["columns"]) if "columns" in description else None,
                 decode(str | None, description.get("label_type")),
+                decode(kinds["target_names"], description.get("target_names", [])),
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
@@ -271,7 +277,8 @@ class Checkpoint:
             layers = self.layers()
         except InputError:
             return False
-        standardisations = [(self.standardisation, d)] + [(self.of_targets, 1)] * bool(self.of_targets)
+        q = len(self.target_names)
+        standardisations = [(self.standardisation, d)] + [(self.of_targets, q or 1)] * bool(self.of_targets)
         arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
         shapes = [(size,) for _, size in standardisations for _ in range(2)]
         state = self.state
@@ -288,8 +295,9 @@ class Checkpoint:
             and all(map(_is_number, arrays))
             and all(array.dtype == np.float32 for array in [*arrays[:2], *arrays[2 * len(standardisations) :]])
             and all(each.scale.min() > 0 for each, _ in standardisations)
-            and (m == 0 if self.of_targets else m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
+            and _fit(settings, m, q)
             and _are_class_names(self.class_names)
+            and _are_class_names(self.target_names)
             and _is_source(self.data)
             and _are_of_type(self.class_names, self.label_type)
             and settings.activation.isprintable()  # a parameter may have white space around it
@@ -409,6 +417,13 @@ def _is_number(array):
 def _is_float(figure):
     """Whether a figure of the history can be a float; JSON has integers of any size."""
     return not isinstance(figure, int) or abs(figure) <= sys.float_info.max
+
+
+def _fit(settings, m, q):
+    """Whether a model of these settings can have m classes, and q targets or labels, which is 0 if examples have one."""
+    if settings.task == "classification":
+        return q == 0 and (m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
+    return m == 0 and (q > 1 or q == 0 and settings.task == "regression")
 
 
 def _is_image_shape(shape):

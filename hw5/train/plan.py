@@ -7,6 +7,7 @@ from hw5.datasets import load
 from hw5.datasets.preprocessing import training_rows
 from hw5.errors import InputError, require_known
 from hw5.nn.hidden import LENET
+from hw5.nn.losses import LOSSES
 from hw5.tables.table import Reading
 from hw5.train.defaults import settings_for
 from hw5.train.settings import Settings
@@ -65,7 +66,7 @@ def new_plan(model, hidden, task, loss, data, test, label_column, reading=Readin
     if model == "perceptron" and (loss or task == "regression"):
         flag = "--loss" if loss else "--task"
         raise InputError(f"{flag} cannot be used with --model perceptron; leave it out")
-    if loss and (task == "regression") != (loss == "squared"):
+    if loss and LOSSES[loss].task != task:
         raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
     loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
     hidden = {"mlp": hidden or DEFAULT.hidden, "lenet": LENET}.get(model, ())

@@ -65,7 +65,8 @@ class Run:
         """The Standardisation of the features, and that of the targets or None."""
         is_regression, dataset = self.settings.task == "regression", self.dataset
         if not self.settings.standardise:
-            return Standardisation.none(train.examples.X.shape[1]), Standardisation.none(1) if is_regression else None
+            of_targets = Standardisation.none(len(dataset.target_names) or 1) if is_regression else None
+            return Standardisation.none(train.examples.X.shape[1]), of_targets
         indicators = dataset.columns.indicators if dataset.columns else None
         of_features = Standardisation.fit(train, dataset.image_shape, indicators)
         return of_features, Standardisation.fit_targets(train) if is_regression else None
@@ -82,7 +83,7 @@ class Run:
             settings.class_weight, dataset.class_names, train.examples.y[train.rows]
         )
         shape = example_shape(dataset.image_shape, dataset.train.X.shape[1])
-        return NetworkPlan(settings, shape, _units(settings.loss, dataset), weights)
+        return NetworkPlan(settings, shape, _units(settings, dataset), weights)
 
     def _trainer(self, plan):
         """What trains: the stepper or, if minibatches have slices, one that trains by them, on all ranks if there are some."""
@@ -130,7 +131,7 @@ class Run:
     def predict(self, X):
         """The predictions of the network now for examples X (n, d), as those of Model.predict."""
         loss = self.network.loss
-        outputs = self._stepper(Examples(X, np.zeros(len(X), loss.y_type))).outputs(np.arange(len(X)))
+        outputs = _unlabelled(self.network, X, self.standardisation).outputs(np.arange(len(X)))
         return loss.classes(outputs) if loss.classes else self.of_targets.inverse_transform(outputs)
 
     def checkpoint(self):
@@ -147,18 +148,19 @@ class Run:
             self.of_targets,
             self.stepper.arithmetic,
             self.dataset.columns,
+            target_names=self.dataset.target_names,
         )
 
 
-def _units(loss, dataset):
+def _units(settings, dataset):
     """The units of the top layer. Raises InputError if the data do not fit the loss."""
     m = len(dataset.class_names)
-    if loss == "binary-cross-entropy" and m != 2:
+    if settings.loss == "binary-cross-entropy" and m != 2:
         raise InputError(
             f"--loss binary-cross-entropy needs exactly two classes; {dataset.name} has {m} "
             "(the default loss handles them)"
         )
-    return LOSSES[loss].units(m)
+    return LOSSES[settings.loss].units(m or len(dataset.target_names) or 1)
 
 
 class Model:
@@ -186,17 +188,17 @@ class Model:
             return loss.classes(self._stepper(subset.examples).outputs(subset.rows))
 
     def regress(self, subset):
-        """Mean loss, and predictions (n,) in units of the targets, of a Subset."""
+        """Mean loss, and predictions (n,) or (n, q) in units of the targets, of a Subset."""
         return _regress(self._stepper(subset.examples), self.checkpoint.of_targets, subset)
 
     @property
     def chunk(self):
         """How many examples are evaluated at once."""
         no_features = np.zeros((1, self.checkpoint.schema.features), np.float32)
-        return self._stepper(Examples(no_features, np.zeros(1, self.network.loss.y_type))).chunk
+        return _unlabelled(self.network, no_features, self.checkpoint.standardisation).chunk
 
     def predict(self, X):
-        """The predictions for the examples X (n, d): each class's probability (n, m), or numbers (n, 1).
+        """The predictions for the examples X (n, d): each class's or label's probability (n, m), or numbers (n, q).
 
         A perceptron has no probabilities: it gives 1 to the predicted class. Raises InputError as outputs does.
         """
@@ -212,9 +214,9 @@ class Model:
 
         Raises InputError for an example so far from the training examples that float32 cannot hold the result.
         """
-        no_labels = np.zeros(len(X), self.network.loss.y_type)
         with np.errstate(all="ignore"):
-            P = self._stepper(Examples(X, no_labels)).outputs(np.arange(len(X)), output=output)
+            stepper = _unlabelled(self.network, X, self.checkpoint.standardisation)
+            P = stepper.outputs(np.arange(len(X)), output=output)
         lost = ~np.isfinite(P).all(axis=1)
         if lost.any():
             raise InputError(
@@ -224,6 +226,11 @@ class Model:
 
     def _stepper(self, examples):
         return _stepper(self.network, examples, self.checkpoint.standardisation, self.checkpoint.of_targets)
+
+
+def _unlabelled(network, X, standardisation):
+    """The Stepper of a network on examples X (n, d) to predict."""
+    return _stepper(network, Examples(X, np.zeros(len(X), network.loss.y_type)), standardisation, None)
 
 
 def _stepper(network, examples, standardisation, of_targets):
@@ -242,8 +249,8 @@ def _arrays(examples, standardisation, of_targets):
 def _evaluate(stepper, subset):
     """As Stepper.evaluate, of a Subset whose labels may be UNKNOWN."""
     y = subset.examples.y[subset.rows]
-    known = y != UNKNOWN if y.dtype.kind == "i" else np.ones(len(y), bool)
-    if known.all():
+    known = y != UNKNOWN
+    if known.all() or stepper.network.loss.task != "classification":
         return stepper.evaluate(subset.rows)
     classes = np.empty(len(y), np.int64)
     if known.any():
@@ -258,4 +265,5 @@ def _evaluate(stepper, subset):
 def _regress(stepper, of_targets, subset):
     with np.errstate(all="ignore"):
         loss, *_ = stepper.evaluate(subset.rows)
-        return loss, of_targets.inverse_transform(stepper.outputs(subset.rows)[:, 0])
+        predicted = of_targets.inverse_transform(stepper.outputs(subset.rows))
+        return loss, predicted[:, 0] if subset.examples.y.ndim == 1 else predicted

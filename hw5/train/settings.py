@@ -141,8 +141,8 @@ class Settings:
             raise InputError("--weight-decay needs --optimizer adam; with sgd, --l2 has the same effect")
         if self.nesterov and not self.momentum:
             raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
-        if self.class_weight and not LOSSES[self.loss].gives_probabilities:
-            what = "perceptron" if self.model == "perceptron" else self.task
+        if self.class_weight and (self.task != "classification" or self.model == "perceptron"):
+            what = "perceptron" if self.model == "perceptron" else f"{self.task} model"
             raise InputError(f"--class-weight has no effect on a {what}; leave it out")
 
     def _check_perceptron(self):
@@ -179,7 +179,7 @@ class Settings:
 
     @property
     def task(self):
-        """ "classification" or "regression"."""
+        """ "classification", "multilabel" or "regression"."""
         return LOSSES[self.loss].task
 
     @property

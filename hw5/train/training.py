@@ -14,8 +14,7 @@ from hw5.devices.base import Tally
 from hw5.errors import InputError, RunError
 from hw5.train.advice import diverged
 from hw5.train.order import Order
-
-_SECONDS_BETWEEN_REPORTS = 0.25
+from hw5.train.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Training:
         self._pause_every, self._last = pause_every, None
         self._order = device.empty(rows.shape, device.index_dtype)
         self._orders = Order(rows, settings, block_of(X), weights)
-        self._pace = _Pace(self.batch_size)
+        self._pace = Pace(self.batch_size)
 
     def __iter__(self):
         """Train, yielding Progress a few times a second and at the end of every epoch.
@@ -243,20 +242,6 @@ _NOT_SEPARATED = (
     "epoch {epoch}, the last, still made mistakes ({mistakes:,}): the classes are not separated; if more --epochs do "
     "not help, they are not linearly separable"
 )
-
-
-class _Pace:
-    """How many examples to train on until the next report: whole minibatches, by the speed so far.
-
-    A device whose epochs are shorter than the time between two reports trains whole epochs without waiting.
-    """
-
-    def __init__(self, batch_size):
-        self.batch_size, self.examples = batch_size, 8 * batch_size
-
-    def update(self, examples, seconds):
-        minibatches = examples / seconds * _SECONDS_BETWEEN_REPORTS / self.batch_size
-        self.examples = max(1, round(minibatches)) * self.batch_size
 
 
 def _differences(before, after):

@@ -65,31 +65,42 @@ def softmax_cross_entropy(bench, k, m, values):
     yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (S.argmax(axis=1) == y))
 
 
+def _units(bench, k, m, values):
+    """Z and b on the device, Z + b rounded to float32, and a tally."""
+    Z, b, S = _logits(bench, k, m, values)
+    return bench.put(Z), bench.put(b), S, *_tally(bench, k)
+
+
 def _unit(bench, k, values):
     """z and b of one unit on the device, z + b rounded to float32, and a tally."""
-    Z, b, S = _logits(bench, k, 1, values)
-    return bench.put(Z), bench.put(b), S[:, 0], *_tally(bench, k)
+    z, b, S, *tally = _units(bench, k, 1, values)
+    return z, b, S[:, 0], *tally
 
 
-def sigmoid_cross_entropy(bench, k, _, values):
-    z, b, s, tally, loss_before, correct_before = _unit(bench, k, values)
-    y, weights = bench.rng.integers(0, 2, k), np.array([0.5, 3], np.float32)
+def sigmoid_cross_entropy(bench, k, m, values):
+    z, b, S, tally, loss_before, correct_before = _units(bench, k, m, values)
+    y, weights = bench.rng.integers(0, 2, (k, m)), np.array([0.5, 3], np.float32)
+    if m > 1:
+        y[::2] = ~(S[::2] <= 0)  # half of the examples have all labels right
     bench.device.sigmoid_cross_entropy(z, b, bench.put(y, bench.device.index_dtype), bench.put(weights), tally)
     w = weights[y].astype(np.float64)
-    p = 1 / (1 + np.exp(-s))
-    yield "Z", error(bench.get(z)[:, 0], w * (p - y), w)
-    loss = np.logaddexp(0, np.where(y == 1, -s, s))
-    yield "loss", error(bench.get(tally.loss), loss_before + w * loss, abs(loss_before) + w * (1 + loss))
-    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + (~(s <= 0) == y))
+    p = 1 / (1 + np.exp(-S))
+    yield "Z", error(bench.get(z), w * (p - y), w)
+    loss = w * np.logaddexp(0, np.where(y == 1, -S, S))
+    scale = m**0.5 * (w + loss).sum(axis=1)
+    yield "loss", error(bench.get(tally.loss), loss_before + loss.sum(axis=1), abs(loss_before) + scale)
+    correct = (~(S <= 0) == y).all(axis=1)
+    yield "correct", error_of_integers(bench.get(tally.correct), correct_before + correct)
 
 
-def squared_error(bench, k, _, values):
-    z, b, s, tally, loss_before, correct_before = _unit(bench, k, values)
-    y = bench.rng.normal(size=k).astype(np.float32)
+def squared_error(bench, k, m, values):
+    z, b, S, tally, loss_before, correct_before = _units(bench, k, m, values)
+    y = bench.rng.normal(size=(k, m)).astype(np.float32)
     bench.device.squared_error(z, b, bench.put(y), tally)
-    scale = abs(s) + abs(y)
-    yield "Z", error(bench.get(z)[:, 0], 2 * (s - y), 2 * scale)
-    yield "loss", error(bench.get(tally.loss), loss_before + (s - y) ** 2, abs(loss_before) + scale**2)
+    scale = abs(S) + abs(y)
+    yield "Z", error(bench.get(z), 2 * (S - y), 2 * scale)
+    loss, loss_scale = ((S - y) ** 2).sum(axis=1), m**0.5 * (scale**2).sum(axis=1)
+    yield "loss", error(bench.get(tally.loss), loss_before + loss, abs(loss_before) + loss_scale)
     yield "correct", error_of_integers(bench.get(tally.correct), correct_before)
 
 
@@ -205,14 +216,14 @@ def gradient_mean(bench, k, m, values):
 
 
 def minibatch(dtype, bench, k, d, values):
-    n = k + 3
+    n, q = k + 3, k % 3 + 1  # q labels of each example
     X = bench.rng.integers(0, 256, (n, d)) if dtype == np.uint8 else values(bench.rng, (n, d))
     X = X.astype(dtype)
-    y, order = bench.rng.integers(0, 10, n), bench.rng.integers(0, n, k + 2)
+    y, order = bench.rng.integers(0, 10, (n, q)), bench.rng.integers(0, n, k + 2)
     mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) + 0.5
     index = bench.device.index_dtype
     data = DeviceData(bench.put(X, dtype), bench.put(y, index), bench.put(mean), bench.put(scale))
-    X_out, y_out = bench.empty(k, d), bench.put(np.full(k, -1), index)
+    X_out, y_out = bench.empty(k, d), bench.put(np.full((k, q), -1), index)
     with bench.start(2) as start:
         bench.device.minibatch(data, bench.put(order, index), start, X_out, y_out)
     x = X[order[2:]].astype(np.float64)
@@ -453,6 +464,7 @@ _ROWS = (
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
 _SMALL = ((1, 1), (3, 12), (5, 33), (33, 5), (513, 1), (9, 40))
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
+_UNITS = ((1, 1), (2, 3), (255, 1), (256, 7), (1000, 1))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
 
 CONTRACTS = [
@@ -468,12 +480,12 @@ CONTRACTS = [
     Contract("maxout_gradient", "maxout.cu", maxout_gradient, _TALL, _FINITE),
     Contract("perceptron", "perceptron.cu", perceptron, _ROWS[1:], _FINITE),
     *(
-        Contract(operation.__name__, "unit.cu", operation, _EXAMPLES, values)
-        for operation, values in (
-            (sigmoid_cross_entropy, _ALL),
-            (squared_error, _FINITE),
-            (perceptron_unit, _FINITE),
-            (threshold, _ALL),
+        Contract(operation.__name__, "unit.cu", operation, shapes, values)
+        for operation, shapes, values in (
+            (sigmoid_cross_entropy, _UNITS, _ALL),
+            (squared_error, _UNITS, _FINITE),
+            (perceptron_unit, _EXAMPLES, _FINITE),
+            (threshold, _EXAMPLES, _ALL),
         )
     ),
     Contract("gradient_mean", "gradient_mean.cu", gradient_mean, (*_TALL, (33_000, 1)), _FINITE),

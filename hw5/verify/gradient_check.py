@@ -22,7 +22,7 @@ TOLERANCES = {np.dtype("float64"): 1e-6, np.dtype("float32"): 2e-3}  # of the re
 STEP = 1e-5
 EXAMPLES = 8
 SAMPLE = 200  # maximum number of elements of an array to test
-NETWORKS = (  # (shape of an example, hidden layers, classes)
+NETWORKS = (  # (shape of an example, hidden layers, classes, labels or targets)
     ((5,), (), 3),
     ((6,), (7,), 4),
     ((5,), (6, 4), 3),
@@ -69,7 +69,8 @@ class _Problem:
     y: np.ndarray
 
     @classmethod
-    def draw(cls, layers, loss, classes, seed=0):
+    def draw(cls, layers, loss, m, seed=0):
+        """m: the number of classes, labels or targets."""
         rng = np.random.default_rng(seed)
 
         def normal(*shape, scale=1.0):
@@ -77,7 +78,12 @@ class _Problem:
 
         shapes = [layer.parameter_shapes for layer in layers if layer.weighted]
         parameters = [(normal(*of_W, scale=of_W[1] ** -0.5), normal(*of_b)) for of_W, of_b in shapes]
-        y = normal(EXAMPLES) if LOSSES[loss].task == "regression" else rng.integers(0, classes, EXAMPLES)
+        draw_y = {
+            "classification": lambda: rng.integers(0, m, EXAMPLES),
+            "multilabel": lambda: rng.integers(0, 2, (EXAMPLES, m)),
+            "regression": lambda: normal(EXAMPLES, *[m] * (m > 1)),
+        }[LOSSES[loss].task]
+        y = draw_y()
         return cls(layers, parameters, loss, normal(EXAMPLES, layers[0].inputs), y)
 
     def on(self, device):
@@ -103,7 +109,7 @@ def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, los
     """Yield a LayerReport for every layer of every network, activation and loss, on a device (default: NumPy, float64).
 
     A network without hidden layers has no activation, and a perceptron no hidden layers. The last network is tested
-    with the first activation only.
+    with the first activation only. A regression is tested with one target, too.
     """
     device = device or CpuDevice(np.float64)
     for loss in losses:
@@ -116,11 +122,16 @@ def check_gradients(device=None, networks=NETWORKS, activations=ACTIVATIONS, los
 
 
 def _check_network(device, network, activation, loss):
-    shape, hidden, classes = network
-    layers = layers_of(shape, hidden, LOSSES[loss].units(classes), activation)
-    problem = _Problem.draw(layers, loss, classes if layers[-1].units > 1 else 2)
+    shape, hidden, m = network
+    for outputs in (1, m) if LOSSES[loss].task == "regression" else (m,):
+        layers = layers_of(shape, hidden, LOSSES[loss].units(outputs), activation)
+        yield from _check_layers(device, layers, activation if hidden else "-", loss, outputs)
+
+
+def _check_layers(device, layers, theta, loss, m):
+    problem = _Problem.draw(layers, loss, m if layers[-1].units > 1 or LOSSES[loss].task == "regression" else 2)
     stepper = problem.on(CpuDevice(np.float64))
-    rng, theta = np.random.default_rng(1), activation if hidden else "-"
+    rng = np.random.default_rng(1)
     name, sizes = written(layers), (layers[0].inputs, *(prod(layer.shape) for layer in layers))
 
     def mean_loss():

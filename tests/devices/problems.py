@@ -18,6 +18,14 @@ RATES = {
 }
 
 
+def draw_y(rng, loss, n, outputs, classes):
+    """n labels or targets or, with several outputs, n for each."""
+    shape = (n, outputs) if outputs > 1 else n
+    if loss == "squared":
+        return rng.standard_normal(shape).astype(np.float32)
+    return rng.integers(0, 2, shape) if loss == "multilabel-cross-entropy" else rng.integers(0, classes, n)
+
+
 class Problem:
     """Random examples and a network, the same on every device."""
 
@@ -26,9 +34,10 @@ class Problem:
         rng = np.random.default_rng(len(sizes))
         d, m = sizes[0], sizes[-1] if loss == "cross-entropy" else max(sizes[-1], 2)
         self.X = rng.integers(0, 256, (examples, d)).astype(dtype)
-        self.y = rng.standard_normal(examples).astype(np.float32) if loss == "squared" else rng.integers(0, m, examples)
+        self.y = draw_y(rng, loss, examples, sizes[-1], m)
         self.mean, self.scale = np.full(d, 127, np.float32), rng.uniform(0.01, 0.02, d).astype(np.float32)
-        self.class_weights = None if loss == "perceptron" else rng.uniform(0.5, 2, m).astype(np.float32)
+        weights = rng.uniform(0.5, 2, m).astype(np.float32)
+        self.class_weights = weights if loss in ("cross-entropy", "binary-cross-entropy") else None
         self.order = rng.permutation(examples)
 
     def on(self, device):
@@ -73,8 +82,9 @@ def assert_same_step(device, reference, problem, rates, k):
 class ImageProblem(Problem):
     """Random images and a network over them; hidden: the entries of --hidden."""
 
-    def __init__(self, image, hidden, theta="relu", loss="cross-entropy", dtype=np.float32, examples=50, outputs=5):
-        super().__init__((int(np.prod(image)), outputs if loss == "cross-entropy" else 1), theta, loss, dtype, examples)
+    def __init__(self, image, hidden, theta="relu", loss="cross-entropy", dtype=np.float32, examples=50, outputs=None):
+        outputs = outputs or (5 if loss == "cross-entropy" else 1)
+        super().__init__((int(np.prod(image)), outputs), theta, loss, dtype, examples)
         self.image, self.hidden = image, hidden
 
     def layers(self):

@@ -30,7 +30,7 @@ static void train_and_predict(const std::vector<int64_t> &sizes, int64_t batch_s
     }
     std::vector<double> losses(batch_size), correct(batch_size);
     std::vector<float> Z(EXAMPLES * m);
-    Job job{layers.data(), depth, 0, 0, 0, class_weights.data(), X.data(), 1, y.data(), mean.data(),
+    Job job{layers.data(), depth, 0, 0, 0, class_weights.data(), X.data(), 1, y.data(), 1, mean.data(),
             scale.data(), order.data(), EXAMPLES, batch_size, 0.01, momentum, 0, 0, 0, adam, 0.999, 1e-8, 0, 0,
             losses.data(), correct.data(), nullptr, 4};
     if (hw5_train(&job) != 0) throw std::runtime_error("out of memory");

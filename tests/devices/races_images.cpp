@@ -45,8 +45,8 @@ void train_and_predict(const Layers &layers, Shape image, int64_t batch_size, bo
     for (int64_t i = 0; i < EXAMPLES * d; i++) X[i] = uint8_t(i * i % 251);
     for (int64_t i = 0; i < EXAMPLES; i++) y[i] = i % m, order[i] = i * 7 % EXAMPLES;
     float *scale = array<float>(d, 0.01f);
-    Job job{nullptr, int64_t(layers.all.size()), 0, 0, 0, array<float>(m, 1), X, 1, y, array<float>(d, 100), scale, order,
-            EXAMPLES, batch_size, 0.01, adam ? 0.9 : 0.0, 0, 0, 0, adam, 0.999, 1e-8, 0, 0,
+    Job job{nullptr, int64_t(layers.all.size()), 0, 0, 0, array<float>(m, 1), X, 1, y, 1, array<float>(d, 100), scale,
+            order, EXAMPLES, batch_size, 0.01, adam ? 0.9 : 0.0, 0, 0, 0, adam, 0.999, 1e-8, 0, 0,
             array<double>(batch_size, 0), array<double>(batch_size, 0), nullptr, 4, layers.all.data()};
     if (hw5_train(&job) != 0) throw std::runtime_error("out of memory");
     train_by_slices(job);

@@ -19,6 +19,7 @@ from hw5.nn.hidden import LENET, dense_layers, layers_of
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
 from hw5.train.training import Training
+from tests.devices.problems import draw_y
 
 SIZES = [(20, 3), (33, 17, 5), (64, 128, 10), (50, 40, 30, 4)]
 # The shape of an image, the hidden layers, and the number of classes. No z is so near ReLU's kink, and no two pixels of a
@@ -53,12 +54,12 @@ def network_of(device, sizes, theta="tanh", loss="cross-entropy"):
     return Network(device, initial_parameters(layers, 1), loss=loss, layers=layers)
 
 
-def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45):
+def one_epoch(device, sizes, theta, rates, dtype, k=32, n=45, loss="cross-entropy"):
     """([parameters and velocities], tally) after a full and a short minibatch."""
-    rng, network = np.random.default_rng(len(sizes)), network_of(device, sizes, theta)
+    rng, network = np.random.default_rng(len(sizes)), network_of(device, sizes, theta, loss)
     d = network.features
     X = rng.integers(0, 256, (n, d)).astype(dtype)
-    y = rng.integers(0, sizes[-1], n)
+    y = draw_y(rng, loss, n, sizes[-1], sizes[-1])
     data = device.upload_data(X, y, np.full(d, 127.0, np.float32), np.full(d, 1 / 74, np.float32))
     tally = Tally(device, k)
     device.stepper(network, data).train(device.upload(rng.permutation(n), device.index_dtype), k, rates, tally)
@@ -86,13 +87,20 @@ def test_two_steps_over_images_agree(training, reference, sizes, theta, rates):
     require_agreement(training, reference, sizes, theta, rates, np.uint8, of_adam=5e-3)
 
 
-def require_agreement(training, reference, sizes, theta, rates, dtype, of_adam=1e-3):
+@pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("loss", ["squared", "multilabel-cross-entropy"])
+@pytest.mark.parametrize("sizes", [(20, 3), (33, 17, 5), OF_IMAGES[2]], ids=str)
+def test_two_steps_of_several_targets_or_labels_agree(training, reference, sizes, loss, rates):
+    require_agreement(training, reference, sizes, "tanh", rates, np.float32, loss=loss)
+
+
+def require_agreement(training, reference, sizes, theta, rates, dtype, of_adam=1e-3, loss="cross-entropy"):
     step = of_adam * rates.eta if rates.adam else 0
-    arrays, (loss, correct) = one_epoch(training, sizes, theta, rates, dtype)
-    expected, (expected_loss, expected_correct) = one_epoch(reference, sizes, theta, rates, dtype)
+    arrays, (loss_sum, correct) = one_epoch(training, sizes, theta, rates, dtype, loss=loss)
+    expected, (expected_loss, expected_correct) = one_epoch(reference, sizes, theta, rates, dtype, loss=loss)
     for actual, want in zip(arrays, expected):
         np.testing.assert_allclose(actual, want, rtol=0, atol=1e-5 * (abs(want).max() or 1) + step)
-    assert loss == pytest.approx(expected_loss, rel=1e-5) and correct == expected_correct
+    assert loss_sum == pytest.approx(expected_loss, rel=1e-5) and correct == expected_correct
 
 
 @pytest.mark.parametrize("sizes", BOTH, ids=str)
@@ -136,18 +144,19 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype, siz
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize("targets", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtype):
+def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtype, targets):
     """For a regression, whose targets are not integers."""
     n, k = 60, 8
     rng = np.random.default_rng(0)
-    X, y = rng.integers(0, 256, (n, 20)).astype(dtype), rng.normal(size=n).astype(np.float32)
+    X, y = rng.integers(0, 256, (n, 20)).astype(dtype), draw_y(rng, "squared", n, targets, None)
     device = KernelDevice(launching.name, launching.runtime, fuses=launching.fuses)
     results = []
     for most_resident_bytes in (math.inf, X[:20].nbytes):
         device.most_resident_bytes = most_resident_bytes
         data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
-        network, tally = network_of(device, (20, 8, 1), loss="squared"), Tally(device, k)
+        network, tally = network_of(device, (20, 8, targets), loss="squared"), Tally(device, k)
         device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
         loss, *_ = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
         results.append((tally.read(), loss, device.stepper(network, data).outputs(np.arange(n)).tobytes()))

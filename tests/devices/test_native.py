@@ -18,14 +18,21 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from tests.devices.problems import RATES, Problem, assert_same_step, bits
 
+LOSSES = [  # and the units of the top layer
+    ("cross-entropy", 5),
+    ("binary-cross-entropy", 1),
+    ("squared", 1),
+    ("squared", 3),
+    ("multilabel-cross-entropy", 3),
+]
+
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
-@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "squared"])
+@pytest.mark.parametrize("loss, top", LOSSES)
 @pytest.mark.parametrize("theta", [*ACTIVATIONS, "leaky_relu:0.3", "elu:0.7", "maxout:3"])
-def test_steps_agree_with_numpy(compiled, reference, theta, loss, rates, dtype):
+def test_steps_agree_with_numpy(compiled, reference, theta, loss, top, rates, dtype):
     """A full and a short minibatch."""
-    top = 5 if loss == "cross-entropy" else 1
     assert_same_step(compiled, reference, Problem((33, 40, 19, top), theta, loss, dtype), rates, 32)
 
 
@@ -45,6 +52,14 @@ SHAPES = {
 }
 
 
+@pytest.mark.parametrize("k", [1, 32, 300], ids="minibatch {}".format)
+@pytest.mark.parametrize("loss, top", [("squared", 200), ("multilabel-cross-entropy", 33)])
+def test_steps_of_many_targets_agree(compiled, reference, loss, top, k):
+    """A wide top layer, whose units are divided among the threads."""
+    problem = Problem((20, 30, top), "tanh", loss, np.uint8, examples=3 if k == 1 else 350)
+    assert_same_step(compiled, reference, problem, Rates(0.005, 0.5), k)
+
+
 @pytest.mark.parametrize("k", [1, 7, 32, 300, 400], ids="minibatch {}".format)
 @pytest.mark.parametrize("sizes", SHAPES.values(), ids=SHAPES)
 def test_steps_agree_at_every_size(compiled, reference, sizes, k):
@@ -54,11 +69,11 @@ def test_steps_agree_at_every_size(compiled, reference, sizes, k):
     assert_same_step(compiled, reference, problem, Rates(0.02), k)
 
 
-@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "squared"])
+@pytest.mark.parametrize("loss, top", LOSSES)
 @pytest.mark.parametrize("sizes", [(20,), (33, 17), (40, 30, 20)], ids=str)
-def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss):
+def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss, top):
     """Outputs within 1e-5 of the largest, for rows in any order."""
-    problem = Problem((*sizes, 3 if loss == "cross-entropy" else 1), loss=loss, examples=300)
+    problem = Problem((*sizes, top), loss=loss, examples=300)
     rows = problem.order[:270]
     stepper, other = problem.on(compiled), problem.on(reference)
     expected = other.outputs(rows)

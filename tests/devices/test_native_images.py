@@ -70,6 +70,13 @@ def test_every_activation_loss_and_rule(compiled, reference, theta, loss, rates)
     assert_same_step(compiled, reference, ImageProblem((8, 9, 2), hidden, theta, loss), rates, 32)
 
 
+@pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("loss", ["squared", "multilabel-cross-entropy"])
+def test_several_targets_or_labels(compiled, reference, loss, rates):
+    problem = ImageProblem((8, 9, 2), ("conv:5x3+1", "pool:2", 9), "tanh", loss, outputs=4)
+    assert_same_step(compiled, reference, problem, rates, 32)
+
+
 @pytest.mark.parametrize("k", [1, 7])
 @pytest.mark.parametrize("outputs", [1, 5])
 def test_the_perceptron_with_dropout(compiled, reference, outputs, k):

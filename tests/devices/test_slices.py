@@ -70,6 +70,8 @@ PROBLEMS = {
     "linear, many classes": Problem((50, 300), examples=200),
     "maxout": Problem((30, 12, 3), "maxout:3", examples=200),
     "one number": Problem((21, 33, 1), loss="squared", examples=200),
+    "three numbers": Problem((21, 33, 3), loss="squared", examples=200),
+    "five labels": Problem((21, 33, 5), loss="multilabel-cross-entropy", examples=200),
     "one unit": Problem((21, 33, 1), loss="binary-cross-entropy", dtype=np.uint8, examples=200),
     "convolutions": ImageProblem((9, 8, 2), ("conv:5x3+1", "pool:2", "conv:4x3", 12), dtype=np.uint8, examples=200),
     "dropout": ImageProblem(

@@ -39,7 +39,8 @@ def test_units_of_the_top_layer():
     assert {name: [loss.units(m) for m in (2, 3, 10)] for name, loss in LOSSES.items()} == {
         "cross-entropy": [2, 3, 10],
         "binary-cross-entropy": [1, 1, 1],
-        "squared": [1, 1, 1],
+        "multilabel-cross-entropy": [2, 3, 10],
+        "squared": [2, 3, 10],
         "perceptron": [1, 3, 10],
     }
     assert [name for name, loss in LOSSES.items() if loss.task == "regression"] == ["squared"]
@@ -96,6 +97,26 @@ def test_a_class_of_weight_w_counts_like_w_copies_of_its_examples(loss, classes)
     assert total == pytest.approx(train(repeated, X[copies], y[copies], Rates(0.1 * len(copies) / 12), len(copies))[0])
     for actual, expected in zip(weighted.parameters()[0], repeated.parameters()[0]):
         np.testing.assert_allclose(actual, expected, **SAME_SUMS)
+
+
+@pytest.mark.parametrize("loss, alone", [("squared", "squared"), ("multilabel-cross-entropy", "binary-cross-entropy")])
+def test_several_targets_or_labels_are_learnt_as_each_by_itself(loss, alone):
+    """Without hidden layers, whose units they would share. An example is right if all of its labels are."""
+    X, _ = draw(30)
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=(30, 3)) if loss == "squared" else rng.integers(0, 2, (30, 3))
+    W, b = rng.normal(size=(3, 4)), rng.normal(size=3)
+    together = Network(FLOAT64, [(W, b)], loss=loss)
+    each = [Network(FLOAT64, [(W[j : j + 1], b[j : j + 1])], loss=alone) for j in range(3)]
+    outputs = [stepper(network, X, y[:, j]).outputs(np.arange(30)) for j, network in enumerate(each)]
+    np.testing.assert_allclose(stepper(together, X, y).outputs(np.arange(30)), np.hstack(outputs), **SAME_SUMS)
+    correct = stepper(together, X, y).evaluate(np.arange(30))[1] * 30
+    assert loss == "squared" or correct == pytest.approx(((np.hstack(outputs) > 0.5) == y).all(axis=1).sum())
+
+    total, _ = train(together, X, y, Rates(0.1, 0.5), 7)
+    assert total == pytest.approx(sum(train(n, X, y[:, j], Rates(0.1, 0.5), 7)[0] for j, n in enumerate(each)))
+    for ours, theirs in zip(together.parameters()[0], zip(*(network.parameters()[0] for network in each))):
+        np.testing.assert_allclose(ours, np.concatenate(theirs), **SAME_SUMS)
 
 
 def test_evaluation_ignores_class_weights():

@@ -28,8 +28,17 @@ def problem(loss, sizes, theta, k, seed=0):
     parameters = [
         (_float32(rng.normal(size=(m, d)) / d**0.5), _float32(rng.normal(size=m))) for d, m in zip(sizes, rows)
     ]
-    y = _float32(rng.normal(size=k)) if LOSSES[loss].task == "regression" else rng.integers(0, classes, k)
-    return parameters, _float32(rng.normal(size=(k, sizes[0]))), y
+    return parameters, _float32(rng.normal(size=(k, sizes[0]))), draw_y(rng, loss, k, classes)
+
+
+def draw_y(rng, loss, k, m):
+    """Labels or targets of k examples: of m classes, or m of each example."""
+    draw = {
+        "classification": lambda: rng.integers(0, m, k),
+        "multilabel": lambda: rng.integers(0, 2, (k, m)),
+        "regression": lambda: _float32(rng.normal(size=(k, m))),
+    }
+    return draw[LOSSES[loss].task]()
 
 
 def _float32(array):

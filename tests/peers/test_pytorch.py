@@ -28,7 +28,8 @@ LOSS = {  # the sum over the examples, each with the weight of its class
     "binary-cross-entropy": lambda Z, y, w: F.binary_cross_entropy_with_logits(
         Z[:, 0], y.to(Z.dtype), None if w is None else w[y], reduction="sum"
     ),
-    "squared": lambda Z, y, w: F.mse_loss(Z[:, 0], y, reduction="sum"),
+    "multilabel-cross-entropy": lambda Z, y, w: F.binary_cross_entropy_with_logits(Z, y.to(Z.dtype), reduction="sum"),
+    "squared": lambda Z, y, w: F.mse_loss(Z, y.reshape(Z.shape), reduction="sum"),
     "perceptron": lambda Z, y, w: _perceptron(Z if Z.shape[1] > 1 else F.pad(Z, (1, 0)), y),
 }
 NAMES = [*ACTIVATIONS, "leaky_relu:0.3", "elu:0.5", "maxout:3"]

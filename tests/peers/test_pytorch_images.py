@@ -12,7 +12,7 @@ from hw5.nn.hidden import LENET, layers_of
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import Network
 
-from .helpers import FLOAT64, Steps, tolerance
+from .helpers import FLOAT64, Steps, draw_y, tolerance
 
 torch = pytest.importorskip("torch")
 from .test_pytorch import LOSS, optimizer_of  # noqa: E402
@@ -47,8 +47,7 @@ class Images(Steps):
         return state(self._with(pairs)).items()
 
     def examples(self, k, classes=3):
-        is_regression = self.loss is LOSS["squared"]
-        return exact(k, prod(self.shape)), exact(k) if is_regression else rng.integers(0, classes, k)
+        return exact(k, prod(self.shape)), draw_y(rng, self.network.loss.name, k, classes)
 
     def mean_loss(self, X, y):
         images = torch.tensor(X).reshape(-1, *self.shape).permute(0, 3, 1, 2).contiguous()

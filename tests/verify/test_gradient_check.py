@@ -18,6 +18,8 @@ def test_all_layers_of_all_networks_are_right():
     combinations = {(report.loss, report.activation) for report in reports if report.activation != "-"}
     assert combinations == {(loss, theta) for loss in LOSSES if loss != "perceptron" for theta in ACTIVATIONS}
     assert {report.loss for report in reports if report.activation == "-"} == set(LOSSES)
+    of_regression = {report.sizes[-1] for report in reports if report.loss == "squared"}
+    assert of_regression == {1, 3, 4, 10}  # one target, and several
     assert {(report.sizes, report.layer) for report in reports} >= {((5, 3), 1), ((5, 6, 4, 3), 3), ((784, 128, 10), 1)}
     convolutional = "7x6x2-conv:3x3+1-pool:2-conv:4x2x1/2-meanpool:2/1+1-5-3"
     of_it = {report.layer for report in reports if report.network == convolutional}

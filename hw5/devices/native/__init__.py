@@ -115,6 +115,7 @@ class CompiledStepper(Stepper):
             X=address(data.X),
             is_uint8=data.X.dtype == np.uint8,
             y=address(data.y),
+            y_columns=math.prod(data.y.shape[1:]),
             mean=address(data.mean),
             scale=address(data.scale),
             beta2=BETA2,
@@ -135,7 +136,7 @@ class CompiledStepper(Stepper):
 
     def forward(self, order, start, space):
         rows = order[start : start + len(space.Z)]
-        np.take(self.data.y, rows, out=space.y, mode="clip")
+        np.take(self.data.y, rows, axis=0, out=space.y, mode="clip")
         self.job.Z = address(space.Z)
         self._call(self._predict, rows, len(rows))
 

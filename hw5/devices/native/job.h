@@ -39,7 +39,8 @@ struct Job {
     const float *class_weights;  // (m,), or (2,) for one output unit
     const void *X;               // (N, d)
     int64_t is_uint8;            // else X is float32
-    const void *y;               // (N,) int64 labels; float32 targets of the squared error
+    const void *y;               // (N, y_columns) int64 labels; float32 targets of the squared error
+    int64_t y_columns;           // m if each output unit has a label or target of its own, else 1
     const float *mean, *scale;   // (d,)
     const int64_t *order;        // (examples,): rows of X
     int64_t examples;

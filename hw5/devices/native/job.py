@@ -69,6 +69,7 @@ class Job(ctypes.Structure):
         ("X", _POINTER),
         ("is_uint8", _INT),
         ("y", _POINTER),
+        ("y_columns", _INT),
         ("mean", _POINTER),
         ("scale", _POINTER),
         ("order", _POINTER),

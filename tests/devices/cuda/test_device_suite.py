@@ -138,7 +138,7 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
 
     waits, synchronize = [], pycuda.driver.Stream.synchronize
     monkeypatch.setattr(pycuda.driver.Stream, "synchronize", lambda stream: waits.append(1) or synchronize(stream))
-    monkeypatch.setattr("hw5.train.training._SECONDS_BETWEEN_REPORTS", 60.0)
+    monkeypatch.setattr("hw5.train.pace._SECONDS_BETWEEN_REPORTS", 60.0)
     digits, settings = load("digits"), Settings(hidden=(16,), epochs=4)
     subset = split_dataset(digits, 0, 0, 0)["train"]
     standardisation = Standardisation.fit(subset)
