@@ -142,7 +142,13 @@ def _counts(dataset):
 
 def _of_targets(dataset):
     """The statistics of the targets, by split."""
-    return {split: dict(zip(_STATISTICS, _numbers(y))) for split, y in _labels(dataset).items()}
+    return {split: _named_numbers(y, dataset.target_names) for split, y in _labels(dataset).items()}
+
+
+def _named_numbers(y, names):
+    if names:
+        return {name: dict(zip(_STATISTICS, _numbers(column))) for name, column in zip(names, y.T)}
+    return dict(zip(_STATISTICS, _numbers(y)))
 
 
 def _as_json(dataset):
@@ -203,7 +209,9 @@ def _headline(dataset):
     X, shape = dataset.train.X, dataset.image_shape
     colours = f" of {shape[2]} channels" if shape and len(shape) == 3 else ""
     what = f"images of {shape[0]} x {shape[1]} pixels{colours}" if shape else _count(X.shape[1], "feature")
-    classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ", regression"
+    kind = "labels" if dataset.train.y.dtype.kind == "i" else "targets"
+    several = f", {len(dataset.target_names)} {kind}" if dataset.target_names else ", regression"
+    classes = f", {len(dataset.class_names)} classes" if dataset.class_names else several
     test = f", {len(dataset.test.y):,} test" if dataset.test else ""
     counts = f"{len(X):,} train{test} examples" if test else f"{len(X):,} examples"
     return f"{dataset.name}: {counts}; {what}{classes}"
@@ -232,7 +240,10 @@ def _classes(dataset):
 def _targets(dataset):
     rows = table("target", *_STATISTICS)
     for split, y in _labels(dataset).items():
-        rows.add_row(split, *_statistics(y))
+        for name, column in zip(dataset.target_names, y.T):
+            rows.add_row(f"{name}, {split}" if dataset.test else name, *_statistics(column))
+        if not dataset.target_names:
+            rows.add_row(split, *_statistics(y))
     return rows
 
 

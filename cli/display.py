@@ -33,7 +33,7 @@ def show_progress(progress, epochs, lines=True):
 def described(dataset):
     """Lines that say which column of a table has the labels, and how the others are used."""
     if dataset.label:
-        kind = "labels" if dataset.class_names else "targets"
+        kind = "labels" if dataset.class_names or dataset.train.y.dtype.kind == "i" else "targets"
         shown = ", ".join(dataset.class_names[:5]) + (", ..." if len(dataset.class_names) > 5 else "")
         yield printable(f"{kind}: {dataset.label}" + (f": {shown}" if shown else ""))
     if dataset.label and dataset.columns:
@@ -124,6 +124,12 @@ def _finite(x):
     if isinstance(x, list):
         return list(map(_finite, x))
     return None if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def task_in_words(dataset, settings):
+    """The task of a model without classes, and how many targets or labels an example has, if several."""
+    q, word = len(dataset.target_names), "labels" if settings.task == "multilabel" else "targets"
+    return f"{settings.task}, {q} {word}" if q else settings.task
 
 
 def loss_name(settings):

@@ -56,7 +56,21 @@ def _evaluated(model, data, test, label_column, data_dir, split):
 
 
 def _show_regression(figures, model, title):
-    say(f"{title}: R² {figures['r2']:.4f}, RMSE {figures['rmse']:.4g} ({figures['examples']:,} examples)")
+    mean = "mean " if "per_target" in figures else ""
+    say(f"{title}: {mean}R² {figures['r2']:.4f}, {mean}RMSE {figures['rmse']:.4g} ({figures['examples']:,} examples)")
+    if mean:
+        rows = table("target", "R²", "RMSE")
+        for row in figures["per_target"][:_MOST_ROWS]:
+            rows.add_row(row["target"], f"{row['r2']:.4f}", f"{row['rmse']:.4g}")
+        print_tables(rows)
+
+
+def _show_labels(figures, model, title):
+    loss_is = f"{loss_name(model.checkpoint.settings)} {figures['loss']:.4f}"
+    say(f"{title}: all labels right {figures['accuracy']:.2%}, {loss_is} ({figures['examples']:,} examples)")
+    low, high = figures["accuracy_interval"]
+    say(f"95 % interval of this share {low:.1%} to {high:.1%}; right labels {figures['label_accuracy']:.1%}")
+    print_tables(_per_class_table(figures["per_label"][:_MOST_ROWS], "label"))
 
 
 def _show_classification(figures, model, title):
@@ -82,7 +96,7 @@ def _in_words(figures):
 
 
 _PERCENT = ("commonest_class", "balanced_accuracy", "calibration_error")
-_SHOW = {"regression": _show_regression, "classification": _show_classification}
+_SHOW = {"regression": _show_regression, "multilabel": _show_labels, "classification": _show_classification}
 
 
 def _json(figures):
@@ -93,11 +107,11 @@ def _json(figures):
     return figures_as_json(figures)
 
 
-def _per_class_table(per_class):
-    rows = table("class", "precision", "recall", "F1", "examples")
+def _per_class_table(per_class, kind="class"):
+    rows = table(kind, "precision", "recall", "F1", "examples")
     for row in per_class:
         ratios = (f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
-        rows.add_row(row["class"], *ratios, str(row["examples"]))
+        rows.add_row(row[kind], *ratios, str(row["examples"]))
     return rows
 
 

@@ -13,6 +13,7 @@ from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
 from hw5.nn.hidden import read_hidden
 from hw5.tables.table import Reading
+from hw5.train.plan import TASKS
 from hw5.train.settings import MOST_COUNTED, RANGES
 
 
@@ -98,10 +99,10 @@ precision = click.option(
 
 task = click.option(
     "--task",
-    type=OneOf(["classification", "regression"]),
+    type=OneOf(TASKS),
     default="classification",
     show_default=True,
-    help="Predict classes or numbers.",
+    help="Predict a class, several labels that are 0 or 1, or numbers.",
 )
 
 test = click.option("--test", metavar="PATH", help="Labelled test data.")
@@ -109,7 +110,8 @@ test = click.option("--test", metavar="PATH", help="Labelled test data.")
 label_column = click.option(
     "--label-column",
     metavar="COLUMN",
-    help="Column with the labels of a table: a name or position (1 is the first, -1 the last), or several one-hot columns.",
+    help="Column with the labels of a table: a name or position (1 is the first, -1 the last), or several of these: "
+    "one-hot columns, labels or targets.",
 )
 
 text = click.option(

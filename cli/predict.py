@@ -51,8 +51,8 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
     hw5 predict model.npz --top 3 photo.png
     """
     model = Checkpoint.load(checkpoint)
-    if top > 1 and not model.loss.gives_probabilities:
-        kind = model.settings.model if model.loss.classes else model.settings.task
+    if top > 1 and (not model.class_names or not model.loss.gives_probabilities):
+        kind = model.settings.model if model.class_names else _KINDS[model.settings.task]
         raise InputError(f"--top {top} needs class probabilities, and a {kind} has none; leave it out")
     inputs = [_open(path, model, invert) for path in inputs]
     for each in inputs:
@@ -151,16 +151,28 @@ def _header(kept, model, top):
     top = min(top, len(model.class_names))
     columns = [name for k in range(1, top + 1) for name in (f"class_{k}", f"probability_{k}")]
     columns[:2] = ["class", "probability"]
-    columns = _COLUMNS.get(model.settings.loss, columns)
+    columns = _of_targets(model) or _COLUMNS.get(model.settings.loss, columns)
     while not set(columns).isdisjoint(kept):
         columns = [f"predicted_{name}" for name in columns]
     return [*kept, *columns]
 
 
+_KINDS = {"regression": "regression", "multilabel": "multilabel model"}
+
+
+def _of_targets(model):
+    """The names of the columns for several targets, or for several labels: 0 or 1, and its probability."""
+    if model.settings.task == "multilabel":
+        return [column for name in model.target_names for column in (name, f"probability_{name}")]
+    return list(model.target_names)
+
+
 def _predictions(model, P, top):
     """The columns that are appended, as lists of cells."""
+    if model.settings.task == "multilabel":
+        return [cells for p in P.T for cells in (list(map(str, (p > 0.5) * 1)), [f"{x:.6f}" for x in p.tolist()])]
     if not model.loss.classes:
-        return [list(map(str, P[:, 0]))]  # the shortest text that identifies the number
+        return [list(map(str, numbers)) for numbers in P.T]  # the shortest text that identifies the number
     names = np.array(model.class_names, object)
     if not model.loss.gives_probabilities:
         return [names[P.argmax(axis=1)].tolist()]

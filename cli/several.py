@@ -98,6 +98,8 @@ def cross_validate(device, dataset, plan, source, n, load_data, observers, headl
 
 def _guessing(dataset, mean):
     """A sentence if the mean figures are no better than guessing, else None."""
+    if "accuracy" in mean and not dataset.class_names:
+        return None
     if not dataset.class_names:
         return NO_BETTER_THAN_THE_MEAN if mean["r2"] <= 0 else None
     y = dataset.train.y

@@ -41,6 +41,7 @@ def _as_json(model):
         "layers": written(model.layers()),
         "parameters": sum(W.size + b.size for W, b in model.parameters),
         "class_names": model.class_names,
+        "target_names": model.target_names,
         "feature_names": model.feature_names,
         "image_shape": model.image_shape,
         "columns": asdict(model.columns)["each"] if model.columns else None,
@@ -60,6 +61,10 @@ def _summary(model, path):
     if model.class_names:
         names = ", ".join(model.class_names[:20]) + (", ..." if len(model.class_names) > 20 else "")
         yield _comment(f"{len(model.class_names)} classes: {names}")
+    if model.target_names:
+        kind = "labels" if settings.task == "multilabel" else "targets"
+        names = ", ".join(model.target_names[:20]) + (", ..." if len(model.target_names) > 20 else "")
+        yield _comment(f"{len(model.target_names)} {kind}: {names}")
     if model.columns:
         yield _comment(f"labels: {model.columns.label_option}")
         yield from map(_comment, described(model.columns))

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 import click
 
 from hw5.cli import config, options, output, ranks, several
-from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, waiting, warn
+from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, task_in_words, waiting, warn
 from hw5.cli.options import BatchSize, Known, Layers, OneOf, number
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
 from hw5.cli.signals import stoppable
@@ -24,7 +24,7 @@ from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.defaults import UNSET
 from hw5.train.figures import figures_on
 from hw5.train.log import Log
-from hw5.train.plan import DEFAULT, MODELS, TASKS, new_plan
+from hw5.train.plan import DEFAULT, MODELS, new_plan
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
 from hw5.train.schedules import SCHEDULES
@@ -133,8 +133,8 @@ def _settings(verb):
 @options.task
 @click.option(
     "--loss",
-    type=OneOf([name for name, loss in LOSSES.items() if name != "perceptron" and loss.task in TASKS]),
-    help="Loss function.  [default: cross-entropy; squared for regression]",
+    type=OneOf([name for name in LOSSES if name != "perceptron"]),
+    help="Loss function.  [default: cross-entropy; multilabel-cross-entropy for multilabel, squared for regression]",
 )
 @options.data(
     "digits",
@@ -340,7 +340,9 @@ def _announce(run):
 
 def _headline(run, before=""):
     settings, counts = run.settings, ", ".join(f"{len(subset.rows):,} {name}" for name, subset in run.splits.items())
-    classes = f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else settings.task
+    classes = (
+        f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else task_in_words(run.dataset, settings)
+    )
     theta = f" {settings.activation}" if settings.hidden else ""
     table = "".join(f"{line}\n" for line in described(run.dataset))
     return (
@@ -358,6 +360,8 @@ def _going_on(training):
 
 def _guessing(run, figures):
     """A sentence if the figures of the test split are no better than guessing, else None."""
+    if run.settings.task == "multilabel":
+        return None
     if run.settings.task == "regression":
         return NO_BETTER_THAN_THE_MEAN if figures["r2"] <= 0 else None
     labels = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))

@@ -56,11 +56,12 @@ def _in_python(function):
 def load_data(
     data="digits", *, test=None, label_column=None, data_dir=None, task="classification", **reading
 ) -> Dataset:
-    """The Dataset that fit trains on: X (N, d) and y (N,) in train and test, class_names, feature_names, image_shape.
+    """The Dataset that fit trains on: X (N, d) and y (N,) or (N, q) in train and test, class_names, target_names, ...
 
     data: the name of a data set that `hw5 data list` shows, a path, arrays (X, y), or a DataFrame of pandas or polars.
-    test: the same for the test set. label_column: the name or position of the labels in a table. reading: text, missing,
-    drop, only and categorical, as for `hw5 train`. Raises InputError.
+    test: the same for the test set. label_column: the name or position of the labels in a table. task: classification,
+    regression, or multilabel for several labels that are 0 or 1; in the last two, y may have several columns. reading:
+    text, missing, drop, only and categorical, as for `hw5 train`. Raises InputError.
     """
     options = Reading(**{name: _names(value) for name, value in reading.items()})
     return load(
@@ -168,8 +169,13 @@ class Model:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the probabilities; () in a regression."""
+        """The names of the classes, in the order of the probabilities; () without classes."""
         return self.checkpoint.class_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The names of the targets or labels of an example, in the order of the predictions; () if it has one."""
+        return self.checkpoint.target_names
 
     @property
     def parameters(self):
@@ -183,17 +189,21 @@ class Model:
 
     @_in_python
     def predict(self, X) -> np.ndarray:
-        """The class, or the number in a regression, of each example, (n,).
+        """The class, or the number in a regression, of each example, (n,); of several targets or labels (n, q).
 
         X: arrays (n, d) or images (n, h, w) or (n, h, w, c); a DataFrame with the columns of the training; or a path.
         Raises InputError.
         """
-        outputs = self.probabilities(X)
-        return self.checkpoint.classes[outputs.argmax(axis=1)] if self.class_names else outputs[:, 0]
+        outputs, its = self.probabilities(X), self.checkpoint
+        if self.class_names:
+            return its.classes[outputs.argmax(axis=1)]
+        if its.settings.task == "multilabel":
+            return (outputs > 0.5).astype(int)
+        return outputs if its.target_names else outputs[:, 0]
 
     @_in_python
     def probabilities(self, X) -> np.ndarray:
-        """The probability of each class (n, m); a perceptron gives 1 to the predicted class, a regression numbers (n, 1)."""
+        """The probability of each class or label (n, m); a perceptron gives 1 to its class, a regression numbers."""
         return self._model.predict(self._features(X))
 
     def _features(self, X):
@@ -263,6 +273,8 @@ class Model:
             lines.append(
                 f"classes: {', '.join(self.class_names[:20])}" + (", ..." if len(self.class_names) > 20 else "")
             )
+        if self.target_names:
+            lines.append(f"{'labels' if settings.task == 'multilabel' else 'targets'}: {', '.join(self.target_names)}")
         if self.checkpoint.columns:
             lines += described(self.checkpoint.columns)
         return "\n".join(lines)

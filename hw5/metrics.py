@@ -60,8 +60,10 @@ def _ratio(numerator, denominator):
 def r2_and_rmse(y, predicted):
     """R^2 = 1 - sum (y - predicted)^2 / sum (y - mean(y))^2, and the root mean square error; both inputs (n,).
 
-    R^2 is NaN if all targets are equal.
+    R^2 is NaN if all targets are equal. For inputs (n, q) these are the means over the targets.
     """
+    if y.ndim == 2:
+        return tuple(np.mean([r2_and_rmse(*pair) for pair in zip(y.T, predicted.T)], axis=0).tolist())
     squares, spread = np.square(np.float64(y) - predicted), np.square(np.float64(y) - np.mean(y, dtype=np.float64))
     r2 = 1 - squares.sum() / spread.sum() if spread.any() else np.nan
     return float(r2), float(np.sqrt(squares.mean()))

@@ -37,10 +37,10 @@ def untrained(parameters):
     return State(parameters, [tuple(map(np.zeros_like, pair)) for pair in parameters], None, 1, 0, np.zeros((2, 1)))
 
 
-def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=("a", "b, c", "ç")):
+def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=("a", "b, c", "ç"), targets=()):
     """An untrained model, with biases that are not 0."""
-    names = () if loss == "squared" else classes
-    sizes = (4, *hidden, LOSSES[loss].units(len(names)))
+    names, q = () if targets or loss == "squared" else classes, len(targets) or 1
+    sizes = (4, *hidden, LOSSES[loss].units(len(names) or q))
     parameters = [
         (W, np.random.default_rng(l).standard_normal(b.shape).astype(np.float32))
         for l, (W, b) in enumerate(initial_parameters(dense_layers(sizes, activation), 1))
@@ -56,7 +56,8 @@ def checkpoint(loss="cross-entropy", activation="relu", hidden=(6, 5), classes=(
         ("w", "x", "y", "z"),
         None,
         [],
-        Standardisation(np.float32([2000]), np.float32([0.1])) if loss == "squared" else None,
+        Standardisation(2000 + np.arange(q, dtype=np.float32), np.float32([0.1] * q)) if loss == "squared" else None,
+        target_names=targets,
     )
 
 
@@ -67,6 +68,8 @@ MODELS = {theta: dict(activation=theta) for theta in THETAS} | {
     "sigmoid loss": dict(loss="binary-cross-entropy", classes=("no", "yes")),
     "regression": dict(loss="squared"),
     "linear regression": dict(loss="squared", hidden=()),
+    "several targets": dict(loss="squared", targets=("height", "weight")),
+    "several labels": dict(loss="multilabel-cross-entropy", targets=("funny", "sad", "long")),
     "perceptron": dict(loss="perceptron", hidden=()),
     "perceptron of two classes": dict(loss="perceptron", hidden=(), classes=("no", "yes")),
 }
@@ -88,6 +91,10 @@ def test_onnx(model, tmp_path):
     if model.settings.task == "regression":
         assert outputs == ["prediction"]
         np.testing.assert_allclose(results["prediction"], expected, rtol=TOLERANCE)
+    elif model.settings.task == "multilabel":
+        assert outputs == ["probabilities", "label"]
+        np.testing.assert_allclose(results["probabilities"], expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_array_equal(results["label"], expected > 0.5)
     else:
         assert outputs == (["label"] if model.settings.loss == "perceptron" else ["probabilities", "label"])
         np.testing.assert_array_equal(results["label"], expected.argmax(axis=1))
@@ -96,6 +103,7 @@ def test_onnx(model, tmp_path):
     assert all(len(array) == 1 for array in one)
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata.get("class_names", "[]")) == list(model.class_names)
+    assert json.loads(metadata.get("target_names", "[]")) == list(model.target_names)
     assert json.loads(metadata["feature_names"]) == list(model.feature_names)
 
 
@@ -104,6 +112,8 @@ def assert_same_predictions(model, z):
     expected = Model(CpuDevice(), model).predict(X)
     if model.settings.task == "regression":
         np.testing.assert_allclose(z, expected, rtol=TOLERANCE)
+    elif model.settings.task == "multilabel":
+        np.testing.assert_allclose(1 / (1 + np.exp(-z)), expected, rtol=0, atol=TOLERANCE)
     elif model.settings.loss == "perceptron":
         np.testing.assert_array_equal(z.argmax(axis=1), expected.argmax(axis=1))
     else:

@@ -140,7 +140,8 @@ def load(
     test: a source whose test set, or whose only set, becomes the test set.
     label_column: the name or position of the label column of a table or .npy; see tables.
     data_dir: the directory of downloaded data sets; see data_directory.
-    task: "classification", or "regression" if the labels are numbers to predict.
+    task: "classification"; "regression" if the labels are numbers to predict; "multilabel" if each example has several
+    labels that are 0 or 1.
     schema: of a trained model, to load data for it. It determines the task, the numbers of the classes, which need not
     all occur, and what happens to the columns of a table.
     reading, training_rows: without a schema, how the columns of a table are fitted, and training_rows(y) the rows on
@@ -150,17 +151,17 @@ def load(
     Raises InputError, which says what is wrong with a file, where, and what to do.
     """
     if schema is not None:
-        task = "classification" if schema.class_names else "regression"
+        task = schema.task
     options = _Options(label_column, data_dir, schema, reading, task, training_rows, out)
     train, test_table = _read_whole(source, options)
     class_names = _class_names(train, options)
     if test is not None:
-        options = replace(options, schema=schema or _schema_of(train, class_names, label_column))
+        options = replace(options, schema=schema or _schema_of(train, class_names, options))
         only, test_table = _read_whole(test, options)
         test_table = only if test_table is None else test_table
     if test_table is not None:
         _require_same_features(train, test_table)
-    return _dataset(*_name_and_source(source), train, test_table, class_names)
+    return _dataset(*_name_and_source(source), train, test_table, class_names, options)
 
 
 def _class_names(train: Table, options: _Options) -> tuple[str, ...]:
@@ -168,7 +169,7 @@ def _class_names(train: Table, options: _Options) -> tuple[str, ...]:
     if options.schema is not None:
         _require_features_of(options.schema, train)
         return options.schema.class_names
-    return () if options.task == "regression" else labels.class_names(train)
+    return labels.class_names(train) if options.task == "classification" else ()
 
 
 def _name_and_source(source: Source) -> tuple[str, str]:
@@ -183,8 +184,11 @@ def _name_and_source(source: Source) -> tuple[str, str]:
     return printable(path.name), str(path)
 
 
-def _dataset(name: str, source: str, train: Table, test_table: Table | None, class_names) -> Dataset:
-    y = [_labels(table, class_names) for table in (train, test_table) if table is not None]
+def _dataset(name: str, source: str, train: Table, test_table: Table | None, class_names, options) -> Dataset:
+    y = [labels.decoded(table, options.task, class_names) for table in (train, test_table) if table is not None]
+    target_names = _target_names(train, y[0], options)
+    for table, its_y in zip((train, test_table), y):
+        _require_targets(table, its_y, target_names)
     notes = [note for table in (train, test_table) if table is not None for note in table.notes]
     return Dataset(
         name=name,
@@ -198,16 +202,33 @@ def _dataset(name: str, source: str, train: Table, test_table: Table | None, cla
         label=train.label,
         notes=tuple(notes),
         warnings=(*train.warnings, *(w for t, each in zip((train, test_table), y) if t for w in _unknown(t, each))),
+        target_names=target_names,
     )
 
 
-def _schema_of(train: Table, class_names, label_column) -> Schema:
+def _target_names(table: Table, y: np.ndarray, options: _Options) -> tuple[str, ...]:
+    """The names of several targets or labels: the schema's, those in the file, or target_1, target_2, ..."""
+    if options.schema is not None:
+        return options.schema.target_names
+    word = "label" if options.task == "multilabel" else "target"
+    numbered = tuple(f"{word}_{j}" for j in range(1, y.shape[1] + 1)) if y.ndim == 2 else ()
+    return table.target_names or numbered
+
+
+def _require_targets(table: Table, y: np.ndarray, names: tuple[str, ...]) -> None:
+    found, wanted = y.shape[1] if y.ndim == 2 else 1, len(names) or 1
+    if found != wanted:
+        raise InputError(
+            f"{table.where}: each example has {found} targets or labels, but {wanted} are needed; choose their columns "
+            "with --label-column"
+        )
+
+
+def _schema_of(train: Table, class_names, options: _Options) -> Schema:
     """To read a test set whose columns are those of the training set."""
-    return Schema(train.X.shape[1], class_names, train.feature_names, train.image_shape, label_column, train.columns)
-
-
-def _labels(table: Table, class_names) -> np.ndarray:
-    return labels.class_indices(table, class_names) if class_names else labels.targets(table)
+    names = class_names, train.feature_names, train.image_shape, options.label_column
+    targets = _target_names(train, labels.decoded(train, options.task, class_names), options)
+    return Schema(train.X.shape[1], *names, train.columns, targets, options.task == "multilabel")
 
 
 def _unknown(table: Table, y: np.ndarray) -> list[str]:
@@ -264,12 +285,14 @@ def open_labelled(
     rows = tables.ForModel(_records(path, schema, label_column), schema, True, label_column)
     name, source = _name_and_source(source)
     nothing = Examples(np.empty((0, schema.features), np.float32), np.empty(0, np.int32))
-    return StreamedExamples(rows), Dataset(name, source, nothing, None, schema.class_names, None, schema.image_shape)
+    dataset = Dataset(name, source, nothing, None, schema.class_names, None, schema.image_shape)
+    return StreamedExamples(rows), replace(dataset, target_names=schema.target_names)
 
 
 def examined(dataset: Dataset, stream: StreamedExamples) -> Dataset:
     """The Dataset of open_labelled after a pass: with its labels, and what is to be said about them, but no features."""
     table, y = stream.table, stream.y
+    _require_targets(table, y, dataset.target_names)
     warnings = (*table.warnings, *_unknown(table, y))
     examples = Examples(np.empty((len(y), 0), np.float32), y)
     return replace(dataset, train=examples, notes=table.notes, warnings=warnings)

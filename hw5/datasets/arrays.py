@@ -23,6 +23,7 @@ from hw5.errors import InputError
 from hw5.opening import Length, inflation_limit, open_plain, read_array
 from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import (
+    BEYOND_FLOAT32,
     Schema,
     Table,
     as_images,
@@ -187,14 +188,15 @@ def _read_table(path: Path, archive, features: tuple, labels: tuple, schema: Sch
 
 
 def read_arrays(X, y, schema: Schema | None = None) -> Table:
-    """The Table of arrays in memory, X (N, ...) and y (N,), or (N, m) one-hot."""
+    """The Table of arrays in memory, X (N, ...) and y (N,), or (N, m) one-hot, or (N, q)."""
     return _pair("X", np.asarray(X), "y", np.asarray(y), schema)
 
 
 def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Schema | None) -> Table:
-    """The Table of features X (N, ...) and labels y: (N,), (N, 1) as Keras has them, or one-hot (N, m)."""
-    if y.ndim == 2 and y.shape[1] > 1 and len(X) == len(y):
-        y = _from_one_hot(y, where_y)
+    """The Table of features X (N, ...) and labels y: (N,), (N, 1) as Keras has them, one-hot (N, m), or (N, q)."""
+    targets = None
+    if y.ndim == 2 and y.shape[1] > 1 and len(X) == len(y) and y.dtype.kind in "buif":
+        targets, y = _finite(y, where_y), y.argmax(axis=1)  # the class, if it is one-hot
     if y.size != len(y):
         raise InputError(f"{where_y} has shape {y.shape}; save it with one label per example")
     if len(X) != len(y):
@@ -205,17 +207,24 @@ def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Sche
     X = as_images(X)
     columns = schema.columns if schema else array_columns(X)
     table = make_table(where_y, as_features(X, where_x, columns=columns), y.ravel(), image_shape_of(X))
+    if targets is not None:
+        is_one_hot = (np.count_nonzero(targets, axis=1) == 1).all() and (targets.sum(axis=1) == 1).all()
+        table = replace(table, targets=targets, codes=table.codes if is_one_hot else None)
     return replace(table, columns=columns, notes=notes)
 
 
-def _from_one_hot(y: np.ndarray, where: str) -> np.ndarray:
-    """The class of each row of one-hot labels (N, m)."""
-    if y.dtype.kind in "buif" and (np.count_nonzero(y, axis=1) == 1).all() and (y.sum(axis=1) == 1).all():
-        return y.argmax(axis=1)
-    raise InputError(
-        f"{where} has shape {y.shape}, but not a single 1 and otherwise 0 in each row; hw5 needs one label per example, "
-        "such as y.argmax(axis=1)"
-    )
+def _finite(y: np.ndarray, where: str) -> np.ndarray:
+    """y (N, q) as float64. Raises InputError for a number that is none of float32."""
+    y = y.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        wrong = np.argwhere(~(abs(y) < BEYOND_FLOAT32))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise InputError(
+            f"{where}, row {row + 1}, column {column + 1}: the target is {y[row, column]:g}; correct it or remove the "
+            "row"
+        )
+    return y
 
 
 def _array_names(archive: zipfile.ZipFile) -> set[str]:

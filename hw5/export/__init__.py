@@ -2,7 +2,7 @@
 
 All formats have the same network. The standardisation, x <- (x - mean) scale, is separate: folding it into the first
 layer would lose digits in float32 if a mean is much larger than the standard deviation. The output layer returns one
-logit per class, or the target in its own units. docs/export.md shows how to load each format.
+logit per class or label, or each target in its own units. docs/export.md shows how to load each format.
 """
 
 import io
@@ -57,8 +57,9 @@ class _Portable:
     layers: list
     activation: str  # of the hidden layers, as Activation.of reads it
     loss: str
-    class_names: tuple[str, ...]  # empty for a regression
+    class_names: tuple[str, ...]  # empty for a regression and for several labels
     feature_names: tuple[str, ...] | None
+    target_names: tuple[str, ...]  # of several targets or labels of an example, else empty
     columns: Columns | None = None  # of a table with text, dates or gaps
     tested: Predicted | None = None
     float16: bool = False
@@ -68,7 +69,7 @@ class _Portable:
         *hidden, (W, b) = checkpoint.parameters
         if checkpoint.of_targets:  # z / scale + mean
             scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
-            W, b = W / scale, b / scale + mean
+            W, b = W / scale[:, np.newaxis], b / scale + mean
         elif len(W) < len(checkpoint.class_names):  # one z for two classes: the logits (0, z)
             W, b = np.vstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
         settings, pairs = checkpoint.settings, iter([*hidden, (W, b)])
@@ -81,6 +82,7 @@ class _Portable:
             settings.loss,
             checkpoint.class_names,
             checkpoint.feature_names,
+            checkpoint.target_names,
             columns_to_encode(checkpoint),
             tested,
             float16,
@@ -95,6 +97,7 @@ class _Portable:
         """Activation, loss, PyTorch's modules, and the names of classes and features, if any."""
         modules = [text for text, _ in torch.modules(self.layers)]
         names = {"modules": modules, "class_names": self.class_names, "feature_names": self.feature_names}
+        names |= {"target_names": self.target_names}
         return {"activation": self.activation, "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
 
     @property

@@ -33,7 +33,12 @@ def encode(network):
 
 
 def described(network):
-    """The model for model.js, and what the page needs besides."""
+    """The model for model.js, and what the page needs besides. Raises InputError if an example has several answers."""
+    if network.target_names:
+        raise InputError(
+            f"--format html shows one class or number, and the model has {len(network.target_names)}; choose another "
+            "format"
+        )
     its, image_shape, tested = network.checkpoint, network.checkpoint.image_shape, network.tested
     return {
         "title": f"{_name(its.data.source)}: {written([layer for layer, *_ in network.layers])}",

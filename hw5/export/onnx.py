@@ -98,6 +98,9 @@ _LAYERS = {
 }
 
 
+_INT64 = 7  # onnx.TensorProto.INT64
+
+
 class _Graph:
     """Nodes in the order of computation, and the constant arrays by name."""
 
@@ -125,10 +128,19 @@ class _Graph:
         return name
 
 
+def _labels(graph, z, q):
+    """The probability of each of q labels, and whether it is above one half."""
+    P = graph.add("Sigmoid", z, output="probabilities")
+    graph.add("Cast", graph.add("Greater", P, 0.5), output="label", to=_INT64)
+    return [(P, ["N", q]), ("label", ["N", q])]
+
+
 def _outputs(graph, network, z):
     """Append the nodes that compute the outputs from z; return the outputs' names and shapes."""
+    if network.loss == "multilabel-cross-entropy":
+        return _labels(graph, z, len(network.target_names))
     if not network.class_names:
-        return [(graph.add("Identity", z, output="prediction"), ["N", 1])]
+        return [(graph.add("Identity", z, output="prediction"), ["N", len(network.target_names) or 1])]
     outputs = []
     if network.loss != "perceptron":  # a perceptron has no probabilities
         z = graph.add("Softmax", z, output="probabilities", axis=1)

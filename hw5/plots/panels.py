@@ -171,6 +171,10 @@ def _has_probabilities(view):
     return view.checkpoint.loss.gives_probabilities
 
 
+def _has_one_target(view):
+    return _is_regression(view) and not view.checkpoint.target_names
+
+
 def _classes(view):
     return len(view.checkpoint.class_names)
 
@@ -193,10 +197,13 @@ PANELS = {
         _confusion,
         _needs(lambda view: 0 < _classes(view) <= _MOST_CLASSES, f"it needs 2 to {_MOST_CLASSES:,} classes"),
     ),
-    "predictions": Panel(_predictions, _needs(_is_regression, "it needs a regression")),
+    "predictions": Panel(_predictions, _needs(_has_one_target, "it needs a regression of one target")),
     "fit": Panel(
         _fit,
-        _needs(lambda view: _is_regression(view) and _features(view) == 1, "it needs a regression with one feature"),
+        _needs(
+            lambda view: _has_one_target(view) and _features(view) == 1,
+            "it needs a regression of one target with one feature",
+        ),
     ),
     "regions": Panel(
         _regions,
@@ -208,8 +215,8 @@ PANELS = {
     "mistakes": Panel(
         _mistakes,
         _needs(
-            lambda view: _has_probabilities(view) and (view.predicted != view.y).any(),
-            "there are no mistakes, or the model has no probabilities",
+            lambda view: _classes(view) and _has_probabilities(view) and (view.predicted != view.y).any(),
+            "there are no mistakes, or the model has no probabilities of classes",
         ),
     ),
     "weights": Panel(

@@ -90,8 +90,13 @@ def _grid(figure, dataset):
 
 
 def _draw_targets(figure, dataset):
+    y, names = dataset.train.y[:_MOST_POINTS], dataset.target_names
+    columns, colours = (y.T, [colour for _, colour, _ in class_styles(len(names))]) if names else ([y], [BLUE])
     for axes, x in _grid(figure, dataset):
-        axes.scatter(x[:_MOST_POINTS], dataset.train.y[:_MOST_POINTS], s=14, color=BLUE, alpha=0.4, linewidths=0)
+        for column, colour in zip(columns, colours):
+            axes.scatter(x[:_MOST_POINTS], column, s=14, color=colour, alpha=0.4, linewidths=0)
+    if names:
+        figure.legend(list(map(shown, names)), loc="outside right upper", frameon=False, title="target")
     figure.supylabel("target")
 
 

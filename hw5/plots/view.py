@@ -44,8 +44,10 @@ class View:
     @property
     def _figures(self):
         if self.checkpoint.of_targets:
-            r2, rmse = r2_and_rmse(self.y, self.P[:, 0])
+            r2, rmse = r2_and_rmse(self.y, self.P.reshape(self.y.shape))
             figures = f"R² {r2:.4f}, RMSE {rmse:.4g}"
+        elif self.checkpoint.target_names:
+            figures = f"all labels right {np.mean(((self.P > 0.5) == self.y).all(axis=1)):.2%}"
         else:
             figures = f"accuracy {np.mean(self.predicted == self.y):.2%}"
         return f"{figures} ({len(self.y):,} examples)"

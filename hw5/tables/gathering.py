@@ -67,7 +67,7 @@ class Gathered:
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
     units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position. bracketed:
     positions of columns of numbers with brackets, which are negative.
-    labels: Texts, or float64 targets. bad: (position, row, text) of cells that are no numbers.
+    labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 
     def __init__(self, blocks: Blocks | None = None):
@@ -171,7 +171,7 @@ class _Pass:
         self._present = np.zeros(len(gathered.numbers), np.int64)
         self._bad = np.zeros(len(gathered.numbers), np.int64)
         self._words = [set() for _ in gathered.numbers]
-        if self.task == "classification" or len(self.labels) > 1:
+        if self.task == "classification":
             gathered.labels = Texts()
 
     def _add(self, columns):
@@ -247,15 +247,14 @@ class _Pass:
     def _add_labels(self, columns, start):
         if not self.labels:
             return
-        if len(self.labels) > 1:
+        if self.task != "classification":
+            self._targets.append(targets_in(self.records, columns, self.labels, start))
+            if (self._targets[-1] < 0).any():
+                self.gathered.bracketed |= {p for p in self.labels if cells.has_brackets(columns[p])}
+        elif len(self.labels) > 1:
             self.gathered.labels.add(one_hot_labels(self.records, columns, self.labels, start), lambda text: False)
-        elif self.task == "classification":
-            self.gathered.labels.add(self._strings(columns, self.labels[0]), lambda text: not text.strip())
         else:
-            (position,) = self.labels
-            self._targets.append(targets(self.records, columns[position], position, start))
-            if (self._targets[-1] < 0).any() and cells.has_brackets(columns[position]):
-                self.gathered.bracketed.add(position)
+            self.gathered.labels.add(self._strings(columns, self.labels[0]), lambda text: not text.strip())
 
 
 def _are_numbers(array, decimal, unit) -> bool:
@@ -379,6 +378,12 @@ def targets(records, array, position: int, start: int) -> np.ndarray:
     return values
 
 
+def targets_in(records, columns, labels: Sequence[int], start: int) -> np.ndarray:
+    """The targets in these columns, (n,) of one and (n, q) of several; as targets."""
+    found = [targets(records, columns[p], p, start) for p in labels]
+    return found[0] if len(found) == 1 else np.stack(found, axis=1)
+
+
 def one_hot_labels(records, columns, labels: Sequence[int], start: int):
     """The name of the one label column that is not 0 in each row, as a pyarrow array."""
     import pyarrow as pa
@@ -389,7 +394,7 @@ def one_hot_labels(records, columns, labels: Sequence[int], start: int):
         row = int(wrong.argmax())
         raise InputError(
             f"{records.where}, row {records.line(start + row)}: of the {len(labels)} label columns exactly one must be 1 "
-            "and the others 0; correct the row, or choose one column with --label-column"
+            "and the others 0; correct the row, choose one column with --label-column, or use --task multilabel"
         )
     names = [records.names[p] if records.names else f"column {p + 1}" for p in labels]
     return pa.DictionaryArray.from_arrays(pa.array(values.argmax(axis=0)), pa.array(names)).dictionary_decode()

@@ -19,6 +19,7 @@ _WHOLE = re.compile(r"[-+]?(0|[1-9]\d*)(\.0*)?|[-+]?\d\.\d+e[-+]\d\d")  # also a
 
 def class_names(table: Table) -> tuple[str, ...]:
     """The two or more classes of a table, sorted as numbers if all are numbers and as text otherwise."""
+    _require_one_label(table)
     names = sorted(set(_names(table)))
     if len(names) < 2:
         raise InputError(f"{table.where}: all labels are {quoted(names[0])}; a classifier needs at least two classes")
@@ -30,6 +31,7 @@ def class_names(table: Table) -> tuple[str, ...]:
 
 def class_indices(table: Table, class_names: tuple[str, ...]) -> np.ndarray:
     """The class of every row, (N,) int32 indices into class_names, or UNKNOWN. InputError if no label is a class."""
+    _require_one_label(table)
     find, names = class_finder(class_names), set(class_names)
     spelled = _convert(table, lambda label: label if label in names else class_name(label))
     found = list(map(find, spelled))
@@ -83,12 +85,46 @@ def _are_spelled_twice(numbers: dict[str, str]) -> bool:
     return not has_zeros and len(set(numbers.values())) < len(numbers)
 
 
+def decoded(table: Table, task: str, class_names: tuple[str, ...]) -> np.ndarray:
+    """y of a table for a task: indices into class_names, labels that are 0 or 1, or targets. Raises InputError."""
+    if task == "classification":
+        return class_indices(table, class_names)
+    return targets(table) if task == "regression" else indicators(table)
+
+
 def targets(table: Table) -> np.ndarray:
-    """The finite target of every row, (N,): float32, or float64 if float32 would lose what tells them apart."""
+    """The finite targets of every row, (N,) or (N, q): float32, or float64 where float32 cannot tell them apart."""
     y = table.targets
     if y is None:
         y = np.array(_convert(table, lambda label: number(label, "target")), np.float64)[table.codes]
-    return y if offsets(y[np.newaxis])[0] else y.astype(np.float32)
+    return y if offsets(np.atleast_2d(y.T)).any() else y.astype(np.float32)
+
+
+def indicators(table: Table) -> np.ndarray:
+    """The labels of every row, (N, q) int32 of 0 and 1. Raises InputError if there is one column, or another number."""
+    y = table.targets
+    if y is None or y.ndim == 1:
+        raise InputError(
+            f"{table.where}: --task multilabel needs several columns of labels, each 0 or 1; give them as "
+            "--label-column a,b"
+        )
+    wrong = np.argwhere(~np.isin(y, (0, 1)))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        names = table.target_names or range(1, y.shape[1] + 1)
+        raise InputError(
+            f"{table.label_location(row)}: label {names[column]} is {y[row, column]:g}, and must be 0 or 1; correct it, "
+            "or use --task regression"
+        )
+    return y.astype(np.int32)
+
+
+def _require_one_label(table: Table) -> None:
+    if table.codes is None:
+        raise InputError(
+            f"{table.where} has shape {table.targets.shape}, but not a single 1 and otherwise 0 in each row; give one "
+            "label per example, such as y.argmax(axis=1), or use --task multilabel or regression"
+        )
 
 
 def _convert(table: Table, function: Callable) -> list:

@@ -32,7 +32,7 @@ from hw5.tables.gathering import (
     has_gaps,
     numbers_together,
     one_hot_labels,
-    targets,
+    targets_in,
     without_blank_rows,
 )
 from hw5.tables.numeric import are_pixels, as_pixels
@@ -77,8 +77,8 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     gathered = gather(records, chosen, set(left_out), as_text, task, new_blocks)
     notes = [*records.notes, *_brackets(records, gathered), *_drop_rows(records, gathered, chosen, reading)]
     table = _labelled(records, gathered, chosen)
-    class_names = None if task == "regression" else labels.class_names(table)
-    y = labels.targets(table) if class_names is None else labels.class_indices(table, class_names)
+    class_names = labels.class_names(table) if task == "classification" else ()
+    y = labels.decoded(table, task, class_names)
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
     warnings = fitting.warnings + (label_warnings(table.label, class_names, y, len(y)) if class_names else [])
@@ -167,11 +167,11 @@ def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
     if isinstance(gathered.labels, Texts):
         missing = _missing_labels(gathered.labels, notes)
     else:
-        missing = np.isnan(gathered.labels)
+        missing = missing_targets(gathered.labels)
     if missing.any():
-        row = gathered.row_number(int(missing.argmax()))
         if missing.all() or reading.missing == "refuse":
-            raise bad_cell(records, chosen[0], row, "", "label" if isinstance(gathered.labels, Texts) else "target")
+            raise _missing_label(records, gathered, chosen, missing)
+        row = gathered.row_number(int(missing.argmax()))
         line = records.line(row)
         notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")
         gathered.keep(~missing)
@@ -183,6 +183,20 @@ def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
             notes.append(f"left out {_rows(int(gaps.sum()))} with missing values (--missing drop)")
             gathered.keep(~gaps)
     return notes
+
+
+def missing_targets(values: np.ndarray) -> np.ndarray:
+    """Which rows of targets (N,) or (N, q) lack one, (N,)."""
+    return np.isnan(values).reshape(len(values), -1).any(axis=1)
+
+
+def _missing_label(records, gathered: Gathered, chosen, missing) -> InputError:
+    """The error for the first row that is missing a label."""
+    row = int(missing.argmax())
+    if isinstance(gathered.labels, Texts):
+        return bad_cell(records, chosen[0], gathered.row_number(row), "", "label")
+    column = int(np.isnan(np.atleast_1d(gathered.labels[row])).argmax())
+    return bad_cell(records, chosen[column], gathered.row_number(row), "", "target")
 
 
 def _rows(n):
@@ -229,7 +243,9 @@ def _labelled(records, gathered: Gathered, chosen) -> Table:
         used, codes = np.unique(gathered.labels.codes, return_inverse=True)
         values = gathered.labels.values
         return Table(codes=codes, labels=[values[code] for code in used], **common)
-    return Table(codes=None, labels=[], targets=gathered.labels, **common)
+    names = tuple(records.names[p] if records.names else f"column {p + 1}" for p in chosen)
+    several = names if len(chosen) > 1 else ()
+    return Table(codes=None, labels=[], targets=gathered.labels, target_names=several, **common)
 
 
 def _place(records, position: int) -> str:
@@ -519,11 +535,11 @@ class Labels:
         self.texts, self._numbers = Texts(), []
 
     def add(self, block: Block) -> np.ndarray:
-        """The labels of a block, (n,): indices into self.texts.values, or targets, which are NaN where missing."""
+        """The labels of a block: indices (n,) into self.texts.values, or targets as targets_in, NaN where missing."""
         records, chosen, start = self._rows.records, self._rows.labels, self.gathered.rows
         self.gathered.rows += len(block.X)
-        if self._task == "regression" and len(chosen) == 1:
-            self._numbers.append(targets(records, block.columns[chosen[0]], chosen[0], start))
+        if self._task != "classification":
+            self._numbers.append(targets_in(records, block.columns, chosen, start))
             return self._numbers[-1]
         if len(chosen) > 1:
             return self.texts.add(one_hot_labels(records, block.columns, chosen, start), lambda text: False)
@@ -534,11 +550,10 @@ class Labels:
         rows, records, gathered, notes = self._rows, self._rows.records, self.gathered, []
         is_class = self._task == "classification"
         gathered.labels = self.texts if is_class else np.concatenate(self._numbers)
-        missing = _missing_labels(self.texts, notes) if is_class else np.isnan(gathered.labels)
+        missing = _missing_labels(self.texts, notes) if is_class else missing_targets(gathered.labels)
         if missing.any():
             if missing.all() or rows.schema.columns is None:
-                row = int(missing.argmax())
-                raise bad_cell(records, rows.labels[0], row, "", "label" if is_class else "target")
+                raise _missing_label(records, gathered, rows.labels, missing)
             line = records.line(int(missing.argmax()))
             notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")
             gathered.keep(~missing)

@@ -25,7 +25,7 @@ class StreamedExamples:
     """
 
     def __init__(self, rows: ForModel):
-        self._rows, self._class_names = rows, rows.schema.class_names
+        self._rows, self._class_names, self._task = rows, rows.schema.class_names, rows.schema.task
         self.table: Table | None = None
         self.y, self._of_file, self.digests = None, None, ()
         self.is_settled = False
@@ -54,30 +54,28 @@ class StreamedExamples:
         self._finish(found, np.concatenate(given))
         self.digests = hashes.digests(self.y)
 
-    @property
-    def _task(self):
-        return "classification" if self._class_names else "regression"
-
     def _known(self, block):
         return self._of_file[block.start : block.start + len(block.X)]
 
     def _assumed(self, of_labels, values):
         """The labels of a block, with NA as a class if the model has one, and targets as float32."""
-        if not self._class_names:
+        if self._task == "regression":
             return of_labels.astype(np.float32)
+        if self._task == "multilabel":
+            return np.where(np.isnan(of_labels), _MISSING, of_labels).astype(np.int32)
         find = labels.class_finder(self._class_names)
         is_class = "NA" in self._class_names
         return np.array([_class_of("NA" if v is None and is_class else v, find) for v in values], np.int32)[of_labels]
 
     def _finish(self, found, given):
         self.table, kept = found.finish()
-        names = self._class_names
-        self.y = labels.class_indices(self.table, names) if names else labels.targets(self.table)
-        missing = _MISSING if names else np.nan
-        self._of_file = np.full(len(kept), missing, self.y.dtype)
+        self.y = labels.decoded(self.table, self._task, self._class_names)
+        is_float = self.y.dtype.kind == "f"
+        self._of_file = np.full((len(kept), *self.y.shape[1:]), np.nan if is_float else _MISSING, self.y.dtype)
         self._of_file[kept] = self.y
+        given[_is_missing(given)] = np.nan if is_float else _MISSING  # in all columns
         self.is_settled = given.dtype == self._of_file.dtype and np.array_equal(
-            given, self._of_file, equal_nan=not names
+            given, self._of_file, equal_nan=is_float
         )
 
     def _chosen(self, chosen):
@@ -94,7 +92,9 @@ class StreamedExamples:
 
 
 def _is_missing(y):
-    return np.isnan(y) if y.dtype.kind == "f" else y == _MISSING
+    """Which rows of y (n,) or (n, q) have no label, (n,)."""
+    missing = np.isnan(y) if y.dtype.kind == "f" else y == _MISSING
+    return missing.reshape(len(y), -1).any(axis=1)
 
 
 def _class_of(label, find):

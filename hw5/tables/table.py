@@ -39,7 +39,8 @@ class Table:
     image_shape: tuple[int, ...] | None = None  # (height, width) of grey images, or (height, width, channels)
     line_of: Callable | None = None  # gives the line of a file on which row i begins
     label_suffix: str = ""  # ", column 3", for messages
-    targets: np.ndarray | None = None  # (N,) float64, instead of codes and labels
+    targets: np.ndarray | None = None  # (N,) float64, instead of codes and labels; of several label columns (N, q)
+    target_names: tuple[str, ...] = ()  # of the columns of targets, if they have names
     label: str | None = None  # the label column, for messages
     columns: Columns | None = None  # of a table of any format but .npy
     notes: tuple[str, ...] = ()  # guesses, to be said
@@ -61,6 +62,13 @@ class Schema:
     image_shape: tuple[int, ...] | None = None
     label_column: str | None = None  # if one was chosen for training; new data may have it elsewhere
     columns: Columns | None = None  # if it was trained on a table
+    target_names: tuple[str, ...] = ()  # if an example has several targets or labels
+    has_labels: bool = False  # whether these are labels, 0 or 1
+
+    @property
+    def task(self) -> str:
+        """As that of a Loss."""
+        return "classification" if self.class_names else "multilabel" if self.has_labels else "regression"
 
 
 def quoted(text: str) -> str:

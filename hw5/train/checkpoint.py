@@ -157,7 +157,7 @@ class Checkpoint:
         """The Schema with which hw5.datasets reads other data for the network."""
         features = self.standardisation.mean.size
         names = (self.class_names, self.feature_names, self.image_shape, self.data.label_column)
-        return Schema(features, *names, self.columns)
+        return Schema(features, *names, self.columns, self.target_names, self.settings.task == "multilabel")
 
     def save(self, path, like=None):
         """Write the checkpoint, atomically replacing any file at path (see atomic_write). Raises OSError."""

@@ -10,6 +10,7 @@ from hw5.metrics import (
     SparseConfusions,
     balanced_accuracy,
     calibration_error_of,
+    confusion_matrix,
     precision_recall_f1,
     r2_and_rmse,
     roc_auc,
@@ -24,20 +25,22 @@ _AT_LEAST = 1 << 14  # examples of a part
 def evaluation(model, subset):
     """Figures of a Model on a Subset by name, as hw5 eval --json prints them.
 
-    Of a regression: r2, rmse (in units of the targets), loss and examples. Of a classification: accuracy, loss, examples,
-    accuracy_interval (95 %, Wilson), commonest_class (the share of it), balanced_accuracy, calibration_error and, for two
-    classes, roc_auc; confusion_matrix (classes, classes), whose rows are the true classes, or for more than 100 classes
-    its cells that are not 0, as lists true, predicted (indices of classes) and examples; and per_class, a dictionary for
-    each class.
+    Of a regression: r2, rmse (in units of the targets), loss and examples; for several targets, r2 and rmse are means, and
+    per_target has those of each. Of a classification: accuracy, loss, examples, accuracy_interval (95 %, Wilson),
+    commonest_class (the share of it), balanced_accuracy, calibration_error and, for two classes, roc_auc;
+    confusion_matrix (classes, classes), whose rows are the true classes, or for more than 100 classes its cells that are
+    not 0, as lists true, predicted (indices of classes) and examples; and per_class, a dictionary for each class. Of
+    several labels: accuracy (the share of examples with all of them right), loss, examples, accuracy_interval,
+    label_accuracy (the share of right labels) and per_label, a dictionary for each label.
     """
     return evaluation_of_parts(model, [subset])
 
 
 def evaluation_of_parts(model, subsets):
     """As evaluation, of all Subsets of an iterable together, of which one at a time is in memory."""
-    class_names = model.checkpoint.class_names
+    its = model.checkpoint
     outcomes = _joined([_outcomes(model, subset) for subset in subsets])
-    return _of_classes(outcomes, class_names) if class_names else _of_numbers(outcomes)
+    return _FIGURES[its.settings.task](outcomes, its.class_names or its.target_names)
 
 
 def evaluation_of_stream(model, stream, dataset, split):
@@ -69,8 +72,8 @@ def _exhaust(parts):
 class _Outcomes:
     """What is kept of n examples: a few numbers each, and not their features."""
 
-    y: np.ndarray  # (n,), classes, which may be UNKNOWN, or targets
-    predicted: np.ndarray  # (n,), as y
+    y: np.ndarray  # (n,), classes, which may be UNKNOWN, or targets; (n, q) of several targets or labels
+    predicted: np.ndarray  # as y
     loss: float  # the mean of those with a known class; NaN if there are none
     confidence: np.ndarray | None = None  # (n,) the largest probability; None without probabilities
     is_likeliest: np.ndarray | None = None  # (n,) whether that is the probability of y
@@ -78,14 +81,16 @@ class _Outcomes:
 
     @property
     def known(self):
-        return self.y != UNKNOWN if self.y.dtype.kind == "i" else np.ones(len(self.y), bool)
+        return self.y != UNKNOWN if self.y.ndim == 1 and self.y.dtype.kind == "i" else np.ones(len(self.y), bool)
 
 
 def _outcomes(model, subset):
-    y = subset.examples.y[subset.rows]
-    if not model.checkpoint.class_names:
+    y, task = subset.examples.y[subset.rows], model.checkpoint.settings.task
+    if task == "regression":
         loss, predicted = model.regress(subset)
         return _Outcomes(y, predicted, loss)
+    if task == "multilabel":
+        return _Outcomes(y, model.probabilities(subset) > 0.5, model.evaluate(subset)[0])
     loss, _, classes = model.evaluate(subset)
     classes = classes.astype(np.int32)
     P = model.probabilities(subset)
@@ -108,9 +113,26 @@ def _joined(parts):
     )
 
 
-def _of_numbers(outcomes):
-    r2, rmse = r2_and_rmse(outcomes.y, outcomes.predicted)
-    return {"r2": r2, "rmse": rmse, "loss": outcomes.loss, "examples": len(outcomes.y)}
+def _of_numbers(outcomes, names):
+    y, predicted = outcomes.y, outcomes.predicted
+    r2, rmse = r2_and_rmse(y, predicted)
+    figures = {"r2": r2, "rmse": rmse, "loss": outcomes.loss, "examples": len(y)}
+    each = [(name, *r2_and_rmse(*pair)) for name, *pair in zip(names, y.T, predicted.T)]
+    return figures | ({"per_target": [dict(zip(("target", "r2", "rmse"), row)) for row in each]} if each else {})
+
+
+def _of_labels(outcomes, names):
+    y, is_right, n = outcomes.y, outcomes.predicted == outcomes.y, len(outcomes.y)
+    correct = int(is_right.all(axis=1).sum())
+    figures = {"accuracy": correct / n, "loss": outcomes.loss, "examples": n}
+    figures |= {"accuracy_interval": list(wilson_interval(correct, n)), "label_accuracy": float(is_right.mean())}
+    return figures | {"per_label": list(_by_label(y, outcomes.predicted, names))}
+
+
+def _by_label(y, predicted, names):
+    for name, *pair in zip(names, y.T, predicted.T):
+        p, r, f1 = (float(figure[1]) for figure in precision_recall_f1(confusion_matrix(*pair, 2)))
+        yield {"label": name, "precision": p, "recall": r, "f1": f1, "examples": int(pair[0].sum())}
 
 
 def _of_classes(outcomes, class_names):
@@ -158,3 +180,6 @@ def _in_perspective(C, accuracy, outcomes):
 def _by_class(C, class_names):
     for name, p, r, f1, n in zip(class_names, *map(list, precision_recall_f1(C)), C.sum(axis=1)):
         yield {"class": name, "precision": float(p), "recall": float(r), "f1": float(f1), "examples": int(n)}
+
+
+_FIGURES = {"classification": _of_classes, "multilabel": _of_labels, "regression": _of_numbers}  # by task

@@ -14,7 +14,8 @@ from hw5.train.settings import Settings
 
 DEFAULT = Settings()
 MODELS = ("linear", "mlp", "lenet", "perceptron")
-TASKS = ("classification", "regression")
+_LOSSES = {"classification": "cross-entropy", "multilabel": "multilabel-cross-entropy", "regression": "squared"}
+TASKS = tuple(_LOSSES)
 _SOME = 1000  # training examples, before their number is known
 
 
@@ -63,12 +64,12 @@ def new_plan(model, hidden, task, loss, data, test, label_column, reading=Readin
     if model in ("linear", "perceptron") and (hidden or settings["activation"] != DEFAULT.activation):
         flag = "--hidden" if hidden else "--activation"
         raise InputError(f"{flag} needs --model mlp: a {model} model has no hidden layers")
-    if model == "perceptron" and (loss or task == "regression"):
+    if model == "perceptron" and (loss or task != "classification"):
         flag = "--loss" if loss else "--task"
         raise InputError(f"{flag} cannot be used with --model perceptron; leave it out")
     if loss and LOSSES[loss].task != task:
         raise InputError(f"--loss {loss} cannot be used with --task {task}; leave it out to use the default")
-    loss = "perceptron" if model == "perceptron" else loss or ("squared" if task == "regression" else "cross-entropy")
+    loss = "perceptron" if model == "perceptron" else loss or _LOSSES[task]
     hidden = {"mlp": hidden or DEFAULT.hidden, "lenet": LENET}.get(model, ())
     given = settings | {"hidden": hidden, "loss": loss}
     return Plan(settings_for(_SOME, **given), task, data, test, label_column, reading, given)

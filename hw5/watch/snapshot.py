@@ -37,7 +37,7 @@ class Snapshots:
             yield "confusion", self._confusion(classes)
         if 0 < classes <= _MOST_REGIONS and features == 2:
             yield "regions", self._regions()
-        if not classes and features == 1:
+        if not classes and features == 1 and self.y.ndim == 1:
             yield "curve", self._curve()
         if self.run.dataset.image_shape:
             yield "filters", self._filters()

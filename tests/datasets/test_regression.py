@@ -119,7 +119,7 @@ def test_the_largest_float32_is_the_limit(table):
         (np.where(np.arange(9) == 5, 1e39, T), ["y, row 6", "1e+39"]),
         (T > 0, ["y, row 1", "is not a number"]),
         (T + 1j, ["y: labels must be numbers", "complex128"]),
-        (np.column_stack([T, T]), ["y has shape (9, 2)"]),
+        (np.column_stack([T, T])[:, :, np.newaxis], ["y has shape (9, 2, 1)"]),
     ],
 )
 def test_invalid_npz(tmp_path, values, words):
