@@ -272,10 +272,10 @@ def adam_update(bench, k, m, values):
 
 def dropout(bench, k, m, values):
     X = values(bench.rng, (k, m)).astype(np.float32)
-    for share, t, key in ((0.5, 1, 0), (0.3, 123_456, 2**32 - 1), (0.999, 2**31 - 1, 7)):
+    for share, t, key, first in ((0.5, 1, 0, 0), (0.3, 123_456, 2**32 - 1, 9), (0.999, 2**31 - 1, 7, 2**32 - 3)):
         out = bench.empty(k, m)
-        bench.device.dropout(bench.put(X), out, share, bench.put([t], np.int32), key)
-        stays = _pcg3d64(np.arange(k * m).reshape(k, m), t, key) >= int(share * 2**32)
+        bench.device.dropout(bench.put(X), out, share, bench.put([t], np.int32), key, first)
+        stays = _pcg3d64((first + np.arange(k * m)).reshape(k, m), t, key) >= int(share * 2**32)
         want = X * np.where(stays, 1 / (1 - share), 0)
         yield "out", error(bench.get(out), want, abs(want))
 

@@ -48,7 +48,7 @@ def test_our_kernels_are_right_in_every_order_of_threads(compiler):
     found = by_kernel(graded(code=0))
     assert list(found) == [contract.kernel for contract in CONTRACTS]
     for report in found.values():
-        assert report["verdict"] == "right" and report["worst"] <= report["tolerance"]
+        assert report["verdict"] == "right" and report["worst"] <= report["tolerance"] and not report["note"]
         shapes = 6 if report["file"] == "small_network.cu" else SHAPES.get(report["kernel"], 9)
         assert report["cases"] >= 4 * 2 * shapes  # orders, comfort and not, shapes
 

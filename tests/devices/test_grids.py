@@ -135,6 +135,12 @@ LAUNCHES = [
         ("gradient_mean", (1, 65531), (1, 256), MEAN),
         ("gradient_mean", (1, 1), (1, 256), MEAN),
     ),
+    (  # slabs of 1025 rows
+        "gradient_mean",
+        (65_535 * 1024 + 1, 1),
+        ("gradient_mean", (1, 65472), (1, 256), MEAN),
+        ("gradient_mean", (1, 1), (1, 256), MEAN),
+    ),
     # columns of up to a warp, and rows
     ("unfold", (1, IMAGE), ("unfold", (1, 98), (32, 8))),
     ("unfold", (100, IMAGE), ("unfold", (1, 4096), (32, 8))),
@@ -187,3 +193,14 @@ def test_launches(operation, sizes, launches):
     operations = Operations()
     getattr(operations, operation)(*sizes)
     assert operations.device.runtime.made == [launch if len(launch) == 4 else (*launch, 0) for launch in launches]
+
+
+@pytest.mark.parametrize(
+    ("image", "filters", "directly"),
+    [((3, 379), 8, True), ((2, 569), 8, False), ((14, 43), 16, True), ((9, 67), 16, False), ((2, 2), 17, False)],
+    ids=str,
+)
+def test_a_direct_convolution_fits_in_48_kb(image, filters, directly):
+    """The image, and 8 numbers for each place (and 8 filters) and thread: 36 h w + 8192 bytes, or 68 h w + 8192."""
+    window = Window((*image, 1), (1, 1), 1, 0)
+    assert Operations().device.convolves_directly(window, filters) == directly

@@ -66,10 +66,10 @@ def _size(contract_and_case):
 
 
 def fails(device, order, contract, case):
-    """Whether a case of a contract fails."""
+    """Whether a case of a contract fails, or is noted: hw5's own kernels have no races, also no harmless ones."""
     device.runtime.order = order
     try:
-        return contract.run(device, case) > TOLERANCE
+        return contract.run(device, case) > TOLERANCE or bool(device.runtime.notes)
     except KernelFault:
         return True
 

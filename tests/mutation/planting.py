@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,10 +12,11 @@ import time
 from pathlib import Path
 
 from hw5.compiler import with_includes
+from tests.mutation import native
 from tests.mutation.judge import CODES
 
 ROOT = Path(__file__).parents[2]
-_MEMORY = 16 << 30  # bytes of address space of a judge: a fault in a size must not fill the machine's memory
+_MEMORY = 16 << 30  # bytes of address space: a fault in the size of an array must not fill the machine's memory
 _SECONDS = 600  # after which something waits for good
 _LEFT_OUT = (".git", ".venv", "runs", "__pycache__", ".*_cache", ".hypothesis")
 
@@ -27,7 +29,7 @@ class Workplace:
         self.root = Path(self._folder.name) / "hw5"
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         self._cache = self.root.parent / "compiled"
-        self._limits = {}  # {tests: seconds}
+        self._limits = {}  # of runs of pytest, in seconds
         return self
 
     def __exit__(self, *_):
@@ -38,17 +40,18 @@ class Workplace:
         path = self.root / file
         text = path.read_text("utf-8")
         judge = self._by_contracts if tests is None else self._by_tests
-        if tests and tests not in self._limits:
-            self._limits[tests] = self._limit(tests)
+        for arguments in tests or ():
+            if arguments not in self._limits:
+                self._limits[arguments] = self._limit(arguments)
         path.write_text(fault.planted_in(text), "utf-8")
         try:
-            return judge(path, tests)
+            return judge(path, text, tests)
         except subprocess.TimeoutExpired:
             return "found"
         finally:
             path.write_text(text, "utf-8")
 
-    def _by_contracts(self, path, _):
+    def _by_contracts(self, path, *_):
         names = [source.name for source in sorted(path.parent.glob("*.cu")) if path in with_includes(source)]
         code, output = self._run(["-m", "tests.mutation.judge", str(path.parent), *names], _SECONDS)
         if code in CODES:
@@ -57,26 +60,30 @@ class Workplace:
             raise RuntimeError(output)
         return "found"  # it was killed by a signal
 
-    def _by_tests(self, path, tests):
-        if path.suffix == ".py":
-            try:
-                compile(path.read_text("utf-8"), path.name, "exec")
-            except SyntaxError:
-                return "does not compile"
-        code, output = self._run(_pytest(tests), self._limits[tests])
-        if code and path.suffix != ".py" and "does not compile" in output:
+    def _by_tests(self, path, text, tests):
+        compiles = _is_python(path) if path.suffix == ".py" else native.compiles(self.root, path)
+        if not compiles:
             return "does not compile"
-        return "found" if code else "survived"
+        for arguments in tests:
+            code, _ = self._run(_pytest(arguments), self._limits[arguments], path.suffix == ".py")
+            if code:
+                return "found"
+        return "the same code" if path.suffix != ".py" and self._is_same_code(path, text) else "survived"
 
-    def _limit(self, tests):
-        """A time limit for tests: ten times what they take without a fault. They must pass then."""
+    def _is_same_code(self, path, text):
+        with_fault = native.assembly(self.root, path)
+        path.write_text(text, "utf-8")
+        return native.assembly(self.root, path) == with_fault
+
+    def _limit(self, arguments):
+        """A time limit for a run of pytest: ten times what it takes without a fault. It must pass then."""
         start = time.perf_counter()
-        code, output = self._run(_pytest(tests), _SECONDS)
+        code, output = self._run(_pytest(arguments), _SECONDS)
         if code:
-            raise SystemExit(f"{' '.join(tests)} fails without a fault, too:\n{output}")
+            raise SystemExit(f"pytest {arguments} fails without a fault, too:\n{output}")
         return 60 + 10 * (time.perf_counter() - start)
 
-    def _run(self, arguments, seconds):
+    def _run(self, arguments, seconds, limits_memory=False):
         """The exit code and the output of Python, which is ended with all that it started after some seconds."""
         with subprocess.Popen(
             [sys.executable, *arguments],
@@ -87,7 +94,7 @@ class Workplace:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_limit_memory,
+            preexec_fn=_limit_memory if limits_memory else None,
         ) as process:
             try:
                 output, _ = process.communicate(timeout=seconds)
@@ -97,9 +104,17 @@ class Workplace:
                     os.killpg(process.pid, signal.SIGKILL)
 
 
+def _is_python(path):
+    try:
+        compile(path.read_text("utf-8"), path.name, "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
 def _limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
-def _pytest(tests):
-    return ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+def _pytest(arguments):
+    return ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(arguments)]

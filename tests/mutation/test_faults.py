@@ -83,8 +83,21 @@ def test_kernels_are_judged_by_contracts(workplace, expected):
     ],
 )
 def test_python_is_judged_by_tests(workplace, line, faulty, expected):
-    tests = ("tests/train/test_schedules.py", "-k", "not nothing")
+    tests = ("tests/test_text.py", "tests/train/test_schedules.py -k 'not nothing'")
     assert outcome(workplace, "hw5/train/schedules.py", tests, line, faulty) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "faulty", "expected"),
+    [
+        ("log1pf(e) + (z", "log1pf(e) + z)", "does not compile"),
+        ("error * error", "error*error", "the same code"),
+    ],
+)
+def test_cpp_is_judged_by_tests(workplace, line, faulty, expected):
+    tests = ("tests/devices/test_native.py -k test_evaluation",)
+    assert outcome(workplace, "hw5/devices/native/losses.h", tests, line, faulty) == expected
 
 
 @pytest.mark.slow
