@@ -31,7 +31,7 @@ class _Windowed:
         if found is None:
             raise ValueError
         rows, columns, its_stride, padding = (found[name] and int(found[name]) for name in _PARTS)
-        self._text, self._size = text, (rows, columns or rows)
+        self._text, self._size = text, (rows, rows if columns is None else columns)
         if columns not in (None, rows) and not (its_stride or stride):
             raise ValueError  # the window's size is the stride of pooling, and here there are two
         self._stride, self._padding = its_stride or stride or rows, padding or 0

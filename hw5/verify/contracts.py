@@ -205,11 +205,10 @@ def maxout_gradient(bench, k, m, values):
 
 def gradient_mean(bench, k, m, values):
     Delta, before = values(bench.rng, (k, m)).astype(np.float32), bench.rng.normal(size=m).astype(np.float32)
-    for alpha, beta in ((2.0, -0.25), (1.0, 0.0), (-0.5, 1.0))[
-        : 1 if k > 10_000 else 3
-    ]:  # thousands of slabs take time
+    for factors in ((2.0, -0.25), (), (-0.5, 1.0))[: 1 if k > 10_000 else 3]:  # thousands of slabs take time
+        alpha, beta = factors or (1.0, 0.0)
         out = bench.put(before if beta else np.full(m, np.nan))
-        bench.device.gradient_mean(bench.put(Delta), out, alpha, beta)
+        bench.device.gradient_mean(bench.put(Delta), out, *factors)
         want = alpha * Delta.mean(axis=0, dtype=np.float64)
         scale = abs(alpha) * abs(Delta).mean(axis=0, dtype=np.float64) * k**0.5
         yield "out", error(bench.get(out), want + beta * before, scale + abs(beta * before))
@@ -314,7 +313,7 @@ def _layer(bench, m, d, theta=None):
 
 
 def hidden_layer(dtype, bench, k, m, values):
-    for d in (20, 129):
+    for d in (20, 105):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
@@ -350,7 +349,7 @@ def _output(bench, x, x_scale, y, W, b, operation):
 
 def output_layer(dtype, bench, k, m, values):
     m = max(m, 2)  # the labels are 0 and 1
-    for d in (20, 129):
+    for d in (20, 105):
         data, order, x, x_scale, y = _examples(bench, dtype, k, d, values)
         layer, (W, _, b, *_) = _layer(bench, m, d)
         with bench.start(2) as start:
@@ -361,7 +360,7 @@ def output_layer(dtype, bench, k, m, values):
 
 def output_hidden(bench, k, m, values):
     m = max(m, 2)
-    for d in (20, 129):
+    for d in (20, 105):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, _, _, y = _examples(bench, np.uint8, k, 3, values)
@@ -379,7 +378,7 @@ def output_hidden(bench, k, m, values):
 
 
 def update_layers(dtype, bench, k, m, values):
-    for d in (20, 129):
+    for d in (20, 105):
         for rates in _UPDATES:
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
             Delta, Delta2, H = (bench.rng.normal(size=(k, n)).astype(np.float32) for n in (m, 3, m))

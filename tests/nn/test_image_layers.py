@@ -253,7 +253,13 @@ def test_what_is_read_is_what_is_written():
 
 
 @pytest.mark.parametrize(
-    "entry", ["", "conv", "conv:", "pool:x", "pool:2+-1", "dropout:1e400", "conv:6x٣", "pool:3x2", True, 2.5]
+    "entry",
+    [
+        *("", "conv", "conv:", "conv:6x٣", "conv:0x3", "conv:3x0"),
+        *("pool:x", "pool:0", "pool:2x0/1", "pool:2/0", "pool:2+2", "pool:2+-1", "pool:3x2"),
+        *("dropout:0", "dropout:1", "dropout:1e400"),
+        *(True, 2.5, 0, -1),
+    ],
 )
 def test_what_is_no_layer_is_refused(entry):
     with pytest.raises(InputError, match="is not a layer; give the units"):

@@ -46,6 +46,19 @@ def test_units_of_the_top_layer():
     assert [name for name, loss in LOSSES.items() if loss.task == "regression"] == ["squared"]
 
 
+@pytest.mark.parametrize(
+    ("name", "outputs", "columns"),
+    [
+        ("cross-entropy", [[0.25, 0.75]], [[0.25, 0.75]]),
+        ("binary-cross-entropy", [[0.25], [1.0]], [[0.75, 0.25], [0.0, 1.0]]),
+        ("perceptron", [[1.0, 3.0, 2.0], [0.0, -1.0, 0.0]], [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+        ("perceptron", [[2.0], [-1.0], [0.0]], [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]),
+    ],
+)
+def test_a_column_per_class(name, outputs, columns):
+    assert LOSSES[name].classes(np.array(outputs)).tolist() == columns
+
+
 @pytest.mark.parametrize("weights", [None, np.array([0.5, 3.0])])
 def test_one_sigmoid_unit_has_the_gradients_of_the_softmax_of_two(weights):
     """Also loss, accuracy and probabilities, with a hidden layer. The softmax's first row has the opposite gradient."""
