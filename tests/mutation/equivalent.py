@@ -1,6 +1,93 @@
-"""Faults that change nothing that anybody could see, and why.
+"""Faults that change nothing that anybody could see but time, and why.
 
-{(file, the line, the line with the fault): the reason}
+{(file, the line, the line with the fault): the reason}. Where nvcc makes the same code of a fault, it needs no entry.
 """
 
-EQUIVALENT = {}
+_NO_PACKS = "slower: single floats are loaded instead of packs, and the numbers are the same"
+_ONE_MORE = "slower: one more turn, in which no item is left"
+
+EQUIVALENT = {
+    # -- kernels
+    (
+        "kernels/adam_update.cu",
+        "if (threadIdx.x == 0) by = adam::correction(rates, *t);",
+        "if (threadIdx.x == 1) by = adam::correction(rates, *t);",
+    ): "another thread of the 256 computes what all of them read after the barrier",
+    (
+        "kernels/convolution.cu",
+        "for (int first = blockIdx.y * at_once; first < places; first += gridDim.y * at_once) {",
+        "for (int first = blockIdx.y * at_once; first <= places; first += gridDim.y * at_once) {",
+    ): _ONE_MORE,
+    (
+        "kernels/gradient_mean.cu",
+        "constexpr int IN_FLIGHT = 8;  // loads that do not wait for the additions, whose order stays",
+        "constexpr int IN_FLIGHT = 9;  // loads that do not wait for the additions, whose order stays",
+    ): "more loads at once; the order of the additions stays",
+    (
+        "kernels/gradient_mean.cu",
+        "for (; i + (IN_FLIGHT - 1) * rows < last; i += IN_FLIGHT * rows) {",
+        "for (; i + (IN_FLIGHT - 1) * rows < first; i += IN_FLIGHT * rows) {",
+    ): "slower: the next loop adds all rows, in the same order, with one load at a time",
+    (
+        "kernels/pack.cuh",
+        "struct alignas(N * sizeof(T)) Pack {",
+        "struct alignas(N / sizeof(T)) Pack {",
+    ): _NO_PACKS,
+    (
+        "kernels/pack.cuh",
+        "return reinterpret_cast<size_t>(array) % (4 * sizeof(T)) == 0;",
+        "return reinterpret_cast<size_t>(array) % (4 * sizeof(T)) == 1;",
+    ): _NO_PACKS + ": no array of floats starts at an odd address",
+    (
+        "kernels/reduce.cuh",
+        "if (blockDim.x <= 32) return value;  // the same for the whole block",
+        "if (blockDim.x <= 33) return value;  // the same for the whole block",
+    ): "more than 32 lanes are a multiple of 32",
+    (
+        "kernels/reduce.cuh",
+        "return a_is_nan || a.value == b.value ? a.index < b.index : a.value > b.value;",
+        "return a_is_nan || a.value == b.value ? a.index <= b.index : a.value > b.value;",
+    ): "equal indices are of the same element",
+    (
+        "kernels/small_network.cu",
+        "for (int start = 0; start < k; start += ROWS) {",
+        "for (int start = 0; start <= k; start += ROWS) {",
+    ): _ONE_MORE,
+    (
+        "kernels/small_network.cu",
+        "deltas[row][lane] = u < m ? delta[q] : 0.0f;",
+        "deltas[row][lane] = u < m ? delta[q] : (0.0f + 0.25f);",
+    ): "the sums of units beyond the last are not stored",
+    # -- launches
+    (
+        "hw5/devices/kernels.py",
+        "def launch(self, kernel: str, grid, block, args, shared=0) -> None:",
+        "def launch(self, kernel: str, grid, block, args, shared=1) -> None:",
+    ): "the default of a protocol; each runtime has its own",
+    # -- mathematics
+    (
+        "hw5/devices/cpu.py",
+        "if buffer is None or buffer.size < size:",
+        "if buffer is None or buffer.size <= size:",
+    ): "slower: a buffer that is just large enough is replaced",
+    (
+        "hw5/devices/cpu.py",
+        "if 2 * rows > columns or not right.flags.f_contiguous:",
+        "if 3 * rows > columns or not right.flags.f_contiguous:",
+    ): "which of two products is faster; both are right",
+    (
+        "hw5/devices/cpu.py",
+        "if beta != 1:",
+        "if beta != 0:",
+    ): "slower: a multiplication by 1",
+    (
+        "hw5/devices/cpu_images.py",
+        "image, p = self._padded(np.zeros((len(out), h * w * c), self.dtype), window, 0), window.padding",
+        "image, p = self._padded(np.zeros((len(out), h * w * c), self.dtype), window, 1), window.padding",
+    ): "the padding is cut off",
+    (
+        "hw5/nn/hidden.py",
+        'return entry if isinstance(entry, Real) and abs(entry) < 1e18 else f"a value of type {type(entry).__name__}"',
+        'return entry if isinstance(entry, Real) and abs(entry) <= 1e18 else f"a value of type {type(entry).__name__}"',
+    ): "how a message shows exactly 10^18",
+}
