@@ -123,6 +123,13 @@ def test_the_launches_of_a_step_over_images(device):
     ]
 
 
+def test_the_pieces_of_maxout_are_filters(device):
+    """Of which a direct convolution has at most 16: two pieces of 8 units, but not of 9."""
+    for units, kernel in ((8, "convolution"), (9, "unfold")):
+        calls = calls_of_a_step(device, ((6, 6, 1), f"conv:{units}x3", 4), theta="maxout")
+        assert calls[:2] == ["minibatch_uint8", kernel]
+
+
 def test_the_launches_of_a_fused_step(device):
     device.fuses = True
     assert calls_of_a_step(device, (20, 8, 3)) == ["hidden_uint8", "output_hidden", "update_uint8"]

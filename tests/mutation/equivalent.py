@@ -19,6 +19,11 @@ EQUIVALENT = {
         "for (int first = blockIdx.y * at_once; first <= places; first += gridDim.y * at_once) {",
     ): _ONE_MORE,
     (
+        "kernels/convolution.cu",
+        "for (int first = blockIdx.y * blockDim.x; first < groups * patch; first += gridDim.y * blockDim.x) {",
+        "for (int first = blockIdx.y * blockDim.x; first <= groups * patch; first += gridDim.y * blockDim.x) {",
+    ): _ONE_MORE,
+    (
         "kernels/gradient_mean.cu",
         "constexpr int IN_FLIGHT = 8;  // loads that do not wait for the additions, whose order stays",
         "constexpr int IN_FLIGHT = 9;  // loads that do not wait for the additions, whose order stays",
@@ -39,6 +44,11 @@ EQUIVALENT = {
         "return reinterpret_cast<size_t>(array) % (4 * sizeof(T)) == 1;",
     ): _NO_PACKS + ": no array of floats starts at an odd address",
     (
+        "kernels/pack.cuh",
+        "const long long packed = packs_of_four ? n / 4 * 4 : 0;",
+        "const long long packed = packs_of_four ? n / 5 * 4 : 0;",
+    ): "slower: fewer packs, and more single floats after them",
+    (
         "kernels/reduce.cuh",
         "if (blockDim.x <= 32) return value;  // the same for the whole block",
         "if (blockDim.x <= 33) return value;  // the same for the whole block",
@@ -48,6 +58,11 @@ EQUIVALENT = {
         "return a_is_nan || a.value == b.value ? a.index < b.index : a.value > b.value;",
         "return a_is_nan || a.value == b.value ? a.index <= b.index : a.value > b.value;",
     ): "equal indices are of the same element",
+    (
+        "kernels/small_network.cu",
+        "if (i >= k || j >= m) return;  // the whole warp",
+        "if (i > k || j >= m) return;  // the whole warp",
+    ): "slower: a warp without examples stores nothing",
     (
         "kernels/small_network.cu",
         "for (int start = 0; start < k; start += ROWS) {",
@@ -74,6 +89,11 @@ EQUIVALENT = {
         "hw5/devices/cpu.py",
         "if 2 * rows > columns or not right.flags.f_contiguous:",
         "if 3 * rows > columns or not right.flags.f_contiguous:",
+    ): "which of two products is faster; both are right",
+    (
+        "hw5/devices/cpu.py",
+        "if 2 * rows > columns or not right.flags.f_contiguous:",
+        "if 2 * rows >= columns or not right.flags.f_contiguous:",
     ): "which of two products is faster; both are right",
     (
         "hw5/devices/cpu.py",
