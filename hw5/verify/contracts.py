@@ -172,11 +172,13 @@ def forward(name, bench, k, m, values):
 
 
 def gradient(name, bench, k, m, values):
-    A = values(bench.rng, (k, m)).astype(np.float32)
+    A, kinks = values(bench.rng, (k, m)).astype(np.float32), None
+    if values is VALUES["kink"]:
+        A, kinks = bench.rng.normal(size=(k, m)).astype(np.float32), A  # 0 times any derivative is 0
     for theta in _activations(name):
         X = _theta64(theta, bench.rng.normal(size=(k, m)) * 3).astype(np.float32)
-        if values is VALUES["kink"]:
-            X = np.where(abs(A) < 1e-6, A, X)
+        if kinks is not None:
+            X = np.where(abs(kinks) < 1e-6, kinks, X)
         a = bench.put(A)
         bench.device.activation_gradient(theta, a, bench.put(X))
         want = A * _derivative64(theta, X.astype(np.float64))

@@ -24,11 +24,11 @@ from tests.mutation.planting import ROOT, Workplace
 from tests.mutation.table import HEADER, read, row
 
 
-def sampled(part, count, seed):
-    """[(file, tests, Fault)] of a part, at random."""
-    tests = {file: tests for pattern, tests in part.items() for file in sorted(ROOT.glob(pattern))}
+def sampled(root, part, count, seed):
+    """[(file, tests, Fault)] of a part of the repository at root, at random."""
+    tests = {file: tests for pattern, tests in part.items() for file in sorted(root.glob(pattern))}
     faults = [
-        (str(file.relative_to(ROOT)), tests[file], fault)
+        (str(file.relative_to(root)), tests[file], fault)
         for file in sorted(tests)
         for fault in faults_of(file.read_text("utf-8"), file.suffix == ".py")
     ]
@@ -47,8 +47,8 @@ def main():
     before = {_key(record): record for record in read(log)}
     records = []
     with Workplace() as workplace:
-        for file, tests, fault in sampled(PARTS[options.part], options.sample, options.seed):
-            record = _record(file, fault)
+        for file, tests, fault in sampled(workplace.root, PARTS[options.part], options.sample, options.seed):
+            record = _record(workplace.root, file, fault)
             if before.get(_key(record), {}).get("outcome", "survived") == "survived":
                 _judge(workplace, file, tests, fault, record)
                 with open(log, "a", encoding="utf-8") as out:
@@ -61,8 +61,8 @@ def main():
     print(HEADER, row(options.part, records), sep="\n")
 
 
-def _record(file, fault):
-    line, faulty = fault.lines_in((ROOT / file).read_text("utf-8"))
+def _record(root, file, fault):
+    line, faulty = fault.lines_in((root / file).read_text("utf-8"))
     return {"file": file, "line": fault.line, "text": line, "fault": faulty}
 
 

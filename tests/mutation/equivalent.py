@@ -9,6 +9,16 @@ _ONE_MORE = "slower: one more turn, in which no item is left"
 EQUIVALENT = {
     # -- kernels
     (
+        "kernels/activations.cuh",
+        "ACTIVATION(relu,       z < 0.0f ? 0.0f : z,                 x > 0.0f ? 1.0f : 0.0f)",
+        "ACTIVATION(relu,       z <= 0.0f ? 0.0f : z,                 x > 0.0f ? 1.0f : 0.0f)",
+    ): "zero for zero; only its sign may differ",
+    (
+        "kernels/activations.cuh",
+        "ACTIVATION(elu,        z < 0.0f ? a * expm1f(z) : z,        x < 0.0f ? x + a : 1.0f)",
+        "ACTIVATION(elu,        z <= 0.0f ? a * expm1f(z) : z,        x < 0.0f ? x + a : 1.0f)",
+    ): "zero for zero; only its sign may differ",
+    (
         "kernels/adam_update.cu",
         "if (threadIdx.x == 0) by = adam::correction(rates, *t);",
         "if (threadIdx.x == 1) by = adam::correction(rates, *t);",
@@ -64,6 +74,21 @@ EQUIVALENT = {
         "if (i > k || j >= m) return;  // the whole warp",
     ): "slower: a warp without examples stores nothing",
     (
+        "kernels/reduce.cuh",
+        "return a_is_nan || a.value == b.value ? a.index < b.index : a.value > b.value;",
+        "return a_is_nan || a.value == b.value ? a.index < b.index : a.value >= b.value;",
+    ): "the values differ there",
+    (
+        "kernels/small_network.cu",
+        "const int label = i < k ? y[order[i]] : 0;",
+        "const int label = i < k ? y[order[i]] : 1;",
+    ): "nothing uses the label of an example beyond the last",
+    (
+        "kernels/small_network.cu",
+        "const float beyond = c == inputs.d ? 1.0f : 0.0f;",
+        "const float beyond = c == inputs.d ? 1.0f : (0.0f + 0.25f);",
+    ): "the sums of columns beyond the last are not stored",
+    (
         "kernels/small_network.cu",
         "for (int start = 0; start < k; start += ROWS) {",
         "for (int start = 0; start <= k; start += ROWS) {",
@@ -95,6 +120,11 @@ EQUIVALENT = {
         "if 2 * rows > columns or not right.flags.f_contiguous:",
         "if 2 * rows >= columns or not right.flags.f_contiguous:",
     ): "which of two products is faster; both are right",
+    (
+        "hw5/devices/cpu.py",
+        "_SIGMOID.theta(z, 0, None)  # in place",
+        "_SIGMOID.theta(z, 1, None)  # in place",
+    ): "the sigmoid has no parameter",
     (
         "hw5/devices/cpu.py",
         "if beta != 1:",
