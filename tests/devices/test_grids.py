@@ -16,6 +16,11 @@ from hw5.devices.kernels import KernelDevice
 from hw5.devices.windows import Window
 
 
+class NoMemory:
+    def __int__(self):
+        return 4096
+
+
 class Launches:
     """A Runtime that only notes launches."""
 
@@ -25,7 +30,7 @@ class Launches:
         self.made = []
 
     def allocate(self, nbytes, name=""):
-        return 4096
+        return NoMemory()
 
     def write(self, address, host):
         """Do nothing."""
