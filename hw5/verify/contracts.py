@@ -255,6 +255,8 @@ def sgd_update(bench, k, m, values):
 def adam_update(bench, k, m, values):
     W, V, G = (f(bench.rng, (k, m)).astype(np.float32) for f in (values, VALUES["normal"], VALUES["normal"]))
     S = bench.rng.random((k, m)).astype(np.float32)
+    rare = bench.rng.random((k, m)) < 0.1  # whose squares are as small as epsilon
+    G[rare], S[rare] = 0, EPSILON**2
     for t, rates in ((1, Rates(0.1)), (2, Rates(0.01, l1=0.01, l2=0.5, weight_decay=0.3)), (100_000, Rates(0.03))):
         w, v, s = bench.put(W), bench.put(V), bench.put(S)
         bench.device.adam_update(w, v, s, bench.put(G), bench.put([t], np.int32), rates)
