@@ -18,6 +18,7 @@ START = "enum { hw5_dialect_ends };"  # the last line of cuda.h
 _MARK = re.compile(rf"\b(?:{GLOBAL}|{DEVICE}|{HOST}|{CONSTANT})\b")
 # Inlined, a structure that is passed or returned by value is copied by instructions that check mode sees.
 _INLINE = "__attribute__((always_inline)) "
+_INLINED = {"inline", "__inline__", "__inline"}
 _KNOWN_NAMESPACES = {"std", "cooperative_groups"}
 
 
@@ -487,7 +488,7 @@ def _parenthesised(tokens, i):
 
 def _mark_inline(declaration, marks, called_later):
     if declaration.name not in called_later:
-        _mark(declaration, marks, _INLINE + ("" if "inline" in declaration.words else "inline "))
+        _mark(declaration, marks, _INLINE + ("" if _INLINED & set(declaration.words) else "inline "))
 
 
 def _mark(declaration, marks, text):

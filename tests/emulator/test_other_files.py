@@ -101,6 +101,19 @@ CASES = {
         "k",
         4,
     ),
+    "functions that are inline already": (
+        "__device__ __inline__ float f(float x) { return x + 1; }\n__forceinline__ __device__ float g(float x) { return x + 1; }\n"
+        "static __device__ __inline float h(float x) { return x + 1; }\n"
+        "__global__ void k(float *y, int n) { y[0] = f(g(h(n))); }",
+        "k",
+        10,
+    ),
+    "GNU's mathematical functions": (
+        "#include <cmath>\n__global__ void k(float *y, int n) { float s, c; sincosf(0, &s, &c); double a, b; sincos(0.0, &a, &b);\n"
+        "y[0] = s + c + a + b + exp10f(1) + exp10(1.0); }",
+        "k",
+        22,
+    ),
     "types of the runtime in a structure": (
         "struct Plan { cudaStream_t stream; cudaEvent_t done; cudaPitchedPtr p; int n; };\n"
         "__global__ void k(float *y, int n) { Plan plan; plan.n = n; y[0] = plan.n; }",
