@@ -6,10 +6,26 @@ from dataclasses import asdict
 import click
 
 from hw5.cli.display import print_tables, say, table, warn
+from hw5.cli.options import Layers
 from hw5.dialect.source import same_instance
 from hw5.emulator import occupancy
 from hw5.emulator.profile import GPUS
 from hw5.errors import InputError
+
+
+class Shape(click.ParamType):
+    """The shape of an example: 784, or 28x28x1."""
+
+    name = "D|HxWxC"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        parts = value.split("x")
+        if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) for part in parts):
+            self.fail(f"{value!r} is neither a number of features, such as 784, nor a shape, such as 28x28x1")
+        return tuple(map(int, parts))
+
 
 gpu_option = click.option("--gpu", type=click.Choice(list(GPUS)), help="GPU for a bound of the time.")
 
@@ -20,6 +36,7 @@ def command():
 
     \b
     hw5 profile kernels
+    hw5 profile step
     """
 
 
@@ -61,6 +78,43 @@ def kernels(folder, rows, columns, gpu, as_json):
     print_tables(listing)
     for one in found:
         _advise(one.profile)
+
+
+@command.command("step")
+@click.option("--inputs", type=Shape(), default="784", help="Features, or height x width x channels.  [default: 784]")
+@click.option("--hidden", type=Layers(), default="128", help="Hidden layers, as in hw5 train.  [default: 128]")
+@click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Units of the top layer.")
+@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Examples of a minibatch.")
+@click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="adam", show_default=True, help="Optimizer.")
+@click.option("--activation", default="relu", show_default=True, help="Activation, as in hw5 train.")
+@gpu_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def step(inputs, hidden, classes, batch_size, optimizer, activation, gpu, as_json):
+    """List the launches of a training step on a GPU: which kernels, how often, and the bytes that they touch.
+
+    \b
+    hw5 profile step --inputs 28x28x1 --hidden conv:6x5+2,pool:2,120 --batch-size 128 --gpu h100
+    """
+    from hw5.devices.base import Rates
+    from hw5.verify.step_profile import profile_step
+
+    found = profile_step(inputs, hidden, classes, batch_size, Rates(0.01, adam=optimizer == "adam"), activation)
+    if as_json:
+        bounds = [{"least_seconds": one.least_seconds(gpu), "gpu": gpu} if gpu else {} for one in found]
+        return click.echo(json.dumps([asdict(one) | bound for one, bound in zip(found, bounds)]))
+    listing = table("kernel", "launches", "bytes", *([f"least time, {gpu} (us)"] if gpu else []))
+    for one in found:
+        bound = [f"{1e6 * one.least_seconds(gpu):.3g}"] if gpu else []
+        listing.add_row(one.kernel, str(one.count), f"{'' if one.is_complete else 'at least '}{one.nbytes:,}", *bound)
+    print_tables(listing)
+    launches, nbytes = sum(one.count for one in found), sum(one.nbytes for one in found)
+    say(f"{launches} launches and {nbytes:,} bytes of global memory a step of {batch_size} examples")
+    if gpu:
+        least = 1e6 * sum(one.least_seconds(gpu) for one in found)
+        say(
+            f"no {gpu} needs less than {least:.3g} us, by its memory bandwidth, for data that is in no cache (a bound); each "
+            "launch adds its latency"
+        )
 
 
 def _made(found, gpu):

@@ -188,14 +188,15 @@ class Emulator:
             sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within an array"
             raise KernelFault("out-of-bounds", None, sentence)
 
-    def profile(self, kernel, launch, capacity=8_000_000):
+    def profile(self, kernel, launch, capacity=8_000_000, by_line=True):
         """A Profile of a kernel: what it does to memory while launch() runs it, once, in check mode.
 
-        capacity: of the record of accesses, 24 bytes each; later accesses are counted, but not examined.
+        capacity: of the record of accesses, 24 bytes each; later accesses are counted, but not examined. by_line: with the
+        figures of each line, not only of the launch.
         """
         if not self.check:
             raise ValueError("a profile needs check mode: Emulator(..., check=True)")
-        return record(self._runtime, self.find(kernel), launch, capacity)
+        return record(self._runtime, self.find(kernel), launch, capacity, by_line)
 
     def variable(self, name):
         """The address and size in bytes of a __device__ or __constant__ variable, for read and write.

@@ -118,8 +118,8 @@ GPUS = {  # bytes per second of memory, from NVIDIA's data sheets
 }
 
 
-def record(runtime, kernel, launch, capacity):
-    """The Profile of a Kernel while launch() runs it."""
+def record(runtime, kernel, launch, capacity, by_line=True):
+    """The Profile of a Kernel while launch() runs it; by_line: with its lines, which take longest to find."""
     records, counts = np.zeros(capacity, _RECORD), np.zeros(2, np.uint64)
     runtime.profile(records.ctypes.data, capacity)
     try:
@@ -129,7 +129,7 @@ def record(runtime, kernel, launch, capacity):
         runtime.profile(None, 0)
     count = int(counts[0])
     used = records[: min(count, capacity)]
-    lines = _by_line(_requests(used), kernel) if len(used) else []
+    lines = _by_line(_requests(used), kernel) if by_line and len(used) else []
     in_global = used[~np.isin(used["space"], (*_SHARED, _CONSTANT))]
     distinct = len(np.unique(_sectors_of(in_global)[0])) * SECTOR
     return Profile(

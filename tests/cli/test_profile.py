@@ -39,6 +39,34 @@ def test_the_worst_line_is_named(tmp_path):
     assert "leave out one of them" in refused(*command, "--fast")
 
 
+def launches(*arguments):
+    """{kernel: (launches, bytes)} of a step without a GPU."""
+    found = json.loads(hw5("profile", "step", "--json", *arguments).stdout)
+    return {one["kernel"]: (one["count"], one["nbytes"]) for one in found}
+
+
+def test_the_launches_of_a_step_and_their_bytes():
+    """A kernel that reads an array and writes another touches them once, in sectors of 32 bytes."""
+    k, d, m, c = 16, 64, 32, 8
+    found = launches("--inputs", d, "--hidden", f"{m},{m}", "--classes", c, "--batch-size", k, "--optimizer", "sgd")
+    products = [(k, d, m), (k, m, m), (k, m, c)]
+    forward, backward = products, [*products[::-1], *products[1:]]
+    assert found["gemm (cuBLAS)"] == (8, sum(4 * (a * b + b * n + a * n) for a, b, n in (*forward, *backward)))
+    assert found["relu_forward"] == (2, 2 * 4 * (k * m + m))
+    assert found["relu_gradient"] == (2, 2 * 4 * 2 * k * m)
+    assert found["gradient_mean"][0] == 3
+
+
+def test_a_bound_of_a_step():
+    arguments = ("profile", "step", "--inputs", 64, "--hidden", 32, "--batch-size", 16)
+    found = json.loads(hw5(*arguments, "--gpu", "t4", "--json").stdout)
+    assert [one["kernel"] for one in found] == ["hidden_uint8", "output_hidden", "advance", "update_uint8"]
+    assert all(one["least_seconds"] == one["nbytes"] / 320e9 for one in found)
+    out = hw5(*arguments, "--gpu", "t4").stdout
+    assert "5 launches" in out and "no t4 needs less than" in out and "(a bound)" in out
+    assert "neither a number of features" in refused("profile", "step", "--inputs", "8x8")
+
+
 def test_a_folder_without_the_kernels(tmp_path):
     (tmp_path / "k.cu").write_text("__global__ void k() {}")
     assert "has none of the kernels softmax" in refused("profile", "kernels", "--kernels", tmp_path)
