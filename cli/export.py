@@ -23,9 +23,10 @@ _MOST_EXAMPLES = 10_000  # of the test split, for a page
 @click.option("--format", type=OneOf(FORMATS), help="Format of the file.  [default: that of the suffix of --out]")
 @click.option("--out", type=click.Path(), required=True, help="File to write.")
 @click.option("--float16", is_flag=True, help="Store the weights of a page in half precision.")
+@click.option("--float64", is_flag=True, help="Let the ONNX graph take features as float64, as pandas has them.")
 @options.data(None, "Data whose test split a page shows.  [default: the data the model was trained on]")
 @click.pass_context
-def command(ctx, checkpoint, format, out, float16, data, test, label_column, data_dir):
+def command(ctx, checkpoint, format, out, float16, float64, data, test, label_column, data_dir):
     """Export a model, with its standardisation, for other programs, or as a page for a browser.
 
     \b
@@ -33,13 +34,13 @@ def command(ctx, checkpoint, format, out, float16, data, test, label_column, dat
     hw5 export model.npz --out model.html
     """
     format = format or _format_of(out)
-    _require_page(format, given_options(ctx))
+    _require_format(format, given_options(ctx))
     model = Checkpoint.load(checkpoint)
     if os.path.realpath(out) == os.path.realpath(checkpoint):
         raise InputError(f"--out {out} is the checkpoint itself; choose another file")
     require_writable(out, "--out")
     tested, lacking = _tested(model, data, test, label_column, data_dir) if format == "html" else (None, None)
-    export(model, format, out, tested, float16)
+    export(model, format, out, tested, float16, float64)
     say(f"saved {out}")
     if lacking:
         warn(f"{out} shows no test examples: {lacking}")
@@ -50,11 +51,14 @@ def command(ctx, checkpoint, format, out, float16, data, test, label_column, dat
         )
 
 
-def _require_page(format, given):
-    """Raise InputError if an option that only a page has is given for another format."""
-    for name in ("float16", "data", "test", "label_column", "data_dir"):
-        if name in given and format != "html":
-            raise InputError(f"--{name.replace('_', '-')} needs --format html; leave it out")
+_FORMAT_OF = dict.fromkeys(("float16", "data", "test", "label_column", "data_dir"), "html") | {"float64": "onnx"}
+
+
+def _require_format(format, given):
+    """Raise InputError if an option is given that another format has."""
+    for name, needed in _FORMAT_OF.items():
+        if name in given and format != needed:
+            raise InputError(f"--{name.replace('_', '-')} needs --format {needed}; leave it out")
 
 
 def _tested(model, data, test, *arguments):

@@ -131,6 +131,7 @@ def test_the_program_of_the_copy_trains_checks_and_exports_it(tree, tmp_path):
     assert {report["loss"] for report in gradients if report["activation"] == "hardtanh"} == {
         "cross-entropy",
         "binary-cross-entropy",
+        "multilabel-cross-entropy",
         "squared",
     }
     assert all(report["worst"] < report["tolerance"] for report in gradients)

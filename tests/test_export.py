@@ -22,7 +22,7 @@ from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.run import Model
 from hw5.train.settings import Settings
 from hw5.train.training import State
-from tests.cli.helpers import hw5
+from tests.cli.helpers import hw5, refused
 from tests.pages import ROOT, code_blocks
 
 # Sums of about ten products in float32, in another order, and other implementations of exp: a few times 2^-24
@@ -96,15 +96,29 @@ def test_onnx(model, tmp_path):
         np.testing.assert_allclose(results["probabilities"], expected, rtol=0, atol=TOLERANCE)
         np.testing.assert_array_equal(results["label"], expected > 0.5)
     else:
-        assert outputs == (["label"] if model.settings.loss == "perceptron" else ["probabilities", "label"])
+        assert outputs == ["probabilities", "label", "class"][model.settings.loss == "perceptron" :]
+        assert results["class"].tolist() == [model.class_names[i] for i in results["label"]]
         np.testing.assert_array_equal(results["label"], expected.argmax(axis=1))
         np.testing.assert_allclose(results.get("probabilities", expected), expected, rtol=0, atol=TOLERANCE)
-    one = session.run(outputs, {"X": X[:1]})  # any number of examples
-    assert all(len(array) == 1 for array in one)
+    for n in (1, 0):  # any number of examples
+        assert [array.shape for array in session.run(outputs, {"X": X[:n]})] == [
+            (n, *array.shape[1:]) for array in results.values()
+        ]
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata.get("class_names", "[]")) == list(model.class_names)
     assert json.loads(metadata.get("target_names", "[]")) == list(model.target_names)
     assert json.loads(metadata["feature_names"]) == list(model.feature_names)
+
+
+def test_onnx_takes_float64(model, tmp_path):
+    """What pandas gives is rounded to float32, as by hw5."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    outputs = []
+    for float64, x in ((False, X), (True, pd.DataFrame(np.float64(X)).to_numpy())):
+        export(model, "onnx", tmp_path / "model.onnx", float64=float64)
+        session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+        outputs.append([array.tolist() for array in session.run(None, {"X": x})])
+    assert outputs[0] == outputs[1]
 
 
 def assert_same_predictions(model, z):
@@ -301,6 +315,10 @@ def test_onnx_takes_the_columns_of_a_table_by_name(tmp_path, task):
         np.testing.assert_allclose(probability, [float(row["probability"]) for row in rows], atol=1e-4)
     done = hw5("export", tmp_path / "m.npz", "--format", "numpy", "--out", tmp_path / "numbers.npz")
     assert "--format onnx takes the columns" in done.stderr
+    nothing = session.run(None, {name: column[:0] for name, column in inputs.items()})
+    assert [len(array) for array in nothing] == [0] * len(results)
+    message = refused("export", tmp_path / "m.npz", "--out", tmp_path / "m.onnx", "--float64")
+    assert "takes the columns of its table by name" in message
 
 
 IMAGES = rng.integers(0, 256, (40, 9, 8, 2)).astype(np.uint8)
@@ -350,6 +368,7 @@ def test_onnx_of_images(convolutional, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     X = IMAGES.reshape(40, -1).astype(np.float32)
     (found, *_) = session.run(None, {"X": X})
+    assert all(len(array) == 0 for array in session.run(None, {"X": X[:0]}))
     np.testing.assert_allclose(found, Model(CpuDevice(), convolutional).predict(X), rtol=1e-5, atol=1e-6)
 
 

@@ -215,3 +215,15 @@ def test_the_perceptron_in_parts():
     for _ in range(10):
         model.partial_fit(X[:100], Y[:100], classes=[0, 1])
     assert model.score(X[:100], Y[:100]) == 1 and model.coef_.shape == (1, 4)
+
+
+def test_a_sparse_matrix_that_does_not_fit_into_memory_is_refused(monkeypatch):
+    """Of 1,000 x 100,000 numbers of 8 bytes, and as much again in float32."""
+    from scipy.sparse import random_array
+
+    model = MLPClassifier(device="cpu", epochs=1, random_state=0)
+    wide = random_array((1000, 100_000), density=1e-4, format="csr", rng=0)
+    monkeypatch.setattr("hw5.sklearn.features.free_memory", lambda: 1e9)
+    with pytest.raises(ValueError, match=r"needs 1\.2 GB of memory .* 1\.0 GB are free; reduce its 100,000 features"):
+        model.fit(wide, np.arange(1000) % 2)
+    model.fit(wide[:, :50], np.arange(1000) % 2).predict(wide[:5, :50])

@@ -49,7 +49,7 @@ class Formula:
 
     The initial weights of a layer with d inputs have the standard deviation gain(alpha) / sqrt(d), which preserves the
     scale of the signal (He et al. 2015 for ReLU and its variants, LeCun et al. 1998 for the others). Maxout is not
-    elementwise: devices have separate operations for it.
+    elementwise: devices and exports have operations of their own for it.
     """
 
     text: str
@@ -104,12 +104,8 @@ FORMULAS = {
     "heaviside": Formula(
         "1 if z > 0, else 0", lambda Z, a, t: np.heaviside(Z, 0, out=Z), lambda X, a, out: out.fill(0), None
     ),
-    "maxout": Formula(  # Goodfellow et al. 2013; ONNX: (N, m a) as (N, m, a), where 0 keeps N
-        "the largest of a numbers z, each with weights of its own",
-        None,
-        None,
-        lambda add, z, a: add("ReduceMax", add("Reshape", z, np.array([0, -1, a])), axes=[2], keepdims=0),
-        parameter=_PIECES,
+    "maxout": Formula(  # Goodfellow et al. 2013
+        "the largest of a numbers z, each with weights of its own", None, None, None, parameter=_PIECES
     ),
 }
 

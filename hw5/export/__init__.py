@@ -29,14 +29,15 @@ class Predicted(NamedTuple):
     P: np.ndarray
 
 
-def export(checkpoint, format, path, tested=None, float16=False):
+def export(checkpoint, format, path, tested=None, float16=False, float64=False):
     """Write the checkpoint to path, in one of FORMATS, replacing an existing file atomically.
 
-    For html: tested are examples to show, and float16 stores the weights in half precision. Raises InputError, and writes
-    nothing, if a library is missing; raises OSError.
+    For html: tested are examples to show, and float16 stores the weights in half precision. For onnx: with float64, that
+    is the type of the input X. Raises InputError, and writes nothing, if a library is missing or there is no X; raises
+    OSError.
     """
     try:
-        content = FORMATS[format].encode(_Portable.of(checkpoint, tested, float16))
+        content = FORMATS[format].encode(_Portable.of(checkpoint, tested, float16, float64))
     except ImportError as error:
         raise InputError(
             f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
@@ -63,9 +64,15 @@ class _Portable:
     columns: Columns | None = None  # of a table with text, dates or gaps
     tested: Predicted | None = None
     float16: bool = False
+    float64: bool = False
 
     @classmethod
-    def of(cls, checkpoint, tested=None, float16=False):
+    def of(cls, checkpoint, tested=None, float16=False, float64=False):
+        if float64 and columns_to_encode(checkpoint):
+            raise InputError(
+                "--float64 is for the input X of features, and this model takes the columns of its table by name, with "
+                "numbers as float64; leave it out"
+            )
         *hidden, (W, b) = checkpoint.parameters
         if checkpoint.of_targets:  # z / scale + mean
             scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
@@ -86,6 +93,7 @@ class _Portable:
             columns_to_encode(checkpoint),
             tested,
             float16,
+            float64,
         )
 
     @property

@@ -4,7 +4,7 @@ import numpy as np
 
 from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
 
-ML = "ai.onnx.ml"
+ML, FLOAT = "ai.onnx.ml", 1  # onnx.TensorProto.FLOAT
 INPUT_TYPES = {Number: "DOUBLE", Date: "DOUBLE", YesNo: "STRING", Categories: "STRING"}
 
 
@@ -25,9 +25,9 @@ def features(graph, columns):
 
 def _number(graph, column):
     missing = graph.add("IsNaN", column.name)
-    value = graph.add("Cast", graph.add("Sub", column.name, np.array(column.offset)), to=_FLOAT)
+    value = graph.add("Cast", graph.add("Sub", column.name, np.array(column.offset)), to=FLOAT)
     yield graph.add("Where", missing, column.fill or 0.0, value)
-    yield from [graph.add("Cast", missing, to=_FLOAT)] if column.gaps else ()
+    yield from [graph.add("Cast", missing, to=FLOAT)] if column.gaps else ()
 
 
 def _yes_no(graph, column):
@@ -54,14 +54,11 @@ def _date(graph, column):
     """Of seconds since 1970, with NaN where missing."""
     missing = graph.add("IsNaN", column.name)
     days = graph.add("Sub", graph.add("Div", column.name, np.array(86_400.0)), np.array(column.origin))
-    yield graph.add("Where", missing, column.fill or 0.0, graph.add("Cast", days, to=_FLOAT))
+    yield graph.add("Where", missing, column.fill or 0.0, graph.add("Cast", days, to=FLOAT))
     for cycle in column.cycles:
         turns = graph.add("Div", column.name, np.array(float(CYCLES[cycle])))
-        part = graph.add("Cast", graph.add("Sub", turns, graph.add("Floor", turns)), to=_FLOAT)
+        part = graph.add("Cast", graph.add("Sub", turns, graph.add("Floor", turns)), to=FLOAT)
         angle = graph.add("Mul", part, 2 * np.pi)
         for wave in ("Sin", "Cos"):
             yield graph.add("Where", missing, 0.0, graph.add(wave, angle))
-    yield from [graph.add("Cast", missing, to=_FLOAT)] if column.gaps else ()
-
-
-_FLOAT = 1  # onnx.TensorProto.FLOAT
+    yield from [graph.add("Cast", missing, to=FLOAT)] if column.gaps else ()

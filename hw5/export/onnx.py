@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from hw5.export.columns import INPUT_TYPES, ML, features
+from hw5.export.columns import FLOAT, INPUT_TYPES, ML, features
 from hw5.export.torch import channels_first
 from hw5.tables.columns import LeftOut
 
@@ -18,8 +18,9 @@ def encode(network):
     arrays = network.preprocessing
     graph = _Graph(helper.make_node, arrays)
     columns = network.columns.numbered if network.columns else []
-    inputs = {c.name: INPUT_TYPES[type(c)] for c in columns if not isinstance(c, LeftOut)} or {"X": "FLOAT"}
-    x = features(graph, columns) if columns else "X"
+    inputs = {c.name: INPUT_TYPES[type(c)] for c in columns if not isinstance(c, LeftOut)}
+    inputs = inputs or {"X": "DOUBLE" if network.float64 else "FLOAT"}
+    x = features(graph, columns) if columns else graph.add("Cast", "X", to=FLOAT) if network.float64 else "X"
     x = graph.add("Mul", graph.add("Sub", x, "mean"), "scale")
     x = _through_layers(graph, network, x)
     number, types = TensorProto.FLOAT, {"label": TensorProto.INT64, "class": TensorProto.STRING}
@@ -69,6 +70,8 @@ def _through_layers(graph, network, x):
 
 def _dense(graph, layer, x, number):
     x = graph.add("Gemm", x, f"W{number}", f"b{number}", transB=1)
+    if layer.pieces > 1:
+        return graph.add("ReduceMax", _pieces(graph, layer, x), axes=[2], keepdims=0)
     return layer.theta.formula.onnx(graph.add, x, layer.theta.alpha) if layer.theta else x
 
 
@@ -76,9 +79,13 @@ def _convolution(graph, layer, x, number):
     x = graph.add("Conv", x, f"W{number}", f"b{number}", **_window(layer.window))
     if layer.pieces == 1:
         return layer.theta.formula.onnx(graph.add, x, layer.theta.alpha)
-    pieces = graph.add("Reshape", x, np.array([0, layer.units, layer.pieces, prod(layer.window.places)]))
-    largest = graph.add("ReduceMax", pieces, axes=[2], keepdims=0)
-    return graph.add("Reshape", largest, np.array([0, layer.units, *layer.window.places]))
+    largest = graph.add("ReduceMax", _pieces(graph, layer, x, prod(layer.window.places)), axes=[2], keepdims=0)
+    return graph.add("Reshape", largest, np.array([-1, layer.units, *layer.window.places]))
+
+
+def _pieces(graph, layer, x, *places):
+    """z of a maxout layer with the pieces of each unit apart; -1 also stands for no examples."""
+    return graph.add("Reshape", x, np.array([-1, layer.units, layer.pieces, *places]))
 
 
 def _window(window):
@@ -113,11 +120,11 @@ class _Graph:
         self.nodes.append(self.make_node(operator, list(map(self._name, inputs)), [output], **attributes))
         return output
 
-    def look_up(self, key, values, default, of_keys, of_values, output=None):
+    def look_up(self, key, values, default, of_keys, of_values):
         """Append a LabelEncoder, a dictionary of ONNX; of_keys, of_values: strings, int64s or floats."""
         attributes = {f"keys_{of_keys}": list(values), f"values_{of_values}": list(values.values())}
         attributes[f"default_{of_values.rstrip('s')}"] = default
-        return self.add("LabelEncoder", key, output=output, domain=ML, **attributes)
+        return self.add("LabelEncoder", key, domain=ML, **attributes)
 
     def _name(self, operand):
         """The name of an operand; numbers become float32 constants."""
@@ -146,7 +153,5 @@ def _outputs(graph, network, z):
         z = graph.add("Softmax", z, output="probabilities", axis=1)
         outputs.append((z, ["N", len(network.class_names)]))
     outputs.append((graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"]))
-    if network.columns:
-        keys = dict(enumerate(network.class_names))
-        outputs.append((graph.look_up("label", keys, "", "int64s", "strings", output="class"), ["N"]))
-    return outputs
+    names = np.array(network.class_names, object)
+    return [*outputs, (graph.add("Gather", names, "label", output="class"), ["N"])]

@@ -6,11 +6,13 @@ from sklearn.utils.validation import validate_data
 
 from hw5.datasets.preprocessing import training_rows
 from hw5.errors import InputError
+from hw5.opening import free_memory
 from hw5.sklearn.several import without_single_column
 from hw5.tables.frames import features_of, fitted_features, is_table
 from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import listed
 
+_FLOAT32 = 4  # bytes; the type of features, which are made of X
 _CHECKS = {"dtype": (np.float64, np.float32, np.uint8), "order": "C", "accept_sparse": True}
 
 
@@ -68,5 +70,14 @@ def names_of(columns):
 
 
 def _dense(X):
-    """X as an array in C order; hw5 computes with dense matrices."""
-    return X.toarray(order="C") if hasattr(X, "toarray") else X
+    """X as an array in C order; hw5 computes with dense matrices. Raises ValueError if it does not fit into memory."""
+    if not hasattr(X, "toarray"):
+        return X
+    n, d = X.shape
+    needed, free = n * d * (X.dtype.itemsize + _FLOAT32), free_memory()
+    if needed > free:
+        raise ValueError(
+            f"X is sparse and needs {needed / 1e9:.1f} GB of memory as the dense matrix that hw5 computes with, and "
+            f"{free / 1e9:.1f} GB are free; reduce its {d:,} features, with TruncatedSVD for example"
+        )
+    return X.toarray(order="C")
