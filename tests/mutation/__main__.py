@@ -25,14 +25,14 @@ from tests.mutation.table import HEADER, read, row
 
 
 def sampled(root, part, count, seed):
-    """[(file, tests, Fault)] of a part of the repository at root, at random."""
+    """[(file, tests, Fault)] of a part of the repository at root, at random; a larger sample begins with a smaller one."""
     tests = {file: tests for pattern, tests in part.items() for file in sorted(root.glob(pattern))}
     faults = [
         (str(file.relative_to(root)), tests[file], fault)
         for file in sorted(tests)
         for fault in faults_of(file.read_text("utf-8"), file.suffix == ".py")
     ]
-    return random.Random(seed).sample(faults, min(count, len(faults)))
+    return random.Random(seed).sample(faults, len(faults))[:count]
 
 
 def main():

@@ -1,8 +1,8 @@
 """Whether the contracts of hw5 check kernels find a fault in .cu files, as the exit code, one of CODES.
 
-    python -m tests.mutation.judge FOLDER NAME...
+    python -m tests.mutation.judge FOLDER ORIGINALS NAME...
 
-FOLDER has hw5's kernels with a fault, and NAME... are the .cu files that it can change. The cases and the orders of threads
+FOLDER has the kernels of the folder ORIGINALS with a fault, and NAME... are the .cu files that it can change. The cases and the orders of threads
 are those of hw5 check kernels, but small cases and the first order come first, and the first failure ends it: most faults
 are found in a second. If these find nothing, and nvcc is installed, only kernels of which it makes other PTX run on.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hw5.compiler import CompileError
 from hw5.devices.emulated import EmulatorRuntime
-from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.devices.kernels import KernelDevice
 from hw5.emulator import KernelFault
 from hw5.emulator.occupancy import nvcc_path
 from hw5.emulator.runtime import ORDERS
@@ -28,7 +28,7 @@ CODES = {10: "survived", 11: "found", 12: "does not compile", 13: "the same code
 _TIME_LIMIT = 3.0  # seconds per launch; that of hw5 check kernels is longer
 
 
-def outcome(folder, names):
+def outcome(folder, originals, names):
     """An outcome of CODES; "the same code" if nvcc makes the same PTX of all kernels without the fault."""
     later = []
     try:
@@ -37,7 +37,7 @@ def outcome(folder, names):
             quick = len(runs) // len(ORDERS) // 3
             if any(fails(device, *run) for run in runs[:quick]):
                 return "found"
-            changed = changed_kernels(folder / name)
+            changed = changed_kernels(folder / name, originals / name)
             later += [(device, *run) for run in runs[quick:] if changed is None or run[1].kernel in changed]
     except CompileError:
         return "does not compile"
@@ -74,12 +74,11 @@ def fails(device, order, contract, case):
         return True
 
 
-def changed_kernels(source):
-    """The kernels of a file of which nvcc makes other PTX than of hw5's own; None if it is not installed."""
+def changed_kernels(source, original):
+    """The kernels of a file of which nvcc makes other PTX than of the original; None if it is not installed."""
     if not nvcc_path():
         return None
-    own = next(path for path in kernel_sources() if path.name == source.name)
-    before, after = _ptx(own), _ptx(source)
+    before, after = _ptx(original), _ptx(source)
     everywhere = before[""] != after[""]  # what stands before the kernels
     return {name for name in before if name and (everywhere or before[name] != after.get(name))}
 
@@ -96,5 +95,5 @@ def _ptx(source):
 
 
 if __name__ == "__main__":
-    found = outcome(Path(sys.argv[1]), sys.argv[2:])
+    found = outcome(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
     sys.exit(next(code for code, name in CODES.items() if name == found))

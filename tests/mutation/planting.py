@@ -22,13 +22,14 @@ _LEFT_OUT = (".git", ".venv", "runs", "__pycache__", ".*_cache", ".hypothesis")
 
 
 class Workplace:
-    """The copy, as a context. Compiled code is cached beside it."""
+    """The copy, as a context. Next to it are the cache of compiled code, and the kernels without faults."""
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="hw5-mutation-")
         self.root = Path(self._folder.name) / "hw5"
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-        self._cache = self.root.parent / "compiled"
+        self._cache, self._kernels = self.root.parent / "compiled", self.root.parent / "kernels"
+        shutil.copytree(self.root / "kernels", self._kernels)
         self._limits = {}  # of runs of pytest, in seconds
         return self
 
@@ -53,7 +54,8 @@ class Workplace:
 
     def _by_contracts(self, path, *_):
         names = [source.name for source in sorted(path.parent.glob("*.cu")) if path in with_includes(source)]
-        code, output = self._run(["-m", "tests.mutation.judge", str(path.parent), *names], _SECONDS)
+        folders = str(path.parent), str(self._kernels)
+        code, output = self._run(["-m", "tests.mutation.judge", *folders, *names], _SECONDS)
         if code in CODES:
             return CODES[code]
         if code > 0:
