@@ -144,6 +144,12 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype, siz
     assert results[0] == results[1] == results[2]
 
 
+def test_a_piece_of_streamed_data_takes_a_quarter_of_the_memory(launching):
+    device = KernelDevice(launching.name, launching.runtime, most_resident_bytes=1600)
+    X, numbers = np.zeros((100, 8), np.float32), np.zeros(8, np.float32)
+    assert device.upload_data(X, np.zeros(100, np.int32), numbers, numbers).capacity == 400 // (8 * 4)
+
+
 @pytest.mark.parametrize("targets", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtype, targets):

@@ -30,6 +30,7 @@ class Launches:
         self.made = []
 
     def allocate(self, nbytes, name=""):
+        assert nbytes > 0, "CUDA does not allocate 0 bytes"
         return NoMemory()
 
     def write(self, address, host):
@@ -209,3 +210,7 @@ def test_a_direct_convolution_fits_in_48_kb(image, filters, directly):
     """The image, and 8 numbers for each place (and 8 filters) and thread: 36 h w + 8192 bytes, or 68 h w + 8192."""
     window = Window((*image, 1), (1, 1), 1, 0)
     assert Operations().device.convolves_directly(window, filters) == directly
+
+
+def test_an_empty_array_has_memory():
+    assert Operations().empty(0, 3).shape == (0, 3)

@@ -1,6 +1,7 @@
 """The faults that can be planted in a text: one operator, number or word replaced by another.
 
-C++ and Python share most operators, so one table serves both. Comments, strings and lines of the preprocessor stay.
+C++ and Python share most operators, so one table serves both. Comments, strings and lines of the preprocessor stay, and
+whether a dataclass is frozen.
 """
 
 import re
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 _STRINGS = r"f?\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
 _SKIPPED = {
-    True: rf'"""(?:.|\n)*?"""|\#[^\n]*|{_STRINGS}',
+    True: rf'"""(?:.|\n)*?"""|\#[^\n]*|@dataclass[^\n]*|{_STRINGS}',
     False: r"//[^\n]*|/\*(?:.|\n)*?\*/|^[ \t]*\#[^\n]*(?:\\\n[^\n]*)*|template ?<[^>\n]*>|->|<<<|>>>|" + _STRINGS,
 }  # in Python, and in C++
 _TOKEN = (

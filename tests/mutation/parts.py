@@ -45,7 +45,11 @@ PARTS = {
         "hw5/train/training.py": _TRAINING,
         "hw5/train/order.py": ("tests/train/test_order.py", *_TRAINING),
         "hw5/train/schedules.py": ("tests/train/test_schedules.py", *_TRAINING),
-        "hw5/datasets/preprocessing.py": ("tests/datasets/test_preprocessing.py", "tests/datasets", *_TRAINING),
+        "hw5/datasets/preprocessing.py": (
+            "tests/datasets/test_preprocessing.py tests/train/test_folds.py",
+            "tests/datasets",
+            *_TRAINING,
+        ),
     },
     "native": {"hw5/devices/native/*.h": _NATIVE, "hw5/devices/native/*.cpp": _NATIVE},
 }

@@ -17,6 +17,7 @@ def planted(text, is_python):
 
 def test_faults_in_python():
     """Whole division is an operator; comments and strings stay."""
+    assert planted("@dataclass(frozen=True)\nclass A:\n    a: float\n", True) == []
     assert planted('x = a // 2  # b + c\ny = "d * e"\n', True) == [
         'x = a * 2  # b + c\ny = "d * e"\n',
         'x = a // 3  # b + c\ny = "d * e"\n',

@@ -53,6 +53,18 @@ def test_every_epoch_takes_every_example_once(batch_size):
     assert ends[0].loss == pytest.approx(ends[1].loss, abs=1e-3)
 
 
+def test_a_training_is_over_after_the_last_example_or_its_early_end():
+    settings = Settings(hidden=(), epochs=2, batch_size=20)
+    network, data = start(settings)
+    training = Training(network.device.stepper(network, data), np.arange(100), settings, pause_every=2)
+    assert not training.is_over
+    over = [(now.epoch, now.examples, training.is_over) for now in training]
+    assert len(over) >= 4 and [which for *which, is_over in over if is_over] == [[2, 100]]
+    training.ending = "enough"
+    training.epoch = 1
+    assert training.is_over
+
+
 def test_orders_are_permutations_of_the_rows_and_differ_by_epoch_and_seed():
     rows = np.arange(5, 50)
     orders = [epoch_order(rows, seed, epoch) for seed in (0, 1) for epoch in (1, 2)]
