@@ -85,6 +85,11 @@ EQUIVALENT = {
     ): "the column stays from turn to turn, and the units grow",
     (
         "kernels/small_network.cu",
+        "if (threadIdx.x == 0) by = is_adam ? adam::correction(rule.of_adam, *t) : adam::Correction{};                  \\",
+        "if (threadIdx.x == 1) by = is_adam ? adam::correction(rule.of_adam, *t) : adam::Correction{};                  \\",
+    ): "another thread of the 512 computes what all of them read after a barrier",
+    (
+        "kernels/small_network.cu",
         "const int label = i < k ? y[order[i]] : 0;",
         "const int label = i < k ? y[order[i]] : 1;",
     ): "nothing uses the label of an example beyond the last",

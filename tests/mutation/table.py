@@ -16,17 +16,17 @@ HEADER = """\
 
 
 def read(path):
-    """The outcomes in a file, each a dictionary of what main() writes; the last one of each fault."""
+    """The records in a file, dictionaries that main() writes: the last one of each fault."""
     lines = Path(path).read_text("utf-8").splitlines() if Path(path).exists() else []
-    return list({(o["file"], o["line"], o["fault"]): o for o in map(json.loads, lines)}.values())
+    return list({(r["file"], r["line"], r["text"], r["fault"]): r for r in map(json.loads, lines)}.values())
 
 
-def row(part, outcomes):
+def row(part, records):
     """The row of a part."""
-    n = Counter(o["outcome"] for o in outcomes)
+    n = Counter(record["outcome"] for record in records)
     judged = n["found"] + n["survived"]
     left_out = [n[outcome] for outcome in ("does not compile", "the same code", "equivalent")]
-    cells = [f"{cell:,}" for cell in (len(outcomes), *left_out, judged, n["found"], n["survived"])]
+    cells = [f"{cell:,}" for cell in (len(records), *left_out, judged, n["found"], n["survived"])]
     return f"| {part} | {' | '.join(cells)} | {n['found'] / max(judged, 1):.1%} |"
 
 

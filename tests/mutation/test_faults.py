@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hw5.emulator.occupancy import nvcc_path
+from tests.mutation.__main__ import chosen
 from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.faults import Fault, faults_of
 from tests.mutation.planting import ROOT, Workplace
@@ -47,6 +48,21 @@ def test_equivalent_faults_can_be_planted(file, line, faulty):
     text = (ROOT / file).read_text("utf-8")
     assert [other.strip() for other in text.splitlines()].count(line) == 1
     assert (line, faulty) in [fault.lines_in(text) for fault in faults_of(text, file.endswith(".py"))]
+
+
+def test_a_run_continues_and_plants_again_what_was_not_found(tmp_path):
+    (tmp_path / "a.py").write_text("a + b\nc * d\ne < f\n")
+    part, known = {"*.py": ("tests",)}, []
+
+    def planted_now(count):
+        return [record["fault"] for *_, record in chosen(tmp_path, part, known, count, seed=1)]
+
+    first = planted_now(2)
+    assert len(planted_now(9)) == 4 and planted_now(9)[:2] == first
+    known = [record | {"outcome": "found"} for *_, record in chosen(tmp_path, part, [], 2, seed=1)]
+    assert planted_now(2) == [] and len(planted_now(3)) == 1
+    known[1]["outcome"] = "survived"
+    assert planted_now(0) == first[1:]
 
 
 def test_the_last_outcome_of_a_fault_counts(tmp_path):
