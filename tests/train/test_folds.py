@@ -72,6 +72,9 @@ def test_the_seed_determines_the_folds():
 def test_more_folds_than_examples_are_refused():
     with pytest.raises(InputError, match="needs 12 examples of class 'b', and it has 11; choose at most 11"):
         split_folds(dataset(labels()), 12, 0, 0, 0)
+    for rare, advice in ((2, "choose at most 2"), (1, "add examples, or leave --folds out")):
+        with pytest.raises(InputError, match=f"it has {rare}; {advice}"):
+            split_folds(dataset(np.repeat(np.arange(2), (9, rare)), ("a", "b")), 3, 0, 0, 0)
     with pytest.raises(InputError, match="needs 21 pairs of examples, and it has 20"):
         split_folds(dataset(np.arange(40.0), ()), 21, 0, 0, 0)
     with pytest.raises(InputError, match="leaves no example to train on; lower --validation"):
