@@ -1,5 +1,6 @@
 """The common style of all plots: colours, markers and page layout."""
 
+import io
 import textwrap
 from contextlib import contextmanager
 from itertools import cycle
@@ -39,9 +40,18 @@ def plain_text():
     return matplotlib.rc_context(_PLAIN)
 
 
+class NotebookFigure(Figure):
+    """A Figure that a notebook shows, also if matplotlib.pyplot was never imported there."""
+
+    def _repr_png_(self):
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
 def figure_of(size, title=""):
     """A figure, with size in inches and a title."""
-    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    figure = NotebookFigure(figsize=size, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     title = textwrap.fill(shown(title), int(8 * size[0]))  # 8 letters per inch
     figure.suptitle(title, fontsize=13, fontweight="bold")

@@ -1,12 +1,29 @@
-"""A bar that shows how far a training is, by rich."""
+"""What shows how far a training is: a bar on a terminal, by rich, or a line in a notebook."""
 
 
 def with_bar(progress, epochs):
-    """Yield the Progress of a training, and show it as a bar on standard error, or in a notebook."""
+    """Yield the Progress of a training, and show it on standard error, or in the output of a notebook's cell."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
+    yield from _as_line(progress, epochs) if console.is_jupyter else _as_bar(progress, epochs, console)
+
+
+def _as_line(progress, epochs):
+    """A bar of rich would need ipywidgets."""
+    from IPython.display import DisplayHandle
+
+    line = DisplayHandle()
+    line.display({"text/plain": ""}, raw=True)
+    for now in progress:
+        text = f"epoch {now.epoch}/{epochs}: {_brief(now)}, {now.examples_per_second:,.0f} examples/s"
+        line.update({"text/plain": text}, raw=True)
+        yield now
+
+
+def _as_bar(progress, epochs, console):
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = [
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(bar_width=None),
