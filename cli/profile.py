@@ -82,14 +82,17 @@ def kernels(folder, rows, columns, gpu, as_json):
 
 @command.command("step")
 @click.option("--inputs", type=Shape(), default="784", help="Features, or height x width x channels.  [default: 784]")
-@click.option("--hidden", type=Layers(), default="128", help="Hidden layers, as in hw5 train.  [default: 128]")
+@click.option("--model", type=click.Choice(["mlp", "linear"]), default="mlp", help="With hidden layers or none.")
+@click.option(
+    "--hidden", type=Layers(), default="128", help="Hidden layers of an mlp, as in hw5 train.  [default: 128]"
+)
 @click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Units of the top layer.")
 @click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Examples of a minibatch.")
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="adam", show_default=True, help="Optimizer.")
 @click.option("--activation", default="relu", show_default=True, help="Activation, as in hw5 train.")
 @gpu_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def step(inputs, hidden, classes, batch_size, optimizer, activation, gpu, as_json):
+def step(inputs, model, hidden, classes, batch_size, optimizer, activation, gpu, as_json):
     """List the launches of a training step on a GPU: which kernels, how often, and the bytes that they touch.
 
     \b
@@ -98,22 +101,28 @@ def step(inputs, hidden, classes, batch_size, optimizer, activation, gpu, as_jso
     from hw5.devices.base import Rates
     from hw5.verify.step_profile import profile_step
 
-    found = profile_step(inputs, hidden, classes, batch_size, Rates(0.01, adam=optimizer == "adam"), activation)
+    rates = Rates(0.01, adam=optimizer == "adam")
+    hidden = () if model == "linear" else hidden
+    found, longest = profile_step(inputs, hidden, classes, batch_size, rates, activation)
     if as_json:
         bounds = [{"least_seconds": one.least_seconds(gpu), "gpu": gpu} if gpu else {} for one in found]
-        return click.echo(json.dumps([asdict(one) | bound for one, bound in zip(found, bounds)]))
+        of_kernels = [asdict(one) | bound for one, bound in zip(found, bounds)]
+        return click.echo(json.dumps({"launches": of_kernels, "longest_path": longest}))
     listing = table("kernel", "launches", "bytes", *([f"least time, {gpu} (us)"] if gpu else []))
     for one in found:
         bound = [f"{1e6 * one.least_seconds(gpu):.3g}"] if gpu else []
         listing.add_row(one.kernel, str(one.count), f"{'' if one.is_complete else 'at least '}{one.nbytes:,}", *bound)
     print_tables(listing)
     launches, nbytes = sum(one.count for one in found), sum(one.nbytes for one in found)
-    say(f"{launches} launches and {nbytes:,} bytes of global memory a step of {batch_size} examples")
+    say(
+        f"{launches} launches, of which {longest} wait for each other, and {nbytes:,} bytes of global memory for a step of "
+        f"{batch_size} examples"
+    )
     if gpu:
         least = 1e6 * sum(one.least_seconds(gpu) for one in found)
         say(
-            f"no {gpu} needs less than {least:.3g} us, by its memory bandwidth, for data that is in no cache (a bound); each "
-            "launch adds its latency"
+            f"at least {least:.3g} us on {gpu}: a bound by its memory bandwidth, without the latency of launches, and with "
+            "nothing in its caches"
         )
 
 

@@ -33,7 +33,9 @@ class Launches:
 
 
 def profile_step(shape, hidden, outputs, batch_size, rates=Rates(0.1), activation="relu", fuses=True):
-    """The Launches of a step on a minibatch of images or rows of bytes, in the order in which kernels come first.
+    """(the Launches, how many wait for each other) of a step on a minibatch of images or rows of bytes.
+
+    The Launches are in the order in which kernels come first. A recorded step updates all layers at the same time.
 
     shape: of an example, (d,) or (h, w, c). hidden: as hw5.nn.hidden.layers_of takes it. fuses: whether a small network
     is trained by the fused kernels, as on a GPU. Raises InputError for a layer that does not fit, or without a compiler.
@@ -48,7 +50,7 @@ def profile_step(shape, hidden, outputs, batch_size, rates=Rates(0.1), activatio
     order, tally = device.upload(np.arange(batch_size), device.index_dtype), Tally(device, batch_size)
     runtime.heard = []
     device.stepper(network, data).train(order, batch_size, rates, tally)
-    return _grouped(runtime.heard)
+    return _grouped(runtime.heard), runtime.longest
 
 
 def _grouped(heard):
@@ -62,18 +64,33 @@ def _grouped(heard):
 
 
 class _Listening(EmulatorRuntime):
-    """Profiles what it launches. heard: [(kernel, bytes touched, whether that is all)], or None to launch only."""
+    """Profiles what it launches. heard: [(kernel, bytes touched, whether that is all)], or None to launch only.
 
-    heard = None
+    longest: the number of calls that wait for each other.
+    """
+
+    heard, longest = None, 0
 
     def launch(self, kernel, *arguments):
         if self.heard is None:
             return super().launch(kernel, *arguments)
         heard, self.heard = self.heard, None  # a profile launches
         profile = self.profile(kernel, lambda: self.launch(kernel, *arguments), by_line=False)
-        self.heard = [*heard, (kernel, profile.distinct, profile.is_complete)]
+        self._hear([*heard, (kernel, profile.distinct, profile.is_complete)])
 
     def gemm(self, transpose_a, transpose_b, m, n, k, *arguments):
         super().gemm(transpose_a, transpose_b, m, n, k, *arguments)
         if self.heard is not None:
-            self.heard.append((PRODUCT, 4 * (m * k + k * n + m * n), True))
+            self._hear([*self.heard, (PRODUCT, 4 * (m * k + k * n + m * n), True)])
+
+    def _hear(self, heard):
+        self.heard = heard
+        self.longest += 1
+
+    def together(self, works):
+        before, ends = self.longest, []
+        for work in works:
+            self.longest = before
+            work()
+            ends.append(self.longest)
+        self.longest = max(ends)

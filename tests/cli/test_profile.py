@@ -41,7 +41,7 @@ def test_the_worst_line_is_named(tmp_path):
 
 def launches(*arguments):
     """{kernel: (launches, bytes)} of a step without a GPU."""
-    found = json.loads(hw5("profile", "step", "--json", *arguments).stdout)
+    found = json.loads(hw5("profile", "step", "--json", *arguments).stdout)["launches"]
     return {one["kernel"]: (one["count"], one["nbytes"]) for one in found}
 
 
@@ -59,11 +59,14 @@ def test_the_launches_of_a_step_and_their_bytes():
 
 def test_a_bound_of_a_step():
     arguments = ("profile", "step", "--inputs", 64, "--hidden", 32, "--batch-size", 16)
-    found = json.loads(hw5(*arguments, "--gpu", "t4", "--json").stdout)
+    found = json.loads(hw5(*arguments, "--gpu", "t4", "--json").stdout)["launches"]
     assert [one["kernel"] for one in found] == ["hidden_uint8", "output_hidden", "advance", "update_uint8"]
     assert all(one["least_seconds"] == one["nbytes"] / 320e9 for one in found)
     out = hw5(*arguments, "--gpu", "t4").stdout
-    assert "5 launches" in out and "no t4 needs less than" in out and "(a bound)" in out
+    assert "5 launches, of which 5 wait for each other" in out and "us on t4: a bound by its memory bandwidth" in out
+    assert "3 launches, of which 3" in hw5(*arguments, "--optimizer", "sgd", "--model", "linear").stdout
+    out = hw5(*arguments, "--optimizer", "sgd", "--hidden", "32,16").stdout
+    assert "18 launches, of which 13 wait for each other" in out
     assert "neither a number of features" in refused("profile", "step", "--inputs", "8x8")
 
 
