@@ -505,10 +505,16 @@ class Checker {
         read_race_[read_race_count_++] = fault;
     }
 
+    static bool is_poisoned(const unsigned char *bytes, uint64_t size) {
+        while (size && *bytes == poison_byte) bytes++, size--;
+        return size == 0;
+    }
+
     // No thread has written this yet. A later write without a barrier is a race, which explains more, so the report
-    // is deferred to the end of the block.
+    // is deferred to the end of the block. What does not hold the byte that shared memory is filled with has been written
+    // after all: of a structure that is returned by a function, called by a pointer, the store is not seen.
     HW5_COLD_MEMBER void defer_uninitialised(const Region &region, uintptr_t address, uint64_t size, AccessKind kind) {
-        if (machine().has_deferred_fault) return;
+        if (machine().has_deferred_fault || !is_poisoned((const unsigned char *)address, size)) return;
         machine().deferred_fault = access_fault(FaultKind::uninitialised, &region, address, size, kind);
         machine().has_deferred_fault = true;
     }

@@ -11,6 +11,7 @@ namespace hw5 {
 constexpr int warp_size = 32;
 constexpr unsigned max_block_threads = 1024;
 constexpr unsigned max_dynamic_shared = 227 * 1024;  // of an H100
+constexpr unsigned char poison_byte = 0xFF;  // in shared memory when a block begins: NaN or -1
 constexpr int max_arguments = 4095;  // slots of 8 bytes, CUDA's limit
 
 // The indices of the current thread, updated by the scheduler at every switch. Each OS thread that runs blocks has one,

@@ -32,8 +32,8 @@ struct SharedMemory {
 
     // Fill shared memory with NaN or -1, and the dynamic array only up to the size that the launch requests.
     void poison(unsigned dynamic_size) {
-        memset(dynamic, 0xFF, dynamic_size);
-        for (int i = 0; i < count; i++) memset((char *)arrays[i].low, 0xFF, arrays[i].size);
+        memset(dynamic, poison_byte, dynamic_size);
+        for (int i = 0; i < count; i++) memset((char *)arrays[i].low, poison_byte, arrays[i].size);
     }
 
     uint64_t size(unsigned dynamic_size) const {

@@ -101,6 +101,13 @@ CASES = {
         "k",
         4,
     ),
+    "a structure from a function whose address is taken": (
+        "struct P { float a, b, c; };\n__device__ P make(float x) { P p; p.a = x; p.b = x + 1; p.c = x + 2; return p; }\n"
+        "typedef P (*Maker)(float);\n__global__ void k(float *y, int n) { __shared__ P s[2]; Maker m = n ? make : nullptr;\n"
+        "s[0] = make(n); s[1] = m(n); __syncthreads(); y[0] = s[0].b + s[1].c; }",
+        "k",
+        17,
+    ),
     "functions that are inline already": (
         "__device__ __inline__ float f(float x) { return x + 1; }\n__forceinline__ __device__ float g(float x) { return x + 1; }\n"
         "static __device__ __inline float h(float x) { return x + 1; }\n"
@@ -227,6 +234,12 @@ def test_half_precision_is_rounded_in_all_directions(tmp_path):
     total = np.zeros(2, np.float16)
     emulator.run("sum", 2, 40, [total])
     np.testing.assert_array_equal(total, [80, 160])
+
+
+def test_what_is_written_in_part_is_uninitialised_elsewhere(tmp_path):
+    text = "__global__ void k(float *y) { __shared__ float2 s[2]; s[0].x = s[1].y = 1; y[0] = s[0].x + s[1].x; }"
+    with pytest.raises(KernelFault, match="reads byte 8 of __shared__ 's', which no thread has written"):
+        Emulator(write_kernel(tmp_path, text), check=True).run("k", 1, 1, [np.zeros(1, f32)])
 
 
 def test_cooperative_reduction_with_a_function(tmp_path):
