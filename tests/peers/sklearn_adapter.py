@@ -1,4 +1,4 @@
-"""hw5's estimators with the parameters of scikit-learn's MLPClassifier, MLPRegressor and Perceptron; a plugin for pytest.
+"""hw5's estimators with the parameters of scikit-learn's networks and linear models; a plugin for pytest.
 
     pytest -p tests.peers.sklearn_adapter .../sklearn/neural_network/tests/test_mlp.py
 
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import sklearn.linear_model
 import sklearn.neural_network
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 import hw5.sklearn
 from hw5.devices.base import Rates, Tally
@@ -160,5 +161,134 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         return self._model.coef_
 
 
-sklearn.linear_model.Perceptron = Perceptron
+class _Linear(BaseEstimator):
+    """What the adapters of linear models share: one estimator of hw5, fitted with parameters that mean the same."""
+
+    def fit(self, X, y, sample_weight=None):
+        self._fitted(X).fit(X, y, sample_weight=sample_weight)
+        return self
+
+    def _fitted(self, X):
+        if not getattr(self, "fit_intercept", True):
+            raise NotImplementedError("hw5's units have a bias")
+        self._model = vars(self).get("_model") or self._kind(device="cpu", standardise=False)
+        seed = 0 if self.random_state is None else self.random_state
+        return self._model.set_params(random_state=seed, verbose=bool(self.verbose), **self._parameters(np.shape(X)[0]))
+
+    def __getattr__(self, name):
+        if name.startswith("__") or "_model" not in vars(self):
+            raise AttributeError(name)
+        return getattr(self._model, name)
+
+    def predict(self, X):
+        return self._fitted_model.predict(X)
+
+    def decision_function(self, X):
+        return self._fitted_model.decision_function(X)
+
+    @property
+    def _fitted_model(self):
+        check_is_fitted(self, "_model")
+        return self._model
+
+
+@dataclass(eq=False, repr=False)
+class LogisticRegression(ClassifierMixin, _Linear):
+    """Trained by Adam on all examples at once, until the weights stop changing."""
+
+    penalty: str = "deprecated"
+    C: float = 1.0
+    l1_ratio: float = 0.0
+    dual: bool = False
+    tol: float = 1e-4
+    fit_intercept: bool = True
+    intercept_scaling: float = 1
+    class_weight: dict | str | None = None
+    random_state: int | None = None
+    solver: str = "lbfgs"
+    max_iter: int = 100
+    verbose: int = 0
+    warm_start: bool = False
+    n_jobs: int | None = None
+
+    _kind = hw5.sklearn.LinearClassifier
+
+    def _parameters(self, n):
+        penalty = 1 / (self.C * n)
+        return {
+            "l2": penalty * (1 - self.l1_ratio),
+            "l1": penalty * self.l1_ratio,
+            "class_weight": self.class_weight,
+            "epochs": 30 * self.max_iter,
+            "batch_size": "all",
+            "lr": 0.03,
+            "lr_decay": 0.999,
+            "warm_start": self.warm_start,
+        }
+
+
+@dataclass(eq=False, repr=False)
+class _BySgd(_Linear):
+    penalty: str = "l2"
+    alpha: float = 0.0001
+    l1_ratio: float = 0.15
+    fit_intercept: bool = True
+    max_iter: int = 1000
+    tol: float | None = 1e-3
+    shuffle: bool = True
+    verbose: int = 0
+    epsilon: float = 0.1
+    n_jobs: int | None = None
+    random_state: int | None = None
+    learning_rate: str = "optimal"
+    eta0: float = 0.01
+    power_t: float = 0.5
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 5
+    class_weight: dict | str | None = None
+    warm_start: bool = False
+    average: bool = False
+
+    def partial_fit(self, X, y, **options):
+        self._fitted(X).partial_fit(X, y, **options)
+        return self
+
+    def _parameters(self, n):
+        if self.average or self.learning_rate in ("adaptive", "pa1", "pa2"):
+            raise NotImplementedError("hw5 has no averaged weights and no such learning rate")
+        share = {"l1": 1.0, "l2": 0.0, "elasticnet": self.l1_ratio}[self.penalty]
+        parameters = {
+            "optimizer": "sgd",
+            "batch_size": 1,
+            "lr": self.eta0,
+            "l1": self.alpha * share,
+            "l2": self.alpha * (1 - share),
+            "epochs": self.max_iter,
+            "patience": self.n_iter_no_change if self.tol is not None else None,
+            "min_delta": self.tol or 0.0,
+            "validation": self.validation_fraction if self.early_stopping else 0.0,
+            "shuffle": self.shuffle,
+            "warm_start": self.warm_start,
+        }
+        return parameters | ({"class_weight": self.class_weight} if is_classifier(self) else {})
+
+
+@dataclass(eq=False, repr=False)
+class SGDClassifier(ClassifierMixin, _BySgd):
+    loss: str = "log_loss"
+    _kind = hw5.sklearn.LinearClassifier
+
+
+@dataclass(eq=False, repr=False)
+class SGDRegressor(RegressorMixin, _BySgd):
+    loss: str = "squared_error"
+
+    @staticmethod
+    def _kind(**options):
+        return hw5.sklearn.MLPRegressor(hidden=(), **options)
+
+
+sklearn.linear_model.Perceptron, sklearn.linear_model.LogisticRegression = Perceptron, LogisticRegression
+sklearn.linear_model.SGDClassifier, sklearn.linear_model.SGDRegressor = SGDClassifier, SGDRegressor
 sklearn.neural_network.MLPClassifier, sklearn.neural_network.MLPRegressor = MLPClassifier, MLPRegressor
