@@ -175,6 +175,8 @@ def put_what_the_readme_names(folder, environment):
         (folder / name).write_text("\n".join(["height,width,species", *rows]) + "\n")
     prices = [f"{size:.0f},{1000 * size:.0f}" for size in rng.uniform(50, 200, 40)]
     (folder / "houses.csv").write_text("\n".join(["size,price", *prices]) + "\n")
+    films = [",".join(map(str, [size, *labels])) for size, labels in zip(range(40), rng.integers(0, 2, (40, 3)))]
+    (folder / "films.csv").write_text("\n".join(["minutes,funny,sad,long", *films]) + "\n")
     (folder / "total.cu").write_text("__global__ void total(int *x) { atomicAdd(x, (int)threadIdx.x); }\n")
     shutil.copytree(ROOT / "kernels", folder / "my-solution")
     draw = "from PIL import Image; Image.linear_gradient('L').save('photo.png')"
