@@ -275,10 +275,12 @@ def adam_update(bench, k, m, values):
 
 def dropout(bench, k, m, values):
     X = values(bench.rng, (k, m)).astype(np.float32)
-    for share, t, key, first in ((0.5, 1, 0, 0), (0.3, 123_456, 2**32 - 1, 9), (0.999, 2**31 - 1, 7, 2**32 - 3)):
+    for share, t, key, first in ((0.5, 1, 0, 0), (None, 123_456, 2**32 - 1, 9), (0.999, 2**31 - 1, 7, 2**32 - 3)):
+        numbers = _pcg3d64((first + np.arange(k * m)).reshape(k, m), t, key)
+        share = share or float(numbers[0, 0]) / 2**32  # an element whose number is the threshold stays
         out = bench.empty(k, m)
         bench.device.dropout(bench.put(X), out, share, bench.put([t], np.int32), key, first)
-        stays = _pcg3d64((first + np.arange(k * m)).reshape(k, m), t, key) >= int(share * 2**32)
+        stays = numbers >= int(share * 2**32)
         want = X * np.where(stays, 1 / (1 - share), 0)
         yield "out", error(bench.get(out), want, abs(want))
 

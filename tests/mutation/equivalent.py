@@ -19,6 +19,11 @@ EQUIVALENT = {
         "ACTIVATION(elu,        z <= 0.0f ? a * expm1f(z) : z,        x < 0.0f ? x + a : 1.0f)",
     ): "zero for zero; only its sign may differ",
     (
+        "kernels/activations.cuh",
+        "ACTIVATION(heaviside,  z > 0.0f ? 1.0f : z <= 0.0f ? 0.0f : z, 0.0f)",
+        "ACTIVATION(heaviside,  z > 0.0f ? 1.0f : z <= (0.0f + 0.25f) ? 0.0f : z, 0.0f)",
+    ): "z is not above 0 there",
+    (
         "kernels/adam_update.cu",
         "if (threadIdx.x == 0) by = adam::correction(rates, *t);",
         "if (threadIdx.x == 1) by = adam::correction(rates, *t);",
@@ -98,6 +103,11 @@ EQUIVALENT = {
         "if (threadIdx.x % 2 == 0 && unit < m) Z[example_of_lane() * m + unit] = z;",
         "if (threadIdx.x % 2 != 0 && unit < m) Z[example_of_lane() * m + unit] = z;",
     ): "lanes 2 q and 2 q + 1 have the same product",
+    (
+        "kernels/small_network.cu",
+        "deltas[row][lane] = u < m ? delta[q] : 0.0f;",
+        "deltas[row][lane] = u <= m ? delta[q] : 0.0f;",
+    ): "the sums of units beyond the last are not stored",
     (
         "kernels/small_network.cu",
         "const int label = i < k ? y[order[i]] : 0;",
