@@ -309,6 +309,11 @@ def _examples(bench, dtype, k, d, values):
     return data, bench.put(order, index), (x - mean) * scale, (abs(x) + abs(mean)) * scale, y[order[2:]]
 
 
+def _features(k):
+    """The numbers of features of tests with k examples: with and without packs of four, and fewer than in a pack."""
+    return (2 if k == 3 else 20, 105)
+
+
 def _layer(bench, m, d, theta=None):
     """A layer with its arrays on the device, and its (W, V, b, Vb, S, Sb) in float64."""
     arrays = [bench.rng.normal(size=shape).astype(np.float32) for shape in ((m, d), (m, d), (m,), (m,))]
@@ -319,7 +324,7 @@ def _layer(bench, m, d, theta=None):
 
 
 def hidden_layer(dtype, bench, k, m, values):
-    for d in (20, 105):
+    for d in _features(k):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
@@ -355,7 +360,7 @@ def _output(bench, x, x_scale, y, W, b, operation):
 
 def output_layer(dtype, bench, k, m, values):
     m = max(m, 2)  # the labels are 0 and 1
-    for d in (20, 105):
+    for d in _features(k):
         data, order, x, x_scale, y = _examples(bench, dtype, k, d, values)
         layer, (W, _, b, *_) = _layer(bench, m, d)
         with bench.start(2) as start:
@@ -366,7 +371,7 @@ def output_layer(dtype, bench, k, m, values):
 
 def output_hidden(bench, k, m, values):
     m = max(m, 2)
-    for d in (20, 105):
+    for d in _features(k):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
             data, order, _, _, y = _examples(bench, np.uint8, k, 3, values)
@@ -384,7 +389,7 @@ def output_hidden(bench, k, m, values):
 
 
 def update_layers(dtype, bench, k, m, values):
-    for d in (20, 105):
+    for d in _features(k):
         for rates in _UPDATES:
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
             Delta, Delta2, H = (bench.rng.normal(size=(k, n)).astype(np.float32) for n in (m, 3, m))

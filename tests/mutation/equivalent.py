@@ -70,6 +70,11 @@ EQUIVALENT = {
     ): "the distances 17, 8, 4, 2 and 1 combine every lane once, too, in a fixed order",
     (
         "kernels/reduce.cuh",
+        "const int lanes = blockDim.x < 32 ? blockDim.x : 32;",
+        "const int lanes = blockDim.x <= 32 ? blockDim.x : 32;",
+    ): "32 is 32",
+    (
+        "kernels/reduce.cuh",
         "if (blockDim.x <= 32) return value;  // the same for the whole block",
         "if (blockDim.x <= 33) return value;  // the same for the whole block",
     ): "more than 32 lanes are a multiple of 32",
