@@ -39,6 +39,11 @@ EQUIVALENT = {
         "for (int first = blockIdx.y * blockDim.x; first <= groups * patch; first += gridDim.y * blockDim.x) {",
     ): _ONE_MORE,
     (
+        "kernels/convolution.cu",
+        "weights[q * groups + f / 8][f % 8] = f < m ? W[i] : 0.0f;",
+        "weights[q * groups + f / 8][f % 8] = f < m ? W[i] : (0.0f + 0.25f);",
+    ): "the sums of filters beyond the last are not stored",
+    (
         "kernels/gradient_mean.cu",
         "constexpr int IN_FLIGHT = 8;  // loads that do not wait for the additions, whose order stays",
         "constexpr int IN_FLIGHT = 9;  // loads that do not wait for the additions, whose order stays",
@@ -73,6 +78,11 @@ EQUIVALENT = {
         "const int lanes = blockDim.x < 32 ? blockDim.x : 32;",
         "const int lanes = blockDim.x <= 32 ? blockDim.x : 32;",
     ): "32 is 32",
+    (
+        "kernels/reduce.cuh",
+        "const int lanes = blockDim.x < 32 ? blockDim.x : 32;",
+        "const int lanes = blockDim.x < 31 ? blockDim.x : 32;",
+    ): "fewer than 32 lanes are at most 16",
     (
         "kernels/reduce.cuh",
         "if (blockDim.x <= 32) return value;  // the same for the whole block",
