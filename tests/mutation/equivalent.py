@@ -177,8 +177,8 @@ EQUIVALENT = {
     ): "which of two products is faster; both are right",
     (
         "hw5/devices/cpu.py",
-        "_SIGMOID.theta(z, 0, None)  # in place",
-        "_SIGMOID.theta(z, 1, None)  # in place",
+        "_SIGMOID.theta(Z, 0, None)  # in place",
+        "_SIGMOID.theta(Z, 1, None)  # in place",
     ): "the sigmoid has no parameter",
     (
         "hw5/devices/cpu.py",
