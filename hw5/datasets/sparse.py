@@ -24,7 +24,7 @@ def read(path: Path, schema: Schema | None = None) -> tuple[Table, None]:
 
 
 def _are_whole(y: np.ndarray) -> bool:
-    return bool((y == np.floor(y)).all())
+    return bool((y == np.floor(y)).all() and abs(y).max() < 2.0**63)
 
 
 def read_values(path: Path) -> np.ndarray:

@@ -265,7 +265,7 @@ class _Source(io.RawIOBase):
         self._stream, self._dialect = stream, dialect
         self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
         self._check = codecs.getincrementaldecoder("utf-8")("strict")
-        self._rest, self._skip, self._is_first = b"", dialect.skipped, True
+        self._rest, self._skip, self._is_first, self._ends_are_cr = b"", dialect.skipped, True, False
         self._by_line = dialect.delimiter == BLANKS or dialect.spaces or dialect.edges
         self._quote, self._quotes = dialect.quote.encode(), 0
         quote, delimiter = (re.escape(each.encode()) for each in (dialect.quote, dialect.delimiter))
@@ -299,6 +299,9 @@ class _Source(io.RawIOBase):
             chunk = self._decoder.decode(chunk, final=not chunk).encode()
         if self._is_first:
             chunk, self._is_first = chunk.removeprefix(codecs.BOM_UTF8), False
+            self._ends_are_cr = b"\r" in chunk and b"\n" not in chunk  # as on old Macintoshes
+        if self._ends_are_cr:
+            chunk = chunk.replace(b"\r", b"\n")
         while self._skip and chunk:
             head, end, rest = chunk.partition(b"\n")
             if not end:

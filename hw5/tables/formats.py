@@ -186,8 +186,10 @@ def _orange(path, wanted=frozenset(), label=None):
 def _markdown(path, wanted=frozenset(), label=None):
     """A table in Markdown, or as databases print it: names, a rule below them, and rows."""
     head = _Head(path)
-    lines = head.text.split("\n")
-    rule = next(i for i, line in enumerate(lines) if _RULE.fullmatch(line.strip().encode()))
+    lines = lines_of(head.text)
+    rule = next((i for i, line in enumerate(lines) if _RULE.fullmatch(line.strip().encode())), None)
+    if rule is None:  # bytes that look like one are other characters in this encoding
+        return TextRecords(path, wanted, label)
     first = next(line.strip() for line in lines if line.strip())
     edges = first.startswith("|")
     names = tuple(cell.strip() for cell in first.removeprefix("|").removesuffix("|" if edges else "").split("|"))

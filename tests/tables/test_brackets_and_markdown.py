@@ -88,6 +88,10 @@ def test_empty_cells_at_the_edges_of_markdown(write):
     np.testing.assert_array_equal(data.train.X[:3, 1], [1, 1, 0])
 
 
+def test_markdown_with_the_line_ends_of_old_macintoshes(write):
+    np.testing.assert_array_equal(load(write(markdown(True).replace("\n", "\r"))).train.X, X.astype(np.float32))
+
+
 def test_a_bad_cell_in_markdown_is_named(write):
     lines = markdown(True).splitlines()
     lines[50] = "| 1 | oops | 2 | ash |"

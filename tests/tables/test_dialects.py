@@ -67,6 +67,7 @@ DIALECTS = {  # name: (content, file name, words of the notes)
     "UTF-16": (PLAIN.encode("utf-16"), "a.csv", ""),
     "UTF-16, big-endian": (b"\xfe\xff" + PLAIN.encode("utf-16-be"), "a.csv", ""),
     "carriage returns": (text(CELLS, end="\r"), "a.csv", ""),
+    "carriage returns and blanks": ("# trees\r" + text(CELLS, delimiter="  ", end="\r"), "a.csv", ""),
     "an unknown suffix": (PLAIN, "a.train", ""),
     "no suffix": (PLAIN, "a", ""),
     "a suffix of something else": (PLAIN, "a.tab", ""),
