@@ -6,7 +6,7 @@ find most in the least time first.
 
 _LAUNCHES = (
     "tests/devices/test_grids.py",
-    "tests/devices/test_operations.py -k emulator",
+    "tests/devices/test_operations.py -k 'emulator or stays'",
     "tests/devices/test_recorded.py",
     "tests/devices/test_agreement.py -k emulator",
     "tests/devices/test_slices.py -k 'emulator and agree'",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw5.devices.division import Division
-from hw5.train.order import Order, weighted_rows
+from hw5.train.order import Order, epoch_order, weighted_rows
 from hw5.train.settings import Settings
 
 ROWS = np.arange(100, 150)
@@ -71,3 +71,9 @@ def test_a_row_without_weight_is_never_drawn():
     weights = np.r_[0.0, WEIGHTS[1:-1], 0.0]
     for epoch in range(200):
         assert set(weighted_rows(ROWS, weights, 0, epoch)) <= set(ROWS[1:-1])
+
+
+@pytest.mark.parametrize(("block", "slices"), [(4, 1), (None, 1), (None, 3)])
+def test_slices_have_parts_of_the_data_only_if_it_is_read_in_blocks(block, slices):
+    rows, settings = np.arange(3, 103), Settings(batch_size=30, slices=slices, seed=2)
+    assert np.array_equal(Order(rows, settings, block).of(5), epoch_order(rows, 2, 5, block))

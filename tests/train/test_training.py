@@ -43,6 +43,11 @@ def test_learns():
     assert progress[-1].accuracy > 0.95
 
 
+def test_only_the_perceptron_ends_after_an_epoch_without_mistakes():
+    _, progress = run(Settings(hidden=(8,), epochs=30, lr=0.5), n=8)
+    assert progress[-1].accuracy == 1 and progress[-1].epoch == 30 and progress[-1].ending is None
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 32, 100, 1000])
 def test_every_epoch_takes_every_example_once(batch_size):
     _, progress = run(Settings(hidden=(), epochs=2, batch_size=batch_size, lr=1e-6))
