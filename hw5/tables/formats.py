@@ -202,7 +202,10 @@ def _excel(path, wanted=frozenset(), label=None):
     except ImportError as error:
         raise InputError(f"{path}: Excel files need openpyxl: pip install 'hw5[excel]'") from error
     with open_plain(path) as (stream, size):
-        total = sum(member.file_size for member in zipfile.ZipFile(stream).infolist())
+        members = zipfile.ZipFile(stream).infolist()
+        total = sum(member.file_size for member in members)
+        if any(member.compress_size > size for member in members):  # zipfile would ask for as much memory
+            raise _not_excel(path)
         if total > inflation_limit(size):
             raise InputError(f"{path}: inflates to {total} bytes, too many for its size; save it as CSV")
         text = io.StringIO()
@@ -217,13 +220,17 @@ def _excel(path, wanted=frozenset(), label=None):
         except InputError:
             raise
         except Exception as error:  # openpyxl raises many types for damaged files
-            raise InputError(f"{path}: not a valid Excel file; save it again, or save it as CSV") from error
+            raise _not_excel(path) from error
     records = TextRecords(
         Spool(io.BytesIO(text.getvalue().encode("utf-8", "backslashreplace")), str(path)), wanted, label
     )
     if len(book.worksheets) > 1:
         records.notes.append(f"read the sheet {sheet.title!r} of {len(book.worksheets)}")
     return records
+
+
+def _not_excel(path) -> InputError:
+    return InputError(f"{path}: not a valid Excel file; save it again, or save it as CSV")
 
 
 # -- formats with types

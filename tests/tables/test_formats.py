@@ -169,6 +169,14 @@ def wide_parquet():
     return file.getvalue()
 
 
+def _damaged_workbook():
+    """Its directory says that 2^30 bytes of the first member are in the file, for which memory would be taken."""
+    content = bytearray(FORMATS["excel"]())
+    at = content.index(b"PK\1\2") + 20
+    content[at : at + 4] = (1 << 30).to_bytes(4, "little")
+    return bytes(content)
+
+
 REFUSED = {
     "a zip bomb as Excel": (bomb, ["inflates to", "too many"]),
     "a parquet of 60 million cells in a few bytes": (wide_parquet, ["60,000,000 cells", "too many"]),
@@ -183,6 +191,7 @@ REFUSED = {
         lambda: "@relation a\n@attribute b numeric\n@attribute c {x,y}\n@data\n{0 1, 1 x}\n",
         ["sparse ARFF"],
     ),
+    "a workbook with a member of a gigabyte": (_damaged_workbook, ["not a valid Excel file"]),
     "HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), ["HDF5", "Parquet"]),
     "svmlight of a huge position": (lambda: "1 1:2\n0 999999999:1\n", ["too many"]),
 }
