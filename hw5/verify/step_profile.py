@@ -13,6 +13,7 @@ from hw5.nn.hidden import layers_of
 from hw5.nn.network import Network, initial_parameters
 
 PRODUCT = "gemm (cuBLAS)"
+SECONDS_OF_A_LAUNCH = 1e-6  # at least, if it waits for another in a CUDA graph: on an H200, 3.4e-6 with little work
 
 
 @dataclass(frozen=True)
