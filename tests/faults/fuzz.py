@@ -49,6 +49,7 @@ from hw5.datasets.preprocessing import Standardisation, class_weights
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
+from hw5.opening import inflation_limit
 from hw5.text import printable, shortened
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.train.plan import new_plan
@@ -68,9 +69,10 @@ _ADDRESS_SPACE = 4 << 30  # bytes
 def memory_bound(size, name=""):
     """The bytes that reading a file may allocate: deflate's 1,032 bytes per byte, as float32 and with copies.
 
-    xz also needs its dictionary, of up to 80 MiB.
+    xz also needs its dictionary, of up to 80 MiB. A file of svmlight does not have the zeros, which may be 64 MiB.
     """
-    return (4 << 20) + 12 * 1032 * size + (80 << 20) * name.endswith(".xz")
+    more = {".xz": 80 << 20, ".svm": 3 * inflation_limit(size)}
+    return (4 << 20) + 12 * 1032 * size + more.get(Path(name).suffix, 0)
 
 
 # Mutations: (rng, content, another valid file) -> content
