@@ -257,16 +257,18 @@ def test_checkpoints_go_between_the_program_and_python(tmp_path):
 
 def test_the_documented_lines_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (lines, _), names = code_blocks(ROOT / "docs" / "scikit-learn.md", "python"), {}
+    (lines, of_labels, _), names = code_blocks(ROOT / "docs" / "scikit-learn.md", "python"), {}
     exec(lines, names)
     assert names["search"].best_score_ > 0.93 and names["model"].score(names["X"], names["y"]) > 0.93
+    exec(of_labels, names)
+    assert names["model"].predict(names["X"]).shape == names["Y"].shape == (100, 4)
 
 
 @pytest.mark.slow
 def test_a_search_on_a_cluster_of_dask(tmp_path):
     """The documented program, with the figures of the same search in this process."""
     pytest.importorskip("dask.distributed", reason="Dask is not installed")
-    _, program = code_blocks(ROOT / "docs" / "scikit-learn.md", "python")
+    *_, program = code_blocks(ROOT / "docs" / "scikit-learn.md", "python")
     file = tmp_path / "search.py"
     file.write_text(program.replace("threads_per_worker=1", "threads_per_worker=1, dashboard_address=None"))
     ran = subprocess.run([sys.executable, file], capture_output=True, text=True, timeout=120, cwd=tmp_path)
