@@ -179,9 +179,8 @@ def _only_member(stream: BinaryIO) -> BinaryIO:
     """The one file in a zip archive, apart from what macOS adds; its name is never used as a path."""
     try:
         archive = zipfile.ZipFile(stream)
-        members = [
-            each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")
-        ]
+        files = (each for each in archive.infolist() if not each.filename.endswith("/"))
+        members = [each for each in files if not each.filename.startswith("__MACOSX/")]
         if len(members) != 1:
             names = ", ".join(repr(each.filename)[:42] for each in members[:5])
             raise InputError(f"{stream.name}: the archive has {len(members)} files ({names}); unpack it and choose one")

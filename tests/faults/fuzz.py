@@ -69,10 +69,10 @@ _ADDRESS_SPACE = 4 << 30  # bytes
 def memory_bound(size, name=""):
     """The bytes that reading a file may allocate: deflate's 1,032 bytes per byte, as float32 and with copies.
 
-    xz also needs its dictionary, of up to 80 MiB. A file of svmlight does not have the zeros, which may be 64 MiB.
+    The formats below may inflate more, and a file of svmlight does not have the zeros: up to a limit, and its copies.
     """
-    more = {".xz": 80 << 20, ".svm": 3 * inflation_limit(size)}
-    return (4 << 20) + 12 * 1032 * size + more.get(Path(name).suffix, 0)
+    inflates = name.endswith((".xz", ".bz2", ".zst", ".svm"))
+    return (4 << 20) + 12 * 1032 * size + 3 * inflation_limit(size) * inflates
 
 
 # Mutations: (rng, content, another valid file) -> content

@@ -135,8 +135,20 @@ def test_a_one_column_file_of_decimal_commas(write):
     assert data.class_names == ("0", "1")
 
 
+def nameless():
+    """An archive whose directory lost the name of a file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        lost = zipfile.ZipInfo("a.csv")
+        archive.writestr(lost, "1,2\n")
+        archive.writestr("b.csv", "1,2\n")
+        lost.filename = ""
+    return buffer.getvalue()
+
+
 REFUSED = {
     "several files": (zipped({"a.csv": "1,2\n", "b.csv": "1,2\n"}), "a.zip", ["2 files", "'a.csv', 'b.csv'"]),
+    "a nameless member of two": (nameless(), "a.zip", ["2 files", "'', 'b.csv'"]),
     "an empty archive": (zipped({}), "a.zip", ["empty zip archive"]),
     "a bomb": (bz2.compress(b"1,2\n" * 20_000_000, 1), "a.csv.bz2", ["inflates to too many bytes"]),
     "a cut gzip": (gzip.compress(PLAIN.encode())[:-40], "a.csv.gz", ["truncated"]),
