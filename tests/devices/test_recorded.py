@@ -8,16 +8,17 @@ from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.nn.hidden import layers_of
 from hw5.nn.network import Network, initial_parameters
+from hw5.verify.step_profile import profile_step
 
 N, K = 300, 8
 
 
 class Counting(EmulatorRuntime):
-    """Lists the kernels and products that are not replayed, and counts those on the longest path."""
+    """Lists the kernels and products that are not replayed."""
 
     def __init__(self, check=False):
         super().__init__(kernel_sources(), check=check)
-        self.calls, self.depth = [], 0
+        self.calls = []
 
     def allocate(self, *arguments):
         assert self._recording is None, "a graph cannot allocate memory"
@@ -34,15 +35,6 @@ class Counting(EmulatorRuntime):
     def _count(self, call):
         if self._recording is None:
             self.calls.append(call)
-            self.depth += 1
-
-    def together(self, works):
-        before, depths = self.depth, []
-        for work in works:
-            self.depth = before
-            work()
-            depths.append(self.depth)
-        self.depth = max(depths)
 
 
 @pytest.fixture
@@ -63,9 +55,8 @@ def stepper_on(device, sizes, n=N, theta="relu"):
 def calls_of_a_step(device, sizes, k=K, rates=Rates(0.1), theta="relu"):
     stepper, order = stepper_on(device, sizes, k, theta)
     device.runtime.calls.clear()
-    device.runtime.depth = -1  # "advance", to the next minibatch, is once a recording
     stepper.train(order, k, rates, Tally(device, k))
-    assert device.runtime.calls.pop() == "advance"
+    assert device.runtime.calls.pop() == "advance"  # to the next minibatch
     return device.runtime.calls
 
 
@@ -81,22 +72,21 @@ def test_the_launches_of_a_step(device):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "rates", "fuses", "calls", "longest"),
+    ("hidden", "rates", "fuses", "calls", "longest"),
     [
-        ((20, 3), Rates(0.1), False, 5, 4),
-        ((20, 8, 3), Rates(0.1), False, 11, 8),
-        ((20, 8, 3), Rates(0.1, 0.9), False, 15, 9),
-        ((20, 8, 3), Rates(0.1, adam=True), False, 16, 10),
-        ((20, 8, 7, 3), Rates(0.1), False, 17, 12),
-        ((20, 8, 3), Rates(0.1), True, 3, 3),
-        ((20, 8, 3), Rates(0.1, adam=True), True, 4, 4),
+        ((), Rates(0.1), False, 5, 4),
+        ((8,), Rates(0.1), False, 11, 8),
+        ((8,), Rates(0.1, 0.9), False, 15, 9),
+        ((8,), Rates(0.1, adam=True), False, 16, 10),
+        ((8, 7), Rates(0.1), False, 17, 12),
+        ((8,), Rates(0.1), True, 3, 3),
+        ((8,), Rates(0.1, adam=True), True, 4, 4),
     ],
 )
-def test_the_calls_on_the_longest_path_of_a_step(device, sizes, rates, fuses, calls, longest):
-    """A recording updates all weights and biases at the same time."""
-    device.fuses = fuses
-    assert len(calls_of_a_step(device, sizes, rates=rates)) == calls
-    assert device.runtime.depth == longest
+def test_the_calls_on_the_longest_path_of_a_step(hidden, rates, fuses, calls, longest):
+    """A recording updates all weights and biases at the same time. One more call, to the next minibatch, ends it."""
+    found, path = profile_step((20,), hidden, 3, K, rates, fuses=fuses)
+    assert (sum(one.count for one in found), path) == (calls + 1, longest + 1)
 
 
 IMAGES = ((6, 6, 1), "conv:2x3", "pool:2", "conv:17x2+1", "dropout:0.5", "meanpool:3", 4)
