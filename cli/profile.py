@@ -7,6 +7,7 @@ import click
 
 from hw5.cli.display import print_tables, say, table, warn
 from hw5.cli.options import Layers
+from hw5.cli.plan import given_options
 from hw5.dialect.source import same_instance
 from hw5.emulator import occupancy
 from hw5.emulator.profile import GPUS
@@ -92,7 +93,8 @@ def kernels(folder, rows, columns, gpu, as_json):
 @click.option("--activation", default="relu", show_default=True, help="Activation, as in hw5 train.")
 @gpu_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def step(inputs, model, hidden, classes, batch_size, optimizer, activation, gpu, as_json):
+@click.pass_context
+def step(ctx, inputs, model, hidden, classes, batch_size, optimizer, activation, gpu, as_json):
     """List the launches of a training step on a GPU: which kernels, how often, and the bytes that they touch.
 
     \b
@@ -101,8 +103,12 @@ def step(inputs, model, hidden, classes, batch_size, optimizer, activation, gpu,
     from hw5.devices.base import Rates
     from hw5.verify.step_profile import SECONDS_OF_A_LAUNCH, profile_step
 
+    if model == "linear":
+        unused = next((name for name in ("hidden", "activation") if name in given_options(ctx)), None)
+        if unused:
+            raise InputError(f"--{unused} has no effect on --model linear; leave it out")
+        hidden = ()
     rates = Rates(0.01, adam=optimizer == "adam")
-    hidden = () if model == "linear" else hidden
     found, longest = profile_step(inputs, hidden, classes, batch_size, rates, activation)
     if as_json:
         bounds = [{"least_seconds": one.least_seconds(gpu), "gpu": gpu} if gpu else {} for one in found]

@@ -66,7 +66,11 @@ def test_a_bound_of_a_step():
     assert (
         "5 launches, of which 5 wait for each other" in out and "at least 5 us on t4, a bound: 5 by the launches" in out
     )
-    assert "3 launches, of which 3" in hw5(*arguments, "--optimizer", "sgd", "--model", "linear").stdout
+    for unused in ("--hidden", 8), ("--activation", "tanh"):
+        sentence = refused("profile", "step", "--model", "linear", *unused)
+        assert f"{unused[0]} has no effect on --model linear" in sentence
+    linear = ("profile", "step", "--inputs", 64, "--batch-size", 16, "--optimizer", "sgd", "--model", "linear")
+    assert "3 launches, of which 3" in hw5(*linear).stdout
     out = hw5(*arguments, "--optimizer", "sgd", "--hidden", "32,16").stdout
     assert "18 launches, of which 13 wait for each other" in out
     assert "neither a number of features" in refused("profile", "step", "--inputs", "8x8")
