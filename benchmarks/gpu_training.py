@@ -51,8 +51,8 @@ def learnable_examples():
 MEAN, SCALE = 127.5, 1 / 73.9
 
 
-def hw5(device, precision, parameters, k, X, y):
-    device = open_device(device, precision)
+def hw5(device, precision, parameters, k, X, y, persistent=False):
+    device = open_device(device, precision, persistent=persistent)
     constant = np.full(INPUTS, 1, np.float32)
     data = device.upload_data(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
     network, tally = Network(device, parameters), Tally(device, k)
@@ -190,6 +190,7 @@ def jax_scan(device, precision, parameters, k, X, y):
 
 CONTENDERS = {
     "hw5": hw5,
+    "hw5 persistent": functools.partial(hw5, persistent=True),
     "torch-eager": torch_eager,
     "torch-compile": torch_compile,
     "torch-graph": torch_graph,
@@ -299,7 +300,7 @@ def main():
             results = measure(options.contenders, options.device, options.precision, sizes, k, options.repeats)
             print(f"{'-'.join(map(str, sizes))}, minibatch {k}: milliseconds per epoch, median (min - max), loss")
             for name, result in results.items():
-                print(f"    {name:14} {row(result)}", flush=True)
+                print(f"    {name:15} {row(result)}", flush=True)
             with RESULTS.open("a") as file:
                 file.write(json.dumps(header | {"sizes": sizes, "batch_size": k, "results": results}) + "\n")
 

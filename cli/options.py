@@ -97,6 +97,12 @@ precision = click.option(
     "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="GPU precision of matrix products."
 )
 
+persistent = click.option(
+    "--persistent",
+    is_flag=True,
+    help="Train a small network by one kernel launch for many steps (--device cuda or emulator).",
+)
+
 task = click.option(
     "--task",
     type=OneOf(TASKS),

@@ -26,6 +26,7 @@ _NOT_SETTINGS = (
     "device_name",
     "threads",
     "precision",
+    "persistent",
     "data_dir",
 )
 

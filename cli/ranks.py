@@ -77,10 +77,12 @@ def _together():
             ranks.tell(None)
 
 
-def open_device(ranks, settings, name, precision, threads):
+def open_device(ranks, settings, name, precision, threads, persistent):
     """The device of this name, at all ranks. Raises InputError if they cannot share a training with these settings."""
+    if persistent and (ranks or settings.slices > 1):
+        raise InputError("--persistent trains whole minibatches in one process; leave it out, or --slices and mpiexec")
     if ranks is None:
-        return open_named(name, precision, threads)
+        return open_named(name, precision, threads, persistent)
     if settings.slices == 1 and ranks.size > 1:
         raise InputError(
             f"{ranks.size} ranks cannot share minibatches of one slice; add --slices {SLICES}, which rounds in another way, "

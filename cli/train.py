@@ -145,6 +145,7 @@ def _settings(verb):
 @options.device
 @options.threads
 @options.precision
+@options.persistent
 @click.option("--out", type=click.Path(), help="Save the model to this checkpoint (.npz).")
 @click.option(
     "--checkpoint-every", metavar="N[steps|epochs|s]", help="Also save during training, every 500steps, 5epochs or 60s."
@@ -195,6 +196,7 @@ def command(
     device_name,
     threads,
     precision,
+    persistent,
     data_dir,
     **asked,
 ):
@@ -226,7 +228,7 @@ def command(
             checkpoint = Checkpoint.load(resume)
             plan = resumed_plan(checkpoint, resume, given)
         _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
-        device = ranks.open_device(together, plan.settings, device_name, precision, threads)
+        device = ranks.open_device(together, plan.settings, device_name, precision, threads, persistent)
         load_data = plan.loader(data_dir)
         with waiting(f"reading {plan.data}"):
             schema = checkpoint.schema if checkpoint else None

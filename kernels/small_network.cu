@@ -19,51 +19,10 @@
 //     output   block (32, 4), grid.x * 4 >= k, dynamic shared memory for 4 m floats
 //     update   block 512; a block has 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2), with
 //              tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
-#include "adam.cuh"
-#include "sgd.cuh"
+#include "small_network.cuh"
 #include "softmax.cuh"
-#include "standardise.cuh"
 
 namespace small_network {
-
-// -- the inputs of a layer: examples of the data, gathered and standardised, or the outputs of the layer below
-//
-// row(i) is the address of example i, columns<N>(c)(row) are its columns c .. c + N - 1, and column(c)(i) is one of them.
-
-template <class Element>
-struct Gathered {
-    const Element *X;
-    const float *mean, *scale;
-    const int *order;  // of this minibatch
-    int d;
-
-    __device__ const Element *row(int i) const { return X + static_cast<size_t>(order[i]) * d; }
-    template <int N>
-    __device__ auto columns(int c) const {
-        return [m = load<N>(mean + c), s = load<N>(scale + c), c](const Element *row) {
-            return standardise(load<N>(row + c), m, s);
-        };
-    }
-    __device__ auto column(int c) const {
-        return [at = columns<1>(c), *this](int i) { return at(row(i))[0]; };
-    }
-    __device__ bool packs_of_four() const { return d % 4 == 0 && aligned(X, mean, scale); }
-};
-
-struct Outputs {
-    const float *H;
-    int d;
-
-    __device__ const float *row(int i) const { return H + static_cast<size_t>(i) * d; }
-    template <int N>
-    __device__ auto columns(int c) const {
-        return [c](const float *row) { return load<N>(row + c); };
-    }
-    __device__ auto column(int c) const {
-        return [c, *this](int i) { return row(i)[c]; };
-    }
-    __device__ bool packs_of_four() const { return d % 4 == 0 && aligned(H); }
-};
 
 // -- products: a warp has the 16 of 4 examples and 4 units; its lanes share the d terms of each
 
@@ -112,37 +71,6 @@ __device__ float products(Inputs inputs, const float *W, int i, int j, int k, in
     return inputs.packs_of_four() && aligned(W) ? products_of<4>(inputs, W, i, j, k, m)
                                                 : products_of<1>(inputs, W, i, j, k, m);
 }
-
-// -- activations, by the number of their row
-
-#undef ACTIVATION
-#define ACTIVATION(NAME, THETA, DERIVATIVE) NAME,
-enum Activation {
-#include "activations.cuh"
-};
-
-#undef ACTIVATION
-#define ACTIVATION(NAME, THETA, DERIVATIVE) \
-    case NAME:                              \
-        return THETA;
-__device__ float theta_of(int theta, float z, float a) {
-    switch (theta) {
-#include "activations.cuh"
-    }
-    return a;
-}
-
-#undef ACTIVATION
-#define ACTIVATION(NAME, THETA, DERIVATIVE) \
-    case NAME:                              \
-        return DERIVATIVE;
-__device__ float derivative_of(int theta, float x, float a) {
-    switch (theta) {
-#include "activations.cuh"
-    }
-    return a;
-}
-#undef ACTIVATION
 
 // -- the three parts of a step
 
@@ -217,27 +145,6 @@ struct Layer {
     float *W, *V, *S, *b, *Vb, *Sb;
     const float *Delta;
     int m;
-};
-
-struct Rule {
-    float eta, mu, l1, l2;
-    int nesterov;
-    bool is_adam;
-    adam::Rates of_adam;
-
-    __device__ void step(float *w, float *v, float *s, float g, const adam::Correction &by) const {
-        if (is_adam)
-            adam::step(*w, *v, *s, g, of_adam, by);
-        else if (mu == 0.0f && l1 == 0.0f)
-            *w = (1.0f - eta * l2) * *w - eta * g;
-        else
-            sgd_step(*w, *v, g, eta, mu, l1, l2, nesterov);
-    }
-    __device__ Rule without_penalties() const {
-        Rule rule = *this;
-        rule.l1 = rule.l2 = rule.of_adam.l1 = rule.of_adam.l2 = rule.of_adam.decay = 0.0f;
-        return rule;
-    }
 };
 
 __device__ int tiles_across(int d) { return (d + TILE) / TILE; }  // of d + 1 columns

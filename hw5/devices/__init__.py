@@ -52,13 +52,14 @@ def require_device(name):
         require_known("device", name, DEVICES)
 
 
-def open_device(name="auto", precision="fp32", threads=None):
+def open_device(name="auto", precision="fp32", threads=None, persistent=False):
     """Open the Device of this name; "auto" is cuda if nothing that it requires is missing, else cpu.
 
     cuda is the first GPU that CUDA lists, cuda:1 the second.
 
     precision: "fp32", or for cuda "tf32": faster matrix products whose factors are rounded to 11 significant bits.
     threads: maximum number of threads of cpu and emulator; by default, the number of cores that this process may use.
+    persistent: train small networks by one launch for many steps, on cuda and emulator (kernels/small_epoch.cu).
     Raises InputError if the device cannot be used.
     """
     if name == "auto":
@@ -69,7 +70,11 @@ def open_device(name="auto", precision="fp32", threads=None):
     kind, _, ordinal = name.partition(":")
     if precision != "fp32" and kind != "cuda":
         raise InputError(f"--precision {precision} needs --device cuda, and this is {name}; leave it out")
+    if persistent and kind not in ("cuda", "emulator"):
+        raise InputError(f"--persistent needs --device cuda or emulator, and this is {name}; leave it out")
     device = _OPEN[kind](precision, threads, int(ordinal or 0))
+    if persistent:
+        device.persists = True
     if ordinal:
         device.name = name  # its arithmetic is called the same on all GPUs
     return device

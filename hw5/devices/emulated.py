@@ -6,7 +6,8 @@ import functools
 import numpy as np
 
 from hw5.devices.cpu import CpuDevice
-from hw5.emulator import Emulator
+from hw5.emulator import MOST_SHARED, Emulator
+from hw5.emulator.module import STATIC_SHARED_LIMIT
 
 
 class EmulatorRuntime(Emulator):
@@ -20,10 +21,17 @@ class EmulatorRuntime(Emulator):
         """Copy within the device's memory."""
         ctypes.memmove(address, source, nbytes)
 
-    def launch(self, *arguments):
+    def launch(self, kernel, grid, block, args, shared=0, cooperative=False):
+        """As Emulator.launch, which knows by itself which kernels are cooperative. Only those may have over 48 KB."""
+        arguments = (kernel, grid, block, args, shared)
+        self.shared_limit = MOST_SHARED if cooperative else STATIC_SHARED_LIMIT
         if self._recording is None:
             return super().launch(*arguments)
         self._recording.append((super().launch, arguments))
+
+    def resident_blocks(self, kernel, threads, shared):
+        """As many as an H100 has room for, apart from registers."""
+        return 132 * min(2048 // threads, MOST_SHARED // max(shared, 1))
 
     def gemm(self, *arguments):
         """C = alpha op(A) op(B) + beta C with the arguments of BLAS's sgemm; A, B and C are addresses."""

@@ -1,4 +1,4 @@
-"""Training a small network by fused steps: three launches a step instead of eleven (kernels/small_network.cu).
+"""Training a small network by fused steps: three launches instead of eleven (kernels/small_network.cu).
 
 Fused steps are faster where launches take longer than arithmetic; elsewhere cuBLAS multiplies faster. The limits below
 were measured (docs/benchmarks.md). They depend on the settings only, so that the bits of a run do too.
@@ -15,6 +15,13 @@ MOST_PRODUCTS = 1 << 26  # of an example's feature and a weight, in a minibatch
 MOST_CLASSES = 1024  # whose Z fits in the shared memory of every GPU
 
 
+def is_small(network):
+    """Whether a network is a softmax classifier with at most one hidden layer, dense ones that are not maxout."""
+    layers = network.layers
+    is_dense = all(layer.kind == "dense" and layer.pieces == 1 for layer in layers)
+    return network.loss.name == "cross-entropy" and len(layers) <= 2 and is_dense
+
+
 class FusedStepper(RecordedStepper):
     """Records and replays steps, which it fuses where the device, the network and the minibatches allow it."""
 
@@ -24,12 +31,11 @@ class FusedStepper(RecordedStepper):
         self._eta = self.device.upload([0.0], np.float32)  # so that a recording stays valid when a schedule changes it
 
     def fuses(self, k):
-        """Whether steps of k examples are fused: of a softmax classifier with at most one hidden layer, dense ones."""
-        layers, loss = self.network.layers, self.network.loss
-        if not self.device.fuses or loss.name != "cross-entropy" or len(layers) > 2 or layers[-1].units > MOST_CLASSES:
+        """Whether steps of k examples are fused."""
+        layers = self.network.layers
+        if not self.device.fuses or not is_small(self.network) or layers[-1].units > MOST_CLASSES:
             return False
-        are_simple = all(layer.kind == "dense" and layer.pieces == 1 for layer in layers)
-        return are_simple and k <= MOST_EXAMPLES and k * sum(layer.W.size for layer in layers) <= MOST_PRODUCTS
+        return k <= MOST_EXAMPLES and k * sum(layer.W.size for layer in layers) <= MOST_PRODUCTS
 
     def train(self, order, batch_size, rates, tally):
         self._fused = self.fuses(batch_size)  # the last minibatch too, though it may be smaller

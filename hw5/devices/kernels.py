@@ -1,6 +1,7 @@
-"""The Device that launches the CUDA kernels; those for images are launched in kernel_images.py.
+"""The Device that launches the CUDA kernels; kernel_images.py launches those for images, small_network.py those for
+small networks.
 
-All grids, blocks and shared memory sizes are chosen in these two, with grids.py. The device uses a Runtime: PyCUDA on a
+All grids, blocks and shared memory sizes are chosen in these three, with grids.py. The device uses a Runtime: PyCUDA on a
 GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
 """
 
@@ -13,15 +14,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hw5.devices.activations import ELEMENTWISE
 from hw5.devices.base import BETA1, BETA2, EPSILON, Device, Rates
 from hw5.devices.fused import FusedStepper
 from hw5.devices.grids import THREADS, WARP, blocks, by_columns, by_example, by_rows, packs, power_of_two
 from hw5.devices.kernel_images import KernelImages
+from hw5.devices.persistent import PersistentStepper
+from hw5.devices.small_network import SmallNetworks
 from hw5.devices.streaming import StreamedData, StreamedStepper
 
 _MOST_SLABS = 65535  # blocks of a grid in its second direction
-TILE, UPDATE_THREADS = 32, 512  # units and columns of a block of update_TYPE, and its threads
 
 
 def kernel_sources(folder=None):
@@ -47,8 +48,14 @@ class Runtime(Protocol):
     def synchronize(self) -> None:
         """Wait for all work."""
 
-    def launch(self, kernel: str, grid, block, args, shared=0) -> None:
-        """Start a kernel; args are NumPy scalars of the kernel's types, or addresses as int."""
+    def launch(self, kernel: str, grid, block, args, shared=0, cooperative=False) -> None:
+        """Start a kernel; args are NumPy scalars of the kernel's types, or addresses as int.
+
+        The blocks of a cooperative launch may wait for each other, so all must be resident at the same time.
+        """
+
+    def resident_blocks(self, kernel: str, threads: int, shared: int) -> int:
+        """The number of blocks of a cooperative launch that can be resident; 0 if it has no cooperative launches."""
 
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc) -> None:
         """C = alpha op(A) op(B) + beta C, single precision, with BLAS's arguments; C is m x n."""
@@ -102,7 +109,7 @@ class DeviceArray:
         return self.size * self.dtype.itemsize
 
 
-class KernelDevice(KernelImages, Device):
+class KernelDevice(KernelImages, SmallNetworks, Device):
     """A Device that runs hw5/kernels on a Runtime. Weights and activations are float32."""
 
     most_blocks = 4096  # of a grid whose threads loop: more than any GPU runs at once
@@ -114,6 +121,9 @@ class KernelDevice(KernelImages, Device):
         """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
         self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
         self.arithmetic = f"the CUDA kernels ({name})"
+        self.persists = (
+            False  # whether small networks are trained by one launch for many steps (kernels/small_epoch.cu)
+        )
         self._partial_sums, self._velocity = weakref.WeakKeyDictionary(), None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 
@@ -160,6 +170,8 @@ class KernelDevice(KernelImages, Device):
     # -- one minibatch
 
     def stepper(self, network, data):
+        if self.persists:
+            return PersistentStepper(network, data)
         return (StreamedStepper if isinstance(data, StreamedData) else FusedStepper)(network, data)
 
     def upload_data(self, X, y, mean, scale):
@@ -261,67 +273,17 @@ class KernelDevice(KernelImages, Device):
         numbers = (rates.eta, 1 - BETA1, 1 - BETA2, EPSILON, rates.l1, rates.l2, rates.weight_decay, np.int64(W.size))
         self._launch("adam_update", self._grid_of(W), (THREADS,), W, V, S, G, t, *numbers)
 
-    # -- a step of a small network, in three launches
-
-    def hidden_layer(self, data, order, start, layer, H):
-        """H (k, m) = theta(W^T x + b) of the examples data[order[start : start + k]]."""
-        (k, m), d, theta = H.shape, data.X.shape[1], layer.theta
-        grid = (blocks(k, 2 * 4), blocks(m, 4 * 4))
-        arguments = (layer.W, layer.b, H, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
-        self._launch(f"hidden_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
-
-    def output_layer(self, data, order, start, layer, weights, tally, Delta, below=None):
-        """The loss's gradient Delta (k, m) at the top layer, and with a layer below its Delta: (its Slot, its theta).
-
-        Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally.
-        """
-        k, m = Delta.shape
-        grid, block, shared = (blocks(k, 4),), (32, 4), 4 * m * self.dtype.itemsize
-        top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta)
-        if below is None:
-            inputs, arguments = self._gathered(data, order, start), (*top, k, data.X.shape[1], m)
-            self._launch(f"output_{data.X.dtype}", grid, block, *inputs, *arguments, shared=shared)
-        else:
-            slot, theta = below
-            inputs, d = (slot.X, order, self.first, start), slot.X.shape[1]
-            arguments = (slot.Delta, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
-            self._launch("output_hidden", grid, block, *inputs, *top, *arguments, shared=shared)
-
-    def update_layers(self, data, order, start, layers, slots, rates, eta, t):
-        """The t-th update of one or two layers from their Deltas and inputs; eta (1,) float32 and t (1,) int32.
-
-        The inputs of the first layer are the examples data[order[start : start + k]].
-        """
-        (k, m1), d = slots[0].Delta.shape, data.X.shape[1]
-        m2 = slots[1].Delta.shape[1] if len(slots) == 2 else 0
-        names = ("W", "V", "S", "b", "Vb", "Sb")
-        arrays = [(*(getattr(layer, name) for name in names), slot.Delta) for layer, slot in zip(layers, slots)]
-        numbers = (k, d, m1, m2, eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov))
-        numbers += (int(rates.adam), t, 1 - BETA1, 1 - BETA2, EPSILON, rates.weight_decay)
-        grid = (_tiles(d, m1) + (_tiles(m1, m2) if m2 else 0),)
-        arguments = (*arrays[0], slots[0].X, *arrays[-1], *numbers)
-        self._launch(f"update_{data.X.dtype}", grid, (UPDATE_THREADS,), *self._gathered(data, order, start), *arguments)
-
     def _grid_of(self, array):
         """The one-dimensional grid of a kernel that loops over an array's elements, usually in packs of four."""
         return (min(blocks(array.size, 4 * THREADS), self.most_blocks),)
 
-    def _gathered(self, data, order, start):
-        """The arguments of a kernel that gathers its inputs."""
-        return data.X, data.mean, data.scale, order, self.first, start
-
     def advance(self, counter, by):
         self._launch("advance", (1,), (1,), counter, by)
 
-    def _launch(self, kernel, grid, block, *args, shared=0):
+    def _launch(self, kernel, grid, block, *args, shared=0, **how):
         """Launch a kernel; arrays are passed as addresses, int as int32 and float as float32."""
         args = [_ARGUMENT[type(arg)](arg) if type(arg) in _ARGUMENT else arg for arg in args]
-        self.runtime.launch(kernel, grid, block, args, shared)
+        self.runtime.launch(kernel, grid, block, args, shared, **how)
 
 
 _ARGUMENT = {DeviceArray: lambda array: array.address, int: np.int32, float: np.float32}
-
-
-def _tiles(d, m):
-    """The number of tiles of the m units and the d + 1 columns of a layer."""
-    return blocks(m, TILE) * blocks(d + 1, TILE)

@@ -15,6 +15,7 @@ _PARAMETERS = {
 }  # fmt: skip
 _ENTRY = re.compile(r"\.visible \.entry (\w+)\((.*?)\)\s*(?:\.\w+ [^\n]*\n)*\{(.*?)\n\}", re.DOTALL)
 _SHARED = re.compile(r"\.shared \.align \d+ \.[a-z](\d+) ([\w$]+)(?:\[(\d*)\])?;")
+_GRID_BARRIER = "%envreg2"  # the register with half of its address
 _LOCAL = re.compile(r"\.local \.align (\d+) \.b8 \t?(\w+)\[(\d+)\];")
 
 
@@ -22,14 +23,16 @@ def translated(text, signatures):
     """The text of a .cu file with the kernels of a PTX file.
 
     signatures: {kernel: the type codes of its parameters}, since PTX does not tell pointers from integers. Kernels that
-    are not in it are left out. Raises Unknown for an instruction that is not translated.
+    are not in it are left out, and those whose blocks wait for each other: in PTX that is a loop that reads memory until
+    all blocks have written, and here blocks run one after the other. Raises Unknown for an instruction that is not translated.
     """
     arrays = {
         name: (i, "" if size == "" and f"{name}[]" in text else int(bits) // 8 * int(size or 1))
         for i, (bits, name, size) in enumerate(_SHARED.findall(text), start=1)
     }
     entries = [(_plain(name), body) for name, _, body in _ENTRY.findall(text)]
-    kernels = [_Kernel(name, body, arrays, signatures[name]).text() for name, body in entries if name in signatures]
+    its = [(name, body) for name, body in entries if name in signatures and _GRID_BARRIER not in body]
+    kernels = [_Kernel(name, body, arrays, signatures[name]).text() for name, body in its]
     return "\n".join(kernels)
 
 

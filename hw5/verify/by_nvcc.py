@@ -24,12 +24,14 @@ def find_nvcc():
 
 
 def nvcc_sources(sources, kernels, folder):
-    """Write what nvcc made of .cu files into a folder, as .cu files of the same names; return their paths.
+    """Write what nvcc made of .cu files into a folder, as .cu files of the same names; return the paths of those with kernels.
 
-    kernels: {name: Kernel}, compiled from the same files by the emulator. Raises CompileError and Unknown.
+    kernels: {name: Kernel}, compiled from the same files by the emulator. Those whose blocks wait for each other are left
+    out. Raises CompileError and Unknown.
     """
     nvcc = find_nvcc()
-    return [_translate(nvcc, Path(source), kernels, Path(folder)) for source in sources]
+    files = [_translate(nvcc, Path(source), kernels, Path(folder)) for source in sources]
+    return [file for file in files if file.read_text()]
 
 
 def _translate(nvcc, source, kernels, folder):

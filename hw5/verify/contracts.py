@@ -11,6 +11,7 @@ import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
+from hw5.devices.small_network import EpochLaunch
 from hw5.verify.contract import FINITE_VALUES, VALUES, Contract, error, error_of_integers
 from hw5.verify.image_contracts import IMAGE_CONTRACTS
 
@@ -337,14 +338,24 @@ def hidden_layer(dtype, bench, k, m, values):
 
 def _output(bench, x, x_scale, y, W, b, operation):
     """Run operation(weights, tally, Delta): the errors of what it wrote, and the expected Delta and its scale."""
-    k, m = len(x), len(b)
+    weights, tally, before, Delta = _of_output(bench, *np.shape(x @ W.T))
+    operation(bench.put(weights), tally, Delta)
+    return _output_errors(bench, x, x_scale, y, W, b, weights, tally, before, Delta)
+
+
+def _of_output(bench, k, m):
+    """Class weights on the host, a tally and its numbers before, and Delta (k, m)."""
+    weights = bench.rng.random(m).astype(np.float32) + 0.5
+    tally, *before = _tally(bench, k)
+    return weights, tally, before, bench.empty(k, m)
+
+
+def _output_errors(bench, x, x_scale, y, W, b, weights, tally, before, Delta):
+    """The errors of a tally and Delta after an operation, and the expected Delta and its scale."""
+    (k, m), (loss_before, correct_before) = (len(x), len(b)), before
     S, z_scale = x @ W.T + b, x_scale @ abs(W.T) + abs(b)
     P, scale, shifted, log_sums = _softmax64(S)
-    weights = bench.rng.random(m).astype(np.float32) + 0.5
     at_label, w = (np.arange(k), y), weights[y].astype(np.float64)
-    tally, loss_before, correct_before = _tally(bench, k)
-    Delta = bench.empty(k, m)
-    operation(bench.put(weights), tally, Delta)
     P[at_label] -= 1
     scale += z_scale.max(axis=1, keepdims=True)
     want, scale = w[:, None] * P, w[:, None] * scale
@@ -383,9 +394,14 @@ def output_hidden(bench, k, m, values):
                 operation = partial(bench.device.output_layer, data, order, start, layer, below=(slot, theta))
                 errors, Delta, scale = _output(bench, x, abs(x), y, W, b, operation)
             yield from errors
-            derivative = _derivative64(theta, x)
-            scale = (abs(Delta) * (1 + m**0.5) + scale) @ abs(W) * abs(derivative) + abs(Delta @ W)  # 1 - x^2 cancels
-            yield name, error(bench.get(slot.Delta), (Delta @ W) * derivative, scale)
+            yield name, _error_below(bench, slot.Delta, theta, x, W, Delta, scale)
+
+
+def _error_below(bench, Delta_below, theta, x, W, Delta, scale):
+    """The error of A o theta'(x) with A = W Delta, Delta having the scale."""
+    derivative = _derivative64(theta, x)
+    scale = (abs(Delta) * (1 + len(W) ** 0.5) + scale) @ abs(W) * abs(derivative) + abs(Delta @ W)  # 1 - x^2 cancels
+    return error(bench.get(Delta_below), (Delta @ W) * derivative, scale)
 
 
 def update_layers(dtype, bench, k, m, values):
@@ -453,6 +469,75 @@ def _adam64(V, S, g, g_scale):
     return step, (abs(V) + g_scale) / (1 - BETA1**_T) / root + abs(step) * (1 + g_scale**2 * (1 - BETA2) / s), v, s
 
 
+# -- many steps in one launch
+
+
+def train_small(dtype, bench, k, m, values):
+    """Every update with a hidden layer, whose activations take turns, and one without."""
+    narrow, wide = _features(k)
+    thetas = [_activations(ELEMENTWISE[(i + k) % len(ELEMENTWISE)])[-1] for i in range(len(_UPDATES))]
+    for d, theta, rates in zip((narrow, wide, narrow, wide), thetas, _UPDATES):
+        yield from _one_step(bench, dtype, k, m, d, values, theta, rates)
+    yield from _one_step(bench, dtype, k, m, wide, values, None, _UPDATES[0])
+    for d, theta in ((narrow, thetas[0]), (wide, None)):
+        yield from _steps_at_once(bench, dtype, k, m, d, values, theta, _UPDATES[-1])
+
+
+def _small_network(bench, k, m, d, theta):
+    """[(layer, its arrays in float64)] and slots: m units below 3 classes, or m classes, at least 2."""
+    sizes = [(m, d), (3, m)] if theta else [(max(m, 2), d)]
+    layers = [_layer(bench, *size, theta if size[1] == d else None) for size in sizes]
+    slots = [SimpleNamespace(X=bench.empty(k, units), Delta=bench.empty(k, units)) for units, _ in sizes]
+    return layers, slots
+
+
+def _train_small(bench, data, order, k, layers, slots, weights, tally, rates, before=_T - 1):
+    (m1, d), m2 = layers[0].W.shape, layers[1].W.shape[0] if len(layers) == 2 else 0
+    parts, t = bench.empty(EpochLaunch.of(k, d, m1, m2).parts), bench.put([before], np.int32)
+    bench.device.train_small(data, order, k, layers, slots, weights, rates, tally, t, parts)
+
+
+def _one_step(bench, dtype, k, m, d, values, theta, rates):
+    """The errors of everything that a step writes, each relative to what it was computed from."""
+    data, order, x, x_scale, y = _examples(bench, dtype, k, d, values)
+    layers, slots = _small_network(bench, k, m, d, theta)
+    top, (W, _, b, *_) = layers[-1]
+    weights, tally, before, _ = _of_output(bench, k, len(b))
+    _train_small(bench, data, order[2:], k, [layer for layer, _ in layers], slots, bench.put(weights), tally, rates)
+    inputs = [(x, x_scale)]
+    if theta:
+        _, (W1, _, b1, *_) = layers[0]
+        X1 = bench.get(slots[0].X)
+        yield "X1", error(X1, _theta64(theta, x @ W1.T + b1), x_scale @ abs(W1.T) + abs(b1))
+        inputs.append((X1.astype(np.float64), abs(X1.astype(np.float64))))
+    errors, *_ = _output_errors(bench, *inputs[-1], y, W, b, weights, tally, before, slots[-1].Delta)
+    yield from errors
+    Deltas = [bench.get(slot.Delta).astype(np.float64) for slot in slots]
+    if theta:
+        yield "Delta1", _error_below(bench, slots[0].Delta, theta, inputs[1][0], W, Deltas[1], 0.0)
+    for (layer, arrays), Delta, (its_inputs, size) in zip(layers, Deltas, inputs):
+        yield from _updated(bench, layer, arrays, Delta, its_inputs, size, rates)
+
+
+def _steps_at_once(bench, dtype, k, m, d, values, theta, rates):
+    """Two steps or more, the last of fewer examples, in one launch: the same bits as in one launch each."""
+    data, order, *_ = _examples(bench, dtype, k, d, values)
+    results, state = [], bench.rng.bit_generator.state
+    for lengths in ((k + 2,), [min(k, k + 2 - start) for start in range(0, k + 2, k)]):
+        bench.rng.bit_generator.state = state  # the same network again
+        layers, slots = _small_network(bench, k, m, d, theta)
+        layers = [layer for layer, _ in layers]
+        weights, tally, *_ = _of_output(bench, k, slots[-1].Delta.shape[1])
+        weights, start = bench.put(weights), 0
+        for before, length in enumerate(lengths):
+            part, start = order[start : start + length], start + length
+            _train_small(bench, data, part, k, layers, slots, weights, tally, rates, before)
+        arrays = [getattr(layer, name) for layer in layers for name in ("W", "V", "S", "b", "Vb", "Sb")]
+        results.append([bench.get(array) for array in (*arrays, tally.loss, tally.correct)])
+    for one, other in zip(*results):
+        yield "several steps", error_of_integers(one, other)
+
+
 # -- the kernels and their test cases
 
 _ROWS = (
@@ -473,6 +558,7 @@ _ROWS = (
 )
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
 _SMALL = ((1, 1), (3, 12), (5, 33), (33, 5), (513, 1), (9, 32))  # 33 units are a tile and one more, 32 are a whole one
+_EPOCHS = ((1, 1), (3, 12), (5, 33), (33, 5), (2, 130))  # more units than are updated at once
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _UNITS = ((1, 1), (2, 3), (255, 1), (256, 7), (1000, 1))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)
@@ -512,6 +598,12 @@ CONTRACTS = [
         )
         for part, operation in (("hidden", hidden_layer), ("output", output_layer), ("update", update_layers))
         for dtype, values in ((np.uint8, ()), (np.float32, ("normal", "outliers", "equal")))
+    ),
+    *(
+        Contract(
+            f"epoch_{dtype.__name__}", "small_epoch.cu", partial(train_small, dtype), _EPOCHS, values, optional=True
+        )
+        for dtype, values in ((np.uint8, ()), (np.float32, ("normal", "outliers")))
     ),
     Contract("output_hidden", "small_network.cu", output_hidden, _SMALL, ("normal", "outliers"), optional=True),
 ]

@@ -24,9 +24,9 @@ class Counting(EmulatorRuntime):
         assert self._recording is None, "a graph cannot allocate memory"
         return super().allocate(*arguments)
 
-    def launch(self, kernel, *arguments):
+    def launch(self, kernel, *arguments, **how):
         self._count(kernel)
-        super().launch(kernel, *arguments)
+        super().launch(kernel, *arguments, **how)
 
     def gemm(self, *arguments):
         self._count("gemm")

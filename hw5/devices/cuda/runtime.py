@@ -7,6 +7,7 @@ A runtime may only be used by the thread that created it; that thread may have r
 
 import collections
 import contextlib
+import ctypes
 import functools
 import os
 import shutil
@@ -74,8 +75,11 @@ class PyCudaRuntime:
                 self._context = _PrimaryContext.enter(ordinal, device)
                 opened.callback(self._context.leave)
                 hold = functools.partial(_hold, opened, vars(self))
-                hold("_module", driver.module_from_buffer(_compiled(sources, device, driver).read_bytes()))
+                code = _compiled(sources, device, driver).read_bytes()
+                hold("_module", driver.module_from_buffer(code))
                 hold("_functions", {})
+                self._cooperative = CooperativeKernels(code, ordinal)
+                opened.callback(self._cooperative.close)
                 hold("_pool", _Pool(driver, 1 if os.environ.get(EXACT) else GRANULE))
                 opened.callback(self._pool.close)
                 hold("_forked", _event(driver))
@@ -142,12 +146,14 @@ class PyCudaRuntime:
     # -- work
 
     @_operation("a kernel launch", recordable=True)
-    def launch(self, kernel, grid, block, args, shared=0):
+    def launch(self, kernel, grid, block, args, shared=0, cooperative=False):
         """Launch a kernel, without waiting for it; args are NumPy scalars of exactly its types, or addresses as int.
 
         The first launch of a kernel prepares it for the types of its arguments. Otherwise PyCUDA would build the format
-        string that packs them at every launch.
+        string that packs them at every launch. A cooperative launch cannot be recorded.
         """
+        if cooperative:
+            return self._cooperative.launch(kernel, grid, block, args, shared, self._stream.handle)
         function = self._functions.get(kernel)
         if function is None:
             formats = ("P" if type(value) is int else value.dtype.char for value in args)
@@ -155,6 +161,11 @@ class PyCudaRuntime:
         function.prepared_async_call(grid, (*block, 1, 1)[:3], self._branch.stream, *args, shared_size=shared)
         if self._recorded is not None:
             self._recorded.update(value for value in args if type(value) is int)
+
+    @_operation("a query of resident blocks")
+    def resident_blocks(self, kernel, threads, shared):
+        """The number of blocks of a cooperative launch that can be resident. Raises InputError without cuda-bindings."""
+        return self._cooperative.resident_blocks(kernel, threads, shared)
 
     @_operation("a matrix product", recordable=True)
     def gemm(self, transpose_a, transpose_b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc):
@@ -468,6 +479,72 @@ def _pieces(host):
         yield start, flat[start : start + length]
 
 
+# -- cooperative launches
+
+
+class CooperativeKernels:
+    """Kernels whose blocks wait for each other, launched by cuda-bindings, because PyCUDA cannot.
+
+    code: of a module, which is loaded again at the first use, because PyCUDA does not show its handles.
+    """
+
+    def __init__(self, code, ordinal):
+        self._code, self._ordinal = code, ordinal
+        self._graphs, self._module, self._functions = None, None, {}
+
+    def resident_blocks(self, kernel, threads, shared):
+        """The number of blocks that can be resident, 0 if the GPU has no cooperative launches or less shared memory."""
+        function = self._function(kernel)
+        device = self._call("cuDeviceGet", self._ordinal)
+
+        def query(name):
+            attribute = getattr(self._graphs.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
+            return self._call("cuDeviceGetAttribute", attribute, device)
+
+        if not query("COOPERATIVE_LAUNCH") or shared > query("MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"):
+            return 0
+        self._allow(function, shared)
+        each = self._call("cuOccupancyMaxActiveBlocksPerMultiprocessor", function, threads, shared)
+        return each * query("MULTIPROCESSOR_COUNT")
+
+    def launch(self, kernel, grid, block, args, shared, stream):
+        """Launch a kernel in the stream with this handle."""
+        function = self._function(kernel)
+        self._allow(function, shared)
+        values = tuple(value if type(value) is int else value.item() for value in args)
+        types = tuple(ctypes.c_void_p if type(value) is int else _CTYPES[value.dtype.char] for value in args)
+        sizes = (*grid, 1, 1)[:3] + (*block, 1, 1)[:3]
+        its_stream = self._graphs.CUstream(stream)
+        self._call("cuLaunchCooperativeKernel", function, *sizes, shared, its_stream, (values, types))
+
+    def close(self):
+        if self._module is not None:
+            self._graphs.cuModuleUnload(self._module)
+
+    def _function(self, kernel):
+        if self._module is None:
+            if reason := why_no_graphs():
+                raise InputError(f"--persistent needs cuda-bindings: {reason}")
+            from cuda.bindings import driver
+
+            self._graphs = driver
+            self._module = self._call("cuModuleLoadData", self._code)
+        if kernel not in self._functions:
+            self._functions[kernel] = self._call("cuModuleGetFunction", self._module, kernel.encode())
+        return self._functions[kernel]
+
+    def _allow(self, function, shared):
+        """Over 48 KB of shared memory must be asked for."""
+        size = self._graphs.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+        self._call("cuFuncSetAttribute", function, size, shared)
+
+    def _call(self, name, *arguments):
+        return _checked(self._graphs, getattr(self._graphs, name)(*arguments))
+
+
+_CTYPES = {"i": ctypes.c_int, "f": ctypes.c_float}
+
+
 # -- graphs
 
 
@@ -515,7 +592,7 @@ def _checked(graphs, answer):
     status, *values = answer
     if status != graphs.CUresult.CUDA_SUCCESS:
         _, text = graphs.cuGetErrorString(status)
-        raise RunError(f"a CUDA graph failed: {text.decode() if text else status}")
+        raise RunError(f"a CUDA graph or cooperative launch failed: {text.decode() if text else status}")
     return values[0] if values else None
 
 

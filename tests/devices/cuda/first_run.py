@@ -122,6 +122,18 @@ def fused_training():
     return training(fuses=True)
 
 
+def persistent_training():
+    """The same by one launch for many steps, which agrees with NumPy, and gives equal bits for equal seeds."""
+    runtime = PyCudaRuntime(kernel_sources())
+    device, problem = KernelDevice("cuda", runtime), (SMALL, 32, 32 * 4 + 5)
+    device.persists = True
+    first, again, of_numpy = epoch(device, *problem), epoch(device, *problem), epoch(CpuDevice(), *problem)
+    runtime.close()
+    assert first[:2] == again[:2], "equal seeds gave different bits"
+    assert abs(of_numpy[0] - first[0]) < 1e-2 * of_numpy[0], (of_numpy[0], first[0])
+    return f"{first[2]:.3g} examples/s, {of_numpy[2]:.3g} by NumPy"
+
+
 def lenet_steps():
     """Two steps of LeNet, and of networks with all kinds of layers, agree with float64."""
     runtime = PyCudaRuntime(kernel_sources())
@@ -178,7 +190,7 @@ def ends():
 
 def main():
     failed = 0
-    of_training = (training, fused_training, lenet_steps, lenet_training)
+    of_training = (training, fused_training, persistent_training, lenet_steps, lenet_training)
     for check in (versions, opened_warm, products, operations, *of_training, cost_of_calls, ends):
         try:
             print(f"{check.__name__}: {check()}", flush=True)

@@ -11,6 +11,7 @@ from hw5.devices.cuda.runtime import PyCudaRuntime
 from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.kernels import KernelDevice, kernel_sources
 from hw5.devices.stepper import Stepper
+from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import Network, initial_parameters
 from hw5.train.settings import Settings
@@ -18,6 +19,7 @@ from hw5.train.training import Training
 from hw5.verify.contract import TOLERANCE
 from hw5.verify.contracts import CONTRACTS
 from tests.devices.test_agreement import OF_IMAGES, RATES, network_of, one_epoch, require_agreement
+from tests.devices.test_persistent import after, bits, on, stepper_on
 
 # Exceptions in finalizers are errors too
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -148,3 +150,33 @@ def test_the_host_waits_once_an_epoch(device, monkeypatch):
     for now in Training(device.stepper(network, data), subset.rows, settings):
         by_epoch[now.epoch] = len(waits)
     assert [by_epoch[epoch] - by_epoch[epoch - 1] for epoch in (2, 3, 4)] == [1, 1, 1]
+
+
+def test_one_launch_for_many_steps(simulated):
+    """It gives the bits of the emulator; what does not fit the GPU, or needs cuda-bindings, is refused."""
+    sizes, n, k, rates = (100, 40, 3), 70, 16, RATES["adam"]
+    gpu = simulated(check=True)
+    device = KernelDevice("cuda", PyCudaRuntime(kernel_sources()))
+    device.persists = True
+    expected = bits(after(on(EmulatorRuntime(kernel_sources())), sizes, n, k, rates))
+    assert bits(after(device, sizes, n, k, rates)) == expected
+    assert [launch[:3] for launch in gpu.launches[:2]] == [
+        ("epoch_uint8", (7, 1, 1), (32, 16, 1)),
+        ("advance", (1,), (1, 1, 1)),
+    ]
+    with pytest.raises(
+        InputError,
+        match="needs 29 blocks with .* of shared memory at the same time, and there is room for 28; leave it out",
+    ):
+        stepper_on(device, (450, 150, 3), 8)[0].how_with(100)
+    gpu.attributes["COOPERATIVE_LAUNCH"] = 0
+    with pytest.raises(InputError, match="there is room for 0"):
+        stepper_on(device, sizes, n)[0].how_with(k)
+    device.runtime.close()
+
+
+def test_many_steps_in_a_launch_need_cuda_bindings(device, monkeypatch):
+    device.persists = True
+    monkeypatch.setattr("hw5.devices.cuda.runtime.why_no_graphs", lambda: "cuda-bindings is not installed")
+    with pytest.raises(InputError, match="--persistent needs cuda-bindings: cuda-bindings is not installed"):
+        stepper_on(device, (100, 40, 3), 70)[0].how_with(16)

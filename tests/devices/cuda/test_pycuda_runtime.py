@@ -443,7 +443,9 @@ def test_a_recording_that_cuda_invalidates(runtime, gpu):
     def work():
         gpu.capture.invalid = True
 
-    with pytest.raises(RunError, match="a CUDA graph failed: CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"):
+    with pytest.raises(
+        RunError, match="a CUDA graph or cooperative launch failed: CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"
+    ):
         runtime.record(work)
     assert runtime.record(lambda: None) is not None
 

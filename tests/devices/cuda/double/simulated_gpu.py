@@ -71,6 +71,11 @@ class Gpu:
     def __init__(self, check=False, total=1 << 30, count=1):
         self.check, self.total = check, total
         self.capability, self.count = (8, 6), count
+        self.attributes = {
+            "MULTIPROCESSOR_COUNT": 28,
+            "COOPERATIVE_LAUNCH": 1,
+            "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN": 99 << 10,
+        }
         self._stacks, self.retained = threading.local(), 0
         self.allocations, self.pinned = {}, {}  # address: bytes
         self.streams, self.handles, self.graphs = {}, {}, {}

@@ -28,7 +28,7 @@ namespace {
 enum Result {
     success = 0, invalid_value = 1, out_of_memory = 2, not_initialized = 3, no_device = 100, invalid_device = 101,
     invalid_image = 200, invalid_context = 201, invalid_handle = 400, illegal_state = 401, not_found = 500,
-    launch_failed = 719, not_supported = 801, capture_unsupported = 900, capture_invalidated = 901,
+    launch_failed = 719, cooperative_too_large = 720, not_supported = 801, capture_unsupported = 900, capture_invalidated = 901,
     capture_unjoined = 904,
 };
 const std::map<int, const char *> messages = {
@@ -44,6 +44,7 @@ const std::map<int, const char *> messages = {
     {illegal_state, "the operation cannot be performed in the present state"},
     {not_found, "named symbol not found"},
     {launch_failed, "unspecified launch failure"},
+    {cooperative_too_large, "too many blocks in cooperative launch"},
     {not_supported, "operation not supported"},
     {capture_unsupported, "operation not permitted when stream is capturing"},
     {capture_invalidated, "operation failed due to a previous error during capture"},
@@ -92,6 +93,7 @@ struct Code {  // a CUmodule
 struct Function {
     Code *code;
     const Kernel *kernel;
+    unsigned most_shared = 48 << 10;  // bytes of dynamic shared memory
 };
 
 [[noreturn]] void misuse(const std::string &what) {
@@ -263,8 +265,10 @@ API int cuDeviceGetName(char *name, int length, int device) {
     return success;
 }
 API int cuDeviceGetAttribute(int *value, int attribute, int) {
-    const int major = 75, minor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and MINOR: this is sm_90
-    return *value = attribute == major ? 9 : attribute == minor ? 0 : 1, success;
+    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and MINOR, MULTIPROCESSOR_COUNT, MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+    static const std::map<int, int> of_an_h100 = {{75, 9}, {76, 0}, {16, 132}, {97, 227 << 10}};
+    const auto found = of_an_h100.find(attribute);
+    return *value = found == of_an_h100.end() ? 1 : found->second, success;
 }
 API int cuDeviceComputeCapability(int *major, int *minor, int) { return *major = 9, *minor = 0, success; }
 
@@ -466,17 +470,42 @@ API int cuModuleGetFunction(void **function, void *module, const char *name) {
 }
 API int cuFuncSetBlockShape(void *, int, int, int) { return state(); }
 API int cuFuncGetAttribute(int *value, int, void *) { return *value = 1024, state(); }
-API int cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                       unsigned shared, void *stream, void **pointers, void **extra) {
+API int cuFuncSetAttribute(void *handle, int attribute, int value) {
     REQUIRE_CONTEXT;
+    const int max_dynamic_shared_size_bytes = 8;
+    if (attribute != max_dynamic_shared_size_bytes || value < 0 || value > 227 << 10) return invalid_value;
+    return gpu.functions.get(handle).most_shared = value, success;
+}
+API int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *handle, int threads, size_t shared) {
+    REQUIRE_CONTEXT;
+    const bool fits = shared <= gpu.functions.get(handle).most_shared;
+    return *blocks = fits ? std::min<size_t>(2048 / threads, (228 << 10) / (shared + 1024)) : 0, success;
+}
+static int launch_kernel(void *handle, Launch launch, void *stream, void **pointers, void **extra) {
     const Function &function = gpu.functions.get(handle);
-    const Code &code = gpu.modules.get(function.code);
-    const Launch launch = {code.loaded, function.kernel, 0, 0.0, Order::forward, 1,
-                           shared, {gx, gy, gz}, {bx, by, bz}, {}};
-    if (!is_launchable(launch)) return invalid_value;
+    launch.module = gpu.modules.get(function.code).loaded;
+    launch.kernel = function.kernel;
+    if (launch.shared > function.most_shared || !is_launchable(launch)) return invalid_value;
     const std::vector<Slot> slots = parameters(*function.kernel, pointers, extra);
     require_valid_pointers(*function.kernel, slots);
     return enqueue(stream, [launch, slots] { run(launch, slots); });
+}
+API int cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                       unsigned shared, void *stream, void **pointers, void **extra) {
+    REQUIRE_CONTEXT;
+    if (gpu.functions.get(handle).kernel->cooperative) misuse("blocks wait for each other, but not all may be resident");
+    const Launch launch = {nullptr, nullptr, 0, 0.0, Order::forward, 1, shared, {gx, gy, gz}, {bx, by, bz}, {}};
+    return launch_kernel(handle, launch, stream, pointers, extra);
+}
+API int cuLaunchCooperativeKernel(void *handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                                  unsigned bz, unsigned shared, void *stream, void **pointers) {
+    int resident;
+    REQUIRE_CONTEXT;
+    if (gpu.streams.get(stream).capture) misuse("a cooperative launch is recorded, which is not imitated");
+    cuOccupancyMaxActiveBlocksPerMultiprocessor(&resident, handle, bx * by * bz, shared);
+    if (gx * gy * gz > 132u * resident) return cooperative_too_large;
+    const Launch launch = {nullptr, nullptr, 0, 0.0, Order::forward, 1, shared, {gx, gy, gz}, {bx, by, bz}, {}};
+    return launch_kernel(handle, launch, stream, pointers, nullptr);
 }
 
 // -- the other doors

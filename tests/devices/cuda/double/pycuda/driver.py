@@ -255,6 +255,8 @@ class Function:
 
     @_raises
     def prepared_async_call(self, grid, block, stream, *args, shared_size=0):
+        if self._name.startswith("epoch_"):
+            raise Misuse(f"{self._name} waits for all blocks, which may not all be resident")
         self._check_shape(grid, block, shared_size)
         # pack the values now, as CUDA does: args may change before the kernel runs
         packed = struct.pack(self.arg_format, *args)
@@ -272,6 +274,12 @@ class Function:
         if np.prod(block) > 1024 or shared_size > 48 << 10:
             raise Refusal("LogicError", "cuLaunchKernel failed: invalid argument")
 
+    def launch_cooperatively(self, grid, block, stream, values, shared_size):
+        """For cuda.bindings: like prepared_async_call, but with as much shared memory as the GPU has."""
+        self.arg_format = "".join("P" if type(value) is int else value.dtype.char for value in values)
+        self._check_pointers(values)
+        _gpu().enqueue(stream, functools.partial(self._run, grid, block, values, shared_size), "a cooperative launch")
+
     def _unpacked(self, packed):
         """The arguments as NumPy scalars and addresses, for the emulator."""
         values = struct.unpack(self.arg_format, packed)
@@ -284,5 +292,6 @@ class Function:
 
     def _run(self, grid, block, values, shared_size):
         self._check_pointers(values)  # a graph may be replayed after its memory was freed
+        self._emulator.shared_limit = max(shared_size, 48 << 10)
         _gpu().launches.append((self._name, grid, block, shared_size))
         self._emulator.launch(self._name, grid, block, values, shared_size)

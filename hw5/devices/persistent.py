@@ -1,0 +1,53 @@
+"""Training a small network by one launch for many steps (kernels/small_epoch.cu)."""
+
+from hw5.devices.fused import is_small
+from hw5.devices.small_network import EPOCH_BLOCK, EpochLaunch
+from hw5.devices.stepper import Stepper
+from hw5.devices.streaming import StreamedData
+from hw5.errors import InputError
+
+MOST_STEPS = 1024  # in a launch: a display's driver ends kernels that take seconds
+
+
+class PersistentStepper(Stepper):
+    """Trains a small network on data in the device's memory. Raises InputError for others."""
+
+    def __init__(self, network, data):
+        if not is_small(network):
+            raise _refusal("a softmax classifier with at most one hidden layer, dense and not maxout")
+        if isinstance(data, StreamedData):
+            raise _refusal("data that fits into the memory of the GPU")
+        super().__init__(network, data, "a persistent kernel")
+        self.arithmetic = f"the persistent CUDA kernel ({self.device.name})"
+        self._parts = None
+
+    def launch(self, k):
+        """The EpochLaunch for minibatches of k examples. Raises InputError if its blocks cannot all be resident."""
+        layers, kernel = self.network.layers, f"epoch_{self.data.X.dtype}"
+        m1, *m2 = (layer.units for layer in layers)
+        launch = EpochLaunch.of(k, self.network.features, m1, *m2 or (0,))
+        resident = self.device.runtime.resident_blocks(kernel, EPOCH_BLOCK[0] * EPOCH_BLOCK[1], launch.shared)
+        if launch.blocks > resident:
+            needs = f"{launch.blocks} blocks with {launch.shared / 1024:.0f} KB of shared memory"
+            raise _refusal(f"{needs} at the same time, and there is room for {resident}")
+        return launch
+
+    def how_with(self, batch_size):
+        self.launch(batch_size)
+        return self.how
+
+    def train(self, order, batch_size, rates, tally):
+        n, k, network = len(order), min(batch_size, len(order)), self.network
+        launch, space = self.launch(k), self.space(k)
+        if self._parts is None or self._parts.size < launch.parts:
+            self._parts = self.device.empty((launch.parts,))
+        for start in range(0, n, MOST_STEPS * k):
+            part = order[start : start + MOST_STEPS * k]
+            of_network = network.layers, space.slots, network.class_weights
+            self.device.train_small(self.data, part, k, *of_network, rates, tally, network.updates, self._parts)
+            if rates.adam:
+                self.device.advance(network.updates, -(-len(part) // k))
+
+
+def _refusal(needs):
+    return InputError(f"--persistent needs {needs}; leave it out")

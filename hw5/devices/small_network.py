@@ -1,0 +1,109 @@
+"""The operations of small networks by kernels: their launches (kernels/small_network.cu and small_epoch.cu)."""
+
+from math import prod
+from typing import NamedTuple
+
+from hw5.devices.activations import ELEMENTWISE
+from hw5.devices.base import BETA1, BETA2, EPSILON
+from hw5.devices.grids import blocks, power_of_two
+
+TILE, UPDATE_THREADS = 32, 512  # units and columns of a block of update_TYPE, and its threads
+COLUMNS, EPOCH_BLOCK = 16, (32, 16)  # columns of (x, 1) of a block of epoch_TYPE, and its threads
+_PARAMETERS = ("W", "V", "S", "b", "Vb", "Sb")
+
+
+class SmallNetworks:
+    """What a KernelDevice does to train a small network."""
+
+    # -- a step in three launches
+
+    def hidden_layer(self, data, order, start, layer, H):
+        """H (k, m) = theta(W^T x + b) of the examples data[order[start : start + k]]."""
+        (k, m), d, theta = H.shape, data.X.shape[1], layer.theta
+        grid = (blocks(k, 2 * 4), blocks(m, 4 * 4))
+        arguments = (layer.W, layer.b, H, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
+        self._launch(f"hidden_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
+
+    def output_layer(self, data, order, start, layer, weights, tally, Delta, below=None):
+        """The loss's gradient Delta (k, m) at the top layer, and with a layer below its Delta: (its Slot, its theta).
+
+        Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally.
+        """
+        k, m = Delta.shape
+        grid, block, shared = (blocks(k, 4),), (32, 4), 4 * m * self.dtype.itemsize
+        top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta)
+        if below is None:
+            inputs, arguments = self._gathered(data, order, start), (*top, k, data.X.shape[1], m)
+            self._launch(f"output_{data.X.dtype}", grid, block, *inputs, *arguments, shared=shared)
+        else:
+            slot, theta = below
+            inputs, d = (slot.X, order, self.first, start), slot.X.shape[1]
+            arguments = (slot.Delta, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
+            self._launch("output_hidden", grid, block, *inputs, *top, *arguments, shared=shared)
+
+    def update_layers(self, data, order, start, layers, slots, rates, eta, t):
+        """The t-th update of one or two layers from their Deltas and inputs; eta (1,) float32 and t (1,) int32.
+
+        The inputs of the first layer are the examples data[order[start : start + k]].
+        """
+        (k, m1), d = slots[0].Delta.shape, data.X.shape[1]
+        m2 = slots[1].Delta.shape[1] if len(slots) == 2 else 0
+        arrays = [(*(getattr(layer, name) for name in _PARAMETERS), slot.Delta) for layer, slot in zip(layers, slots)]
+        numbers = (k, d, m1, m2, *_rule(rates, eta, t))
+        grid = (_tiles(d, m1) + (_tiles(m1, m2) if m2 else 0),)
+        arguments = (*arrays[0], slots[0].X, *arrays[-1], *numbers)
+        self._launch(f"update_{data.X.dtype}", grid, (UPDATE_THREADS,), *self._gathered(data, order, start), *arguments)
+
+    # -- many steps in one launch
+
+    def train_small(self, data, order, k, layers, slots, weights, rates, tally, t, parts):
+        """Steps on minibatches of k examples data[order], the last of which may be smaller.
+
+        layers: one or two, and slots: theirs of a workspace for k examples. t (1,) int32 is the number of updates before.
+        parts: memory for EpochLaunch.of(k, ...).parts floats.
+        """
+        (bottom, *_), (*_, top) = layers, layers
+        below, above = slots[0], slots[-1]
+        (m1, d), m2 = bottom.W.shape, top.W.shape[0] if top is not bottom else 0
+        launch = EpochLaunch.of(k, d, m1, m2)
+        number, alpha = (ELEMENTWISE.index(bottom.theta.name), float(bottom.theta.alpha)) if m2 else (0, 0.0)
+        arguments = (data.X, data.mean, data.scale, order, data.y, weights)
+        arguments += tuple(getattr(layer, name) for layer in (bottom, top) for name in _PARAMETERS)
+        arguments += (tally.loss, tally.correct, parts, below.X, below.Delta, above.Delta)
+        arguments += (len(order), k, d, m1, m2, launch.at_once, number, alpha, *_rule(rates, rates.eta, t))
+        how = {"shared": launch.shared, "cooperative": True}
+        self._launch(f"epoch_{data.X.dtype}", (launch.blocks,), EPOCH_BLOCK, *arguments, **how)
+
+    def _gathered(self, data, order, start):
+        """The arguments of a kernel that gathers its inputs."""
+        return data.X, data.mean, data.scale, order, self.first, start
+
+
+class EpochLaunch(NamedTuple):
+    """A launch of epoch_TYPE: its blocks, the examples that each has at once, and bytes of shared memory; floats of parts."""
+
+    blocks: int
+    at_once: int
+    shared: int
+    parts: int
+
+    @classmethod
+    def of(cls, k, d, m1, m2):
+        """For minibatches of k examples of d features, and layers of m1 and m2 units; without a hidden layer m2 = 0."""
+        grid = blocks(d + 1, COLUMNS)
+        at_once = power_of_two(blocks(k, grid), most=16)
+        floats = (
+            60 * m1 + 2 * COLUMNS * k + 4 * prod(EPOCH_BLOCK) + (m2 or m1) + at_once * (m1 + 1 + m2) + m2 * (m1 + 1)
+        )
+        return cls(grid, at_once, 4 * floats, grid * k * m1)
+
+
+def _rule(rates, eta, t):
+    """The arguments of a kernel that updates: eta and t are a number, or in the memory of the device."""
+    of_sgd = (eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov))
+    return *of_sgd, int(rates.adam), t, 1 - BETA1, 1 - BETA2, EPSILON, rates.weight_decay
+
+
+def _tiles(d, m):
+    """The number of tiles of the m units and the d + 1 columns of a layer."""
+    return blocks(m, TILE) * blocks(d + 1, TILE)
