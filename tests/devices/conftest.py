@@ -52,7 +52,7 @@ def reference():
     return CpuDevice("float64")
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3], ids="threads {}".format)
+@pytest.fixture(scope="module", params=[1, 2, 3], ids="threads-{}".format)
 def compiled(request):
     """The compiled device with this number of threads, also for small minibatches."""
     with pytest.MonkeyPatch.context() as patch:

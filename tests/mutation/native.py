@@ -23,11 +23,12 @@ def compiles(root, path):
     return True
 
 
-def assembly(root, path):
-    """The assembly code of the programs that include a file."""
+def assembly(root, source):
+    """The assembly code of a program."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "code.s"
-        return [_compile(root, source, "-S", "-o", str(out)) or out.read_bytes() for source in programs(root, path)]
+        _compile(root, source, "-S", "-o", str(out))
+        return out.read_bytes()
 
 
 def _compile(root, source, *options):

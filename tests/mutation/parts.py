@@ -18,13 +18,30 @@ _NUMPY = (
     "tests/devices/test_agreement.py -k numpy",
 )
 _TRAINING = ("tests/train/test_training.py", "tests/train/test_run.py tests/train/test_golden.py")
-_NATIVE = (
-    "tests/devices/test_native.py::test_steps_agree_at_every_size",
-    "tests/devices/test_native_images.py::test_steps_agree_with_numpy",
-    "tests/devices/test_native.py tests/devices/test_native_images.py -k 'not sanitizers'",
-    "tests/devices/test_slices.py -k 'not emulator'",
-    "tests/devices/test_native.py -k sanitizers",
+
+
+def _compiled(quick, thorough):
+    """Judges of the compiled CPU step: first some tests on a quick build, then all, at last the sanitizers of programs."""
+    slices = "tests/devices/test_slices.py"
+    return (
+        f"-p tests.mutation.quick_build -k 'threads-3 or cpu' {quick} {slices}::test_steps_by_slices_agree_with_whole_steps",
+        "tests/devices/test_native.py tests/devices/test_native_images.py -k 'not sanitizers'",
+        f"{slices} -k 'compiled or cpu or threads-'",
+        f"tests/devices/test_native.py -k 'sanitizers and {thorough}'",
+    )
+
+
+def _tests(module, *names):
+    return " ".join(f"tests/devices/{module}.py::test_{name}" for name in names)
+
+
+_DENSE = _tests(
+    "test_native", "steps_agree_at_every_size", "maxout_agrees_with_numpy_at_every_size", "steps_agree_with_numpy"
 )
+_IMAGES = _tests("test_native_images", "steps_agree_with_numpy", "evaluation_agrees_with_numpy", "random_networks")
+_FOLDER = "hw5/devices/native"
+_FOR_IMAGES = ("images.cpp", "convolution*.h", "*_stage.h", "stage.h", "dropout.h", "head.h", "lanes.h", "pooling.h")
+_FOR_IMAGES += ("sparse_gradient.h", "weights.h")
 
 PARTS = {
     "kernels": {"kernels/*.cu": None, "kernels/*.cuh": None},
@@ -51,5 +68,9 @@ PARTS = {
             *_TRAINING,
         ),
     },
-    "native": {"hw5/devices/native/*.h": _NATIVE, "hw5/devices/native/*.cpp": _NATIVE},
+    "native": {
+        f"{_FOLDER}/*.h": _compiled(f"{_DENSE} {_IMAGES}", "races"),
+        **dict.fromkeys((f"{_FOLDER}/{name}" for name in ("step.cpp", "stretch.h")), _compiled(_DENSE, "races.cpp")),
+        **dict.fromkeys((f"{_FOLDER}/{name}" for name in _FOR_IMAGES), _compiled(_IMAGES, "races_images.cpp")),
+    },
 }
