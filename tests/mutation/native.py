@@ -23,12 +23,11 @@ def compiles(root, path):
     return True
 
 
-def assembly(root, source):
-    """The assembly code of a program."""
+def assembly(root, path):
+    """The assembly code of the programs that include a file."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "code.s"
-        _compile(root, source, "-S", "-o", str(out))
-        return out.read_bytes()
+        return [_compile(root, source, "-S", "-o", str(out)) or out.read_bytes() for source in programs(root, path)]
 
 
 def _compile(root, source, *options):

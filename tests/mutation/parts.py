@@ -20,14 +20,17 @@ _NUMPY = (
 _TRAINING = ("tests/train/test_training.py", "tests/train/test_run.py tests/train/test_golden.py")
 
 
-def _compiled(quick, thorough):
-    """Judges of the compiled CPU step: first some tests on a quick build, then all, at last the sanitizers of programs."""
-    slices = "tests/devices/test_slices.py"
+def _compiled(first, programs):
+    """Judges of the compiled CPU step: `first` and others in a quick build, all tests, and at last the sanitizers."""
+    both, slices = "tests/devices/test_native.py tests/devices/test_native_images.py", "tests/devices/test_slices.py"
+    first = f"{first} {slices}::test_steps_by_slices_agree_with_whole_steps"
+    quickly, without_adam = "-p tests.mutation.quick_build", "(threads-3 or cpu) and not adam"
     return (
-        f"-p tests.mutation.quick_build -k 'threads-3 or cpu' {quick} {slices}::test_steps_by_slices_agree_with_whole_steps",
-        "tests/devices/test_native.py tests/devices/test_native_images.py -k 'not sanitizers'",
+        f"{quickly} {first} -k '{without_adam}'",
+        f"{quickly} {both} -k '{without_adam} and not steps'",
+        f"{both} -k 'not sanitizers'",
         f"{slices} -k 'compiled or cpu or threads-'",
-        f"tests/devices/test_native.py -k 'sanitizers and {thorough}'",
+        f"tests/devices/test_native.py -k 'sanitizers and {programs}'",
     )
 
 

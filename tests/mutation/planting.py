@@ -22,16 +22,16 @@ _LEFT_OUT = (".git", ".venv", "runs", "__pycache__", ".*_cache", ".hypothesis")
 
 
 class Workplace:
-    """The copy, as a context. Next to it are the cache of compiled code, and the kernels without faults."""
+    """The copy, as a context. Next to it are the cache of compiled code, and a copy that stays without faults."""
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="hw5-mutation-")
         self.root = Path(self._folder.name) / "hw5"
+        self._cache, self._original = self.root.parent / "compiled", self.root.parent / "original"
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-        self._cache, self._kernels = self.root.parent / "compiled", self.root.parent / "kernels"
-        shutil.copytree(self.root / "kernels", self._kernels)
+        shutil.copytree(self.root, self._original)
         self._limits = {}  # of runs of pytest, in seconds
-        self._assembly = {}  # of programs without a fault
+        self._assembly = {}  # of files without a fault
         return self
 
     def __exit__(self, *_):
@@ -42,28 +42,19 @@ class Workplace:
         path = self.root / file
         text = path.read_text("utf-8")
         judge = self._by_contracts if tests is None else self._by_tests
-        self._prepare(path, tests or ())
         path.write_text(fault.planted_in(text), "utf-8")
         try:
             return judge(path, tests)
-        except subprocess.TimeoutExpired:
-            return "found"
         finally:
             path.write_text(text, "utf-8")
 
-    def _prepare(self, path, tests):
-        """What is measured without a fault, once: the time that the tests take, and the programs that a file changes."""
-        for arguments in tests:
-            if arguments not in self._limits:
-                self._limits[arguments] = self._limit(arguments)
-        for source in native.programs(self.root, path) if tests else ():
-            if source not in self._assembly:
-                self._assembly[source] = native.assembly(self.root, source)
-
     def _by_contracts(self, path, _):
         names = [source.name for source in sorted(path.parent.glob("*.cu")) if path in with_includes(source)]
-        folders = str(path.parent), str(self._kernels)
-        code, output = self._run(["-m", "tests.mutation.judge", *folders, *names], _SECONDS)
+        folders = str(path.parent), str(self._original / "kernels")
+        try:
+            code, output = self._run(["-m", "tests.mutation.judge", *folders, *names], self.root, _SECONDS)
+        except subprocess.TimeoutExpired:
+            return "found"
         if code in CODES:
             return CODES[code]
         if code > 0:
@@ -83,26 +74,41 @@ class Workplace:
         return "found" if any(map(self._fails, others)) else "survived"
 
     def _fails(self, arguments):
-        code, _ = self._run(_pytest(arguments), self._limits[arguments], "sanitizers" not in arguments)
+        """Whether a run of pytest fails, or takes too long. If one does, it must pass without a fault."""
+        try:
+            code, _ = self._pytest(arguments, self.root, self._limits.get(arguments, _SECONDS))
+        except subprocess.TimeoutExpired:
+            code = None
+        if code != 0 and arguments not in self._limits:
+            self._limits[arguments] = self._limit(arguments)
         return code != 0
-
-    def _changes_code(self, path):
-        programs = native.programs(self.root, path)
-        return any(native.assembly(self.root, source) != self._assembly[source] for source in programs)
 
     def _limit(self, arguments):
         """A time limit for a run of pytest: five times what it takes without a fault. It must pass then."""
         start = time.perf_counter()
-        code, output = self._run(_pytest(arguments), _SECONDS)
+        try:
+            code, output = self._pytest(arguments, self._original, _SECONDS)
+        except subprocess.TimeoutExpired:
+            raise SystemExit(f"pytest {arguments} takes more than {_SECONDS} seconds without a fault") from None
         if code:
             raise SystemExit(f"pytest {arguments} fails without a fault, too:\n{output}")
         return 30 + 5 * (time.perf_counter() - start)
 
-    def _run(self, arguments, seconds, limits_memory=False):
+    def _pytest(self, arguments, root, seconds):
+        """The exit code and the output. The sanitizers need more address space than there is memory."""
+        command = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(arguments)]
+        return self._run(command, root, seconds, limits_memory="sanitizers" not in arguments)
+
+    def _changes_code(self, path):
+        if path not in self._assembly:
+            self._assembly[path] = native.assembly(self._original, self._original / path.relative_to(self.root))
+        return native.assembly(self.root, path) != self._assembly[path]
+
+    def _run(self, arguments, root, seconds, limits_memory=False):
         """The exit code and the output of Python, which is ended with all that it started after some seconds."""
         with subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=self.root,
+            cwd=root,
             env=os.environ | {"HW5_CACHE": str(self._cache)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -129,7 +135,3 @@ def _is_python(path):
 
 def _limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-
-
-def _pytest(arguments):
-    return ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(arguments)]
