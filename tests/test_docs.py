@@ -63,6 +63,7 @@ LACKING = {
     "a clone": "it writes into the clone",
     "minutes": "it would take them",
     "to grade hw5's own kernels": "docs/kernels.md grades a copy of them",
+    "to check all gradients": "tests/verify/test_gradient_check.py checks them",
     "mnist": "MNIST is not part of hw5",
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
     "nvcc": None if _has_nvcc() else "nvcc is not installed",
@@ -84,6 +85,7 @@ README_NEEDS = {
     "hw5 emulate": "a C++ compiler",
     "hw5 profile": "a C++ compiler",
     "hw5 check kernels": "to grade hw5's own kernels",
+    "hw5 check gradients": "to check all gradients",
 }
 
 

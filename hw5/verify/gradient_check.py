@@ -130,33 +130,42 @@ def _check_network(device, network, activation, loss):
 
 def _check_layers(device, layers, theta, loss, m):
     problem = _Problem.draw(layers, loss, m if layers[-1].units > 1 or LOSSES[loss].task == "regression" else 2)
-    stepper = problem.on(CpuDevice(np.float64))
-    rng = np.random.default_rng(1)
     name, sizes = written(layers), (layers[0].inputs, *(prod(layer.shape) for layer in layers))
+    gradients = [*enumerate(problem.gradients(device), start=1), (0, [problem.input_gradient(device)])]
+    for (number, arrays), samples in zip(gradients, numerical_gradients(problem)):
+        worst = max(_relative_error(array, *sample) for array, sample in zip(arrays, samples))
+        tried, parameters = sum(len(sample) for sample, _ in samples), sum(array.size for array in arrays)
+        yield LayerReport(name, sizes, theta, loss, number, tried, parameters, worst, TOLERANCES[device.dtype])
+
+
+def numerical_gradients(problem):
+    """For each layer, and at last the input, [(sample of its elements, dJ/dw by these)] of its arrays: W and b, or X."""
+    stepper, rng = problem.on(CpuDevice(np.float64)), np.random.default_rng(1)
 
     def mean_loss():
         return stepper.evaluate(np.arange(EXAMPLES), chunk=EXAMPLES)[0]
 
-    for number, (layer, gradients) in enumerate(zip(stepper.network.weighted, problem.gradients(device)), start=1):
-        pairs = list(zip((layer.W, layer.b), gradients))
-        worst = max(_relative_error(array, gradient, rng, mean_loss) for array, gradient in pairs)
-        tried, parameters = sum(min(SAMPLE, array.size) for array, _ in pairs), layer.W.size + layer.b.size
-        yield LayerReport(name, sizes, theta, loss, number, tried, parameters, worst, TOLERANCES[device.dtype])
-    X = stepper.data.X
-    worst = _relative_error(X, problem.input_gradient(device), rng, mean_loss)
-    yield LayerReport(name, sizes, theta, loss, 0, min(SAMPLE, X.size), X.size, worst, TOLERANCES[device.dtype])
+    def of(array):
+        sample = rng.permutation(array.size)[:SAMPLE]
+        return sample, _differentiated(array.reshape(-1), sample, mean_loss)
+
+    return [*([of(layer.W), of(layer.b)] for layer in stepper.network.weighted), [of(stepper.data.X)]]
 
 
-def _relative_error(array, gradient, rng, loss):
-    """The largest |numerical - gradient| over a sample, relative to the array's largest gradient."""
-    sample = rng.permutation(array.size)[:SAMPLE]
-    entries, worst = array.reshape(-1), 0.0
-    for i in sample:
+def _differentiated(entries, sample, loss):
+    """The numerical derivative of loss() by each entry of the sample."""
+    derivatives = np.empty(len(sample))
+    for at, i in enumerate(sample):
         value = entries[i]
         entries[i] = value + STEP
         above = loss()
         entries[i] = value - STEP
         below = loss()
         entries[i] = value
-        worst = max(worst, abs((above - below) / (2 * STEP) - gradient.reshape(-1)[i]))
-    return float(worst / abs(gradient).max())
+        derivatives[at] = (above - below) / (2 * STEP)
+    return derivatives
+
+
+def _relative_error(gradient, sample, expected):
+    """The largest |expected - gradient| over a sample, relative to the array's largest gradient."""
+    return float(abs(expected - gradient.reshape(-1)[sample]).max() / abs(gradient).max())

@@ -1,6 +1,6 @@
 """The parts of the code in which faults are planted: files, by pattern, and what judges a fault in them.
 
-That is None, for the contracts of hw5 check kernels, or runs of pytest, each by its arguments, until one fails: those that
+That is None, for the contracts of hw5 check kernels, or runs of pytest by their arguments, until one fails: those that
 find most in the least time first.
 """
 

@@ -1,9 +1,13 @@
-"""First checks on a machine with a GPU, run from the root of the repository: python -m tests.devices.cuda.first_run
+"""First checks on a machine with a GPU, run from the root of the repository:
 
-It prints a line for each check that needs a GPU, and the number of failures.
+    python -m tests.devices.cuda.first_run [MINIBATCHES]
+
+It prints a line for each check that needs a GPU, and the number of failures. MINIBATCHES: the length of an epoch of the
+small network (default: 200), whose speed is measured.
 """
 
 import gc
+import sys
 import time
 import traceback
 
@@ -20,7 +24,7 @@ from hw5.verify.contracts import CONTRACTS
 from tests.devices.test_agreement import OF_IMAGES, RATES, require_agreement
 
 K, D, CLASSES = 128, 784, 10
-MINIBATCHES = 200
+MINIBATCHES = int(sys.argv[1]) if sys.argv[1:] else 200
 SMALL = ((D,), (128,))  # the shape of an example and the hidden layers
 OF_LENET = ((28, 28, 1), LENET)
 f32 = np.float32

@@ -46,7 +46,8 @@ def run(tmp_path_factory):
 
 
 def test_first_run_succeeds_and_leaves_nothing(run):
-    result = run("-m", "tests.devices.cuda.first_run")
+    """With short epochs: the speed of the emulator does not matter."""
+    result = run("-m", "tests.devices.cuda.first_run", 20)
     assert result.stdout.splitlines()[-1] == "0 failed", result.stdout
     assert result.stderr.strip() == NOTHING_LEFT
 
