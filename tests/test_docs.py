@@ -3,7 +3,7 @@
 The ```sh blocks of each page of docs/ run in order in an empty directory. Comments at the start of a block may state
 conditions: `# needs X` skips the block if X (a key of LACKING) is missing, and `# exit code N` is the expected exit
 code. In the README, the indented lines that start with hw5 run, with the files they name; README_NEEDS lists what some
-of them need.
+of them need, and PAGE_NEEDS what some blocks of pages need in the tests alone.
 """
 
 import dataclasses
@@ -62,7 +62,7 @@ LACKING = {
     "the network": "tests go without the network",
     "a clone": "it writes into the clone",
     "minutes": "it would take them",
-    "to grade hw5's own kernels": "docs/kernels.md grades a copy of them",
+    "to grade hw5's own kernels": "tests/cli/test_check.py grades them by the commands of docs/kernels.md",
     "to check all gradients": "tests/verify/test_gradient_check.py checks them",
     "mnist": "MNIST is not part of hw5",
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
@@ -87,6 +87,7 @@ README_NEEDS = {
     "hw5 check kernels": "to grade hw5's own kernels",
     "hw5 check gradients": "to check all gradients",
 }
+PAGE_NEEDS = {"hw5 check kernels --kernels mine": "to grade hw5's own kernels"}
 
 
 class Block(NamedTuple):
@@ -107,7 +108,8 @@ def blocks(page):
     """The ```sh blocks of a page."""
     for text in code_blocks(page, "sh"):
         says = dict(re.findall("# (needs|exit code) (.+)\n", re.match(r"(?:# .*\n)*", text)[0]))
-        yield Block(page.name, text, says.get("needs"), int(says.get("exit code", 0)))
+        need = next((need for part, need in PAGE_NEEDS.items() if part in text), says.get("needs"))
+        yield Block(page.name, text, need, int(says.get("exit code", 0)))
 
 
 def readme_blocks():

@@ -1,8 +1,11 @@
 """hw5 check: hw5's kernels and gradients are right, and a directory of kernels is graded."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sysconfig
 from functools import partial
 
 import pytest
@@ -14,6 +17,9 @@ from hw5.verify.contracts import CONTRACTS
 from hw5.verify.gradient_check import NETWORKS, check_gradients
 from hw5.verify.grading import Report
 from tests.cli.helpers import hw5, refused
+from tests.pages import ROOT, code_blocks
+
+GRADES_A_COPY = "hw5 check kernels --kernels mine"
 
 
 def test_gradients_as_a_table_and_as_json(monkeypatch):
@@ -47,13 +53,34 @@ SHAPES = {"advance": 3} | dict.fromkeys(("sigmoid_cross_entropy", "squared_error
 
 
 @pytest.mark.slow
-def test_our_kernels_are_right_in_every_order_of_threads(compiler):
-    found = by_kernel(graded(code=0))
+def test_our_kernels_are_right_and_the_fault_of_the_page_is_found(compiler, tmp_path):
+    """In every order of threads, by the commands of docs/kernels.md, which plant a fault in a copy of the kernels."""
+    page = ROOT / "docs" / "kernels.md"
+    commands = next(text for text in code_blocks(page, "sh") if GRADES_A_COPY in text)
+    environment = os.environ | {"PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"}
+    command = ["bash", "-e", "-c", commands.replace(GRADES_A_COPY, f"{GRADES_A_COPY} --json")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    found = by_kernel(json.loads(done.stdout))
     assert list(found) == [contract.kernel for contract in CONTRACTS]
+    fault = found.pop("gradient_mean")
+    assert f"gradient_mean: fault: {fault['reason']}" in " ".join(page.read_text("utf-8").split())
+    found["gradient_mean"] = by_kernel(graded("--kernels", copy_of("gradient_mean", tmp_path / "one"), code=1))[
+        "gradient_mean"
+    ]
     for report in found.values():
         assert report["verdict"] == "right" and report["worst"] <= report["tolerance"] and not report["note"]
         shapes = FEWER.get(report["file"]) or SHAPES.get(report["kernel"], 9)
         assert report["cases"] >= 4 * 2 * shapes  # orders, comfort and not, shapes
+
+
+def copy_of(stem, folder):
+    """A new folder of one of our files and the headers."""
+    (source,) = (path for path in kernel_sources() if path.stem == stem)
+    folder.mkdir()
+    for path in (source, *source.parent.glob("*.cuh")):
+        shutil.copy(path, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

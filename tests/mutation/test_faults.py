@@ -109,13 +109,16 @@ def test_python_is_judged_by_tests(workplace, line, faulty, expected):
 @pytest.mark.parametrize(
     ("line", "faulty", "expected"),
     [
-        ("log1pf(e) + (z", "log1pf(e) + z)", "does not compile"),
-        ("error * error", "error*error", "the same code"),
+        ("NN_VECTORS * LANES;", "NN_VECTORS * LANES);", "does not compile"),
+        ("NN_VECTORS * LANES;", "NN_VECTORS*LANES;", "the same code"),
+        ("ROWS / job.slice * job.slice", "ROWS / job.slice / job.slice", "found"),
+        ("lines * s / count * LINE, std", "lines * s / count / LINE, std", "survived"),
     ],
 )
 def test_cpp_is_judged_by_tests(workplace, line, faulty, expected):
-    tests = ("tests/devices/test_native.py -k test_evaluation",)
-    assert outcome(workplace, "hw5/devices/native/losses.h", tests, line, faulty) == expected
+    """The first tests do not reach the last fault."""
+    tests = ("tests/devices/test_slices.py -k 'evaluation and threads-3'",)
+    assert outcome(workplace, "hw5/devices/native/stretch.h", tests, line, faulty) == expected
 
 
 @pytest.mark.slow
