@@ -1,11 +1,9 @@
 """A stopped or killed run that is resumed ends with the same bits as an uninterrupted one.
 
 The command line runs in its own processes. Final checkpoints are compared as files, byte for byte: weights, velocities,
-history, settings. HW5_KILLS sets the number of kills per device and training (make soak).
+history, settings. test_kills.py kills trainings of all kinds.
 """
 
-import os
-import random
 import signal
 import subprocess
 import sys
@@ -18,7 +16,6 @@ from hw5.errors import InputError
 from hw5.train.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("HW5_KILLS", 2))
 EPOCHS = 12
 # 41 steps an epoch, with everything that a checkpoint may have: velocities, best and previous parameters
 TRAIN = "train --hidden 48 --momentum 0.9 --nesterov --l1 1e-5 --lr-decay 0.95 --patience 50 --tolerance 1e-9".split()
@@ -52,54 +49,6 @@ def uninterrupted(device, tmp_path_factory):
     began = time.monotonic()
     run(*TRAIN, "--device", device, "--epochs", EPOCHS, "--out", path)
     return path.read_bytes(), time.monotonic() - began
-
-
-KILLED = {
-    "velocities": TRAIN[1:],
-    "images, dropout and Adam": "--hidden conv:4x3+1,pool:2,dropout:0.3,16 --weight-decay 0.01 --lr-schedule cosine".split(),
-    "a table with text and gaps": "--data table.csv --hidden 16 --class-weight balanced".split(),
-}
-
-
-def write_table(folder):
-    """Of 300 rows, with text, gaps, and classes of different sizes."""
-    rng = random.Random(0)
-    rows = [
-        f"{rng.random() + i % 3:.3f},{rng.choice(['red', 'green', ''])},{rng.choice(['', i % 7])},{'abb'[i % 3]}"
-        for i in range(300)
-    ]
-    (folder / "table.csv").write_text("\n".join(["size,colour,count,class", *rows, ""]))
-
-
-@pytest.mark.parametrize("training", KILLED.values(), ids=KILLED)
-def test_killed_at_random_moments(device, training, tmp_path, monkeypatch):
-    """SIGKILL during training, saving, start or end; then resume from the last checkpoint."""
-    monkeypatch.chdir(tmp_path)
-    write_table(tmp_path)
-    began, whole = time.monotonic(), tmp_path / "whole.npz"
-    run("train", *training, "--device", device, "--epochs", EPOCHS, "--out", whole)
-    wanted, seconds = whole.read_bytes(), time.monotonic() - began
-    rng, out, kills = random.Random(0), tmp_path / "model.npz", 0
-    saving = ("--checkpoint-every", "3steps", "--keep", 2)  # so often that many kills happen during saving
-    while kills < KILLS:
-        begin = ("--resume", out) if out.exists() else (*training, "--out", out)
-        process = start("train", *begin, *saving, "--device", device, "--epochs", EPOCHS)
-        try:
-            process.communicate(timeout=rng.uniform(0.3, 1) * seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-        else:
-            assert process.returncode == 0
-            assert out.read_bytes() == wanted
-            out.unlink()
-        if out.exists():
-            Checkpoint.load(out)  # there is always a whole checkpoint
-    if out.exists():
-        run("train", "--resume", out, *saving, "--device", device, "--epochs", EPOCHS)
-        assert out.read_bytes() == wanted
-    assert {path.name for path in tmp_path.iterdir() if path.name[0] == "."} <= {".model.npz.lock", ".whole.npz.lock"}
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
