@@ -13,8 +13,9 @@ import numpy as np
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, waiting, warn
-from hw5.datasets import is_table, load_inputs, open_inputs, open_stream
+from hw5.datasets import is_table, open_arrays, open_inputs, open_stream
 from hw5.datasets.images import SUFFIXES, load_image
+from hw5.datasets.inputs import ArrayInputs
 from hw5.devices.stepper import MOST_AT_ONCE
 from hw5.errors import InputError
 from hw5.tables.reading import ForModel
@@ -78,18 +79,32 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
     output.warn_of_formulas()
 
 
-class _Array(NamedTuple):
-    """An array or image: its output has no columns of the input but the name of an image."""
+class _Image(NamedTuple):
+    """An image, whose name the output has."""
 
     path: str
     X: np.ndarray
-    columns: list[str]
-    names: list[str]
+    columns = ["file"]
 
     def blocks(self):
-        for start in range(0, len(self.X), MOST_AT_ONCE):  # so that few predictions are in memory
-            kept = [self.names[start : start + MOST_AT_ONCE]] * len(self.columns)
-            yield self.X[start : start + MOST_AT_ONCE], kept, (), start
+        yield self.X, [[encodable(self.path)]], (), 0
+
+    def warn(self):
+        """Say nothing."""
+
+
+class _Array(NamedTuple):
+    """An array: its output has no columns of the input."""
+
+    path: str
+    inputs: ArrayInputs
+    columns = []
+
+    def blocks(self):
+        start = 0
+        for X in self.inputs.blocks(MOST_AT_ONCE):
+            yield X, [], (), start
+            start += len(X)
 
     def warn(self):
         """Say nothing."""
@@ -124,7 +139,7 @@ def _numbered(error, start):
 
 def _open(path, model, invert):
     if Path(path).suffix.lower() in SUFFIXES:
-        return _Array(path, load_image(path, model, invert), ["file"], [encodable(path)])
+        return _Image(path, load_image(path, model, invert))
     name = _STANDARD_INPUT if path == "-" else path
     if invert is not None:
         raise InputError(f"{name}: --{'' if invert else 'no-'}invert is for images only; leave it out")
@@ -135,7 +150,7 @@ def _open(path, model, invert):
     if _is_stream(path):
         raise InputError(f"{path}: not a regular file; pipe a table to hw5 predict, and give - for it")
     if not is_table(path):
-        return _Array(path, load_inputs(path, model.schema), [], [])
+        return _Array(path, open_arrays(path, model.schema))
     return _Table(path, open_inputs(path, model.schema))
 
 

@@ -22,13 +22,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
-import numpy as np
-
 from hw5.errors import InputError
 
 _CHUNK = 1 << 20
-_MAX_DIMENSIONS = 32  # the limit of NumPy 1
-_MAX_BYTES = 1 << 62
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # for a pipe, or by taking over a terminal
 
 # The first type that an exception is an instance of gives the message, so OSError comes last.
@@ -234,50 +230,6 @@ def inflation_limit(size: int) -> int:
     return (64 << 20) + 200 * size
 
 
-def read_array(
-    stream: BinaryIO,
-    shape: tuple[int, ...],
-    dtype: np.dtype,
-    *,
-    length: Length,
-    where: str,
-    order: str = "C",
-    scalar: bool = False,
-) -> np.ndarray:
-    """Read the array that a header declares, which must be all that is left of `stream`; it is returned in C order.
-
-    `length` is that of the whole stream. `scalar` allows an array of no dimensions. Memory is allocated only after the
-    declared size has been compared with the length, and compressed data are inflated to one byte more than declared
-    at most. Raises InputError, which begins with `where`.
-    """
-    is_valid = (scalar or shape) and len(shape) <= _MAX_DIMENSIONS and min(shape, default=1) > 0 and dtype.itemsize
-    declared = math.prod(shape) * dtype.itemsize
-    if not is_valid or declared > _MAX_BYTES:
-        raise InputError(
-            f"{where}: the header declares the shape {_short(shape)}, which is "
-            f"{'too large' if is_valid else 'empty or invalid'}; save or download the file again"
-        )
-    if declared > length.maximum and length.exact is None:
-        raise InputError(
-            f"{where}: the header declares {declared} bytes, too many for the compressed size; "
-            "if the file is not damaged, decompress it"
-        )
-    left = None if length.exact is None else length.exact - stream.tell()
-    data = bytearray()
-    if left is None or left == declared:
-        require_memory(declared, where)
-        while len(data) <= declared and (chunk := stream.read(min(_CHUNK, declared + 1 - len(data)))):
-            data += chunk
-        left = len(data)
-    if left != declared:
-        raise InputError(
-            f"{where}: the header declares {' x '.join(map(str, shape))} values in {declared} bytes, but "
-            f"{f'only {left}' if left < declared else 'more'} follow; save or download the file again"
-        )
-    array = np.frombuffer(data, dtype).reshape(shape, order=order)
-    return array if order == "C" else array.copy()
-
-
 _INSTEAD = "save features of float32 or bytes as X.npy and labels as y.npy, which are read in pieces"
 
 
@@ -323,8 +275,3 @@ def _cached(statistics: Path) -> int:
         entries = dict(line.split() for line in statistics.read_text().splitlines())
         return sum(int(entries.get(f"{state}_file", 0)) for state in ("active", "inactive"))
     return 0
-
-
-def _short(shape: tuple[int, ...]) -> str:
-    text = str(shape)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -6,7 +6,6 @@ text (delimited.py) and other formats (formats.py). In messages, rows and column
 table are the lines of the file, including the header.
 """
 
-import math
 import os
 import re
 import string
@@ -20,15 +19,15 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from hw5.datasets import arrays, idx, memory, sparse, synthetic
+from hw5.datasets.inputs import ArrayInputs
 from hw5.errors import InputError, did_you_mean
 from hw5.opening import Spool, memory_errors
 from hw5.tables import labels
 from hw5.tables import reading as tables
 from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
-from hw5.tables.numeric import as_features
 from hw5.tables.streamed import StreamedExamples
-from hw5.tables.table import Reading, Schema, Table, as_images, column_index, training_label_column
+from hw5.tables.table import Reading, Schema, Table
 from hw5.text import printable
 
 
@@ -91,16 +90,16 @@ class _Reader(NamedTuple):
     """How a kind of file is read that is no table."""
 
     read: Callable[..., _Tables]  # takes the path, the label column if it has one, and the schema
-    values: Callable[[Path], np.ndarray] | None = None  # the features without labels, as an array
+    open_values: Callable | None = None  # the features without labels, as a context that gives a StoredArray
     has_label_column: bool = False
 
 
 _ARRAY_READERS = {
     "folder": _Reader(idx.read_folder),
-    "idx": _Reader(idx.read_file, idx.read_values),
-    "npz": _Reader(arrays.read_npz, arrays.read_npz_values),
-    "npy": _Reader(arrays.read_npy, arrays.read_npy_values, has_label_column=True),
-    "svmlight": _Reader(sparse.read, sparse.read_values),
+    "idx": _Reader(idx.read_file, idx.open_values),
+    "npz": _Reader(arrays.read_npz, arrays.open_npz_values),
+    "npy": _Reader(arrays.read_npy, arrays.open_npy_values, has_label_column=True),
+    "svmlight": _Reader(sparse.read, sparse.open_values),
 }
 
 
@@ -244,24 +243,16 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
     file = _existing(path)
     if is_table(file):
         return np.concatenate([block.X for block in open_inputs(file, schema).blocks()])
+    return open_arrays(file, schema).read()
+
+
+def open_arrays(path: str | Path, schema: Schema) -> ArrayInputs:
+    """The examples of a file of arrays for a model to predict, to be read block by block. Raises InputError."""
+    file = _existing(str(path))
     reader = _reader_of(file)
-    if reader.values is None:
+    if reader.open_values is None:
         raise InputError(f"{file}: this is a folder; choose the file of the inputs in it")
-    values, d, image_shape = reader.values(file), schema.features, schema.image_shape
-    if reader.has_label_column and values.ndim == 2 and values.shape[1] == d + 1:
-        label = column_index(training_label_column(schema, d + 1) or "-1", d + 1, str(file))
-        return as_features(values, str(file), label, schema.columns)
-    if values.shape in ((d,), image_shape):
-        values = values[np.newaxis]
-    values = as_images(values)
-    is_reshaped = image_shape is not None and values.ndim > 2 and values.shape[1:] != image_shape
-    if is_reshaped or math.prod(values.shape[1:]) != d:
-        expected = " x ".join(map(str, image_shape or (d,)))
-        raise InputError(
-            f"{file}: the array has shape {values.shape}, but the model takes {expected} features per example; "
-            "give one such example a row"
-        )
-    return as_features(values, str(file), columns=schema.columns)
+    return ArrayInputs(file, schema, reader.open_values, reader.has_label_column)
 
 
 def open_inputs(path: str | Path | Spool, schema: Schema) -> tables.ForModel:

@@ -6,7 +6,6 @@ in a file beside it: y_train.npy for X_train.npy. Python objects are never loade
 """
 
 import io
-import math
 import re
 import struct
 import warnings
@@ -19,8 +18,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from hw5.datasets.stored import StoredArray
 from hw5.errors import InputError
-from hw5.opening import Length, inflation_limit, open_plain, read_array
+from hw5.opening import Length, inflation_limit, open_plain
 from hw5.tables.numeric import array_columns, as_features
 from hw5.tables.table import (
     BEYOND_FLOAT32,
@@ -51,7 +51,6 @@ _LABELS_OF = (  # the name of the labels' file by that of the features'
     (re.compile("images|features|data"), "labels"),
 )
 
-LARGE = 1 << 28  # bytes of an .npy from which it is mapped, not read
 _MAX_CODE_POINT = 0x10FFFF  # of Unicode
 
 # By format version: the width in bytes of the header's length, and the parser of the header
@@ -79,10 +78,11 @@ def _schema(train: Table) -> Schema:
     return Schema(train.X.shape[1], columns=train.columns)
 
 
-def read_npz_values(path: Path) -> np.ndarray:
-    """The features of an archive, with their own shape and type; labels are optional."""
-    with _open_archive(path) as archive:
-        return _read_first(path, archive, _FEATURES)[1]
+@contextmanager
+def open_npz_values(path: Path) -> Iterator[StoredArray]:
+    """The features of an archive, with their own shape and type, to be read; labels are optional."""
+    with _open_archive(path) as archive, _open_member(path, archive, _first(path, archive, _FEATURES)) as stored:
+        yield stored
 
 
 def read_archive(path: Path, most_bytes: Callable[[int], int] = inflation_limit) -> dict[str, np.ndarray]:
@@ -109,7 +109,7 @@ def read_npy(path: Path, label_column: str | None, schema: Schema | None = None)
     width = values.shape[1]
     label = column_index(label_column or training_label_column(schema, width) or "-1", width, str(path))
     columns = schema.columns if schema else array_columns(values, label)
-    X = as_features(values, str(path), label, columns)
+    X = as_features(values, str(path), label, columns, copy=False)
     table = make_table(str(path), X, values[:, label], label_suffix=f", column {label + 1}")
     return replace(table, label=f"column {label + 1}", columns=columns), None
 
@@ -135,23 +135,17 @@ def _test_pair(path: Path, schema: Schema) -> Table | None:
     return _pair(str(features), read_npy_values(features), str(of_labels), read_npy_values(of_labels), schema)
 
 
-def read_npy_values(path: Path) -> np.ndarray:
-    """The array of an .npy, with its own shape and type; mapped rather than read if it is large and can be used as it is.
-
-    A large file of float32 or bytes may be larger than memory: its pages are read when they are needed.
-    """
+@contextmanager
+def open_npy_values(path: Path) -> Iterator[StoredArray]:
+    """The array of an .npy, with its own shape and type, to be read."""
     with open_plain(path) as (stream, size):
-        if size > LARGE:
-            shape, fortran_order, dtype = _checked_header(stream, str(path))
-            at = stream.tell()
-            if not fortran_order and dtype in (np.uint8, np.float32) and dtype.isnative and len(shape) > 1:
-                if size - at != math.prod(shape) * dtype.itemsize:
-                    raise InputError(
-                        f"{path}: the header declares {shape}, which is not the size of the file; save it again"
-                    )
-                return np.memmap(stream, dtype, "r", at, shape)
-            stream.seek(0)
-        return _read_npy(stream, Length(size, size), str(path))
+        yield _stored(stream, Length(size, size), str(path))._replace(is_plain=True)
+
+
+def read_npy_values(path: Path) -> np.ndarray:
+    """The array of an .npy, with its own shape and type; mapped rather than read if it is large and can be used as it is."""
+    with open_npy_values(path) as stored:
+        return _read(stored)
 
 
 @contextmanager
@@ -189,11 +183,14 @@ def _read_table(path: Path, archive, features: tuple, labels: tuple, schema: Sch
 
 def read_arrays(X, y, schema: Schema | None = None) -> Table:
     """The Table of arrays in memory, X (N, ...) and y (N,), or (N, m) one-hot, or (N, q)."""
-    return _pair("X", np.asarray(X), "y", np.asarray(y), schema)
+    return _pair("X", np.asarray(X), "y", np.asarray(y), schema, copy=True)
 
 
-def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Schema | None) -> Table:
-    """The Table of features X (N, ...) and labels y: (N,), (N, 1) as Keras has them, one-hot (N, m), or (N, q)."""
+def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Schema | None, copy=False) -> Table:
+    """The Table of features X (N, ...) and labels y: (N,), (N, 1) as Keras has them, one-hot (N, m), or (N, q).
+
+    copy: as in as_features.
+    """
     targets = None
     if y.ndim == 2 and y.shape[1] > 1 and len(X) == len(y) and y.dtype.kind in "buif":
         targets, y = _finite(y, where_y), y.argmax(axis=1)  # the class, if it is one-hot
@@ -206,7 +203,7 @@ def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Sche
     notes = tuple(channels_note(X.shape))
     X = as_images(X)
     columns = schema.columns if schema else array_columns(X)
-    table = make_table(where_y, as_features(X, where_x, columns=columns), y.ravel(), image_shape_of(X))
+    table = make_table(where_y, as_features(X, where_x, columns=columns, copy=copy), y.ravel(), image_shape_of(X))
     if targets is not None:
         is_one_hot = (np.count_nonzero(targets, axis=1) == 1).all() and (targets.sum(axis=1) == 1).all()
         table = replace(table, targets=targets, codes=table.codes if is_one_hot else None)
@@ -233,6 +230,12 @@ def _array_names(archive: zipfile.ZipFile) -> set[str]:
 
 def _read_first(path: Path, archive: zipfile.ZipFile, names: tuple[str, ...]) -> tuple[str, np.ndarray]:
     """The first of `names` that is in the archive, and its array."""
+    name = _first(path, archive, names)
+    return name, _read_member(path, archive, name)
+
+
+def _first(path: Path, archive: zipfile.ZipFile, names: tuple[str, ...]) -> str:
+    """The first of `names` that is in the archive. Raises InputError if there is none."""
     present = _array_names(archive)
     name = next((name for name in names if name in present), None)
     if name is None:
@@ -240,25 +243,34 @@ def _read_first(path: Path, archive: zipfile.ZipFile, names: tuple[str, ...]) ->
             f"{path}: no array is named {' or '.join(names[:6])}; the file has {listed(sorted(present)) or 'no arrays'}: "
             "save it with numpy.savez(file, X=X, y=y)"
         )
-    return name, _read_member(path, archive, name)
+    return name
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, name: str, scalar: bool = False) -> np.ndarray:
+    with _open_member(path, archive, name, scalar) as stored:
+        return _read(stored)
+
+
+@contextmanager
+def _open_member(path: Path, archive: zipfile.ZipFile, name: str, scalar: bool = False) -> Iterator[StoredArray]:
     where, info = f"{path}, {name if name.isidentifier() else quoted(name)}", archive.getinfo(f"{name}.npy")
     is_encrypted = info.flag_bits & 1
     if is_encrypted or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise InputError(f"{where}: the array is encrypted or in an unknown compression; save it with numpy.savez")
     with _zip_errors(), archive.open(info) as stream:
-        return _read_npy(stream, Length(info.file_size, info.file_size), where, scalar)
+        yield _stored(stream, Length(info.file_size, info.file_size), where, scalar)
 
 
-def _read_npy(stream: BinaryIO, length: Length, where: str, scalar: bool = False) -> np.ndarray:
-    """Read an .npy, whose header numpy.lib.format describes."""
+def _stored(stream: BinaryIO, length: Length, where: str, scalar: bool = False) -> StoredArray:
+    """The array of an .npy, whose header numpy.lib.format describes."""
     shape, fortran_order, dtype = _checked_header(stream, where)
-    order = "F" if fortran_order else "C"
-    array = read_array(stream, shape, dtype, length=length, where=where, order=order, scalar=scalar)
+    return StoredArray(stream, shape, dtype, length, where, "F" if fortran_order else "C", scalar)
+
+
+def _read(stored: StoredArray) -> np.ndarray:
+    array, dtype = stored.read(), stored.dtype
     if dtype.kind == "U" and (array.reshape(-1).view(f"{dtype.byteorder}u4") > _MAX_CODE_POINT).any():
-        raise InputError(f"{where}: the text has characters that are not Unicode; save it again")
+        raise InputError(f"{stored.where}: the text has characters that are not Unicode; save it again")
     return array
 
 

@@ -7,13 +7,16 @@ fastest.
 
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from hw5.datasets.stored import StoredArray
 from hw5.errors import InputError
-from hw5.opening import input_errors, open_gzip, read_array
+from hw5.opening import input_errors, open_gzip
 from hw5.tables.numeric import as_features
 from hw5.tables.table import Schema, Table, as_images, channels_note, image_shape_of, make_table
 
@@ -23,8 +26,9 @@ FILE_NAME = re.compile(r"[-.]idx\d+-\w+(\.gz)?$")  # some mirrors write train-im
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def read_values(path: Path) -> np.ndarray:
-    """The array of an IDX file, with its own shape and type."""
+@contextmanager
+def open_values(path: Path) -> Iterator[StoredArray]:
+    """The array of an IDX file, with its own shape and type, to be read."""
     with open_gzip(path) as (stream, length):
         magic = stream.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
@@ -36,7 +40,13 @@ def read_values(path: Path) -> np.ndarray:
         if len(header) < 4 * magic[3]:
             raise InputError(f"{path}: the file is truncated in its header; save or download it again")
         shape = struct.unpack(f">{magic[3]}I", header)
-        return read_array(stream, shape, np.dtype(_TYPES[magic[2]]), length=length, where=str(path))
+        yield StoredArray(stream, shape, np.dtype(_TYPES[magic[2]]), length, str(path))
+
+
+def read_values(path: Path) -> np.ndarray:
+    """The same, read."""
+    with open_values(path) as stored:
+        return stored.read()
 
 
 def read_pair(images: Path, labels: Path) -> Table:
@@ -61,7 +71,7 @@ def read_pair(images: Path, labels: Path) -> Table:
         )
     notes += channels_note(values.shape)
     values = as_images(values)
-    table = make_table(str(labels), as_features(values, str(images)), y, image_shape_of(values))
+    table = make_table(str(labels), as_features(values, str(images), copy=False), y, image_shape_of(values))
     return replace(table, notes=tuple(notes))
 
 

@@ -1,10 +1,13 @@
 """The svmlight format, which LIBSVM and others use: a label and the numbers that are not 0, as position:value."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from hw5.datasets.stored import LoadedArray
 from hw5.errors import InputError
 from hw5.opening import inflation_limit, open_inflated
 from hw5.tables.numeric import array_columns, as_features
@@ -27,9 +30,10 @@ def _are_whole(y: np.ndarray) -> bool:
     return bool((y == np.floor(y)).all() and abs(y).max() < 2.0**63)
 
 
-def read_values(path: Path) -> np.ndarray:
+@contextmanager
+def open_values(path: Path) -> Iterator[LoadedArray]:
     """The features without the labels."""
-    return _load(path)[0]
+    yield LoadedArray(_load(path)[0])
 
 
 def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:

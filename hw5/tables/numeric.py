@@ -5,7 +5,7 @@ import numpy as np
 from hw5.errors import InputError
 from hw5.tables.columns import Columns, Number
 
-_ROWS = 1 << 14  # looked at together
+_AT_ONCE = 1 << 20  # values that are looked at together
 
 
 def offsets(values: np.ndarray) -> np.ndarray:
@@ -24,10 +24,20 @@ def offsets(values: np.ndarray) -> np.ndarray:
     return np.where((np.abs(mean) > 256 * deviation) & ~is_exact & (deviation > 0), mean, 0.0)
 
 
-def as_features(values: np.ndarray, where: str, label: int | None = None, columns: Columns | None = None) -> np.ndarray:
+def as_features(
+    values: np.ndarray,
+    where: str,
+    label: int | None = None,
+    columns: Columns | None = None,
+    *,
+    start: int = 0,
+    copy: bool = True,
+) -> np.ndarray:
     """Reshape `values` (N, ...) to features (N, d), uint8 if they are pixels and finite float32 otherwise.
 
     `label` is the column of the labels in a table, which is dropped; `columns` are those of array_columns, if any.
+    start: the number of rows before the first, for messages. copy: never to share float32 with `values`, because whoever
+    has them may change them.
     """
     if values.dtype.kind not in "buif":
         raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
@@ -39,27 +49,33 @@ def as_features(values: np.ndarray, where: str, label: int | None = None, column
     if values.dtype == np.uint8:
         return values if label is None and isinstance(values, np.memmap) else np.ascontiguousarray(values)
     if label is None and isinstance(values, np.memmap) and values.dtype == np.float32 and columns is None:
-        for start in range(0, len(values), _ROWS):
-            _require_finite(values[start : start + _ROWS], values, where, start=start)
+        _require_finite(values, values, where, label, start)
         return values
     with np.errstate(over="ignore", invalid="ignore"):
         if columns is not None:
             values = values - np.array([column.offset for column in columns.each])
-        X = values.astype(np.float32, order="C")
-    _require_finite(X, values, where, label)
+        X = values.astype(np.float32, order="C", copy=copy and label is None)
+    _require_finite(X, values, where, label, start)
     return as_pixels(X)
 
 
-def _require_finite(X, values, where, label=None, start=0):
-    """Raise InputError for the first of X (n, d) that is not finite; values[start:] are what X was made of."""
-    finite = np.isfinite(X)
-    if not finite.all():
-        row, column = divmod(int(finite.argmin()), X.shape[1])
-        position = column + 1 if label is None or column < label else column + 2
-        raise InputError(
-            f"{where}, row {start + row + 1}, column {position}: {values[start + row, column]} is not a finite float32; "
-            "correct it or remove the row"
-        )
+def _parts(X):
+    """Slices of the rows of X (n, d), of some megabytes each."""
+    rows = max(1, _AT_ONCE // max(1, X.shape[1]))
+    return (slice(start, start + rows) for start in range(0, len(X), rows))
+
+
+def _require_finite(X, values, where, label, start):
+    """Raise InputError for the first of X (n, d), made of `values`, that is not finite; `start` rows are before them."""
+    for part in _parts(X):
+        finite = np.isfinite(X[part])
+        if not finite.all():
+            row, column = divmod(int(finite.argmin()), X.shape[1])
+            position = column + 1 if label is None or column < label else column + 2
+            raise InputError(
+                f"{where}, row {start + part.start + row + 1}, column {position}: {values[part.start + row, column]} is "
+                "not a finite float32; correct it or remove the row"
+            )
 
 
 _SAMPLE = 1 << 22  # values
@@ -95,8 +111,7 @@ def are_pixels(X: np.ndarray) -> bool:
     if not 0 <= X[0].min() <= X[0].max() <= 255 or (X[0] % 1).any():
         return False
     brightest = np.zeros(d, X.dtype)
-    for start in range(0, n, _ROWS):
-        part = X[start : start + _ROWS]
+    for part in map(X.__getitem__, _parts(X)):
         if part.min() < 0 or part.max() > 255 or (part % 1).any():
             return False
         np.maximum(brightest, part.max(axis=0), out=brightest)

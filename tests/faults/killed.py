@@ -12,7 +12,7 @@ import numpy as np
 
 HW5 = ("-m", "hw5.cli")
 # An .npy of more than 1 kB is mapped, with its rows shuffled by blocks of 1 kB, ...
-MAPPED = ("-c", "from hw5.datasets import arrays, mapped; arrays.LARGE = mapped._BLOCK = 1 << 10; "
+MAPPED = ("-c", "from hw5.datasets import mapped, stored; stored.LARGE = mapped._BLOCK = 1 << 10; "
                 "from hw5.cli import main; main()")  # fmt: skip
 # ... and features of more than 2 kB are copied to the device in pieces of a quarter of that
 STREAMED = ("-c", "from hw5.devices.kernels import KernelDevice; "

@@ -75,10 +75,10 @@ class Victim:
         trains = not with_start and _ready(process, self.device)
         time.sleep(rng.uniform(0, self.of_training + with_start * self.of_start))
         process.kill()
-        out, _ = process.communicate()
+        out, err = process.communicate()
         if process.returncode == 0:
             return None
-        assert process.returncode == -9
+        assert process.returncode == -9, out + err
         for path in self.folder.glob("model*.npz"):
             Checkpoint.load(path)  # all are whole
         if not (trains or f" on {self.device}" in out):

@@ -69,7 +69,7 @@ def test_resumed_within_an_epoch_on_another_number_of_ranks(options, tmp_path):
         assert (tmp_path / f"{ranks}.npz").read_bytes() == (tmp_path / "model.npz").read_bytes()
 
 
-MAPPING = "from hw5.datasets import arrays; arrays.LARGE = 1 << 20; from hw5.cli import main; main()"
+MAPPING = "from hw5.datasets import stored; stored.LARGE = 1 << 20; from hw5.cli import main; main()"
 
 
 def test_a_mapped_file_that_a_rank_does_not_have_or_that_is_shorter(tmp_path):
