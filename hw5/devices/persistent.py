@@ -22,7 +22,7 @@ class PersistentStepper(Stepper):
         self._parts = None
 
     def launch(self, k):
-        """The EpochLaunch for minibatches of k examples. Raises InputError if its blocks cannot all be resident."""
+        """The EpochLaunch for minibatches of k examples, also if fewer are left. Raises InputError if it does not fit."""
         layers, kernel = self.network.layers, f"epoch_{self.data.X.dtype}"
         m1, *m2 = (layer.units for layer in layers)
         launch = EpochLaunch.of(k, self.network.features, m1, *m2 or (0,))
@@ -33,11 +33,15 @@ class PersistentStepper(Stepper):
         return launch
 
     def how_with(self, batch_size):
-        self.launch(batch_size)
+        self.launch(self._k(batch_size))
         return self.how
 
+    def _k(self, batch_size):
+        """The number of examples in a minibatch. It determines the bits, so it is that of the data, not of a stretch."""
+        return min(batch_size, len(self.data.y))
+
     def train(self, order, batch_size, rates, tally):
-        n, k, network = len(order), min(batch_size, len(order)), self.network
+        n, k, network = len(order), self._k(batch_size), self.network
         launch, space = self.launch(k), self.space(k)
         if self._parts is None or self._parts.size < launch.parts:
             self._parts = self.device.empty((launch.parts,))

@@ -359,3 +359,24 @@ def test_a_slice_of_mnist(tmp_path):
     out = tmp_path / "model.npz"
     hw5("train", "--data", path, "--epochs", 3, "--out", out)
     assert json.loads(hw5("eval", out, "--json").stdout)["accuracy"] > 0.88
+
+
+def test_a_persistent_kernel_trains_and_resumes_to_the_same_bits(tmp_path):
+    train = ("train", "--data", "xor", "--hidden", 8, "--batch-size", 24, "--persistent", "--device", "emulator")
+    whole, stopped = tmp_path / "whole.npz", tmp_path / "stopped.npz"
+    assert ", on emulator (a persistent kernel)" in hw5(*train, "--epochs", 3, "--out", whole).stdout
+    hw5(*train, "--epochs", 2, "--out", stopped)
+    hw5("train", "--resume", stopped, "--epochs", 3, "--persistent", "--device", "emulator")
+    assert whole.read_bytes() == stopped.read_bytes()
+    hw5("train", "--data", "xor", "--batch-size", 10**6, "--epochs", 1, "--persistent", "--device", "emulator")
+
+
+def test_when_a_persistent_kernel_cannot_train(tmp_path):
+    out = tmp_path / "model.npz"
+    persistent = ("--persistent", "--device", "emulator")
+    hw5("train", "--data", "xor", "--epochs", 1, *persistent, "--out", out)
+    assert "trained by the persistent CUDA kernel (emulator)" in refused("train", "--resume", out, "--epochs", 2)
+    assert "--persistent needs --device cuda or emulator" in refused("train", "--persistent", "--device", "cpu")
+    assert "leave it out, or --slices" in refused("train", "--slices", 2, *persistent)
+    assert "needs a softmax classifier" in refused("train", "--hidden", "8,8", *persistent)
+    assert "at the same time, and there is room for 0" in refused("train", "--hidden", 5000, *persistent)

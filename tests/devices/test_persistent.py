@@ -77,10 +77,19 @@ def test_an_epoch_agrees_with_float64(device, sizes, n, k, rates, dtype):
 
 @pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
 @pytest.mark.parametrize("sizes", [(33, 17, 5), (50, 3)], ids=str)
+def test_the_bits_do_not_depend_on_where_a_stretch_ends(device, sizes, rates):
+    """A block has eight examples of a minibatch at once, and two of the last one, if that were one of its own."""
+    whole = after(device, sizes, 28, 24, rates)
+    assert bits(after(device, sizes, 28, 24, rates, stretches=(24, 4))) == bits(whole)
+
+
+@pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("sizes", [(33, 17, 5), (50, 3)], ids=str)
 def test_the_bits_do_not_depend_on_how_steps_are_launched(device, sizes, rates, monkeypatch):
     """In stretches, as training pauses for a checkpoint; in launches of few steps; in other orders of threads."""
     whole = bits(after(device, sizes, 50, 8, rates))
-    assert bits(after(device, sizes, 50, 8, rates, stretches=(8, 24, 18))) == whole
+    for stretches in ((8, 24, 18), (48, 2)):
+        assert bits(after(device, sizes, 50, 8, rates, stretches=stretches)) == whole
     for order in ("reverse", "random"):
         monkeypatch.setattr(device.runtime, "order", order)
         assert bits(after(device, sizes, 50, 8, rates)) == whole
