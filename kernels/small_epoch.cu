@@ -244,15 +244,23 @@ __device__ void update_columns(Shared shared, const float *Delta, const Rule &ru
             }
         store(shared.sums + 4 * thread(), sum);
         __syncthreads();
-        for (int n = 0; n < 4 && group == 0 && u < m; ++n) {
-            float g = sum[n];
-            for (int other = 1; other < groups; ++other) g += shared.sums[4 * (thread() + other * QUARTER * units) + n];
-            const int c = first_column() + 4 * quarter + n, at = u * ROW + 4 * quarter + n;
-            g /= static_cast<float>(k);
-            if (c < d)
-                rule.step(shared.W + at, shared.V + at, shared.S + at, g, by);
-            else if (c == d)
-                of_bias.step(shared.W + at, shared.V + at, shared.S + at, g, by);
+        if (group == 0 && u < m) {
+            for (int other = 1; other < groups; ++other) {
+                const auto more = load<4>(shared.sums + 4 * (thread() + other * QUARTER * units));
+                for (int n = 0; n < 4; ++n) sum[n] += more[n];
+            }
+            const int at = u * ROW + 4 * quarter, b = d - first_column() - 4 * quarter;  // the bias is the b-th of the four
+            auto w = load<4>(shared.W + at), v = load<4>(shared.V + at), s = load<4>(shared.S + at);
+            for (int n = 0; n < 4; ++n) {  // those beyond the bias stay 0
+                const float g = sum[n] / static_cast<float>(k);
+                if (n == b)
+                    of_bias.step(&w[n], &v[n], &s[n], g, by);
+                else
+                    rule.step(&w[n], &v[n], &s[n], g, by);
+            }
+            store(shared.W + at, w);
+            store(shared.V + at, v);
+            store(shared.S + at, s);
         }
         __syncthreads();
     }
