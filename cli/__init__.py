@@ -1,6 +1,7 @@
 """The command line: one module per command, imported on use."""
 
 import os
+import re
 import sys
 from importlib import import_module
 
@@ -112,6 +113,14 @@ def _is_amd_with_avx512():
     return "AuthenticAMD" in processor and all(f" avx512{part}" in processor for part in ("f", "cd", "bw", "dq", "vl"))
 
 
+_KINDS = {"integer range": "whole number", "float range": "number"}  # by click's names
+_NOT_VALID = re.compile(f"is not a valid ({'|'.join(_KINDS)})")
+
+
+def _in_words(message):
+    return _NOT_VALID.sub(lambda match: f"is not a {_KINDS[match[1]]}", message)
+
+
 def _explain(error):
     """(exit code, message) for an error that the user can fix; (None, None) for a bug."""
     from hw5.errors import InputError, Interrupted, RunError
@@ -122,12 +131,14 @@ def _explain(error):
         return 2, error.format_message().replace("Usage: ", "missing command\n\nUsage: ", 1)
     if isinstance(error, click.UsageError):
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        return 2, error.format_message().rstrip(".") + hint
+        return 2, _in_words(error.format_message()).rstrip(".") + hint
     if isinstance(error, MemoryError):
         return (
             1,
             f"not enough memory ({error}); use fewer examples, smaller layers (--hidden) or smaller minibatches (--batch-size)",
         )
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # from os.getcwd()
+        return 2, "the current directory no longer exists; change to another one"
     if isinstance(error, OSError):
         what = f"{error.filename}:" if error.filename else "standard output could not be written:"
         return 1, f"{what} {(error.strerror or str(error)).lower()}"

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from hw5.cli.options import File
 from hw5.errors import InputError, did_you_mean
 from hw5.opening import open_regular
 from hw5.tables.table import quoted
@@ -25,9 +26,10 @@ def read(ctx, _, path):
     if path is None:
         return
     options = _load(path)
-    known = {flag.lstrip("-"): option for option in ctx.command.params for flag in option.opts}
+    options_of = (option for option in ctx.command.params if option.name != "config")
+    known = {flag.lstrip("-"): option for option in options_of for flag in option.opts}
     for name, value in options.items():
-        if name not in known or name == "config":
+        if name not in known:
             raise InputError(f"--config {path}: there is no option {quoted(name)}{did_you_mean(name[:40], known)}")
         wrong = _misfit(name, value, getattr(known[name], "is_flag", False))
         if wrong:
@@ -79,7 +81,7 @@ def _as_text(value):
 
 option = click.option(
     "--config",
-    type=click.Path(),
+    type=File(),
     is_eager=True,
     expose_value=False,
     callback=read,

@@ -11,6 +11,7 @@ import numpy as np
 
 from hw5.cli import options
 from hw5.cli.display import can_draw, described, print_tables, say, table, waiting, warn
+from hw5.cli.options import File
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
@@ -104,7 +105,7 @@ def _megabytes(size):
 @options.data_dir
 @options.task
 @options.reading
-@click.option("--plot", type=click.Path(), help="Plot samples to this PNG file.")
+@click.option("--plot", type=File(), help="Plot samples to this PNG file.")
 @as_json
 def show(source, test, label_column, data_dir, task, plot, as_json, **columns):
     """Show the classes and features of a data set or file.
@@ -166,7 +167,7 @@ def _as_json(dataset):
 
 @command.command("convert")
 @click.argument("source", metavar="NAME|PATH")
-@click.option("--out", type=click.Path(), required=True, help="Write the features to this file, such as X_trees.npy.")
+@click.option("--out", type=File(), required=True, help="Write the features to this file, such as X_trees.npy.")
 @options.label_column
 @options.data_dir
 @options.task

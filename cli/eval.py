@@ -4,6 +4,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table, waiting
+from hw5.cli.options import File
 from hw5.datasets import open_labelled
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.evaluation import evaluation, evaluation_of_stream, worst_mistakes
@@ -14,7 +15,7 @@ _WORST = 10
 
 
 @click.command("eval")
-@click.argument("checkpoint", type=click.Path())
+@click.argument("checkpoint", type=File())
 @options.data(None, "Data to evaluate on.  [default: the data the model was trained on]")
 @options.split
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -6,7 +6,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import say, warn
-from hw5.cli.options import OneOf
+from hw5.cli.options import File, OneOf
 from hw5.cli.plan import given_options
 from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError
@@ -19,9 +19,9 @@ _MOST_EXAMPLES = 10_000  # of the test split, for a page
 
 
 @click.command("export")
-@click.argument("checkpoint", type=click.Path())
+@click.argument("checkpoint", type=File())
 @click.option("--format", type=OneOf(FORMATS), help="Format of the file.  [default: that of the suffix of --out]")
-@click.option("--out", type=click.Path(), required=True, help="File to write.")
+@click.option("--out", type=File(), required=True, help="File to write.")
 @click.option("--float16", is_flag=True, help="Store the weights of a page in half precision.")
 @click.option("--float64", is_flag=True, help="Let the ONNX graph take features as float64, as pandas has them.")
 @options.data(None, "Data whose test split a page shows.  [default: the data the model was trained on]")

@@ -5,6 +5,7 @@ import numpy as np
 
 from hw5.cli import options
 from hw5.cli.display import say, waiting, warn
+from hw5.cli.options import File
 from hw5.errors import InputError
 from hw5.lectures import adversarial as attack
 from hw5.lectures import approximation as fitting
@@ -25,7 +26,7 @@ def command():
 
 
 def _out(name):
-    return click.option("--out", type=click.Path(), default=name, show_default=True, help="PNG file to write.")
+    return click.option("--out", type=File(), default=name, show_default=True, help="PNG file to write.")
 
 
 _seed = click.option("--seed", type=options.number("seed"), default=0, show_default=True, help="Random seed.")
@@ -51,7 +52,7 @@ _DATA = options.data(None, "Data to take examples from.  [default: the data the 
 
 
 @command.command("adversarial")
-@click.argument("checkpoint", type=click.Path())
+@click.argument("checkpoint", type=File())
 @click.option(
     "--example",
     type=click.IntRange(min=1),
@@ -139,7 +140,7 @@ def _numbers(text):
 
 
 @command.command("activations")
-@click.argument("checkpoint", type=click.Path(), required=False)
+@click.argument("checkpoint", type=File(), required=False)
 @_out("activations.png")
 @_DATA
 @options.device

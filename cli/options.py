@@ -34,6 +34,15 @@ def number(setting):
     return click.IntRange(**bounds) if its.whole else Number(**bounds, min_open=its.least_open, max_open=its.most_open)
 
 
+class File(click.Path):
+    """The path of a file or directory; unlike click.Path, it rejects an empty one, as a variable that is not set gives."""
+
+    def convert(self, value, param, ctx):
+        if value == "":
+            self.fail("the path is empty; give the name of a file or directory.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class OneOf(click.Choice):
     """A choice that suggests the nearest name if the value is invalid."""
 
@@ -111,7 +120,7 @@ task = click.option(
     help="Predict a class, several labels that are 0 or 1, or numbers.",
 )
 
-test = click.option("--test", metavar="PATH", help="Labelled test data.")
+test = click.option("--test", metavar="PATH", type=File(), help="Labelled test data.")
 
 label_column = click.option(
     "--label-column",
@@ -163,7 +172,7 @@ def reading_of(text, missing, drop, only, categorical):
 
 data_dir = click.option(
     "--data-dir",
-    type=click.Path(file_okay=False),
+    type=File(file_okay=False),
     help="Directory of downloaded data sets.  [env: HW5_DATA]",
 )
 

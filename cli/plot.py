@@ -6,6 +6,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import say, waiting
+from hw5.cli.options import File
 from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
 from hw5.train.checkpoint import Checkpoint
@@ -13,8 +14,8 @@ from hw5.train.run import Model
 
 
 @click.command("plot")
-@click.argument("checkpoint", type=click.Path())
-@click.option("--out", type=click.Path(), help="PNG file to write.  [default: the checkpoint's name with .png]")
+@click.argument("checkpoint", type=File())
+@click.option("--out", type=File(), help="PNG file to write.  [default: the checkpoint's name with .png]")
 @click.option(
     "--what",
     metavar="PANEL,...",

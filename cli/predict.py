@@ -13,11 +13,13 @@ import numpy as np
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, waiting, warn
-from hw5.datasets import is_table, open_arrays, open_inputs, open_stream
+from hw5.cli.options import File
+from hw5.datasets import is_table, open_arrays, open_inputs
 from hw5.datasets.images import SUFFIXES, load_image
 from hw5.datasets.inputs import ArrayInputs
 from hw5.devices.stepper import MOST_AT_ONCE
 from hw5.errors import InputError
+from hw5.opening import standard_input
 from hw5.tables.reading import ForModel
 from hw5.text import encodable
 from hw5.train.checkpoint import Checkpoint
@@ -28,8 +30,8 @@ _DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
 @click.command("predict")
-@click.argument("checkpoint", type=click.Path())
-@click.argument("inputs", type=click.Path(), nargs=-1, required=True, metavar="INPUT...")
+@click.argument("checkpoint", type=File())
+@click.argument("inputs", type=File(), nargs=-1, required=True, metavar="INPUT...")
 @click.option(
     "--top", type=click.IntRange(min=1), default=1, show_default=True, help="Number of most probable classes to print."
 )
@@ -146,7 +148,7 @@ def _open(path, model, invert):
     if path == "-":
         if is_terminal(sys.stdin):
             warn("reading a table from the terminal; press Ctrl-D to end it")
-        return _Table(name, open_stream(sys.stdin.buffer, name, model.schema))
+        return _Table(name, open_inputs(standard_input(), model.schema))
     if _is_stream(path):
         raise InputError(f"{path}: not a regular file; pipe a table to hw5 predict, and give - for it")
     if not is_table(path):

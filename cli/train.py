@@ -10,7 +10,7 @@ import click
 
 from hw5.cli import config, options, output, ranks, several
 from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, task_in_words, waiting, warn
-from hw5.cli.options import BatchSize, Known, Layers, OneOf, number
+from hw5.cli.options import BatchSize, File, Known, Layers, OneOf, number
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
 from hw5.cli.signals import stoppable
 from hw5.datasets import BUILT_IN
@@ -146,7 +146,7 @@ def _settings(verb):
 @options.threads
 @options.precision
 @options.persistent
-@click.option("--out", type=click.Path(), help="Save the model to this checkpoint (.npz).")
+@click.option("--out", type=File(), help="Save the model to this checkpoint (.npz).")
 @click.option(
     "--checkpoint-every", metavar="N[steps|epochs|s]", help="Also save during training, every 500steps, 5epochs or 60s."
 )
@@ -155,7 +155,7 @@ def _settings(verb):
     type=click.IntRange(min=1),
     help="Also keep the last N checkpoints, next to --out, and the one with the lowest validation loss.",
 )
-@click.option("--resume", metavar="CHECKPOINT", type=click.Path(), help="Resume training from this checkpoint.")
+@click.option("--resume", metavar="CHECKPOINT", type=File(), help="Resume training from this checkpoint.")
 @click.option(
     "--folds",
     metavar="N",
@@ -170,9 +170,9 @@ def _settings(verb):
     help="Train with N seeds, --seed and those that follow, and keep the model with the lowest validation loss.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, and all else to standard error.")
-@click.option("--log", type=click.Path(), help="Append one JSON line per epoch to this file.")
-@click.option("--tensorboard", metavar="DIR", type=click.Path(), help="Write TensorBoard events to this directory.")
-@click.option("--plot", type=click.Path(), help="Plot loss and accuracy to this PNG file.")
+@click.option("--log", type=File(), help="Append one JSON line per epoch to this file.")
+@click.option("--tensorboard", metavar="DIR", type=File(), help="Write TensorBoard events to this directory.")
+@click.option("--plot", type=File(), help="Plot loss and accuracy to this PNG file.")
 @click.option(
     "--watch", is_flag=True, help="Serve a page that follows the training, at a local address that is printed."
 )
@@ -211,7 +211,7 @@ def command(
     hw5 train --config model.toml --seed 7                   options from a file, as printed by hw5 show
     hw5 train --data flowers.csv --folds 5                   cross-validation
     """
-    given, out = given_options(ctx), out or resume
+    given, target, out = given_options(ctx), "--out" if out else "--resume", out or resume
     several.require_compatible(given)
     if folds and "holdout" not in given:
         asked["holdout"] = 0.0
@@ -222,8 +222,8 @@ def command(
     if resume and not os.path.exists(resume):
         Checkpoint.load(resume)  # says what is wrong, before a folder is made for the lock
     if out:
-        require_writable(out, "--out")
-    with output.guarded() as streams, write_lock(out, "--out") if out else nullcontext(), _json(as_json) as figures:
+        require_writable(out, target)
+    with output.guarded() as streams, write_lock(out, target) if out else nullcontext(), _json(as_json) as figures:
         if resume:  # read under the lock, when no other run writes it
             checkpoint = Checkpoint.load(resume)
             plan = resumed_plan(checkpoint, resume, given)

@@ -19,7 +19,7 @@ from hw5.cli.display import (
     waiting,
     warn,
 )
-from hw5.cli.options import READING, Number, reading_of, require_another_file, warn_of
+from hw5.cli.options import READING, File, Number, reading_of, require_another_file, warn_of
 from hw5.cli.plan import given_options
 from hw5.cli.signals import stoppable
 from hw5.cli.train import command as train
@@ -55,8 +55,8 @@ _FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # 
     show_default=True,
     help="Number of processes, which share the cores (--threads is for each).",
 )
-@click.option("--study", type=click.Path(), help="Keep the trials in this file; if it exists, continue with it.")
-@click.option("--out", type=click.Path(), help="Save the best model to this checkpoint (.npz).")
+@click.option("--study", type=File(), help="Keep the trials in this file; if it exists, continue with it.")
+@click.option("--out", type=File(), help="Save the best model to this checkpoint (.npz).")
 @click.option("--json", "as_json", is_flag=True, help="Print the trials as JSON.")
 @click.pass_context
 @ranks.pooled

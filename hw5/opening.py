@@ -14,6 +14,7 @@ import math
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -99,6 +100,13 @@ class Spool:
         descriptor = os.dup(self._file.fileno())
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
+
+
+def standard_input() -> Spool:
+    """A copy of standard input. Raises InputError if it is closed."""
+    if sys.stdin is None:
+        raise InputError("standard input is closed; pipe a table to hw5, or give a file")
+    return Spool(sys.stdin.buffer, "standard input")
 
 
 def opener_of(path: Path | Spool) -> Callable[[str, int], int]:

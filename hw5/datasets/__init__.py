@@ -9,19 +9,18 @@ table are the lines of the file, including the header.
 import os
 import re
 import string
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hw5.datasets import arrays, idx, memory, sparse, synthetic
 from hw5.datasets.inputs import ArrayInputs
 from hw5.errors import InputError, did_you_mean
-from hw5.opening import Spool, memory_errors
+from hw5.opening import Spool, memory_errors, standard_input
 from hw5.tables import labels
 from hw5.tables import reading as tables
 from hw5.tables.columns import Columns, LeftOut
@@ -156,11 +155,22 @@ def load(
     class_names = _class_names(train, options)
     if test is not None:
         options = replace(options, schema=schema or _schema_of(train, class_names, options))
-        only, test_table = _read_whole(test, options)
-        test_table = only if test_table is None else test_table
+        only, its_test_table = _read_whole(test, options)
+        test_table = its_test_table or only
+        if test_table is only and _is_same(source, test):
+            train = replace(train, warnings=(*train.warnings, _TESTED_ON_TRAINING_DATA))
     if test_table is not None:
         _require_same_features(train, test_table)
     return _dataset(*_name_and_source(source), train, test_table, class_names, options)
+
+
+_TESTED_ON_TRAINING_DATA = "the test set is the training set: its figures say nothing about new examples"
+
+
+def _is_same(source: Source, test: Source) -> bool:
+    """Whether two sources are the same file."""
+    paths = [each for each in (source, test) if isinstance(each, str) and each not in BUILT_IN and os.path.isfile(each)]
+    return len(paths) == 2 and os.path.samefile(*paths)
 
 
 def _class_names(train: Table, options: _Options) -> tuple[str, ...]:
@@ -270,7 +280,7 @@ def open_labelled(
     """
     if not isinstance(source, str) or source in BUILT_IN or schema.columns is None:
         return None
-    path = Spool(sys.stdin.buffer, "standard input") if source == STANDARD_INPUT else _existing(source, BUILT_IN)
+    path = standard_input() if source == STANDARD_INPUT else _existing(source, BUILT_IN)
     if not isinstance(path, Spool) and not is_table(path):
         return None
     rows = tables.ForModel(_records(path, schema, label_column), schema, True, label_column)
@@ -287,11 +297,6 @@ def examined(dataset: Dataset, stream: StreamedExamples) -> Dataset:
     warnings = (*table.warnings, *_unknown(table, y))
     examples = Examples(np.empty((len(y), 0), np.float32), y)
     return replace(dataset, train=examples, notes=table.notes, warnings=warnings)
-
-
-def open_stream(stream: BinaryIO, name: str, schema: Schema) -> tables.ForModel:
-    """As open_inputs, from a table that can be read only once; `name` is for messages."""
-    return open_inputs(Spool(stream, name), schema)
 
 
 def is_table(path: str | Path) -> bool:
@@ -323,7 +328,7 @@ def _read(source: Source, options: _Options) -> _Tables:
     if source in BUILT_IN:
         _refuse_table_options(source, options)
         return _read_built_in(source, options.data_dir)
-    path = Spool(sys.stdin.buffer, "standard input") if source == STANDARD_INPUT else _existing(source, BUILT_IN)
+    path = standard_input() if source == STANDARD_INPUT else _existing(source, BUILT_IN)
     if isinstance(path, Spool) or not path.is_dir() and _kind_of(path) in READERS:
         return _read_table(path, options), None
     reader = _reader_of(path)
@@ -423,6 +428,8 @@ def _absolute(path: str | Path) -> Path:
 
 def _existing(source: str, names: Collection[str] = ()) -> Path:
     """The absolute path of `source`; InputError, which suggests one of `names`, if it does not exist."""
+    if not source:  # which would be the current directory
+        raise InputError("the path of the data is empty; give that of a file or folder, or the name of a data set")
     path = _absolute(source)
     if not os.path.exists(path):
         choice = f", or choose one of the data sets {', '.join(names)}" if names else ""
@@ -457,7 +464,7 @@ def _require_features_of(schema: Schema, table: Table) -> None:
     d, shapes = table.X.shape[1], (table.image_shape, schema.image_shape)
     if d != schema.features:
         raise InputError(
-            f"{table.where}: each example has {d} features, but the model takes {schema.features}; "
+            f"{table.where}: each example has {d} feature{'s' * (d != 1)}, but the model takes {schema.features}; "
             "give data like the training data"
         )
     if None not in shapes and shapes[0] != shapes[1]:

@@ -173,7 +173,11 @@ def class_weights(wanted, class_names, y):
         raise InputError("--class-weight must be balanced, or NAME=WEIGHT,NAME=WEIGHT, or in Python a dictionary")
     pairs = wanted.items() if isinstance(wanted, dict) else (item.rpartition("=")[::2] for item in _items(wanted))
     weights = dict.fromkeys(class_names, 1.0)
+    named = set()
     for name, weight in pairs:
+        if name in named:
+            raise InputError(f"--class-weight {wanted}: {name!r} has two weights; leave one out")
+        named.add(name)
         if name not in weights:
             guess = did_you_mean(name, weights)
             reason = f"there is no class {name!r}{guess}" if name else f"{weight!r} names no class"

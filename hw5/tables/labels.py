@@ -60,11 +60,13 @@ def unknown_classes(table: Table, y: np.ndarray) -> list[str]:
     if not len(rows):
         return []
     names = sorted({str(table.labels[code]) for code in np.unique(table.codes[rows])})
-    examples = "1 example" if len(rows) == 1 else f"{len(rows):,} examples"
-    return [
-        f"{table.label_location(int(rows[0]))}: training had no class {listed(names)}; {examples} of "
-        f"{'it' if len(names) == 1 else 'them'} count as mistakes"
-    ]
+    of = "it" if len(names) == 1 else "them"
+    count = (
+        f"1 example of {of} counts as a mistake"
+        if len(rows) == 1
+        else f"{len(rows):,} examples of {of} count as mistakes"
+    )
+    return [f"{table.label_location(int(rows[0]))}: training had no class {listed(names)}; {count}"]
 
 
 def _names(table: Table) -> list[str]:

@@ -393,7 +393,8 @@ class ForModel:
                 continue
             return [next(free) if c in chosen else None for c in columns.each]
         raise InputError(
-            f"{records.where}: the table has {width} columns, but the model takes {len(used)} features; "
+            f"{records.where}: the table has {width} column{'s' * (width != 1)}, but the model takes "
+            f"{len(used)} feature{'s' * (len(used) != 1)}; "
             "give these, with or without the label"
         )
 

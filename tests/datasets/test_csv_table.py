@@ -203,7 +203,7 @@ def test_inputs(table, content, column):
 @pytest.mark.parametrize(
     "content, words",
     [
-        ("1\n2\n", ["1 columns", "2 features"]),
+        ("1\n2\n", ["1 column,", "2 features"]),
         ("1,2,3,4\n", ["4 columns", "2 features"]),
         ("length,height\n1,2\n", ["columns named 'width'"]),
         ("length,width\n1,x\n", ["row 2, column 2 ('width')", "'x'"]),

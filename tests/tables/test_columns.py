@@ -210,7 +210,7 @@ def test_a_test_set_has_the_columns_of_the_training_set(write):
     test = write("kind,height,note,site\noak,7,x,c\nash,,y,d\n", "b.csv")
     data = load(train, test=test)
     assert data.test.X.tolist() == [[0, 0, 1, 7, 0], [0, 0, 0, 2, 1]] and data.test.y.tolist() == [0, -1]
-    assert "'ash'" in data.warnings[-1] and "mistakes" in data.warnings[-1]
+    assert "'ash'" in data.warnings[-1] and "mistake" in data.warnings[-1]
     assert "'site'" in " ".join(data.notes)
 
 

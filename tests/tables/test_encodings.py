@@ -6,7 +6,8 @@ import io
 import numpy as np
 import pytest
 
-from hw5.datasets import Schema, load, load_inputs, open_inputs, open_stream
+from hw5.datasets import Schema, load, load_inputs, open_inputs
+from hw5.opening import Spool
 from hw5.tables import encoding
 from tests.cli.helpers import hw5
 from tests.datasets.helpers import input_error
@@ -64,7 +65,7 @@ def schema():
 def test_inputs_of_a_model_are_read_on_from_there(write, schema):
     text = far_down(["60000,1,höher", "60001,5,Ähre"])
     path = write(encoded(text))
-    for inputs in (open_inputs(path, schema), open_stream(io.BytesIO(encoded(text)), "standard input", schema)):
+    for inputs in (open_inputs(path, schema), open_inputs(Spool(io.BytesIO(encoded(text)), "standard input"), schema)):
         blocks = list(inputs.blocks())
         X = np.concatenate([block.X for block in blocks])
         np.testing.assert_array_equal(X[:, 0], np.arange(FAR + 2))
