@@ -174,10 +174,10 @@ __device__ void sum_parts(Group group, const float *parts, float *sums, int i, i
 // z = W2^T (X1, 1) of a group's example: a warp has a class at a time.
 __device__ void top_products(Group group, Shared shared, const float *h, float *z, int m1, int m2) {
     for (int c = group.member / LANES; c < m2; c += group.threads / LANES) {
-        float sum = 0.0f;
-        for (int u = threadIdx.x; u <= m1; u += LANES) sum += shared.W2[c * (m1 + 1) + u] * h[u];
-        sum = reduce_row<Sum>(sum);
-        if (threadIdx.x == 0) z[c] = sum;
+        float product = 0.0f;
+        for (int u = threadIdx.x; u <= m1; u += LANES) product += shared.W2[c * (m1 + 1) + u] * h[u];
+        product = reduce_row<Sum>(product);
+        if (threadIdx.x == 0) z[c] = product;
     }
 }
 
