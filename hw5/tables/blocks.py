@@ -2,38 +2,67 @@
 
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from hw5.errors import InputError
 
+_GROWTH = 1 / 8  # of its rows, by which a full array grows
+MOST_GROWTH = 1 << 27  # bytes
+
 
 class Blocks:
-    """Blocks (n, k) float32, in memory, of which nbytes were appended."""
-
-    nbytes = 0
+    """Blocks (n, k) float32, in one array that grows and can become the features of a table as it is."""
 
     def __init__(self):
-        self._blocks = []
+        self._rows, self._stops = np.empty((0, 0), np.float32), [0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return self._rows.nbytes
+
+    def room(self, n: int, k: int) -> np.ndarray:
+        """An array (n, k) without values, which costs least to append next."""
+        start = self._stops[-1]
+        if start + n > len(self._rows) or self._rows.shape[1] != k:
+            self._resize(start + max(n, min(int(_GROWTH * start), MOST_GROWTH // (4 * max(k, 1)))), k)
+        return self._rows[start : start + n]
 
     def append(self, block: np.ndarray) -> None:
-        self._blocks.append(block)
-        self.nbytes += block.nbytes
+        room = self.room(*block.shape)
+        if not np.may_share_memory(room, block):
+            room[:] = block
+        self._stops.append(self._stops[-1] + len(block))
+
+    def _resize(self, n, k):
+        if not self._rows.size:
+            self._rows = np.empty((n, k), np.float32)
+        try:
+            self._rows.resize((n, k))  # moves pages instead of bytes, where the system can
+        except ValueError:  # a block, or a profiler, still refers to it
+            kept = self._rows[:n]
+            self._rows = np.empty((n, k), np.float32)
+            self._rows[: len(kept)] = kept
 
     def __len__(self) -> int:
-        return len(self._blocks)
+        return len(self._stops) - 1
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return iter(self._blocks)
+        return (self._rows[start:stop] for start, stop in pairwise(self._stops))
 
     def column(self, i: int) -> np.ndarray:
         """Column i of all blocks, (N,)."""
-        return np.concatenate([block[:, i] for block in self])
+        return self._rows[: self._stops[-1], i].copy()
 
     def keep(self, mask: np.ndarray) -> None:
         """Drop the rows that are not in the mask (N,)."""
-        self._blocks = list(self._kept(mask))
+        kept = Blocks()
+        for block in self._kept(mask):
+            kept.append(block)
+        self._rows, self._stops = kept._rows, kept._stops
 
     def _kept(self, mask):
         start = 0
@@ -41,14 +70,26 @@ class Blocks:
             yield block[mask[start : start + len(block)]]
             start += len(block)
 
-    def used_up(self) -> Iterator[np.ndarray]:
-        """The blocks, of which none is kept."""
-        while self._blocks:
-            yield self._blocks.pop(0)
+    def used_up(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The blocks, of which none is kept, and the number of their first row; the last block comes first."""
+        while len(self):
+            start, stop = self._stops[-2:]
+            block = self._rows[start:stop].copy()
+            self._resize(start, block.shape[1])
+            self._stops.pop()
+            yield start, block
+
+    def joined(self) -> np.ndarray:
+        """All blocks as one array (N, k), of which none is kept."""
+        self._resize(self._stops[-1], self._rows.shape[1])
+        rows, self._rows, self._stops = self._rows, np.empty((0, 0), np.float32), [0]
+        return rows
 
 
 class BlocksOnDisk(Blocks):
     """Blocks (n, k) float32, in a temporary file without a name in a folder; each is stored column by column."""
+
+    nbytes = 0
 
     def __init__(self, folder: Path):
         self._folder, self._shapes = folder, []
@@ -56,6 +97,9 @@ class BlocksOnDisk(Blocks):
             self._file = tempfile.TemporaryFile(dir=folder)
         except OSError as error:
             raise InputError(f"{folder}: no temporary file can be written there; choose another folder") from error
+
+    def room(self, n: int, k: int) -> np.ndarray:
+        return np.empty((n, k), np.float32)
 
     def append(self, block: np.ndarray) -> None:
         self._shapes.append(block.shape)
@@ -89,5 +133,8 @@ class BlocksOnDisk(Blocks):
         self._file.close()
         self._file, self._shapes = kept._file, kept._shapes
 
-    def used_up(self) -> Iterator[np.ndarray]:
-        return iter(self)
+    def used_up(self) -> Iterator[tuple[int, np.ndarray]]:
+        start = 0
+        for block in self:
+            yield start, block
+            start += len(block)

@@ -40,11 +40,17 @@ class _OtherEncoding(Exception):
     """Bytes that are no text in the encoding that the file had so far."""
 
 
+class _UnexpectedQuote(Exception):
+    """A quote, in a file that had none so far."""
+
+
 class TextRecords:
     """The rows of a text table.
 
     wanted: names of columns; a first row with all of them is the header. label: the position of the labels, if known.
     """
+
+    _has_quotes = True
 
     def __init__(self, path: Path | Spool, wanted=frozenset(), label=None):
         self.path, self.where = path, str(path)
@@ -64,6 +70,7 @@ class TextRecords:
                 "save the numbers as .npz"
             )
         self._longest = max(map(len, lines_of(sample)), default=0)
+        self._has_quotes = self.dialect.quote in sample
         if not self.dialect.first:
             self._raise_first_fault()
             raise InputError(f"{path}: the file has no rows; save or download it again")
@@ -79,20 +86,26 @@ class TextRecords:
         numbers: positions of columns to read as float64, which is faster; raises NotNumbers if a cell is no number.
         """
         done = 0
-        try:
-            for columns in self._in_encoding(has_nulls, numbers):
-                done += len(columns[0])
-                yield columns
-        except _OtherEncoding:
-            self._encoding.give_up_utf8()
-            yield from _without_first(done, self._in_encoding(has_nulls, numbers))
+        while True:
+            try:
+                for columns in _without_first(done, self._as_it_seems(has_nulls, numbers)):
+                    done += len(columns[0])
+                    yield columns
+                return
+            except _OtherEncoding:
+                self._encoding.give_up_utf8()
+            except _UnexpectedQuote:
+                self._has_quotes = True
 
-    def _in_encoding(self, has_nulls, numbers):
-        """The rows in the encoding that the file has so far; raises _OtherEncoding where it is another."""
+    def _as_it_seems(self, has_nulls, numbers):
+        """The rows in the encoding and with the quotes that the file has so far.
+
+        Raises _OtherEncoding or _UnexpectedQuote where it has others.
+        """
         import pyarrow as pa
 
         with open_inflated(self.path) as stream:
-            source = _Source(stream, self._encoding.name, self.dialect)
+            source = _Source(stream, self._encoding.name, self.dialect, self._has_quotes)
             with input_errors(self.path):
                 try:
                     yield from self._batches(source, has_nulls, numbers)
@@ -129,8 +142,8 @@ class TextRecords:
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter="\t" if dialect.delimiter == BLANKS else dialect.delimiter,
-                quote_char=dialect.quote,
-                newlines_in_values=True,
+                quote_char=dialect.quote if self._has_quotes else False,
+                newlines_in_values=self._has_quotes,
                 invalid_row_handler=self._on_invalid_row,
             ),
             convert_options=arrow_csv.ConvertOptions(
@@ -143,7 +156,7 @@ class TextRecords:
         drop = 0 if numbers else drop  # text cells tell a header from blank rows above it
         for batch in reader:
             if batch.num_rows > drop:
-                yield [column.slice(drop) for column in batch.columns]
+                yield (batch.slice(drop) if drop else batch).columns
             drop = 0 if batch.num_rows else drop
 
     def _on_invalid_row(self, row) -> str:
@@ -252,7 +265,7 @@ def _without_first(n: int, batches: Iterator[list]) -> Iterator[list]:
         skipped = min(n, len(columns[0]))
         n -= skipped
         if len(columns[0]) > skipped:
-            yield [column.slice(skipped) for column in columns]
+            yield [column.slice(skipped) for column in columns] if skipped else columns
 
 
 class _Source(io.RawIOBase):
@@ -261,8 +274,8 @@ class _Source(io.RawIOBase):
     is_suspicious: whether a quote may not be closed, which pyarrow accepts.
     """
 
-    def __init__(self, stream, encoding: str, dialect: Dialect):
-        self._stream, self._dialect = stream, dialect
+    def __init__(self, stream, encoding: str, dialect: Dialect, has_quotes: bool = True):
+        self._stream, self._dialect, self._has_quotes = stream, dialect, has_quotes
         self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
         self._check = codecs.getincrementaldecoder("utf-8")("strict")
         self._rest, self._skip, self._is_first, self._ends_are_cr = b"", dialect.skipped, True, False
@@ -289,8 +302,11 @@ class _Source(io.RawIOBase):
                 break
         if b"\0" in data:
             raise NulError
-        self._check.decode(data, final=not data)  # raises UnicodeDecodeError
+        if not data.isascii() or not data or self._check.getstate()[0]:
+            self._check.decode(data, final=not data)  # raises UnicodeDecodeError
         if self._quote in data:  # five times faster than counting none
+            if not self._has_quotes:
+                raise _UnexpectedQuote
             self._quotes += data.count(self._quote)
         return data
 

@@ -11,13 +11,13 @@ import numpy as np
 from hw5.errors import InputError
 from hw5.opening import require_memory
 from hw5.tables import cells
-from hw5.tables.blocks import Blocks
+from hw5.tables.blocks import MOST_GROWTH, Blocks
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, number, quoted
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
-_LARGE, _ROOM = 1 << 28, 1 << 27  # bytes of a table, and those left for the rest
+_LARGE = 1 << 28  # bytes of a table
 _MOST_BAD = 1000  # cells that are no numbers
 
 
@@ -34,12 +34,12 @@ class Texts:
         """
         encoded = array.dictionary_encode()
         values = [None if v is None or missing(v) else v.strip() for v in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        codes = cells.as_numpy(encoded.indices)
         if self.is_overflown or self.most and len(self.index) + len(values) > self.most:
             self.is_overflown, self.index, values = True, {None: 0}, [None] * len(values)
         lookup = np.array([*(self.index.setdefault(v, len(self.index)) for v in values), -1], np.int32)
-        codes = np.nan_to_num(codes, nan=-1).astype(np.int64)
-        if (codes < 0).any():
+        if encoded.null_count:
+            codes = np.nan_to_num(codes, nan=-1).astype(np.int64)
             lookup[-1] = self.index.setdefault(None, len(self.index))
         self._codes.append(lookup[codes])
         return self._codes[-1]
@@ -65,14 +65,15 @@ class Gathered:
     """The cells of all rows.
 
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
-    units: what stands after them, by position. texts: Texts by position. dates: (format, seconds (N,)) by position. bracketed:
-    positions of columns of numbers with brackets, which are negative.
+    has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
+    dates: (format, seconds (N,)) by position. bracketed: positions of columns of numbers with brackets, which are negative.
     labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 
     def __init__(self, blocks: Blocks | None = None):
         self.numbers, self.offsets, self.units = [], None, {}
         self.blocks = Blocks() if blocks is None else blocks
+        self.has_gaps = False
         self.texts, self.dates, self.bad, self.bracketed = {}, {}, [], set()
         self.rows = 0
         self.row_numbers = None  # of the rows in the file, if some were dropped
@@ -179,7 +180,7 @@ class _Pass:
         gathered.rows += len(columns[0])
         self._add_numbers([columns[p] for p in gathered.numbers], start)
         for p, texts in gathered.texts.items():
-            texts.add(self._strings(columns, p), cells.is_missing)
+            texts.add(self._texts(columns, p), cells.is_missing)
         for p, (format, parts) in gathered.dates.items():
             seconds, bad = cells.dates(as_strings(columns[p]), format)
             if bad is not None:
@@ -189,11 +190,12 @@ class _Pass:
 
     def _add_numbers(self, columns, start):
         gathered, n = self.gathered, self.gathered.rows - start
-        block = whole_block(columns, gathered.offsets, n) if self._is_typed and gathered.blocks else None
-        if block is not None:
-            self._present += n
-            gathered.blocks.append(block)
-            return
+        if self._is_typed and gathered.blocks:
+            block = gathered.blocks.room(n, len(columns))
+            if fill_whole(block, columns, gathered.offsets):
+                self._present += n
+                gathered.blocks.append(block)
+                return
         units = [gathered.units.get(p, "") for p in gathered.numbers]
         values, bad, is_plain = numbers_together(columns, self.records.decimal, n, units=units)
         if not is_plain:
@@ -214,7 +216,9 @@ class _Pass:
         if gathered.offsets is None:
             gathered.offsets = offsets(values)
         block = as_float32(values, gathered.offsets)
-        self._present += n - (np.isnan(block).sum(axis=0) if has_gaps(block) else 0)
+        gaps = has_gaps(block)
+        gathered.has_gaps |= gaps
+        self._present += n - (np.isnan(block).sum(axis=0) if gaps else 0)
         gathered.blocks.append(block)
         if self._bad.any():
             self._require_few_bad()
@@ -222,7 +226,7 @@ class _Pass:
     def _require_room(self):
         """Raise InputError before a large table takes the last of the memory."""
         if self.gathered.blocks.nbytes > _LARGE:
-            require_memory(_ROOM, f"{self.records.where}, row {self.gathered.rows:,}")
+            require_memory(MOST_GROWTH, f"{self.records.where}, row {self.gathered.rows:,}")
 
     def _require_few_bad(self):
         few = np.maximum(1, self._present / 20)
@@ -231,18 +235,18 @@ class _Pass:
         if text.any():
             raise _Contradiction(*(self.gathered.numbers[i] for i in np.flatnonzero(text)))
 
-    def _strings(self, columns, position):
-        """A column as text, of which no cell is too long to be the name of anything."""
+    def _texts(self, columns, position):
+        """A column as a pyarrow dictionary of text, of which no cell is too long to be the name of anything."""
         import pyarrow.compute as pc
 
-        strings = as_strings(columns[position])
-        longest = pc.max(pc.utf8_length(strings)).as_py() or 0
+        encoded = as_strings(columns[position]).dictionary_encode()
+        longest = pc.max(pc.utf8_length(encoded.dictionary)).as_py() or 0
         if longest > LONGEST_CELL:
             name = f" ({quoted(self.records.names[position])})" if self.records.names else ""
             raise InputError(
                 f"{self.records.where}, column {position + 1}{name}: a cell has {longest:,} characters; leave it out of the file"
             )
-        return strings
+        return encoded
 
     def _add_labels(self, columns, start):
         if not self.labels:
@@ -254,7 +258,7 @@ class _Pass:
         elif len(self.labels) > 1:
             self.gathered.labels.add(one_hot_labels(self.records, columns, self.labels, start), lambda text: False)
         else:
-            self.gathered.labels.add(self._strings(columns, self.labels[0]), lambda text: not text.strip())
+            self.gathered.labels.add(self._texts(columns, self.labels[0]), lambda text: not text.strip())
 
 
 def _are_numbers(array, decimal, unit) -> bool:
@@ -284,10 +288,13 @@ def without_blank_rows(columns: list) -> list:
     import pyarrow.compute as pc
     import pyarrow.types as types
 
-    if not columns[0].null_count and (not types.is_string(columns[0].type) or pc.index(columns[0], "").as_py() < 0):
+    first = columns[0]
+    if not first.null_count and not (types.is_string(first.type) and pc.min(pc.binary_length(first)).as_py() == 0):
         return columns  # as in most files
     blank = None
     for array in columns:
+        if blank is not None and array.null_count == len(array):
+            continue
         empty = array.is_null()
         if types.is_string(array.type):
             empty = pc.or_(empty, pc.fill_null(pc.equal(array, ""), True))
@@ -307,7 +314,7 @@ def _cast_together(columns: list):
     try:
         same = all(array.type == columns[0].type for array in columns)
         arrays = [pa.concat_arrays(columns)] if same else columns
-        parts = [pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False) for array in arrays]
+        parts = [cells.as_numpy(pc.cast(array, pa.float64())) for array in arrays]
         return np.concatenate(parts).reshape(len(columns), -1)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
@@ -337,18 +344,15 @@ def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=
     return values, bad, is_plain
 
 
-def whole_block(columns: list, offsets: np.ndarray, n: int) -> np.ndarray | None:
-    """Columns of float64, less their offsets, as (n, k) float32; None if a number is missing or not finite."""
+def fill_whole(block: np.ndarray, columns: list, offsets: np.ndarray) -> bool:
+    """Set a block (n, k) float32 to columns of float64, less their offsets; false if a number is missing or not finite."""
     if any(column.null_count for column in columns):
-        return None
-    block = np.empty((n, len(columns)), np.float32)
+        return False
     with np.errstate(over="ignore", invalid="ignore"):
-        for i, column in enumerate(columns):
-            values = column.to_numpy()
-            np.subtract(values, offsets[i], out=block[:, i], casting="same_kind") if offsets[i] else np.copyto(
-                block[:, i], values, casting="same_kind"
-            )
-        return block if np.isfinite(block.sum()) else None
+        for feature, column, offset in zip(block.T, columns, offsets):
+            values = cells.as_numpy(column)
+            np.copyto(feature, values - offset if offset else values, casting="same_kind")
+        return bool(np.isfinite(block.sum()))
 
 
 def as_float32(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -240,12 +240,18 @@ def _labelled(records, gathered: Gathered, chosen) -> Table:
     suffix, label = ", ".join(_place(records, p) for p in chosen), _label_name(records, chosen)
     common = {"where": records.where, "X": None, "line_of": location, "label_suffix": f", {suffix}", "label": label}
     if isinstance(gathered.labels, Texts):
-        used, codes = np.unique(gathered.labels.codes, return_inverse=True)
+        used, codes = _renumbered(gathered.labels.codes)
         values = gathered.labels.values
         return Table(codes=codes, labels=[values[code] for code in used], **common)
     names = tuple(records.names[p] if records.names else f"column {p + 1}" for p in chosen)
     several = names if len(chosen) > 1 else ()
     return Table(codes=None, labels=[], targets=gathered.labels, target_names=several, **common)
+
+
+def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The codes that occur, ascending, and for each of `codes` its index in these; as np.unique without sorting."""
+    occurs = np.bincount(codes) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[codes]
 
 
 def _place(records, position: int) -> str:
@@ -264,28 +270,16 @@ def encoded(gathered: Gathered, columns: Columns, where: str, out: Path | None =
 
     Raises InputError if memory does not suffice.
     """
-    if out is None:
-        taken = gathered.blocks.nbytes  # given up meanwhile
-        require_memory(4 * gathered.rows * columns.width - taken, where)
-    X, start = _features(gathered.rows, columns.width, np.float32, out), {}
-    at = 0
+    start, at = {}, 0
     for position, column in zip(columns.positions, columns.each):
         start[position], at = at, at + len(column.features)
     each = dict(zip(columns.positions, columns.each))
     plain = [(i, start[p]) for i, p in enumerate(gathered.numbers) if isinstance(each[p], Number)]
-    first = 0
-    numbers, targets_of = [i for i, _ in plain], [j for _, j in plain]
-    is_all = numbers == list(range(len(gathered.numbers))) and targets_of == list(range(columns.width))
-    for block in gathered.blocks.used_up():
-        stop = first + len(block)
-        if is_all:
-            X[first:stop] = block
-        else:
-            X[first:stop, targets_of] = block[:, numbers]
-        first = stop
+    X = _with_numbers(gathered, plain, columns.width, where, out)
     places = [(each[gathered.numbers[i]], j) for i, j in plain]
     for rows in _slices(gathered.rows):
-        _fill_gaps(X[rows], places)
+        if gathered.has_gaps:
+            _fill_gaps(X[rows], places)
         for position, column in each.items():
             part = X[rows, start[position] : start[position] + len(column.features)]
             if isinstance(column, Date):
@@ -293,6 +287,24 @@ def encoded(gathered: Gathered, columns: Columns, where: str, out: Path | None =
             elif position in gathered.texts and not isinstance(column, LeftOut):
                 texts = gathered.texts[position]
                 column.encode((texts.values, texts.codes[rows]), part)
+    return X
+
+
+def _with_numbers(gathered: Gathered, plain: list, d: int, where: str, out: Path | None) -> np.ndarray:
+    """Features (N, d) of which only the numbers are set: feature j to gathered number i, for each (i, j) in plain."""
+    numbers, features = [i for i, _ in plain], [j for _, j in plain]
+    is_all = numbers == list(range(len(gathered.numbers))) and features == list(range(d))
+    if is_all and out is None:
+        return gathered.blocks.joined()
+    if out is None:
+        require_memory(4 * gathered.rows * d - gathered.blocks.nbytes, where)  # the blocks' own is given up meanwhile
+    X = _features(gathered.rows, d, np.float32, out)
+    for start, block in gathered.blocks.used_up():
+        rows = X[start : start + len(block)]
+        if is_all:
+            rows[:] = block
+        else:
+            rows[:, features] = block[:, numbers]
     return X
 
 
@@ -307,8 +319,6 @@ def _slices(n: int):
 
 def _fill_gaps(X: np.ndarray, places: list) -> None:
     """Encode the Number columns of X (n, d), as (column, position), that have gaps."""
-    if not any(column.gaps for column, _ in places) and not has_gaps(X):
-        return
     for column, j in places:
         if column.gaps or np.isnan(X[:, j]).any():
             column.encode(X[:, j].copy(), X[:, j : j + len(column.features)])

@@ -1,6 +1,8 @@
 """Data that are mapped from a file rather than read, and what is said if memory does not suffice."""
 
 import mmap
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -164,6 +166,28 @@ def test_converting_keeps_no_features_in_memory(tmp_path, monkeypatch):
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 400 * 5000, peaks
     np.testing.assert_array_equal(np.load(tmp_path / "X_a.npy"), values)
+
+
+def test_the_numbers_of_a_table_are_in_memory_once(tmp_path, monkeypatch):
+    """The array into which they are read becomes the features; it is at most an eighth too large meanwhile."""
+    monkeypatch.setattr(delimited, "_BLOCK", 1 << 14)  # of which pyarrow reads some ahead
+    values, path = np.arange(300_000)[:, np.newaxis] * np.arange(1, 21) % 1009, tmp_path / "a.csv"
+    path.write_text("\n".join(",".join(map(str, row)) + f",{i % 2}" for i, row in enumerate(values.tolist())))
+    load(str(path))
+    tracemalloc.start()
+    X = load(str(path)).train.X
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(X, values)
+    assert peak < 1.7 * X.nbytes, peak
+
+
+def test_pandas_is_not_imported_to_read_a_table(tmp_path):
+    """pyarrow imports it for some of its functions, which takes longer than to read most tables."""
+    path = tmp_path / "a.csv"
+    path.write_text("1.5,2,a\n3,4,b\n" * 9)
+    code = f"import sys; from hw5.datasets import load; load({str(path)!r}); print('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_what_does_not_fit_says_so(tmp_path, monkeypatch):

@@ -3,9 +3,11 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from hw5.datasets import load, load_inputs, open_inputs
+from hw5.tables import cells
 from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
 from hw5.tables.table import Reading
 from tests.datasets.helpers import input_error
@@ -253,3 +255,20 @@ def test_classes_keep_their_spelling(write, labels, classes):
     assert tuple(sorted(data.class_names)) == classes
     again = load(write(text(enumerate(labels), "x,kind")), schema=schema_of(data))
     np.testing.assert_array_equal(again.train.y, data.train.y)
+
+
+@pytest.mark.parametrize("values", [["1", "-2.5e3", None], ["", None, "4"], [None, None], ["nan", "inf", "1"]], ids=str)
+def test_plain_numbers_need_no_pattern_for_their_unit(monkeypatch, values):
+    """RE2 would compile it anew for each of thousands of empty columns."""
+    array = pa.array([v or None for v in values], pa.string())
+    assert cells.unit_of(array) == ""
+    monkeypatch.setattr(cells, "_PATTERN", {})
+    assert cells.unit_of(array) == ""
+
+
+def test_thousands_of_empty_columns(write):
+    k = 3000
+    body = "".join("," * k + f"{i}.5,{'red green blue'.split()[i % 3]},{'xy'[i % 2]}\n" for i in range(12))
+    data = load(write(",".join(f"c{j}" for j in range(k)) + ",size,colour,kind\n" + body + "," * (k + 2) + "\n"))
+    assert data.feature_names == ("size", "colour=blue", "colour=green", "colour=red")
+    np.testing.assert_array_equal(data.train.X[:, 0], np.arange(12) + 0.5)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from hw5.datasets import load, load_inputs
+from hw5.tables import delimited
 from hw5.tables.delimited import _Source
 from hw5.tables.dialect import BLANKS, Dialect
 from tests.datasets.helpers import input_error
@@ -219,6 +220,26 @@ def test_characters_that_unicode_takes_for_blanks_and_ends_of_lines(tmp_path, ch
     path.write_text(f"1,2,3,x\n4,5,6{character},y\n7,8,9,x\n10,a{character}b,12,y\n" * 4, "utf-8")
     data = load(path)
     assert data.class_names == ("x", "y") and len(data.train.y) == 16
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
+def test_the_first_quote_comes_late(tmp_path, end):
+    """A file is read without quotes until there is one, which may hold delimiters and ends of lines."""
+    numbers, names = rows(80_000)
+    cells = [[*x, name] for x, name in zip(numbers.tolist(), names)]
+    cells[75_000] = ['"1"', '"2"', "3", f'"ash, {end}or so"']
+    path = tmp_path / "a.csv"
+    path.write_text(text(cells, end=end), newline="")
+    assert delimited._BLOCK < path.read_text().index('"')
+    data = load(path)
+    numbers[75_000] = 1, 2, 3
+    np.testing.assert_array_equal(data.train.X, numbers.astype(np.float32))
+    late = "ash, \nor so" if end == "\r" else f"ash, {end}or so"
+    assert data.class_names == ("ash", late, "birch", "cedar") and data.train.y[75_000] == 1
+    cells[76_000] = ["1", "2", "3", '"ash']
+    path.write_text(text(cells, end=end), newline="")
+    with input_error(path, "unclosed quote"):
+        load(path)
 
 
 def test_a_megabyte_of_blanks():
