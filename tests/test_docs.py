@@ -64,6 +64,7 @@ LACKING = {
     "minutes": "it would take them",
     "to grade hw5's own kernels": "tests/cli/test_check.py grades them by the commands of docs/kernels.md",
     "to check all gradients": "tests/verify/test_gradient_check.py checks them",
+    "to profile all kernels": "docs/profile.md profiles them",
     "mnist": "MNIST is not part of hw5",
     "a C++ compiler": None if _has_compiler() else "there is no C++ compiler",
     "nvcc": None if _has_nvcc() else "nvcc is not installed",
@@ -83,7 +84,7 @@ README_NEEDS = {
     "hw5 tune": "optuna",
     "--device emulator": "a C++ compiler",
     "hw5 emulate": "a C++ compiler",
-    "hw5 profile": "a C++ compiler",
+    "hw5 profile kernels": "to profile all kernels",
     "hw5 check kernels": "to grade hw5's own kernels",
     "hw5 check gradients": "to check all gradients",
 }

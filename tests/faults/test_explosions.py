@@ -4,10 +4,13 @@ Every reader reads in a process of its own, whose peak of memory is measured. BO
 docs/checkpoints.md, for a file of n bytes.
 """
 
+import functools
 import gzip
 import io
 import json
 import os
+import select
+import signal
 import struct
 import subprocess
 import sys
@@ -38,10 +41,10 @@ BOUNDS = {
     "image": lambda pixels: 16 * pixels,
     "config": lambda n: 64 * MIB,
 }
-_SMALL = 48 * MIB  # of a process that has read little: buffers of pyarrow's threads, modules imported on use
+_SMALL = 24 * MIB  # of a process that has read little: modules imported on use
 
-READ = """
-import resource, sys
+READERS = """
+import json, os, resource, sys, tempfile
 import numpy as np
 from hw5.datasets import Dataset, Examples, Schema, load, load_inputs
 from hw5.datasets.images import load_image
@@ -79,12 +82,27 @@ readers = {
     "config": lambda path: hw5.cli.config._load(path),
 }
 model = trained()
-before = peak()
-try:
-    readers[sys.argv[1]](sys.argv[2])
-    print(peak() - before, "read")
-except InputError as error:
-    print(peak() - before, error)
+table = tempfile.NamedTemporaryFile(suffix=".csv")
+table.write(b"1,2,x\\n3,4,y\\n")
+table.flush()
+
+def reading(reader, path):
+    load(table.name)  # a copy of a process begins without the pages of its libraries
+    before = peak()
+    try:
+        readers[reader](path)
+        return [peak() - before, "read"]
+    except InputError as error:
+        return [peak() - before, str(error)]
+
+for line in sys.stdin:  # each file is read by a copy of this process, whose peak is its own
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        print(json.dumps(reading(*json.loads(line))), flush=True)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print(json.dumps(None), flush=True)
 """
 
 
@@ -95,20 +113,25 @@ class Reading(NamedTuple):
     outcome: str
 
 
+@functools.cache
+def readers():
+    """A process that has imported what readers need, which takes longer than most files. It ends with this one."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", READERS], cwd=ROOT, env=environment, start_new_session=True, **pipes)
+
+
 def read(reader, path, seconds=300):
     """Read a file in another process. The limit is for what waits for good: no reading takes a tenth of it."""
-    done = subprocess.run(
-        [sys.executable, "-c", READ, reader, str(path)],
-        cwd=ROOT,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
-    assert done.returncode == 0, done.stderr
-    peak, _, outcome = done.stdout.strip().partition(" ")
-    return Reading(int(peak), outcome)
+    process = readers()
+    print(json.dumps([reader, str(path)]), file=process.stdin, flush=True)
+    if not select.select([process.stdout], [], [], seconds)[0]:
+        readers.cache_clear()
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"{path} is still being read after {seconds} seconds")
+    answer = json.loads(process.stdout.readline())
+    assert answer, f"the process that read {path} failed"
+    return Reading(*answer)
 
 
 def require_bounded(reader, path, bound, size=None):
