@@ -64,7 +64,7 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
         sample, above = sample[sample.index("\n") + 1 :] if "\n" in sample else "", above + 1
     candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else _DELIMITERS
     found = max((_reading(sample, each) for each in candidates), key=lambda reading: reading.score)
-    sample, titles = _without_title(sample, found.rows)
+    sample, titles = _without_titles(sample, found)
     dialect = Dialect(found.delimiter, skipped=above + titles)
     return _with_header(_with_quotes(dialect, sample, rows_of(sample, found.delimiter)), sample, wanted, label)
 
@@ -150,14 +150,28 @@ def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:
     return replace(dialect, spaces=spaces and dialect.delimiter != BLANKS)
 
 
-def _without_title(sample: str, rows: list) -> tuple[str, int]:
-    """The sample without titles of one cell above a table of several columns, and the number of lines removed."""
-    titles = next((i for i, row in enumerate(rows[:6]) if len(row) > 1), 0)
-    if not titles or len(rows) < titles + 2 or any(len(row) == 1 for row in rows[titles:]):
+def _without_titles(sample: str, reading: _Reading) -> tuple[str, int]:
+    """The sample without titles above a table of several columns, and the number of lines removed."""
+    rows = reading.rows
+    titles = _short_titles(rows) or _padded_titles(rows)
+    if not titles:
         return sample, 0
     lines = lines_of(sample)
-    filled = [i for i, line in enumerate(lines) if line.strip()]
+    filled = [i for i, line in enumerate(lines) if line.strip(reading.delimiter + " \t\r\n")]
     return "".join(lines[filled[titles] :]), filled[titles]
+
+
+def _short_titles(rows: list) -> int:
+    """The number of titles that are rows of one cell."""
+    titles = next((i for i, row in enumerate(rows[:6]) if len(row) > 1), 0)
+    return titles if len(rows) > titles + 1 and all(len(row) > 1 for row in rows[titles:]) else 0
+
+
+def _padded_titles(rows: list) -> int:
+    """The number of titles that a spreadsheet made as wide as the table: one cell is filled, above a header of text."""
+    titles = next((i for i, row in enumerate(rows[:6]) if sum(map(bool, map(str.strip, row))) > 1), 0)
+    is_table = len(rows) > titles + 1 and len(rows[titles]) > 2 and all(map(_is_text, rows[titles]))
+    return titles if is_table else 0
 
 
 def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | None) -> Dialect:

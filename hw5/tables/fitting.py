@@ -51,6 +51,10 @@ class Fitting:
         """The one word that stands for missing numbers, by column; InputError for other cells that are no numbers."""
         words, counts = {}, {}
         for position, row, text in self.gathered.bad:
+            if self.records.names and text == self.records.names[position]:
+                raise InputError(
+                    f"{self.records.where}, row {self.records.line(row)}: the header is repeated; remove such rows"
+                )
             counts[position] = counts.get(position, 0) + 1
             if words.setdefault(position, (text or "").strip()) != (text or "").strip():
                 raise self._bad(position)

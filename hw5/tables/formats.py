@@ -212,9 +212,9 @@ def _excel(path, wanted=frozenset(), label=None):
         writer = csv.writer(text)
         try:
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            sheet = next((sheet for sheet in book.worksheets if sheet.max_row is None or sheet.max_row > 1), None)
+            sheet = next(filter(_is_table, book.worksheets), None)
             if sheet is None:
-                raise InputError(f"{path}: no sheet has rows; save it again")
+                raise InputError(f"{path}: no sheet has several rows and columns; save it again")
             for row in sheet.iter_rows(values_only=True):
                 writer.writerow(["" if cell is None else str(cell).replace(" 00:00:00", "") for cell in row])
         except InputError:
@@ -227,6 +227,11 @@ def _excel(path, wanted=frozenset(), label=None):
     if len(book.worksheets) > 1:
         records.notes.append(f"read the sheet {sheet.title!r} of {len(book.worksheets)}")
     return records
+
+
+def _is_table(sheet) -> bool:
+    """Whether a sheet has several rows and columns, or does not say."""
+    return (sheet.max_row is None or sheet.max_row > 1) and (sheet.max_column is None or sheet.max_column > 1)
 
 
 def _not_excel(path) -> InputError:

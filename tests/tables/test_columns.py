@@ -272,3 +272,12 @@ def test_thousands_of_empty_columns(write):
     data = load(write(",".join(f"c{j}" for j in range(k)) + ",size,colour,kind\n" + body + "," * (k + 2) + "\n"))
     assert data.feature_names == ("size", "colour=blue", "colour=green", "colour=red")
     np.testing.assert_array_equal(data.train.X[:, 0], np.arange(12) + 0.5)
+
+
+@pytest.mark.parametrize("repeated", [(20,), (10, 20, 30)], ids=str)
+def test_a_repeated_header_is_no_missing_value(write, repeated):
+    cells = [[i + 0.5, i % 7, "xyz"[i % 3]] for i in range(40)]
+    for row in repeated:
+        cells[row] = ["leaf", "bark", "tree"]
+    with input_error("trees.csv", f"row {repeated[0] + 2}: the header is repeated"):
+        load(write(text(cells, "leaf,bark,tree")))

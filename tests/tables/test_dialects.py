@@ -55,6 +55,11 @@ DIALECTS = {  # name: (content, file name, words of the notes)
     "blanks before quotes": (text(quoted(CELLS), delimiter=", "), "a.csv", ""),
     "comments above": ("# written by the logger\n# units: cm\n" + PLAIN, "a.csv", "2 lines above"),
     "a header in a comment": ("#" + text(CELLS, delimiter="\t"), "a.txt", ""),
+    "titles as wide as the table": (
+        "Park,,,\n2020-01-01,,,\n,,,\n" + PLAIN,
+        "a.csv",
+        "skipped the 3 lines above the table",
+    ),
     "a title above": ("Trees of the park\n\n" + PLAIN, "a.csv", "above the table"),
     "sep=": ("sep=;\n" + text(CELLS, delimiter=";"), "a.csv", "the line above"),
     "empty rows at the end": (PLAIN + ",,,\n,,,\n\n  \n", "a.csv", ""),

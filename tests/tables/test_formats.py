@@ -222,3 +222,16 @@ def test_the_label_of_orange_and_text_of_a_sheet(write):
         sheet.to_excel(book, sheet_name="data", index=False)
     data = load(write(file.getvalue(), "a.xlsx"))
     assert data.feature_names == ("x",) and "sheet 'data'" in " ".join(data.notes)
+
+
+def test_a_sheet_with_titles_after_one_of_notes(write):
+    sheet = pd.DataFrame({"x": [1.5, 2], "size": [3, 4], "kind": ["a", "b"]})
+    file = io.BytesIO()
+    with pd.ExcelWriter(file) as book:
+        pd.DataFrame(["Trees of the park", "by me", "2020"]).to_excel(
+            book, sheet_name="notes", index=False, header=False
+        )
+        sheet.to_excel(book, sheet_name="data", index=False, startrow=2)
+        book.sheets["data"]["A1"] = "Trees of the park"
+    data = load(write(file.getvalue(), "a.xlsx"))
+    assert data.feature_names == ("x", "size") and "sheet 'data'" in " ".join(data.notes)
