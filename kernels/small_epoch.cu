@@ -220,7 +220,6 @@ __device__ void examples(Shared shared, const Network &network, Workspace space,
                 for (int c = 0; c < m2; ++c) A += shared.W2[c * (m1 + 1) + u] * z[c];
                 space.Delta1[row + u] = A * derivative_of(network.theta, h[u], network.a);
             }
-        __syncthreads();
     }
 }
 

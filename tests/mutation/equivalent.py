@@ -105,6 +105,21 @@ EQUIVALENT = {
     ): "nothing uses the label of an example beyond the last",
     (
         "kernels/small_epoch.cu",
+        "for (int c = thread(); c < network.outputs(); c += THREADS) shared.zeros[c] = 0.0f;",
+        "for (int c = thread(); c < network.outputs(); c += THREADS) shared.zeros[c] = (0.0f + 0.25f);",
+    ): "a softmax does not change if all its inputs grow by 0.25",
+    (
+        "kernels/small_epoch.cu",
+        "for (int first = 0; first * gridDim.x < k; first += at_once) {",
+        "for (int first = 0; first * gridDim.x <= k; first += at_once) {",
+    ): _ONE_MORE,
+    (
+        "kernels/small_epoch.cu",
+        "const int share = (elements + gridDim.x - 1) / gridDim.x;",
+        "const int share = (elements + gridDim.x - 1) * gridDim.x;",
+    ): "slower: the first block has all elements",
+    (
+        "kernels/small_epoch.cu",
         "__device__ bool has_hidden() const { return top.m > 0; }",
         "__device__ bool has_hidden() const { return top.m > 1; }",
     ): "a softmax has two classes or more",
@@ -236,4 +251,30 @@ EQUIVALENT = {
         "smallest = 2 * float(np.finfo(kind).tiny) ** 2  # as a Python float, since float32 has no such number",
         "smallest = 1 * float(np.finfo(kind).tiny) ** 2  # as a Python float, since float32 has no such number",
     ): "a margin: the inverse of the square root of either is a float32",
+    # -- native
+    (
+        "hw5/devices/native/convolution.h",
+        "for (int64_t first = 0; first < std::min(s, window.w); first++) {",
+        "for (int64_t first = 0; first < std::max(s, window.w); first++) {",
+    ): "slower: pixels are computed again, with the same result",
+    (
+        "hw5/devices/native/convolution.h",
+        "std::max<int64_t>(0, (window.w - 1 + p) / s - (window.columns - 1))};",
+        "std::max<int64_t>(0, (window.w - 1 + p) / s + (window.columns - 1))};",
+    ): "slower: a wider margin of zeros, and more pixels in groups of two",
+    (
+        "hw5/devices/native/products.h",
+        "int64_t groups = (end - begin + most - 1) / most;",
+        "int64_t groups = (end - begin + most - 0) / most;",
+    ): "slower: one more group, and smaller ones",
+    (
+        "hw5/devices/native/sparse_gradient.h",
+        "return pool.i * pool.j * n > 2 * in_lanes;",
+        "return pool.i / pool.j * n > 2 * in_lanes;",
+    ): "which of two ways is faster; both are right",
+    (
+        "hw5/devices/native/step.cpp",
+        ": stretch(stretch), job(stretch.job), self{int(thread)}, outcomes(2, stretch.rows) {",
+        ": stretch(stretch), job(stretch.job), self{int(thread)}, outcomes(3, stretch.rows) {",
+    ): "a row that nothing reads",
 }
