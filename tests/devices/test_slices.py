@@ -83,14 +83,26 @@ PROBLEMS = {
 @pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
 @pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 def test_steps_by_slices_agree_with_whole_steps(device, problem, rates):
-    """Two minibatches of 70 in five slices and one of 60: within 1e-4 of the largest number, as rounding grows in a step.
+    """Two minibatches of 70 in five slices and one of 60."""
+    assert_same_by_slices(device, problem, 70, 6, rates)
+
+
+def test_one_example_after_slices_of_more_than_a_chunk(compiled):
+    """Eight slices of 144 examples, which the compiled code divides into chunks, and one of 1."""
+    problem = Problem((21, 9, 3), "tanh", examples=1153)
+    assert Division(1153, 9).size == 144
+    assert_same_by_slices(compiled, problem, 1153, 9, RATES["plain"])
+
+
+def assert_same_by_slices(device, problem, k, slices, rates):
+    """Within 1e-4 of the largest number, as rounding grows in a step.
 
     Adam divides a gradient by its size, so its step, of eta, has the relative error of a gradient that nearly cancels.
     """
     reference = CpuDevice("float64")
-    network, (loss, _) = problem.trained(reference, rates, 70)
-    stepper, tally = SlicedStepper(problem.on(device), 6), Tally(device, 70)
-    stepper.train(device.upload(problem.order, device.index_dtype), 70, rates, tally)
+    network, (loss, _) = problem.trained(reference, rates, k)
+    stepper, tally = SlicedStepper(problem.on(device), slices), Tally(device, k)
+    stepper.train(device.upload(problem.order, device.index_dtype), k, rates, tally)
     step = 2e-2 * rates.eta if rates.adam else 0
     for pair, expected in zip(stepper.network.parameters(), network.parameters()):
         largest = max(abs(array).max() for array in expected)
