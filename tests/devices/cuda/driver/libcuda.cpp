@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -455,7 +456,13 @@ API int cuModuleLoadDataEx(void **module, const void *image, unsigned, void *, v
     close(file);
     const auto *table = library ? (const Module *)dlsym(library, "hw5_module") : nullptr;
     if (!table) return invalid_image;
-    return *module = gpu.modules.add({hw5_load(table)}), success;
+    LoadedModule *const loaded = hw5_load(table);
+    std::istringstream shared((const char *)image + size);  // as nvcc.py appends them
+    std::string name;
+    int space;
+    uint64_t offset, bytes;
+    while (shared >> name >> space >> offset >> bytes) hw5_declare(loaded, name.c_str(), space, offset, bytes);
+    return *module = gpu.modules.add({loaded}), success;
 }
 API int cuModuleLoadData(void **module, const void *image) { return cuModuleLoadDataEx(module, image, 0, 0, 0); }
 API int cuModuleUnload(void *module) { return gpu.modules.remove(module), success; }  // the emulator keeps the library
