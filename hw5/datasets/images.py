@@ -81,7 +81,8 @@ def _read(path, convert):
         from PIL import Image
     except ImportError as error:
         raise InputError(f"{path}: images need Pillow: pip install 'hw5[images]'") from error
-    with open_plain(path) as (stream, _), warnings.catch_warnings():
+    with open_plain(path) as (file, size), warnings.catch_warnings():
+        stream = _Whole(file, size)
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -97,6 +98,20 @@ def _read(path, convert):
             raise
         except Exception as error:  # Pillow raises many types for damaged images
             raise InputError(f"{path}: not a valid PNG or JPEG image; save it again") from error
+
+
+class _Whole:
+    """A file that is asked for no more bytes than it has: Pillow believes a length in it, and Python allocates it first."""
+
+    def __init__(self, file, size):
+        self._file, self._size = file, size
+
+    def read(self, n=-1):
+        left = max(self._size - self._file.tell(), 0)
+        return self._file.read(left if n is None or n < 0 else min(n, left))
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
 
 
 def _require_size(path, width, height):

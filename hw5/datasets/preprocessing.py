@@ -191,8 +191,15 @@ def class_weights(wanted, class_names, y):
 
 def _items(wanted):
     """The parts of "NAME=WEIGHT,NAME=WEIGHT", without the quotes around a NAME or a part."""
-    parts = re.findall(r'((?:"[^"]*"|[^,"])*)(?:,|$)', wanted)
-    return [part.replace('"', "") for part in parts[: len(parts) - (len(parts) > 1 and not wanted.endswith(","))]]
+    parts, is_quoted = [""], False
+    for piece in re.split('([",])', wanted):
+        if piece == "," and not is_quoted:
+            parts.append("")
+        elif piece == '"':
+            is_quoted = not is_quoted
+        else:
+            parts[-1] += piece
+    return parts
 
 
 def _weight(weight, wanted):

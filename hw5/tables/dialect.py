@@ -190,13 +190,14 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
     names = {cell.strip() for cell in first}
     header = is_short or bool(wanted) and wanted <= names or _is_header(first, below, label)
     decimal = "," if _has_decimal_commas(below or rows, dialect.delimiter) else "."
+    of_all = width if is_short else len(first)  # rows of another width are refused when they are read
     return replace(
         dialect,
         header=header,
         row_names=row_names,
         is_open=is_open,
-        width=width if is_short else len(first),
-        last=_last_filled(below, width, first if header else []),
+        width=of_all,
+        last=_last_filled([row for row in below if len(row) == of_all], of_all, first if header else []),
         first=tuple(first),
         decimal=decimal,
         notes=tuple(_notes(dialect, header, row_names, decimal, first, below)),

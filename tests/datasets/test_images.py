@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -260,3 +261,18 @@ def test_images_of_other_channels_are_no_pictures(tmp_path):
     model = Trained(np.zeros((2, 8 * 6 * 5), np.uint8), (8, 6, 5))
     with pytest.raises(InputError, match="images of 5 channels; give them as a .npy file"):
         load(save(tmp_path / "a.png", FIGURE), model)
+
+
+def test_a_length_that_a_damaged_file_states_is_not_allocated(tmp_path):
+    """Of the pixels of a PNG, which are all there, but a flipped bit makes gigabytes of a hundred bytes."""
+    path = save(tmp_path / "a.png", FIGURE)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"IDAT") - 4
+    content[at : at + 4] = b"\x7f\xff\xff\xff"
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        np.testing.assert_array_equal(load(path), FIGURE)
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()

@@ -137,6 +137,7 @@ def test_balanced_weights():
 def test_weights_by_name():
     assert class_weights("tulip=2.5", NAMES, None).tolist() == [1, 2.5, 1]
     assert class_weights("a=b=0,rose=3", NAMES, None).tolist() == [3, 1, 0]
+    assert class_weights('"a=b"=0,"rose=3"', NAMES, None).tolist() == [3, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ import zipfile
 from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import click
@@ -34,6 +35,7 @@ import numpy as np
 import numpy.ma  # noqa: F401  NumPy imports it when it needs it, and the memory of that is not a reader's
 import openpyxl  # noqa: F401  not to count imports as memory of reading
 import pandas as pd
+import PIL.Image
 import pyarrow as pa
 import pyarrow.compute  # noqa: F401
 import pyarrow.csv  # noqa: F401
@@ -44,7 +46,8 @@ import sklearn.datasets  # noqa: F401
 from hw5.cli.options import READING, reading_of
 from hw5.cli.train import _SETTINGS
 from hw5.cli.train import command as train
-from hw5.datasets import Schema, load, load_inputs
+from hw5.datasets import Schema, is_table, load, load_inputs, open_arrays
+from hw5.datasets.images import load_image
 from hw5.datasets.preprocessing import Standardisation, class_weights
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
@@ -69,10 +72,11 @@ _ADDRESS_SPACE = 4 << 30  # bytes
 def memory_bound(size, name=""):
     """The bytes that reading a file may allocate: deflate's 1,032 bytes per byte, as float32 and with copies.
 
-    The formats below may inflate more, and a file of svmlight does not have the zeros: up to a limit, and its copies.
+    The formats below may inflate more, and a file of svmlight does not have the zeros: up to a limit, and its copies. A
+    byte of an inflated PNG may be 8 pixels, which take 16 bytes each.
     """
     inflates = name.endswith((".xz", ".bz2", ".zst", ".svm"))
-    return (4 << 20) + 12 * 1032 * size + 3 * inflation_limit(size) * inflates
+    return (4 << 20) + (8 * 16 if name.endswith(".png") else 12) * 1032 * size + 3 * inflation_limit(size) * inflates
 
 
 # Mutations: (rng, content, another valid file) -> content
@@ -337,6 +341,34 @@ def _npy_files():
         yield {"file": _npy(np.asfortranarray(table))}
 
 
+def _images(kind, modes):
+    """Files of pictures with these modes, one of them turned by its EXIF data."""
+    for mode in modes:
+        picture = PIL.Image.fromarray(_RNG.integers(0, 256, (9, 7, 4), np.uint8), "RGBA").convert(mode)
+        turned = PIL.Image.Exif()
+        turned[0x0112] = 6
+        for more in ({}, {"exif": turned}):
+            file = io.BytesIO()
+            picture.save(file, kind, **more)
+            yield {"file": file.getvalue()}
+
+
+_OF_LABELS = ("size", "colour", "odd", "fifth")
+
+
+def _label_files():
+    """Tables with two columns of labels that are 0 or 1, or of numbers."""
+    for words in (("0", "1"), ("no", "yes"), ("0.5", "-2")):
+        for delimiter in (",", ";"):
+            rows = [(str(i / 7), "red" if i % 2 else "", words[i % 2], words[i % 5 == 0]) for i in range(_N)]
+            yield {"file": "".join(f"{delimiter.join(row)}\n" for row in (_OF_LABELS, *rows)).encode()}
+
+
+def _class_weight_texts():
+    for text in ("balanced", "x=1", 'x=1,y=2.5,"z,w"=0', '"x=1","z,w=3"', "y=1e3"):
+        yield {"file": text.encode()}
+
+
 def _checkpoints():
     """Those of a finished run, of one with a tolerance, of one with early stopping, and of Adam."""
     of_targets = Standardisation(np.zeros(1, np.float32), np.ones(1, np.float32))
@@ -396,9 +428,12 @@ def _read_data(path, rng):
     """Read data in one of the ways that hw5 does."""
     way = int(rng.integers(5))
     if way == 0:
-        X = load_inputs(path, _choice(rng, (_SCHEMA, _DIGITS)))
+        schema = _choice(rng, (_SCHEMA, _DIGITS))
+        if not is_table(path):
+            parts = list(open_arrays(path, schema).blocks(4))
+        X = load_inputs(path, schema)
         _check_features(X)
-        assert X.shape[1] == 4
+        assert X.shape[1] == 4 and (is_table(path) or (np.concatenate(parts) == X).all())
         return
     if way == 1:
         data = load(path, schema=_choice(rng, (_SCHEMA, _DIGITS)))
@@ -446,6 +481,44 @@ def _read_table(path, rng):
     assert y.shape == (len(X),) and np.isfinite(y).all() and (way == 2 or y.max() < len(data.class_names))
     assert data.feature_names is None or len(data.feature_names) == X.shape[1]
     json.dumps([dataclasses.asdict(data.columns)] if data.columns else [])
+
+
+_NO_COLOURS = SimpleNamespace(
+    data=SimpleNamespace(darkest=0.0, brightest=16.0),
+    standardisation=SimpleNamespace(mean=np.zeros(48, np.float32)),
+    image_shape=(8, 6),
+)
+_COLOURS = SimpleNamespace(data=SimpleNamespace(darkest=0.0, brightest=255.0), image_shape=(8, 6, 3))
+
+
+def _read_image(path, rng):
+    model = _choice(rng, (_NO_COLOURS, _COLOURS))
+    X = load_image(path, model, _choice(rng, (None, True, False)))
+    assert X.shape == (1, math.prod(model.image_shape)) and X.dtype == np.float32 and np.isfinite(X).all()
+    assert X.min() >= -1e-3 and X.max() <= model.data.brightest + 1e-3  # except for rounding
+
+
+def _read_labels(path, rng):
+    """Read several labels or targets, and the same file for a model of them."""
+    task = _choice(rng, ("multilabel", "regression"))
+    data = load(path, task=task, label_column=_choice(rng, ("odd,fifth", "3,4", "-1,-2")))
+    y = data.train.y
+    _check_features(data.train.X)
+    assert y.shape == (len(data.train.X), 2) and np.isfinite(y).all() and len(data.target_names) == 2
+    assert task == "regression" or set(y.ravel().tolist()) <= {0, 1}
+    names = data.feature_names, None, None, data.columns, data.target_names
+    schema = Schema(data.train.X.shape[1], (), *names, has_labels=task == "multilabel")
+    X = load_inputs(path, schema)
+    assert len(X) > len(y) or (X == data.train.X).all()  # rows without a label are left out
+
+
+def _read_class_weights(path, rng):
+    names = _choice(rng, (("x", "y", "z,w"), ("0", "1")))
+    try:
+        weights = class_weights(Path(path).read_bytes().decode("utf-8", "surrogateescape"), names, np.arange(9) % 2)
+    except InputError as error:
+        raise _as_shown(str(error)) from error
+    assert weights.shape == (len(names),) and np.isfinite(weights).all() and weights.min() >= 0
 
 
 def _check_features(X):
@@ -540,6 +613,10 @@ READERS = {
     "npz": Reader("a.npz", _npz_files, _zip, _read_data),
     "toml": Reader("a.toml", lambda: ({"file": text.encode()} for text in _TOML), _FILE, _read_toml),
     "options": Reader("options", _option_files, _FILE, _read_options),
+    "png": Reader("a.png", lambda: _images("PNG", ("L", "RGB", "RGBA", "LA", "P", "1")), _FILE, _read_image),
+    "jpeg": Reader("a.jpg", lambda: _images("JPEG", ("L", "RGB", "CMYK")), _FILE, _read_image),
+    "labels": Reader("a.csv", _label_files, _FILE, _read_labels),
+    "class weights": Reader("weights", _class_weight_texts, _FILE, _read_class_weights),
     "npy": Reader("a.npy", _npy_files, _FILE, _read_data),
     "checkpoint": Reader("model.npz", _checkpoints, _pack_checkpoint, _read_checkpoint),
 }
@@ -576,34 +653,44 @@ def _entries(tree):
         yield from _entries(value)
 
 
+def prepared(folder):
+    """The folder, with the file of labels that belongs to images in IDX."""
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx_bytes(_Y.astype("u1")))
+    return folder
+
+
+def read_one(reader, folder, content, rng, what):
+    """Read a file with this content in the folder; return whether it was read, the seconds, and the bytes of memory."""
+    path = folder / reader.name
+    path.write_bytes(content)
+    faulthandler.dump_traceback_later(_SECONDS, exit=True)
+    tracemalloc.reset_peak()
+    before, began, is_read = tracemalloc.get_traced_memory()[0], time.perf_counter(), False
+    try:
+        reader.read(str(path), rng)
+        is_read = True
+    except InputError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000 and str(error).isprintable(), str(error)
+    except BaseException:
+        print(f"{what}:", content[:2000], file=sys.stderr)
+        raise
+    seconds, peak = time.perf_counter() - began, tracemalloc.get_traced_memory()[1] - before
+    assert peak <= memory_bound(len(content), reader.name), f"{what}: {peak} bytes for {len(content)}"
+    return is_read, seconds, peak
+
+
 def run(name, seed, first, last):
     """Read the inputs first .. last - 1 of a seed; return the counts and maxima as a dictionary."""
     reader, figures = READERS[name], {"read": 0, "rejected": 0, "seconds": 0.0, "bytes": 0, "file size": 0}
     valid = list(reader.valid())
     packed = [reader.pack(members) for members in valid]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, reader.name)
-        Path(folder, "train-labels-idx1-ubyte").write_bytes(idx_bytes(_Y.astype("u1")))
+        prepared(Path(folder))
         for i in range(first, last):
             rng = np.random.default_rng((seed, i))
             content = damaged(reader, valid, packed, rng)
-            path.write_bytes(content)
-            faulthandler.dump_traceback_later(_SECONDS, exit=True)
-            tracemalloc.reset_peak()
-            before, began = tracemalloc.get_traced_memory()[0], time.perf_counter()
-            try:
-                reader.read(str(path), rng)
-                figures["read"] += 1
-            except InputError as error:
-                assert "\n" not in str(error) and len(str(error)) < 1000 and str(error).isprintable(), str(error)
-                figures["rejected"] += 1
-            except BaseException:
-                print(f"input {i} of seed {seed}:", content[:2000], file=sys.stderr)
-                raise
-            seconds, peak = time.perf_counter() - began, tracemalloc.get_traced_memory()[1] - before
-            assert peak <= memory_bound(len(content), reader.name), (
-                f"input {i} of seed {seed}: {peak} bytes for {len(content)}"
-            )
+            is_read, seconds, peak = read_one(reader, Path(folder), content, rng, f"input {i} of seed {seed}")
+            figures["read" if is_read else "rejected"] += 1
             figures["seconds"] = max(round(seconds, 3), figures["seconds"])
             if peak > figures["bytes"]:
                 figures |= {"bytes": peak, "file size": len(content)}
