@@ -2,10 +2,12 @@
 
     python benchmarks/growth.py [--only AXIS,...] [--repeats 3] [--out benchmarks/results/growth]
 
-Four sizes of each axis, each twice the one before, all else equal. `train`, `eval` and `predict` are runs of the program:
-processor seconds, user and system, and the peak of resident memory. `save` is one Checkpoint.save with the history of so
-many epochs, in seconds, and the bytes of its file. Of several runs the least counts. What a run on 100 examples takes is subtracted, and the exponent is
-the slope of a line through the logarithms: 1 is linear, and "-" is too little to tell. Writes OUT.md and OUT.png.
+Four sizes of each axis, each twice the one before, all else equal. `train`, `eval` and `predict` are runs of the program
+on one thread: processor seconds, user and system, and the peak of resident memory, with the pages of mapped files. `save`
+is one Checkpoint.save with a history of 8 times the epochs, in seconds, and the bytes of its file. Of several runs the
+least counts, and runs of all sizes of an axis take turns. What a run on 100 examples takes is subtracted, and the exponent
+is the slope of a line through the logarithms: 1 is linear, and "-" is no more than a run on 100 examples takes, or too
+little to tell. Writes OUT.md and OUT.png.
 """
 
 import argparse
@@ -31,10 +33,11 @@ AXES = {
     "classes": (500, 1000, 2000, 4000),
     "epochs": (4000, 8000, 16_000, 32_000),
 }
+_SAVES, _HISTORY = 9, 8  # in a round, since they take milliseconds, of so many times the epochs, beyond the caches
 SMALL = {"epochs": {"examples": 200, "features": 2}}  # so that the epochs, not the examples, take the time
 VERBS = ("train", "eval", "predict", "save")
 # What more than at rest can be told from noise
-_LEAST_SECONDS = {"train": 0.05, "eval": 0.05, "predict": 0.05, "save": 0.002}
+_LEAST_SECONDS = {"train": 0.1, "eval": 0.1, "predict": 0.1, "save": 0.002}
 _LEAST_BYTES = {"train": 4e6, "eval": 4e6, "predict": 4e6, "save": 1e4}
 
 
@@ -51,9 +54,8 @@ def write_data(folder, examples, features, classes, **_):
 
 def _in_a_process(function, *arguments, **options):
     """Call it where its memory does not count: the peak of a process begins with that of the one that starts it."""
-    process = multiprocessing.Process(target=function, args=arguments, kwargs=options)
-    process.start()
-    process.join()
+    with multiprocessing.Pool(1) as pool:
+        return pool.apply(function, arguments, options)
 
 
 def run(*arguments):
@@ -67,25 +69,34 @@ def run(*arguments):
     return usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss
 
 
-def costs(repeats, **size):
-    """{verb: (seconds, bytes)} of data of a size: the least of several runs, which other programs disturbed least."""
+def costs(repeats, sizes):
+    """[{verb: (seconds, bytes)}, ...] of data of these sizes: the least of several runs, which were disturbed least."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        _in_a_process(write_data, folder, **size)
-        out, X = folder / "model.npz", folder / "X.npy"
-        train = ("train", "--data", X, "--hidden", 16, "--epochs", size["epochs"], "--device", "cpu", "--out", out)
-        commands = {"train": train, "eval": ("eval", out, "--json"), "predict": ("predict", out, X)}
-        taken = {verb: [run(*command) for _ in range(repeats)] for verb, command in commands.items()}
-        taken["save"] = [_save(out, size["epochs"]) for _ in range(5)]
-    return {verb: tuple(map(min, zip(*pairs))) for verb, pairs in taken.items()}
+        folders = [Path(name, str(i)) for i in range(len(sizes))]
+        for folder, size in zip(folders, sizes):
+            folder.mkdir()
+            _in_a_process(write_data, folder, **size)
+        rounds = [list(map(_costs_once, folders, sizes)) for _ in range(repeats)]
+    return [{verb: tuple(map(min, zip(*(row[verb] for row in rows)))) for verb in VERBS} for rows in zip(*rounds)]
+
+
+def _costs_once(folder, size):
+    out, X, usual = folder / "model.npz", folder / "X.npy", ("--device", "cpu", "--threads", 1)
+    train = ("train", "--data", X, "--hidden", 16, "--epochs", size["epochs"], "--out", out)
+    commands = {"train": train, "eval": ("eval", out, "--json"), "predict": ("predict", out, X)}
+    taken = {verb: run(*command, *usual) for verb, command in commands.items()}
+    return taken | {"save": _in_a_process(_save, out, _HISTORY * size["epochs"])}
 
 
 def _save(path, epochs):
-    row = dict.fromkeys(HISTORY, 1 / 3)
+    """Processor seconds, the least of several saves, and bytes of the checkpoint with a history of so many epochs."""
+    row, seconds = dict.fromkeys(HISTORY, 1 / 3), []
     checkpoint = replace(Checkpoint.load(path), history=[row | {"epoch": i + 1} for i in range(epochs)])
-    start = time.process_time()
-    checkpoint.save(path)
-    return time.process_time() - start, path.stat().st_size
+    for _ in range(_SAVES):
+        start = time.process_time()
+        checkpoint.save(path)
+        seconds.append(time.process_time() - start)
+    return min(seconds), path.stat().st_size
 
 
 def exponent(sizes, values, at_rest, least):
@@ -100,13 +111,11 @@ def exponent(sizes, values, at_rest, least):
 
 def measure(axes, repeats):
     """{axis: [{verb: (seconds, bytes)}, ...]}, and the same at rest."""
-    at_rest = costs(repeats, examples=100, features=2, classes=2, epochs=1)
+    (at_rest,) = costs(repeats, [{"examples": 100, "features": 2, "classes": 2, "epochs": 1}])
     found = {}
     for axis in axes:
-        found[axis] = []
-        for size in AXES[axis]:
-            found[axis].append(costs(repeats, **BASE | SMALL.get(axis, {}) | {axis: size}))
-            print(axis, size, json.dumps(found[axis][-1]), flush=True)
+        found[axis] = costs(repeats, [BASE | SMALL.get(axis, {}) | {axis: size} for size in AXES[axis]])
+        print(axis, json.dumps(found[axis]), flush=True)
     return found, at_rest
 
 
@@ -118,6 +127,12 @@ def page(found, at_rest, repeats):
         f"`python benchmarks/growth.py --repeats {repeats}` on {platform.processor() or platform.machine()}, "
         f"{os.cpu_count()} CPUs, Python {platform.python_version()}, NumPy {np.__version__}, commit {_commit()}. "
         f"All else equal: {', '.join(f'{n:,} {axis}' for axis, n in BASE.items())}; for epochs, 200 examples of 2 features.",
+        "",
+        "Processor seconds on one thread, and the peak of resident memory, with the pages of mapped files; of `save`, with a "
+        f"history of {_HISTORY} times the epochs, the bytes of the checkpoint. The least of the runs counts. An exponent is the slope of a line through the logarithms "
+        "of what is more than a run on 100 examples takes, which is "
+        f"{', '.join(f'{seconds:.2g} s and {size / 1e6:.3g} MB for `{verb}`' for verb, (seconds, size) in at_rest.items())}. "
+        '1 is linear; "-" is no more than that, or too little to tell.',
         "",
         "| axis | sizes | verb | seconds | exponent | MB | exponent |",
         "| --- | --- | --- | --- | ---: | --- | ---: |",
@@ -144,7 +159,7 @@ def _commit():
 
 
 def draw(found, at_rest, path):
-    """Time and memory against each axis, less those at rest, and a line of slope 1."""
+    """Time and memory against each axis, less those at rest, where they can be told from noise, and a line of slope 1."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -156,7 +171,8 @@ def draw(found, at_rest, path):
             panel = panels[part][column]
             for verb in VERBS:
                 values = np.array([row[verb][part] for row in rows]) - at_rest[verb][part]
-                panel.loglog(AXES[axis], np.maximum(values, 1e-9), marker="o", label=verb)
+                least = (_LEAST_SECONDS, _LEAST_BYTES)[part][verb]
+                panel.loglog(AXES[axis], np.where(values >= least, values, np.nan), marker="o", label=verb)
             top = max(row["train"][part] - at_rest["train"][part] for row in rows)
             panel.loglog(AXES[axis], 2 * top * np.array(AXES[axis]) / AXES[axis][-1], "k:", label="linear")
             panel.set(xlabel=axis, ylabel=unit)
