@@ -85,6 +85,7 @@ model = trained()
 table = tempfile.NamedTemporaryFile(suffix=".csv")
 table.write(b"1,2,x\\n3,4,y\\n")
 table.flush()
+load(table.name)  # imports more
 
 def reading(reader, path):
     load(table.name)  # a copy of a process begins without the pages of its libraries
