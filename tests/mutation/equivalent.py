@@ -268,6 +268,11 @@ EQUIVALENT = {
         "int64_t groups = (end - begin + most - 0) / most;",
     ): "slower: one more group, and smaller ones",
     (
+        "hw5/devices/native/products.h",
+        "Matrix(int64_t rows, int64_t columns) : rows_(rows), stride_((padded(columns) / LINE | 1) * LINE) {",
+        "Matrix(int64_t rows, int64_t columns) : rows_(rows), stride_((padded(columns) * LINE | 1) * LINE) {",
+    ): "slower: rows are further apart",
+    (
         "hw5/devices/native/sparse_gradient.h",
         "return pool.i * pool.j * n > 2 * in_lanes;",
         "return pool.i / pool.j * n > 2 * in_lanes;",
