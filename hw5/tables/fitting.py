@@ -7,13 +7,14 @@ import numpy as np
 
 from hw5.errors import InputError
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
-from hw5.tables.gathering import MOST_VALUES, Gathered, bad_cell, has_gaps, is_gap_word
+from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
 from hw5.tables.table import quoted
 
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
 _ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
+_SUMMARY = re.compile(r"((grand |sub)?totals?|sum|averages?|mean|overall) *:?", re.IGNORECASE)
 _DAY = 86_400
 _TOGETHER = 16  # rows
 _LEAST_RANGE = 2.0**-125  # of numbers; the scale of smaller ones would be no float32
@@ -242,6 +243,18 @@ def _reduced(ufunc, rows):
 def _short(value) -> float:
     """A float64 for JSON that float32 holds, since features are float32."""
     return float(np.float32(value))
+
+
+def summary_warnings(fitting: Fitting) -> list[str]:
+    """A warning if the last row seems to sum up the others: it alone has a word for that in a column of text."""
+    gathered = fitting.gathered
+    labels = {fitting.labels[0]: gathered.labels} if isinstance(gathered.labels, Texts) else {}
+    for position, texts in (gathered.texts | labels).items():
+        last = texts.codes[-1]
+        word = texts.values[last] or ""
+        if _SUMMARY.fullmatch(word) and np.count_nonzero(texts.codes == last) == 1:
+            return [f"the last row has {quoted(word)} in {fitting.name(position)}; remove it if it sums up the others"]
+    return []
 
 
 def label_warnings(where_label: str, class_names, y, n: int) -> list[str]:

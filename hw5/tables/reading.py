@@ -21,7 +21,7 @@ from hw5.tables import cells, labels
 from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.columns import Columns, Date, LeftOut, Number
 from hw5.tables.dialect import LABEL_NAMES
-from hw5.tables.fitting import Fitting, label_warnings
+from hw5.tables.fitting import Fitting, label_warnings, summary_warnings
 from hw5.tables.gathering import (
     Gathered,
     Texts,
@@ -81,7 +81,8 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     y = labels.decoded(table, task, class_names)
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
-    warnings = fitting.warnings + (label_warnings(table.label, class_names, y, len(y)) if class_names else [])
+    warnings = fitting.warnings + summary_warnings(fitting)
+    warnings += label_warnings(table.label, class_names, y, len(y)) if class_names else []
     X = encoded(gathered, columns, records.where, out)
     X = _as_bytes(X, out) if columns.are_plain and are_pixels(X) else X
     names = columns.feature_names

@@ -194,6 +194,22 @@ def test_warnings(write):
     assert "column 2 ('price')" in prices.warnings[-1]
 
 
+@pytest.mark.parametrize("word", ["Total", "grand total:", "MEAN"])
+def test_a_last_row_that_sums_up_the_others(write, word):
+    rows = [(f"r{i % 3}", i, KINDS[i % 2]) for i in range(12)]
+    said = f"the last row has '{word}' in 'region'; remove it if it sums up the others"
+    assert load(write(text([*rows, (word, 66, "oak")], "region,size,kind"))).warnings == (said,)
+    (of_label,) = load(write(text([*rows, ("r1", 66, word)], "region,size,kind"))).warnings
+    assert f"'{word}' in 'kind'" in of_label
+    others = (
+        [(word, 1, "oak"), *rows],
+        [*rows, ("total rewards", 1, "oak")],
+        [(word, 1, "oak"), *rows, (word, 2, "oak")],
+    )
+    for each in others:
+        assert load(write(text(each, "region,size,kind"))).warnings == ()
+
+
 def test_one_hot_labels(write):
     cells = [[i, *(int(i % 3 == j) for j in range(3))] for i in range(9)]
     path = write(text(cells, "x,is_ash,is_birch,is_cedar"))
