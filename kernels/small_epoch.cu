@@ -250,6 +250,7 @@ __device__ void update_columns(Shared shared, const float *Delta, const Rule &ru
             }
             const int at = u * ROW + 4 * quarter, b = d - first_column() - 4 * quarter;  // the bias is the b-th of the four
             auto w = load<4>(shared.W + at), v = load<4>(shared.V + at), s = load<4>(shared.S + at);
+#pragma unroll
             for (int n = 0; n < 4; ++n) {  // those beyond the bias stay 0
                 const float g = sum[n] / static_cast<float>(k);
                 if (n == b)

@@ -245,6 +245,6 @@ def test_a_file_system_that_becomes_read_only(tmp_path):
     """
     done = in_a_mount(tmp_path, "16m", script)
     assert "could not be saved: read-only file system; training continues" in done.stderr
-    assert "--out" in done.stderr and "cannot be written: read-only file system" in done.stderr
+    assert "--resume" in done.stderr and "cannot be written: read-only file system" in done.stderr
     stopped, refused, figures = done.stdout.splitlines()
     assert (stopped, refused) == ("code 130", "code 2") and json.loads(figures)["accuracy"] > 0.5

@@ -168,7 +168,7 @@ def test_one_launch_for_many_steps(simulated):
         InputError,
         match="needs 29 blocks with .* of shared memory at the same time, and there is room for 28; leave it out",
     ):
-        stepper_on(device, (450, 150, 3), 8)[0].how_with(100)
+        stepper_on(device, (450, 150, 3), 100)[0].how_with(100)
     gpu.attributes["COOPERATIVE_LAUNCH"] = 0
     with pytest.raises(InputError, match="there is room for 0"):
         stepper_on(device, sizes, n)[0].how_with(k)
