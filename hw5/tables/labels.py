@@ -113,9 +113,9 @@ def indicators(table: Table) -> np.ndarray:
     wrong = np.argwhere(~np.isin(y, (0, 1)))
     if len(wrong):
         row, column = wrong[0].tolist()
-        names = table.target_names or range(1, y.shape[1] + 1)
+        name = quoted(table.target_names[column]) if table.target_names else column + 1
         raise InputError(
-            f"{table.label_location(row)}: label {names[column]} is {y[row, column]:g}, and must be 0 or 1; correct it, "
+            f"{table.label_location(row)}: label {name} is {y[row, column]:g}, and must be 0 or 1; correct it, "
             "or use --task regression"
         )
     return y.astype(np.int32)

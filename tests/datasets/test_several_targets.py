@@ -94,7 +94,13 @@ def test_the_test_set_has_the_columns_of_the_training_set(table):
     [
         (ROWS, "multilabel", "y", ["--task multilabel needs several columns"]),
         (ROWS, "multilabel", None, ["--task multilabel needs several columns"]),
-        (ROWS.replace("3,4,1,1", "3,4,1,2"), "multilabel", "x,y", ["row 3", "label y is 2", "must be 0 or 1"]),
+        (ROWS.replace("3,4,1,1", "3,4,1,2"), "multilabel", "x,y", ["row 3", "label 'y' is 2", "must be 0 or 1"]),
+        (
+            ROWS.replace("y\n", "9" * 500 + "\n").replace("3,4,1,1", "3,4,1,2"),
+            "multilabel",
+            "3,4",
+            ["label '99", "...' is 2,"],
+        ),
         (ROWS.replace("3,4,1,1", "3,4,1,big"), "regression", "x,y", ["row 3, column 4 ('y')", "'big'"]),
         (ROWS, "classification", "x,y", ["exactly one must be 1", "--task multilabel"]),
     ],
