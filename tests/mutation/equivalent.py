@@ -274,6 +274,16 @@ EQUIVALENT = {
     ): "slower: rows are further apart",
     (
         "hw5/devices/native/sparse_gradient.h",
+        "const int64_t n = window.j * window.c, in_lanes = (n + LANES - 1) / LANES * LANES;",
+        "const int64_t n = window.j / window.c, in_lanes = (n + LANES - 1) / LANES * LANES;",
+    ): "which of two ways is faster; both are right",
+    (
+        "hw5/devices/native/stretch.h",
+        "for (auto &buffer : largest) buffer.push_back(pieces == 1 ? Matrix() : Matrix(rows, m / pieces));",
+        "for (auto &buffer : largest) buffer.push_back(pieces == 1 ? Matrix() : Matrix(rows, m * pieces));",
+    ): "a larger buffer",
+    (
+        "hw5/devices/native/sparse_gradient.h",
         "return pool.i * pool.j * n > 2 * in_lanes;",
         "return pool.i / pool.j * n > 2 * in_lanes;",
     ): "which of two ways is faster; both are right",
