@@ -283,6 +283,16 @@ EQUIVALENT = {
         "for (auto &buffer : largest) buffer.push_back(pieces == 1 ? Matrix() : Matrix(rows, m * pieces));",
     ): "a larger buffer",
     (
+        "hw5/devices/native/images.cpp",
+        "threads = std::min(job.threads, std::max(parts, int64_t(job.Z ? 1 : slices.size())));",
+        "threads = std::min(job.threads, std::max(parts, int64_t(job.Z ? 2 : slices.size())));",
+    ): "slower: a thread that has nothing to do",
+    (
+        "hw5/devices/native/products.h",
+        "for (int i = 0; i < N * LANES; i += LINE) __builtin_prefetch(C.row(p) + i, 1);",
+        "for (int i = 0; i < N * LANES; i += LINE) __builtin_prefetch(C.row(p) - i, 1);",
+    ): "slower: it fetches what is not used",
+    (
         "hw5/devices/native/sparse_gradient.h",
         "return pool.i * pool.j * n > 2 * in_lanes;",
         "return pool.i / pool.j * n > 2 * in_lanes;",
