@@ -33,7 +33,7 @@ AXES = {
     "classes": (500, 1000, 2000, 4000),
     "epochs": (4000, 8000, 16_000, 32_000),
 }
-_SAVES, _HISTORY = 9, 8  # in a round, since they take milliseconds, of so many times the epochs, beyond the caches
+_SAVES, _HISTORY = 9, 8  # saves in a round, since one takes milliseconds; factor of the epochs, beyond the caches
 SMALL = {"epochs": {"examples": 200, "features": 2}}  # so that the epochs, not the examples, take the time
 VERBS = ("train", "eval", "predict", "save")
 # What more than at rest can be told from noise
@@ -89,7 +89,7 @@ def _costs_once(folder, size):
 
 
 def _save(path, epochs):
-    """Processor seconds, the least of several saves, and bytes of the checkpoint with a history of so many epochs."""
+    """Minimum processor seconds of several saves, and the bytes of a checkpoint with a history of `epochs` epochs."""
     row, seconds = dict.fromkeys(HISTORY, 1 / 3), []
     checkpoint = replace(Checkpoint.load(path), history=[row | {"epoch": i + 1} for i in range(epochs)])
     for _ in range(_SAVES):

@@ -34,7 +34,7 @@ class ArrayInputs:
         return self._features(values[np.newaxis] if is_single else values, label)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """The same in blocks of at most so many rows, and of at most 64 MB if a row has less."""
+        """Yield the features in blocks of at most `rows` rows and 64 MB, but of at least one row."""
         with self._open_values(self._path) as stored:
             is_single, label = self._layout(stored)
             if is_single:

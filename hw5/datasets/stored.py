@@ -64,7 +64,7 @@ class StoredArray(NamedTuple):
         return array if self.order == "C" else array.copy()
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """The same in blocks of at most so many rows. Only one of them is in memory, unless the order is Fortran's."""
+        """Yield the array in blocks of at most `rows` rows. In C order, only one block is in memory."""
         if self.order != "C":
             array = self.read()
             yield from (array[start : start + rows] for start in range(0, len(array), rows))
