@@ -121,9 +121,7 @@ class KernelDevice(KernelImages, SmallNetworks, Device):
         """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
         self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
         self.arithmetic = f"the CUDA kernels ({name})"
-        self.persists = (
-            False  # whether small networks are trained by one launch for many steps (kernels/small_epoch.cu)
-        )
+        self.persists = False  # whether one launch trains many steps of a small network (kernels/small_epoch.cu)
         self._partial_sums, self._velocity = weakref.WeakKeyDictionary(), None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 

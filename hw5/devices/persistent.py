@@ -18,7 +18,7 @@ class PersistentStepper(Stepper):
         if isinstance(data, StreamedData):
             raise _refusal("data that fits into the memory of the GPU")
         super().__init__(network, data, "a persistent kernel")
-        self.arithmetic = f"the persistent CUDA kernel ({self.device.name})"
+        self.arithmetic = self.arithmetic.replace("the CUDA kernels", "the persistent CUDA kernel")  # on any GPU
         self._parts = None
 
     def launch(self, k):

@@ -109,6 +109,12 @@ def test_check_mode_finds_nothing():
         after(checked, sizes, n, k, RATES["adam"])
 
 
+def test_the_arithmetic_is_called_the_same_on_all_gpus():
+    device = on(Counting())
+    device.name = "cuda:1"  # as open_device renames it
+    assert stepper_on(device, (33, 17, 5), 8)[0].arithmetic == "the persistent CUDA kernel (emulator)"
+
+
 def test_an_epoch_is_one_launch():
     device = on(Counting())
     for rates, expected in (RATES["plain"], ["epoch_uint8"]), (RATES["adam"], ["epoch_uint8", "advance"]):
