@@ -17,8 +17,9 @@
 // Launch:
 //     hidden   block (32, u, e): a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k, 4 u y >= m
 //     output   block (32, 4), grid.x * 4 >= k, dynamic shared memory for 4 m floats
-//     update   block 512; a block has 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2), with
-//              tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
+//     update   block 512; a block has a tile of 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2),
+//              with tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
+//     update_large   the same with block 256 and 64 instead of 32, for networks with many tiles
 #include "small_network.cuh"
 #include "softmax.cuh"
 
@@ -136,10 +137,21 @@ __device__ void delta_below(const float *W, const float *Delta2, const float *x,
 
 // -- the update
 
-constexpr int TILE = 32;      // units and columns of (x, 1) of a block
-constexpr int ROWS = 128;     // examples at a time
-constexpr int THREADS = 512;  // of a block, in GROUPS of 64 that take turns with the examples
-constexpr int GROUPS = THREADS / 64;
+// A block sums Delta^T (x, 1) over the examples, for a tile of SIDE units and SIDE columns. A group of 64 threads has
+// 32 x 32 of the sums, a thread 4 x 4. In a large tile four groups have a quarter each. Where there are few tiles, they
+// are small, and eight groups take turns with the examples.
+template <int SIDE_, int GROUPS, int ROWS_>
+struct Tiles {
+    static constexpr int SIDE = SIDE_, ROWS = ROWS_;  // ROWS: examples in shared memory at a time
+    static constexpr int ACROSS = SIDE / 32, TURNS = GROUPS / (ACROSS * ACROSS);
+    static constexpr int THREADS = GROUPS * 64, LOADERS = THREADS / 2;  // half of the threads load Delta, half (x, 1)
+    static constexpr int FLOATS = (2 * ROWS > TURNS * SIDE ? 2 * ROWS : TURNS * SIDE) * SIDE;  // of shared memory
+    static constexpr int BLOCKS = 512 / THREADS;  // of a multiprocessor at once, with at most 128 registers a thread
+
+    __device__ static int across(int d) { return (d + SIDE) / SIDE; }  // tiles that cover d + 1 columns
+};
+using Small = Tiles<32, 8, 128>;
+using Large = Tiles<64, 4, 64>;
 
 struct Layer {
     float *W, *V, *S, *b, *Vb, *Sb;
@@ -147,80 +159,120 @@ struct Layer {
     int m;
 };
 
-__device__ int tiles_across(int d) { return (d + TILE) / TILE; }  // of d + 1 columns
-
-// Copy `rows` examples from the start-th on, the tile's units of Delta and its columns of (x, 1), into shared memory.
-template <class Inputs>
-__device__ void load_tiles(Inputs inputs, const float *Delta, int start, int rows, int unit, int column, int m,
-                           float (*deltas)[TILE], float (*xs)[TILE]) {
-    constexpr int IN_FLIGHT = ROWS * TILE / THREADS;  // loads of a thread, none of which waits for another
-    const int lane = threadIdx.x % TILE, c = column + lane, u = unit + lane;
-    const auto x_of = inputs.column(min(c, inputs.d - 1));
-    const float beyond = c == inputs.d ? 1.0f : 0.0f;
-    float delta[IN_FLIGHT], x[IN_FLIGHT];
-    for (int q = 0; q < IN_FLIGHT; ++q) {
-        const int i = start + min(q * (THREADS / TILE) + static_cast<int>(threadIdx.x) / TILE, rows - 1);
-        delta[q] = Delta[static_cast<size_t>(i) * m + min(u, m - 1)];
-        x[q] = x_of(i);
-    }
-    for (int q = 0; q < IN_FLIGHT; ++q) {
-        const int row = q * (THREADS / TILE) + threadIdx.x / TILE;
-        deltas[row][lane] = u < m ? delta[q] : 0.0f;
-        xs[row][lane] = c < inputs.d ? x[q] : beyond;
+// Copy a tile's columns of (x, 1) of `rows` examples from the start-th on into shared memory (ROWS, SIDE). Delta gets a
+// 1 too, where there is no unit: the sums of that are not used.
+template <class Tile, int N, class Inputs>
+__device__ void load_columns(Inputs inputs, int start, int rows, int column, float *tile) {
+    constexpr int LANES = Tile::SIDE / N, AT_ONCE = Tile::LOADERS / LANES;
+    constexpr int IN_FLIGHT = N == 1 ? 8 : 4;  // loads of a thread, none of which waits for another
+    const int at = N * (threadIdx.x % LANES), c = column + at;
+    const auto columns = inputs.template columns<N>(min(c, inputs.d - N));
+#pragma unroll 1
+    for (int first = threadIdx.x % Tile::LOADERS / LANES; first < rows; first += IN_FLIGHT * AT_ONCE) {
+        Pack<float, N> x[IN_FLIGHT];
+        for (int q = 0; q < IN_FLIGHT; ++q) x[q] = columns(inputs.row(start + min(first + q * AT_ONCE, rows - 1)));
+        for (int q = 0; q < IN_FLIGHT; ++q)
+            if (first + q * AT_ONCE < rows)
+                store(tile + (first + q * AT_ONCE) * Tile::SIDE + at,
+                      c < inputs.d ? x[q] : Pack<float, N>{c == inputs.d ? 1.0f : 0.0f});
     }
 }
 
-// Delta^T (x, 1) for the units and columns of a tile, summed over the examples: groups of 64 threads take turns with the
-// examples, and a thread has 4 x 4 of the sums. sums[group] becomes the group's (TILE, TILE).
-template <class Inputs>
-__device__ void sum_products(Inputs inputs, const float *Delta, int unit, int column, int k, int m,
-                             float (*sums)[TILE][TILE], float (*deltas)[TILE], float (*xs)[TILE]) {
-    const int group = threadIdx.x / 64, u = threadIdx.x % 64 / 8 * 4, c = threadIdx.x % 8 * 4;
-    float sum[4][4] = {};
-    for (int start = 0; start < k; start += ROWS) {
-        const int rows = min(k - start, ROWS);
+// Delta^T (x, 1) of a tile, into shared memory (TURNS, SIDE, SIDE): the sums over the examples of each turn.
+template <class Tile, int N, class Inputs>
+__device__ void sum_products(Inputs inputs, Outputs deltas, int unit, int column, int k, float *memory) {
+    constexpr int SIDE = Tile::SIDE, PARTS = Tile::ACROSS * Tile::ACROSS;
+    const int group = threadIdx.x / 64, part = group % PARTS, turn = group / PARTS;
+    const int u = part / Tile::ACROSS * 32 + threadIdx.x % 64 / 8 * 4;
+    const int c = part % Tile::ACROSS * 32 + threadIdx.x % 8 * 4;
+    float *const xs = memory + Tile::ROWS * SIDE;
+    Pack<float, 4> sums[4] = {};
+    for (int start = 0; start < k; start += Tile::ROWS) {
+        const int rows = min(k - start, Tile::ROWS);
         __syncthreads();  // the last examples may still be read
-        load_tiles(inputs, Delta, start, rows, unit, column, m, deltas, xs);
+        if (threadIdx.x >= Tile::LOADERS)
+            load_columns<Tile, N>(inputs, start, rows, column, xs);
+        else if (deltas.packs_of_four())
+            load_columns<Tile, 4>(deltas, start, rows, unit, memory);
+        else
+            load_columns<Tile, 1>(deltas, start, rows, unit, memory);
         __syncthreads();
-        for (int row = group; row < rows; row += GROUPS) {
-            const auto delta = load<4>(&deltas[row][u]), x = load<4>(&xs[row][c]);
-            for (int q = 0; q < PRODUCTS; ++q) sum[q / 4][q % 4] += delta[q / 4] * x[q % 4];
+#pragma unroll 4
+        for (int row = turn; row < rows; row += Tile::TURNS) {
+            const auto delta = load<4>(memory + row * SIDE + u), x = load<4>(xs + row * SIDE + c);
+            for (int q = 0; q < PRODUCTS; ++q) sums[q / 4][q % 4] += delta[q / 4] * x[q % 4];
         }
     }
-    __syncthreads();  // sums may share the memory of deltas
-    for (int q = 0; q < PRODUCTS; ++q) sums[group][u + q / 4][c + q % 4] = sum[q / 4][q % 4];
+    __syncthreads();  // the sums take the memory of the examples
+    for (int q = 0; q < 4; ++q) store(memory + (turn * SIDE + u + q) * SIDE + c, sums[q]);
     __syncthreads();
 }
 
-template <class Inputs>
-__device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correction &by, int tile, int k,
-                       float (*memory)[TILE]) {
-    const auto sums = reinterpret_cast<float(*)[TILE][TILE]>(memory);
-    const int d = inputs.d, column = tile % tiles_across(d) * TILE, unit = tile / tiles_across(d) * TILE;
-    sum_products(inputs, layer.Delta, unit, column, k, layer.m, sums, memory, memory + ROWS);
-    const Rule of_bias = rule.without_penalties();
-    for (int at = threadIdx.x; at < TILE * TILE; at += THREADS) {
-        const int u = at / TILE, j = unit + u, c = column + at % TILE;
-        float g = 0.0f;
-        for (int group = 0; group < GROUPS; ++group) g += sums[group][u][at % TILE];
-        g /= static_cast<float>(k);
-        if (j >= layer.m || c > d) continue;
-        const size_t i = static_cast<size_t>(j) * d + c;
-        if (c == d)
-            of_bias.step(layer.b + j, layer.Vb + j, layer.Sb + j, g, by);
-        else
-            rule.step(layer.W + i, layer.V + i, layer.S + i, g, by);
+// The sum of the turns' sums.
+template <class Tile, int N>
+__device__ Pack<float, N> sum_of_turns(const float *sums) {
+    Pack<float, N> total = {};
+    for (int turn = 0; turn < Tile::TURNS; ++turn) {
+        const auto of_turn = load<N>(sums + turn * Tile::SIDE * Tile::SIDE);
+        for (int n = 0; n < N; ++n) total[n] += of_turn[n];
     }
+    return total;
+}
+
+template <class Tile, int N, class Inputs>
+__device__ void update_tile(Inputs inputs, Layer layer, Rule rule, const adam::Correction &by, int tile, int k,
+                            float *memory) {
+    constexpr int SIDE = Tile::SIDE, AT_ONCE = N * Tile::THREADS / SIDE, EACH = (SIDE + AT_ONCE - 1) / AT_ONCE;
+    const int d = inputs.d, column = tile % Tile::across(d) * SIDE, unit = tile / Tile::across(d) * SIDE;
+    const int first = N * threadIdx.x / SIDE, lane = N * threadIdx.x % SIDE;
+    const bool uses_v = rule.is_adam || rule.mu != 0.0f || rule.l1 != 0.0f;
+    const auto for_each = [&](auto body) {  // a pack of one of the thread's units
+        const size_t i = static_cast<size_t>(unit + first) * d + column + lane;
+#pragma unroll
+        for (int q = 0; q < EACH; ++q) {
+            const int u = first + q * AT_ONCE;
+            if (u < SIDE && unit + u < layer.m && column + lane < d) body(q, u * SIDE + lane, i + q * AT_ONCE * d);
+        }
+    };
+    Pack<float, N> w[EACH] = {}, v[EACH] = {}, s[EACH] = {};
+    for_each([&](int q, int, size_t i) {  // in flight while the products are summed
+        w[q] = load<N>(layer.W + i);
+        if (uses_v) v[q] = load<N>(layer.V + i);
+    });
+    sum_products<Tile, N>(inputs, {layer.Delta, layer.m}, unit, column, k, memory);
+    for_each([&](int q, int, size_t i) {  // not before: there were no registers left
+        if (rule.is_adam) s[q] = load<N>(layer.S + i);
+    });
+    const float share = 1.0f / static_cast<float>(k);
+    for_each([&](int q, int at, size_t i) {
+        const auto g = sum_of_turns<Tile, N>(memory + at);
+        for (int n = 0; n < N; ++n) rule.step(&w[q][n], &v[q][n], &s[q][n], g[n] * share, by);
+        store(layer.W + i, w[q]);
+        if (uses_v) store(layer.V + i, v[q]);
+        if (rule.is_adam) store(layer.S + i, s[q]);
+    });
+    const int j = unit + threadIdx.x;
+    if (threadIdx.x >= SIDE || j >= layer.m || d >= column + SIDE) return;  // b is column d
+    const float g = sum_of_turns<Tile, 1>(memory + threadIdx.x * SIDE + d - column)[0] * share;
+    rule.without_penalties().step(layer.b + j, layer.Vb + j, layer.Sb + j, g, by);
+}
+
+template <class Tile, class Inputs>
+__device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correction &by, int tile, int k,
+                       float *memory) {
+    if (inputs.packs_of_four() && aligned(layer.W, layer.V, layer.S))
+        update_tile<Tile, 4>(inputs, layer, rule, by, tile, k, memory);
+    else
+        update_tile<Tile, 1>(inputs, layer, rule, by, tile, k, memory);
 }
 
 }  // namespace small_network
 
 #define SMALL_NETWORK(ELEMENT, NAME)                                                                                   \
-    extern "C" __global__ void hidden_##NAME(const ELEMENT *__restrict__ X, const float *__restrict__ mean,            \
-                                             const float *__restrict__ scale, const int *__restrict__ order,           \
-                                             const int *__restrict__ first, int offset, const float *__restrict__ W,   \
-                                             const float *__restrict__ b, float *__restrict__ H, int k, int d, int m,  \
-                                             int theta, float a) {                                                     \
+    extern "C" __global__ void hidden_##NAME(                                                                          \
+        const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,                \
+        const int *__restrict__ order, const int *__restrict__ first, int offset, const float *__restrict__ W,         \
+        const float *__restrict__ b, float *__restrict__ H, int k, int d, int m, int theta, float a) {                 \
         small_network::Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                           \
         small_network::hidden(inputs, W, b, H, k, m, theta, a);                                                        \
     }                                                                                                                  \
@@ -234,31 +286,38 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         const Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                                    \
         const int i = example();                                                                                       \
         output(inputs, target_of(i, k, inputs.order, y, weights), W, b, loss, correct, Delta, Z, i, k, m);             \
-    }                                                                                                                  \
-    extern "C" __global__ void update_##NAME(                                                                          \
-        const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,                \
-        const int *__restrict__ order, const int *__restrict__ first, int offset, float *__restrict__ W1,              \
-        float *__restrict__ V1, float *__restrict__ S1, float *__restrict__ b1, float *__restrict__ Vb1,               \
-        float *__restrict__ Sb1, const float *__restrict__ Delta1, const float *__restrict__ H,                        \
-        float *__restrict__ W2, float *__restrict__ V2, float *__restrict__ S2, float *__restrict__ b2,                \
-        float *__restrict__ Vb2, float *__restrict__ Sb2, const float *__restrict__ Delta2, int k, int d, int m1,      \
-        int m2, const float *__restrict__ eta, float mu, float l1, float l2, int nesterov, int is_adam,                \
-        const int *__restrict__ t, float share1, float share2, float epsilon, float decay) {                           \
+    }
+
+#define UPDATE(TILE, ELEMENT, NAME)                                                                                    \
+    extern "C" __global__ void __launch_bounds__(small_network::TILE::THREADS, small_network::TILE::BLOCKS)            \
+        NAME(const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,           \
+             const int *__restrict__ order, const int *__restrict__ first, int offset, float *__restrict__ W1,         \
+             float *__restrict__ V1, float *__restrict__ S1, float *__restrict__ b1, float *__restrict__ Vb1,          \
+             float *__restrict__ Sb1, const float *__restrict__ Delta1, const float *__restrict__ H,                   \
+             float *__restrict__ W2, float *__restrict__ V2, float *__restrict__ S2, float *__restrict__ b2,           \
+             float *__restrict__ Vb2, float *__restrict__ Sb2, const float *__restrict__ Delta2, int k, int d, int m1, \
+             int m2, const float *__restrict__ eta, float mu, float l1, float l2, int nesterov, int is_adam,           \
+             const int *__restrict__ t, float share1, float share2, float epsilon, float decay) {                      \
         using namespace small_network;                                                                                 \
-        alignas(16) __shared__ float memory[2 * ROWS][TILE];                                                           \
+        alignas(16) __shared__ float memory[TILE::FLOATS];                                                             \
         __shared__ adam::Correction by;                                                                                \
-        const int tiles = tiles_across(d) * ((m1 + TILE - 1) / TILE), tile = blockIdx.x;                               \
+        const int tiles = TILE::across(d) * ((m1 + TILE::SIDE - 1) / TILE::SIDE), tile = blockIdx.x;                   \
         const Rule rule{*eta, mu, l1, l2, nesterov, is_adam != 0, {*eta, share1, share2, epsilon, l1, l2, decay}};     \
-        if (threadIdx.x == 0) by = is_adam ? adam::correction(rule.of_adam, *t) : adam::Correction{};                  \
+        if (is_adam && threadIdx.x == 0) by.rate = adam::correction(rule.of_adam, *t).rate;                            \
+        if (is_adam && threadIdx.x == 32) by.root = adam::correction(rule.of_adam, *t).root; /* in another warp */     \
         if (tile < tiles)                                                                                              \
-            update(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d},                                      \
-                   {W1, V1, S1, b1, Vb1, Sb1, Delta1, m1}, rule, by, tile, k, memory);                                 \
+            update<TILE>(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d},                                \
+                         {W1, V1, S1, b1, Vb1, Sb1, Delta1, m1}, rule, by, tile, k, memory);                           \
         else                                                                                                           \
-            update(Outputs{H, m1}, {W2, V2, S2, b2, Vb2, Sb2, Delta2, m2}, rule, by, tile - tiles, k, memory);         \
+            update<TILE>(Outputs{H, m1}, {W2, V2, S2, b2, Vb2, Sb2, Delta2, m2}, rule, by, tile - tiles, k, memory);   \
     }
 
 SMALL_NETWORK(unsigned char, uint8)
 SMALL_NETWORK(float, float32)
+UPDATE(Small, unsigned char, update_uint8)
+UPDATE(Small, float, update_float32)
+UPDATE(Large, unsigned char, update_large_uint8)
+UPDATE(Large, float, update_large_float32)
 
 extern "C" __global__ void output_hidden(const float *__restrict__ H, const int *__restrict__ order,
                                          const int *__restrict__ first, int offset, const int *__restrict__ y,

@@ -7,9 +7,24 @@ from hw5.devices.activations import ELEMENTWISE
 from hw5.devices.base import BETA1, BETA2, EPSILON
 from hw5.devices.grids import blocks, power_of_two
 
-TILE, UPDATE_THREADS = 32, 512  # units and columns of a block of update_TYPE, and its threads
 COLUMNS, EPOCH_BLOCK = 16, (32, 16)  # columns of (x, 1) of a block of epoch_TYPE, and its threads
 _PARAMETERS = ("W", "V", "S", "b", "Vb", "Sb")
+
+
+class Tiles(NamedTuple):
+    """The kernel of an update, the units and the columns of (x, 1) of a block, and its threads."""
+
+    kernel: str
+    side: int
+    threads: int
+
+    def cover(self, d, m):
+        """The number of tiles of the m units and the d + 1 columns of a layer."""
+        return blocks(m, self.side) * blocks(d + 1, self.side)
+
+
+SMALL_TILES, LARGE_TILES = Tiles("update", 32, 512), Tiles("update_large", 64, 256)
+MOST_SMALL_TILES = 256  # more of them would take turns on a GPU
 
 
 class SmallNetworks:
@@ -41,18 +56,23 @@ class SmallNetworks:
             arguments = (slot.Delta, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
             self._launch("output_hidden", grid, block, *inputs, *top, *arguments, shared=shared)
 
-    def update_layers(self, data, order, start, layers, slots, rates, eta, t):
+    def update_layers(self, data, order, start, layers, slots, rates, eta, t, tiles=None):
         """The t-th update of one or two layers from their Deltas and inputs; eta (1,) float32 and t (1,) int32.
 
-        The inputs of the first layer are the examples data[order[start : start + k]].
+        The inputs of the first layer are the examples data[order[start : start + k]]. tiles: chosen by the layers' sizes.
         """
         (k, m1), d = slots[0].Delta.shape, data.X.shape[1]
         m2 = slots[1].Delta.shape[1] if len(slots) == 2 else 0
         arrays = [(*(getattr(layer, name) for name in _PARAMETERS), slot.Delta) for layer, slot in zip(layers, slots)]
         numbers = (k, d, m1, m2, *_rule(rates, eta, t))
-        grid = (_tiles(d, m1) + (_tiles(m1, m2) if m2 else 0),)
         arguments = (*arrays[0], slots[0].X, *arrays[-1], *numbers)
-        self._launch(f"update_{data.X.dtype}", grid, (UPDATE_THREADS,), *self._gathered(data, order, start), *arguments)
+        sizes = [(d, m1), (m1, m2)]  # m2 = 0 takes no tiles
+        if tiles is None:
+            few = sum(SMALL_TILES.cover(*size) for size in sizes) <= MOST_SMALL_TILES
+            tiles = SMALL_TILES if few else LARGE_TILES
+        grid = (sum(tiles.cover(*size) for size in sizes),)
+        inputs = self._gathered(data, order, start)
+        self._launch(f"{tiles.kernel}_{data.X.dtype}", grid, (tiles.threads,), *inputs, *arguments)
 
     # -- many steps in one launch
 
@@ -102,8 +122,3 @@ def _rule(rates, eta, t):
     """The arguments of a kernel that updates: eta and t are a number, or in the memory of the device."""
     of_sgd = (eta, rates.momentum, rates.l1, rates.l2, int(rates.nesterov))
     return *of_sgd, int(rates.adam), t, 1 - BETA1, 1 - BETA2, EPSILON, rates.weight_decay
-
-
-def _tiles(d, m):
-    """The number of tiles of the m units and the d + 1 columns of a layer."""
-    return blocks(m, TILE) * blocks(d + 1, TILE)

@@ -11,7 +11,7 @@ import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
-from hw5.devices.small_network import EpochLaunch
+from hw5.devices.small_network import LARGE_TILES, SMALL_TILES, EpochLaunch
 from hw5.verify.contract import FINITE_VALUES, VALUES, Contract, error, error_of_integers
 from hw5.verify.image_contracts import IMAGE_CONTRACTS
 
@@ -404,7 +404,7 @@ def _error_below(bench, Delta_below, theta, x, W, Delta, scale):
     return error(bench.get(Delta_below), (Delta @ W) * derivative, scale)
 
 
-def update_layers(dtype, bench, k, m, values):
+def update_layers(dtype, bench, k, m, values, tiles=SMALL_TILES):
     for d in _features(k):
         for rates in _UPDATES:
             data, order, x, x_scale, _ = _examples(bench, dtype, k, d, values)
@@ -417,7 +417,9 @@ def update_layers(dtype, bench, k, m, values):
             t = bench.put([_T], np.int32)
             eta = bench.put([rates.eta])
             with bench.start(2) as start:
-                bench.device.update_layers(data, order, start, [layer for layer, _ in layers], slots, rates, eta, t)
+                bench.device.update_layers(
+                    data, order, start, [layer for layer, _ in layers], slots, rates, eta, t, tiles
+                )
             H = H.astype(np.float64)
             for (layer, arrays), delta, inputs, size in zip(layers, (Delta, Delta2), (x, H), (x_scale, abs(H))):
                 yield from _updated(bench, layer, arrays, delta.astype(np.float64), inputs, size, rates)
@@ -558,6 +560,7 @@ _ROWS = (
 )
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
 _SMALL = ((1, 1), (3, 12), (5, 33), (33, 5), (513, 1), (9, 32))  # 33 units are a tile and one more, 32 are a whole one
+_LARGE = ((1, 1), (3, 12), (5, 33), (130, 5), (9, 68), (66, 64))  # the same of tiles of 64 units and 64 examples
 _EPOCHS = ((1, 1), (3, 12), (5, 33), (33, 5), (2, 130))  # more units than are updated at once
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _UNITS = ((1, 1), (2, 3), (255, 1), (256, 7), (1000, 1))
@@ -594,9 +597,14 @@ CONTRACTS = [
     *IMAGE_CONTRACTS,
     *(
         Contract(
-            f"{part}_{dtype.__name__}", "small_network.cu", partial(operation, dtype), _SMALL, values, optional=True
+            f"{part}_{dtype.__name__}", "small_network.cu", partial(operation, dtype), shapes, values, optional=True
         )
-        for part, operation in (("hidden", hidden_layer), ("output", output_layer), ("update", update_layers))
+        for part, operation, shapes in (
+            ("hidden", hidden_layer, _SMALL),
+            ("output", output_layer, _SMALL),
+            ("update", update_layers, _SMALL),
+            ("update_large", partial(update_layers, tiles=LARGE_TILES), _LARGE),
+        )
         for dtype, values in ((np.uint8, ()), (np.float32, ("normal", "outliers", "equal")))
     ),
     *(

@@ -188,6 +188,15 @@ LAUNCHES = [
         ("output_hidden", (9,), (32, 4), 4 * 33 * 4),
         ("update_float32", (5 * 2 + 2 * 5,), (512,)),
     ),
+    # at most 256 of these tiles, otherwise tiles of 64 units and 64 columns
+    (
+        "fused",
+        (1, 255, 512, 512),
+        ("hidden_float32", (1, 32), (32, 4, 2)),
+        ("output_hidden", (1,), (32, 4), 4 * 512 * 4),
+        ("update_large_float32", (8 * 4 + 8 * 9,), (256,)),
+    ),
+    ("fused", (1, 255, 1024), ("output_float32", (1,), (32, 4), 4 * 1024 * 4), ("update_float32", (256,), (512,))),
     ("fused", (5, 31, 32), ("output_float32", (2,), (32, 4), 4 * 32 * 4), ("update_float32", (1,), (512,))),
 ]
 

@@ -135,14 +135,9 @@ EQUIVALENT = {
     ): "the values differ there",
     (
         "kernels/small_network.cu",
-        "if (j >= layer.m || c > d) continue;",
-        "if (j >= layer.m || c > d) break;",
-    ): "the column stays from turn to turn, and the units grow",
-    (
-        "kernels/small_network.cu",
-        "if (threadIdx.x == 0) by = is_adam ? adam::correction(rule.of_adam, *t) : adam::Correction{};                  \\",
-        "if (threadIdx.x == 1) by = is_adam ? adam::correction(rule.of_adam, *t) : adam::Correction{};                  \\",
-    ): "another thread of the 512 computes what all of them read after a barrier",
+        "if (is_adam && threadIdx.x == 0) by.rate = adam::correction(rule.of_adam, *t).rate;                            \\",
+        "if (is_adam && threadIdx.x == 1) by.rate = adam::correction(rule.of_adam, *t).rate;                            \\",
+    ): "another thread of the block computes what all of them read after a barrier",
     (
         "kernels/small_network.cu",
         "if (threadIdx.x % 2 == 0 && unit < m) Z[example_of_lane() * m + unit] = z;",
@@ -150,29 +145,19 @@ EQUIVALENT = {
     ): "lanes 2 q and 2 q + 1 have the same product",
     (
         "kernels/small_network.cu",
-        "deltas[row][lane] = u < m ? delta[q] : 0.0f;",
-        "deltas[row][lane] = u <= m ? delta[q] : 0.0f;",
-    ): "the sums of units beyond the last are not stored",
-    (
-        "kernels/small_network.cu",
         "const int label = i < k ? y[order[i]] : 0;",
         "const int label = i < k ? y[order[i]] : 1;",
     ): "nothing uses the label of an example beyond the last",
     (
         "kernels/small_network.cu",
-        "const float beyond = c == inputs.d ? 1.0f : 0.0f;",
-        "const float beyond = c == inputs.d ? 1.0f : (0.0f + 0.25f);",
-    ): "the sums of columns beyond the last are not stored",
-    (
-        "kernels/small_network.cu",
-        "for (int start = 0; start < k; start += ROWS) {",
-        "for (int start = 0; start <= k; start += ROWS) {",
+        "for (int start = 0; start < k; start += Tile::ROWS) {",
+        "for (int start = 0; start <= k; start += Tile::ROWS) {",
     ): _ONE_MORE,
     (
         "kernels/small_network.cu",
-        "deltas[row][lane] = u < m ? delta[q] : 0.0f;",
-        "deltas[row][lane] = u < m ? delta[q] : (0.0f + 0.25f);",
-    ): "the sums of units beyond the last are not stored",
+        "c < inputs.d ? x[q] : Pack<float, N>{c == inputs.d ? 1.0f : 0.0f});",
+        "c < inputs.d ? x[q] : Pack<float, N>{c == inputs.d ? 1.0f : (0.0f + 0.25f)});",
+    ): "the sums of columns beyond the last are not stored",
     # -- launches
     (
         "hw5/devices/kernels.py",
