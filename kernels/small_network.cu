@@ -10,13 +10,13 @@
 // take longer than the arithmetic. No atomics, and sums in an order that depends on the shape only.
 //
 // X (N, d) is uint8 or float32; order, first, offset, mean, scale and y are as in minibatch.cu; H is X1 (k, m1) and W
-// (m, d), as everywhere. theta is the number of a row of activations.cuh, and a its parameter. weights, loss and correct
-// are as in softmax.cu. *eta is the learning rate. With is_adam, *t is the number
-// of the update, and mu is not used.
+// (m, d), as everywhere. theta is the number of a row of activations.cuh, and a its parameter. weights, loss and
+// correct are as in softmax.cu. *eta is the learning rate. With is_adam, *t is the number of the update, and mu is not
+// used.
 //
 // Launch:
 //     hidden   block (32, u, e): a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k, 4 u y >= m
-//     output   block (32, 4), grid.x * 4 >= k, dynamic shared memory for 4 m floats
+//     output   block (32, 4, parts) of at most 512 threads, grid.x = k, dynamic shared memory for (parts + 1) m floats
 //     update   block 512; a block has a tile of 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2),
 //              with tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
 //     update_large   the same with block 256 and 64 instead of 32, for networks with many tiles
@@ -25,105 +25,118 @@
 
 namespace small_network {
 
-// -- products: a warp has the 16 of 4 examples and 4 units; its lanes share the d terms of each
+// -- products: a warp has those of EXAMPLES examples and 4 units; its lanes share the d terms of each
 
-constexpr int SIDE = 4, PRODUCTS = SIDE * SIDE;
+constexpr int UNITS = 4;
 
-// The sums over the warp of PRODUCTS numbers in each lane: lane 2 q and lane 2 q + 1 get the q-th.
+// The sums over the warp of PRODUCTS numbers in each lane. A lane gets number lane / (32 / PRODUCTS) of them.
+template <int PRODUCTS>
 __device__ float sum_over_lanes(float (&v)[PRODUCTS]) {
-    for (int half = PRODUCTS / 2, distance = 16; half > 0; half /= 2, distance /= 2) {
+    int distance = 16;
+    for (int half = PRODUCTS / 2; half > 0; half /= 2, distance /= 2) {
         const bool upper = threadIdx.x & distance;
         for (int q = 0; q < half; ++q) {
             const float mine = upper ? v[q + half] : v[q], other = upper ? v[q] : v[q + half];
             v[q] = mine + __shfl_xor_sync(ALL_LANES, other, distance);
         }
     }
-    return v[0] + __shfl_xor_sync(ALL_LANES, v[0], 1);
+    for (; distance > 0; distance /= 2) v[0] += __shfl_xor_sync(ALL_LANES, v[0], distance);
+    return v[0];
 }
 
-__device__ int example_of_lane() { return threadIdx.x / 2 / SIDE; }
-__device__ int unit_of_lane() { return threadIdx.x / 2 % SIDE; }
+// The product of a lane, of which the first of its lanes is_first.
+template <int EXAMPLES>
+struct OfLane {
+    static constexpr int LANES = 32 / (EXAMPLES * UNITS);
+    int example = threadIdx.x / LANES / UNITS, unit = threadIdx.x / LANES % UNITS;
+    bool is_first = threadIdx.x % LANES == 0;
+};
 
-template <int N, class Inputs>
-__device__ float products_of(Inputs inputs, const float *W, int i, int j, int k, int m) {
+// The part-th of `parts` parts of the terms of W^T x, for the examples from i on and the units from j on.
+template <int EXAMPLES, int N, class Inputs>
+__device__ float products_of(Inputs inputs, const float *W, int i, int j, int k, int m, int part, int parts) {
     const int d = inputs.d;
-    decltype(inputs.row(0)) x[SIDE];
-    const float *w[SIDE];
-    for (int r = 0; r < SIDE; ++r) {  // those beyond the last repeat it, and are not used
-        x[r] = inputs.row(min(i + r, k - 1));
-        w[r] = W + static_cast<size_t>(min(j + r, m - 1)) * d;
-    }
-    float sums[PRODUCTS] = {};
+    decltype(inputs.row(0)) x[EXAMPLES];
+    const float *w[UNITS];  // those beyond the last repeat it, and are not used
+    for (int r = 0; r < EXAMPLES; ++r) x[r] = inputs.row(min(i + r, k - 1));
+    for (int r = 0; r < UNITS; ++r) w[r] = W + static_cast<size_t>(min(j + r, m - 1)) * d;
+    float sums[EXAMPLES * UNITS] = {};
 #pragma unroll 2  // so that the next loads do not wait for these sums
-    for (int c = N * threadIdx.x; c < d; c += N * 32) {
-        Pack<float, N> xs[SIDE], ws[SIDE];
+    for (int c = N * (32 * part + threadIdx.x); c < d; c += N * 32 * parts) {
+        Pack<float, N> xs[EXAMPLES], ws[UNITS];
         const auto columns = inputs.template columns<N>(c);
-        for (int r = 0; r < SIDE; ++r) xs[r] = columns(x[r]);
-        for (int r = 0; r < SIDE; ++r) ws[r] = load<N>(w[r] + c);
-        for (int q = 0; q < PRODUCTS; ++q)
-            for (int n = 0; n < N; ++n) sums[q] += xs[q / SIDE][n] * ws[q % SIDE][n];
+        for (int r = 0; r < EXAMPLES; ++r) xs[r] = columns(x[r]);
+        for (int r = 0; r < UNITS; ++r) ws[r] = load<N>(w[r] + c);
+        for (int q = 0; q < EXAMPLES * UNITS; ++q)
+            for (int n = 0; n < N; ++n) sums[q] += xs[q / UNITS][n] * ws[q % UNITS][n];
     }
     return sum_over_lanes(sums);
 }
 
-// W^T x of example i + example_of_lane() and unit j + unit_of_lane().
-template <class Inputs>
-__device__ float products(Inputs inputs, const float *W, int i, int j, int k, int m) {
-    return inputs.packs_of_four() && aligned(W) ? products_of<4>(inputs, W, i, j, k, m)
-                                                : products_of<1>(inputs, W, i, j, k, m);
+// The part of the product OfLane.
+template <int EXAMPLES, class Inputs>
+__device__ float products(Inputs inputs, const float *W, int i, int j, int k, int m, int part = 0, int parts = 1) {
+    return inputs.packs_of_four() && aligned(W) ? products_of<EXAMPLES, 4>(inputs, W, i, j, k, m, part, parts)
+                                                : products_of<EXAMPLES, 1>(inputs, W, i, j, k, m, part, parts);
 }
 
 // -- the three parts of a step
 
 template <class Inputs>
 __device__ void hidden(Inputs inputs, const float *W, const float *b, float *H, int k, int m, int theta, float a) {
-    const int i = SIDE * (blockIdx.x * blockDim.z + threadIdx.z), j = SIDE * (blockIdx.y * blockDim.y + threadIdx.y);
+    constexpr int EXAMPLES = 4;
+    const int i = EXAMPLES * (blockIdx.x * blockDim.z + threadIdx.z),
+              j = UNITS * (blockIdx.y * blockDim.y + threadIdx.y);
     if (i >= k || j >= m) return;  // the whole warp
-    const float z = products(inputs, W, i, j, k, m);
-    const int example = i + example_of_lane(), unit = j + unit_of_lane();
-    if (threadIdx.x % 2 == 0 && example < k && unit < m)
+    const float z = products<EXAMPLES>(inputs, W, i, j, k, m);
+    const OfLane<EXAMPLES> lane;
+    const int example = i + lane.example, unit = j + lane.unit;
+    if (lane.is_first && example < k && unit < m)
         H[static_cast<size_t>(example) * m + unit] = theta_of(theta, z + b[unit], a);
 }
 
-// Z of the block's 4 examples, into shared memory (4, m).
-template <class Inputs>
-__device__ void outputs(Inputs inputs, const float *W, float *Z, int k, int m) {
-    for (int j = SIDE * threadIdx.y; j < m; j += SIDE * blockDim.y) {
-        const float z = products(inputs, W, SIDE * blockIdx.x, j, k, m);
-        const int unit = j + unit_of_lane();
-        if (threadIdx.x % 2 == 0 && unit < m) Z[example_of_lane() * m + unit] = z;
-    }
-    __syncthreads();
-}
-
+// The label of an example, its weight, and its sums.
 struct Target {
     int y;
     float weight;
+    double loss, correct;
 };
 
+// Delta of the block's example, also in shared memory: Z has the parts of z, and after them b. While a warp waits for
+// the label, and then for its weight, the others multiply.
 template <class Inputs>
-__device__ void output(Inputs inputs, Target target, const float *W, const float *b, double *loss, double *correct,
-                       float *Delta, float *Z, int i, int k, int m) {
-    outputs(inputs, W, Z, k, m);
-    float *z = Z + threadIdx.y * m;  // a warp has an example: Z becomes Delta
-    softmax_rows::softmax_cross_entropy<1>({z, b, i < k ? m : 0}, target.y, target.weight, loss + i, correct + i);
+__device__ void output(Inputs inputs, const int *order, const int *y, const float *W, const float *b,
+                       const float *weights, double *loss, double *correct, float *Delta, float *Z, int k, int m) {
+    __shared__ Target target;
+    const int i = blockIdx.x, part = threadIdx.z, parts = blockDim.z;
+    float *const bias = Z + parts * m;
+    if (threadIdx.y == blockDim.y - 1 && part == parts - 1) {
+        for (int j = threadIdx.x; j < m; j += 32) bias[j] = b[j];
+        const int label = y[order[i]];
+        if (threadIdx.x == 0) target = {label, weights[label], loss[i], correct[i]};
+    }
+    for (int j = UNITS * threadIdx.y; j < m; j += UNITS * blockDim.y) {
+        const float z = products<1>(inputs, W, i, j, k, m, part, parts);
+        const OfLane<1> lane;
+        if (lane.is_first && j + lane.unit < m) Z[part * m + j + lane.unit] = z;
+    }
+    __syncthreads();
+    if (threadIdx.y > 0 || part > 0) return;  // one warp is enough for the rest
+    for (int j = threadIdx.x; j < m; j += 32)
+        for (int other = 1; other < parts; ++other) Z[j] += Z[other * m + j];
+    softmax_rows::softmax_cross_entropy<1>({Z, bias, m}, target.y, target.weight, &target.loss, &target.correct);
     __syncwarp();
-    if (i < k)
-        for (int j = threadIdx.x; j < m; j += 32) Delta[static_cast<size_t>(i) * m + j] = z[j];
+    for (int j = threadIdx.x; j < m; j += 32) Delta[static_cast<size_t>(i) * m + j] = Z[j];
+    if (threadIdx.x == 0) loss[i] = target.loss, correct[i] = target.correct;
 }
 
-// The example of this warp, and its class with its weight.
-__device__ int example() { return SIDE * blockIdx.x + threadIdx.y; }
-__device__ Target target_of(int i, int k, const int *order, const int *y, const float *weights) {
-    const int label = i < k ? y[order[i]] : 0;
-    return {label, weights[label]};
-}
-
-// A = W2 Delta2 and Delta1 = A o theta'(X1) of an example: a warp.
+// A = W2 Delta2 and Delta1 = A o theta'(X1) of the block's example.
 template <int N>
 __device__ void delta_below(const float *W, const float *Delta2, const float *x, float *Delta1, int d, int m, int theta,
                             float a) {
-    for (int c = N * threadIdx.x; c < d; c += N * 32) {
+    const int thread = (threadIdx.z * blockDim.y + threadIdx.y) * 32 + threadIdx.x,
+              threads = 32 * blockDim.y * blockDim.z;
+    for (int c = N * thread; c < d; c += N * threads) {
         Pack<float, N> A = {};
         const auto h = load<N>(x + c);
         for (int j = 0; j < m; ++j) {
@@ -200,7 +213,7 @@ __device__ void sum_products(Inputs inputs, Outputs deltas, int unit, int column
 #pragma unroll 4
         for (int row = turn; row < rows; row += Tile::TURNS) {
             const auto delta = load<4>(memory + row * SIDE + u), x = load<4>(xs + row * SIDE + c);
-            for (int q = 0; q < PRODUCTS; ++q) sums[q / 4][q % 4] += delta[q / 4] * x[q % 4];
+            for (int q = 0; q < 16; ++q) sums[q / 4][q % 4] += delta[q / 4] * x[q % 4];
         }
     }
     __syncthreads();  // the sums take the memory of the examples
@@ -276,7 +289,7 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         small_network::Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                           \
         small_network::hidden(inputs, W, b, H, k, m, theta, a);                                                        \
     }                                                                                                                  \
-    extern "C" __global__ void output_##NAME(                                                                          \
+    extern "C" __global__ void __launch_bounds__(512, 2) output_##NAME(                                                \
         const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,                \
         const int *__restrict__ order, const int *__restrict__ first, int offset, const int *__restrict__ y,           \
         const float *__restrict__ W, const float *__restrict__ b, const float *__restrict__ weights,                   \
@@ -284,8 +297,7 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         using namespace small_network;                                                                                 \
         extern __shared__ float Z[];                                                                                   \
         const Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                                    \
-        const int i = example();                                                                                       \
-        output(inputs, target_of(i, k, inputs.order, y, weights), W, b, loss, correct, Delta, Z, i, k, m);             \
+        output(inputs, inputs.order, y, W, b, weights, loss, correct, Delta, Z, k, m);                                 \
     }
 
 #define UPDATE(TILE, ELEMENT, NAME)                                                                                    \
@@ -319,22 +331,18 @@ UPDATE(Small, float, update_float32)
 UPDATE(Large, unsigned char, update_large_uint8)
 UPDATE(Large, float, update_large_float32)
 
-extern "C" __global__ void output_hidden(const float *__restrict__ H, const int *__restrict__ order,
-                                         const int *__restrict__ first, int offset, const int *__restrict__ y,
-                                         const float *__restrict__ W, const float *__restrict__ b,
-                                         const float *__restrict__ weights, double *__restrict__ loss,
-                                         double *__restrict__ correct, float *__restrict__ Delta,
-                                         float *__restrict__ Delta1, int k, int d, int m, int theta, float a) {
+extern "C" __global__ void __launch_bounds__(512, 1)
+    output_hidden(const float *__restrict__ H, const int *__restrict__ order, const int *__restrict__ first, int offset,
+                  const int *__restrict__ y, const float *__restrict__ W, const float *__restrict__ b,
+                  const float *__restrict__ weights, double *__restrict__ loss, double *__restrict__ correct,
+                  float *__restrict__ Delta, float *__restrict__ Delta1, int k, int d, int m, int theta, float a) {
     using namespace small_network;
-    extern __shared__ float Z[];  // (4, m)
-    const int i = example();
-    const Target target = target_of(i, k, order + *first + offset, y, weights);
-    output(Outputs{H, d}, target, W, b, loss, correct, Delta, Z, i, k, m);
-    if (i >= k) return;
-    const size_t at = static_cast<size_t>(i) * d;
-    const float *Delta2 = Z + threadIdx.y * m;
+    extern __shared__ float Z[];
+    output(Outputs{H, d}, order + *first + offset, y, W, b, weights, loss, correct, Delta, Z, k, m);
+    __syncthreads();  // Delta2 is in Z
+    const size_t at = static_cast<size_t>(blockIdx.x) * d;
     if (d % 4 == 0 && aligned(W, H, Delta1))
-        delta_below<4>(W, Delta2, H + at, Delta1 + at, d, m, theta, a);
+        delta_below<4>(W, Z, H + at, Delta1 + at, d, m, theta, a);
     else
-        delta_below<1>(W, Delta2, H + at, Delta1 + at, d, m, theta, a);
+        delta_below<1>(W, Z, H + at, Delta1 + at, d, m, theta, a);
 }

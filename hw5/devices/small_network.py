@@ -45,14 +45,16 @@ class SmallNetworks:
         Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally.
         """
         k, m = Delta.shape
-        grid, block, shared = (blocks(k, 4),), (32, 4), 4 * m * self.dtype.itemsize
+        d = data.X.shape[1] if below is None else below[0].X.shape[1]
+        parts = min(blocks(d, 256), 4)  # of a product: warps that share its terms, two loads of four terms a lane
+        grid, block, shared = (k,), (32, 4, parts), (parts + 1) * m * self.dtype.itemsize
         top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta)
         if below is None:
-            inputs, arguments = self._gathered(data, order, start), (*top, k, data.X.shape[1], m)
+            inputs, arguments = self._gathered(data, order, start), (*top, k, d, m)
             self._launch(f"output_{data.X.dtype}", grid, block, *inputs, *arguments, shared=shared)
         else:
             slot, theta = below
-            inputs, d = (slot.X, order, self.first, start), slot.X.shape[1]
+            inputs = slot.X, order, self.first, start
             arguments = (slot.Delta, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
             self._launch("output_hidden", grid, block, *inputs, *top, *arguments, shared=shared)
 

@@ -173,19 +173,19 @@ LAUNCHES = [
         (5, Window((10, 10, 3), (10, 10), 1, 0), 8),
         ("convolution_gradient", (5, 2), (160, 1), 4 * (300 + 8 * (1 + 160))),
     ),
-    # 8 examples and 16 units a block; 4 examples; a tile of 32 units and 32 columns of (x, 1)
+    # 8 examples and 16 units a block; an example; a tile of 32 units and 32 columns of (x, 1)
     (
         "fused",
         (32, 64, 128, 10),
         ("hidden_float32", (4, 8), (32, 4, 2)),
-        ("output_hidden", (8,), (32, 4), 4 * 10 * 4),
+        ("output_hidden", (32,), (32, 4, 1), 2 * 10 * 4),
         ("update_float32", (4 * 3 + 1 * 5,), (512,)),
     ),
     (
         "fused",
         (33, 63, 129, 33),
         ("hidden_float32", (5, 9), (32, 4, 2)),
-        ("output_hidden", (9,), (32, 4), 4 * 33 * 4),
+        ("output_hidden", (33,), (32, 4, 1), 2 * 33 * 4),
         ("update_float32", (5 * 2 + 2 * 5,), (512,)),
     ),
     # at most 256 of these tiles, otherwise tiles of 64 units and 64 columns
@@ -193,11 +193,12 @@ LAUNCHES = [
         "fused",
         (1, 255, 512, 512),
         ("hidden_float32", (1, 32), (32, 4, 2)),
-        ("output_hidden", (1,), (32, 4), 4 * 512 * 4),
+        ("output_hidden", (1,), (32, 4, 2), 3 * 512 * 4),
         ("update_large_float32", (8 * 4 + 8 * 9,), (256,)),
     ),
-    ("fused", (1, 255, 1024), ("output_float32", (1,), (32, 4), 4 * 1024 * 4), ("update_float32", (256,), (512,))),
-    ("fused", (5, 31, 32), ("output_float32", (2,), (32, 4), 4 * 32 * 4), ("update_float32", (1,), (512,))),
+    ("fused", (1, 255, 1024), ("output_float32", (1,), (32, 4, 1), 2 * 1024 * 4), ("update_float32", (256,), (512,))),
+    ("fused", (5, 1025, 10), ("output_float32", (5,), (32, 4, 4), 5 * 10 * 4), ("update_float32", (33,), (512,))),
+    ("fused", (5, 31, 32), ("output_float32", (5,), (32, 4, 1), 2 * 32 * 4), ("update_float32", (1,), (512,))),
 ]
 
 

@@ -140,14 +140,19 @@ EQUIVALENT = {
     ): "another thread of the block computes what all of them read after a barrier",
     (
         "kernels/small_network.cu",
-        "if (threadIdx.x % 2 == 0 && unit < m) Z[example_of_lane() * m + unit] = z;",
-        "if (threadIdx.x % 2 != 0 && unit < m) Z[example_of_lane() * m + unit] = z;",
-    ): "lanes 2 q and 2 q + 1 have the same product",
+        "bool is_first = threadIdx.x % LANES == 0;",
+        "bool is_first = threadIdx.x % LANES == 1;",
+    ): "all lanes of a product have it",
     (
         "kernels/small_network.cu",
-        "const int label = i < k ? y[order[i]] : 0;",
-        "const int label = i < k ? y[order[i]] : 1;",
-    ): "nothing uses the label of an example beyond the last",
+        "if (threadIdx.x == 0) target = {label, weights[label], loss[i], correct[i]};",
+        "if (threadIdx.x == 1) target = {label, weights[label], loss[i], correct[i]};",
+    ): "another lane stores what all lanes read",
+    (
+        "kernels/small_network.cu",
+        "if (threadIdx.x == 0) loss[i] = target.loss, correct[i] = target.correct;",
+        "if (threadIdx.x == 1) loss[i] = target.loss, correct[i] = target.correct;",
+    ): "another lane stores what all lanes read",
     (
         "kernels/small_network.cu",
         "for (int start = 0; start < k; start += Tile::ROWS) {",
