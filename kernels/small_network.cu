@@ -11,8 +11,8 @@
 //
 // X (N, d) is uint8 or float32; order, first, offset, mean, scale and y are as in minibatch.cu; H is X1 (k, m1) and W
 // (m, d), as everywhere. theta is the number of a row of activations.cuh, and a its parameter. weights, loss and
-// correct are as in softmax.cu. *eta is the learning rate. With is_adam, *t is the number of the update, and mu is not
-// used.
+// correct are as in softmax.cu. *eta is the learning rate. output adds `updates` to *t. With is_adam, *t is the number
+// of the update, and mu is not used.
 //
 // Launch:
 //     hidden   block (32, u, e): a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k, 4 u y >= m
@@ -106,14 +106,18 @@ struct Target {
 // the label, and then for its weight, the others multiply.
 template <class Inputs>
 __device__ void output(Inputs inputs, const int *order, const int *y, const float *W, const float *b,
-                       const float *weights, double *loss, double *correct, float *Delta, float *Z, int k, int m) {
+                       const float *weights, double *loss, double *correct, float *Delta, int *t, int updates, float *Z,
+                       int k, int m) {
     __shared__ Target target;
     const int i = blockIdx.x, part = threadIdx.z, parts = blockDim.z;
     float *const bias = Z + parts * m;
     if (threadIdx.y == blockDim.y - 1 && part == parts - 1) {
+        const bool counts = i == 0 && threadIdx.x == 0;
+        const int before = counts ? *t : 0;  // while the label is loaded, too
         for (int j = threadIdx.x; j < m; j += 32) bias[j] = b[j];
         const int label = y[order[i]];
         if (threadIdx.x == 0) target = {label, weights[label], loss[i], correct[i]};
+        if (counts) *t = before + updates;
     }
     for (int j = UNITS * threadIdx.y; j < m; j += UNITS * blockDim.y) {
         const float z = products<1>(inputs, W, i, j, k, m, part, parts);
@@ -289,15 +293,16 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         small_network::Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                           \
         small_network::hidden(inputs, W, b, H, k, m, theta, a);                                                        \
     }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(512, 2) output_##NAME(                                                \
-        const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,                \
-        const int *__restrict__ order, const int *__restrict__ first, int offset, const int *__restrict__ y,           \
-        const float *__restrict__ W, const float *__restrict__ b, const float *__restrict__ weights,                   \
-        double *__restrict__ loss, double *__restrict__ correct, float *__restrict__ Delta, int k, int d, int m) {     \
+    extern "C" __global__ void __launch_bounds__(512, 2)                                                               \
+        output_##NAME(const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,  \
+                      const int *__restrict__ order, const int *__restrict__ first, int offset,                        \
+                      const int *__restrict__ y, const float *__restrict__ W, const float *__restrict__ b,             \
+                      const float *__restrict__ weights, double *__restrict__ loss, double *__restrict__ correct,      \
+                      float *__restrict__ Delta, int *__restrict__ t, int updates, int k, int d, int m) {              \
         using namespace small_network;                                                                                 \
         extern __shared__ float Z[];                                                                                   \
         const Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                                    \
-        output(inputs, inputs.order, y, W, b, weights, loss, correct, Delta, Z, k, m);                                 \
+        output(inputs, inputs.order, y, W, b, weights, loss, correct, Delta, t, updates, Z, k, m);                     \
     }
 
 #define UPDATE(TILE, ELEMENT, NAME)                                                                                    \
@@ -335,10 +340,11 @@ extern "C" __global__ void __launch_bounds__(512, 1)
     output_hidden(const float *__restrict__ H, const int *__restrict__ order, const int *__restrict__ first, int offset,
                   const int *__restrict__ y, const float *__restrict__ W, const float *__restrict__ b,
                   const float *__restrict__ weights, double *__restrict__ loss, double *__restrict__ correct,
-                  float *__restrict__ Delta, float *__restrict__ Delta1, int k, int d, int m, int theta, float a) {
+                  float *__restrict__ Delta, int *__restrict__ t, int updates, float *__restrict__ Delta1, int k, int d,
+                  int m, int theta, float a) {
     using namespace small_network;
     extern __shared__ float Z[];
-    output(Outputs{H, d}, order + *first + offset, y, W, b, weights, loss, correct, Delta, Z, k, m);
+    output(Outputs{H, d}, order + *first + offset, y, W, b, weights, loss, correct, Delta, t, updates, Z, k, m);
     __syncthreads();  // Delta2 is in Z
     const size_t at = static_cast<size_t>(blockIdx.x) * d;
     if (d % 4 == 0 && aligned(W, H, Delta1))

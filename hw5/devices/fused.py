@@ -58,7 +58,6 @@ class FusedStepper(RecordedStepper):
         for layer, slot in zip(hidden, space.slots):
             device.hidden_layer(data, order, start, layer, slot.X)
             below = slot, layer.theta
-        device.output_layer(data, order, start, top, network.class_weights, tally, space.Z, below)
-        if rates.adam:
-            device.advance(network.updates, 1)
+        count = network.updates, int(rates.adam)
+        device.output_layer(data, order, start, top, network.class_weights, tally, space.Z, *count, below)
         device.update_layers(data, order, start, network.layers, space.slots, rates, self._eta, network.updates)

@@ -39,16 +39,17 @@ class SmallNetworks:
         arguments = (layer.W, layer.b, H, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
         self._launch(f"hidden_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
 
-    def output_layer(self, data, order, start, layer, weights, tally, Delta, below=None):
+    def output_layer(self, data, order, start, layer, weights, tally, Delta, t, updates, below=None):
         """The loss's gradient Delta (k, m) at the top layer, and with a layer below its Delta: (its Slot, its theta).
 
-        Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally.
+        Without a layer below, the inputs are the examples data[order[start : start + k]]. Adds to the tally, and
+        `updates` to t (1,) int32.
         """
         k, m = Delta.shape
         d = data.X.shape[1] if below is None else below[0].X.shape[1]
         parts = min(blocks(d, 256), 4)  # of a product: warps that share its terms, two loads of four terms a lane
         grid, block, shared = (k,), (32, 4, parts), (parts + 1) * m * self.dtype.itemsize
-        top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta)
+        top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta, t, updates)
         if below is None:
             inputs, arguments = self._gathered(data, order, start), (*top, k, d, m)
             self._launch(f"output_{data.X.dtype}", grid, block, *inputs, *arguments, shared=shared)

@@ -342,10 +342,12 @@ def hidden_layer(dtype, bench, k, m, values):
 
 
 def _output(bench, x, x_scale, y, W, b, operation):
-    """Run operation(weights, tally, Delta): the errors of what it wrote, and the expected Delta and its scale."""
+    """Run operation(weights, tally, Delta, t, updates): the errors of what it wrote, the expected Delta and its scale."""
     weights, tally, before, Delta = _of_output(bench, *np.shape(x @ W.T))
-    operation(bench.put(weights), tally, Delta)
-    return _output_errors(bench, x, x_scale, y, W, b, weights, tally, before, Delta)
+    t = bench.put([_T], np.int32)
+    operation(bench.put(weights), tally, Delta, t, 2)
+    errors, *of_Delta = _output_errors(bench, x, x_scale, y, W, b, weights, tally, before, Delta)
+    return [*errors, ("t", error_of_integers(bench.get(t), [_T + 2]))], *of_Delta
 
 
 def _of_output(bench, k, m):

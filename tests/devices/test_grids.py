@@ -99,7 +99,7 @@ class Operations:
             layers[0].theta = theta
             self.device.hidden_layer(data, order, 0, layers[0], slots[0].X)
         below = (slots[0], theta) if len(units) == 2 else None
-        self.device.output_layer(data, order, 0, layers[-1], order, tally, slots[-1].Delta, below)
+        self.device.output_layer(data, order, 0, layers[-1], order, tally, slots[-1].Delta, order, 1, below)
         self.device.update_layers(data, order, 0, layers, slots, Rates(0.1), order, order)
 
 
