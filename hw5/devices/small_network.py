@@ -47,7 +47,8 @@ class SmallNetworks:
         """
         k, m = Delta.shape
         d = data.X.shape[1] if below is None else below[0].X.shape[1]
-        parts = min(blocks(d, 256), 4)  # of a product: warps that share its terms, two loads of four terms a lane
+        # Warps that share the terms of a product, two loads of four terms a lane; fewer where many examples fill the GPU
+        parts = min(blocks(d, 256), 4, max(1024 // k, 1))
         grid, block, shared = (k,), (32, 4, parts), (parts + 1) * m * self.dtype.itemsize
         top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta, t, updates)
         if below is None:
