@@ -15,7 +15,9 @@
 // of the update, and mu is not used.
 //
 // Launch:
-//     hidden   block (32, u, e): a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k, 4 u y >= m
+//     hidden   block (32, u, e) of at most 256 threads: a warp has 4 units and 4 examples; grid (x, y) with 4 e x >= k,
+//              4 u y >= m
+//     hidden_large   the same with 8 examples, for which a warp loads units once
 //     output   block (32, 4, parts) of at most 512 threads, grid.x = k, dynamic shared memory for (parts + 1) m floats
 //     update   block 512; a block has a tile of 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2),
 //              with tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
@@ -61,7 +63,7 @@ __device__ float products_of(Inputs inputs, const float *W, int i, int j, int k,
     for (int r = 0; r < EXAMPLES; ++r) x[r] = inputs.row(min(i + r, k - 1));
     for (int r = 0; r < UNITS; ++r) w[r] = W + static_cast<size_t>(min(j + r, m - 1)) * d;
     float sums[EXAMPLES * UNITS] = {};
-#pragma unroll 2  // so that the next loads do not wait for these sums
+#pragma unroll(EXAMPLES > 4 ? 1 : 2)  // so that the next loads do not wait for these sums, with registers for both
     for (int c = N * (32 * part + threadIdx.x); c < d; c += N * 32 * parts) {
         Pack<float, N> xs[EXAMPLES], ws[UNITS];
         const auto columns = inputs.template columns<N>(c);
@@ -82,9 +84,8 @@ __device__ float products(Inputs inputs, const float *W, int i, int j, int k, in
 
 // -- the three parts of a step
 
-template <class Inputs>
+template <int EXAMPLES, class Inputs>
 __device__ void hidden(Inputs inputs, const float *W, const float *b, float *H, int k, int m, int theta, float a) {
-    constexpr int EXAMPLES = 4;
     const int i = EXAMPLES * (blockIdx.x * blockDim.z + threadIdx.z),
               j = UNITS * (blockIdx.y * blockDim.y + threadIdx.y);
     if (i >= k || j >= m) return;  // the whole warp
@@ -285,20 +286,22 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
 
 }  // namespace small_network
 
-#define SMALL_NETWORK(ELEMENT, NAME)                                                                                   \
-    extern "C" __global__ void hidden_##NAME(                                                                          \
-        const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,                \
-        const int *__restrict__ order, const int *__restrict__ first, int offset, const float *__restrict__ W,         \
-        const float *__restrict__ b, float *__restrict__ H, int k, int d, int m, int theta, float a) {                 \
+#define HIDDEN(EXAMPLES, ELEMENT, NAME)                                                                                \
+    extern "C" __global__ void __launch_bounds__(256, 2)                                                               \
+        NAME(const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,           \
+             const int *__restrict__ order, const int *__restrict__ first, int offset, const float *__restrict__ W,    \
+             const float *__restrict__ b, float *__restrict__ H, int k, int d, int m, int theta, float a) {            \
         small_network::Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                           \
-        small_network::hidden(inputs, W, b, H, k, m, theta, a);                                                        \
-    }                                                                                                                  \
+        small_network::hidden<EXAMPLES>(inputs, W, b, H, k, m, theta, a);                                              \
+    }
+
+#define OUTPUT(ELEMENT, NAME)                                                                                          \
     extern "C" __global__ void __launch_bounds__(512, 2)                                                               \
-        output_##NAME(const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,  \
-                      const int *__restrict__ order, const int *__restrict__ first, int offset,                        \
-                      const int *__restrict__ y, const float *__restrict__ W, const float *__restrict__ b,             \
-                      const float *__restrict__ weights, double *__restrict__ loss, double *__restrict__ correct,      \
-                      float *__restrict__ Delta, int *__restrict__ t, int updates, int k, int d, int m) {              \
+        NAME(const ELEMENT *__restrict__ X, const float *__restrict__ mean, const float *__restrict__ scale,           \
+             const int *__restrict__ order, const int *__restrict__ first, int offset, const int *__restrict__ y,      \
+             const float *__restrict__ W, const float *__restrict__ b, const float *__restrict__ weights,              \
+             double *__restrict__ loss, double *__restrict__ correct, float *__restrict__ Delta, int *__restrict__ t,  \
+             int updates, int k, int d, int m) {                                                                       \
         using namespace small_network;                                                                                 \
         extern __shared__ float Z[];                                                                                   \
         const Gathered<ELEMENT> inputs{X, mean, scale, order + *first + offset, d};                                    \
@@ -329,8 +332,12 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
             update<TILE>(Outputs{H, m1}, {W2, V2, S2, b2, Vb2, Sb2, Delta2, m2}, rule, by, tile - tiles, k, memory);   \
     }
 
-SMALL_NETWORK(unsigned char, uint8)
-SMALL_NETWORK(float, float32)
+HIDDEN(4, unsigned char, hidden_uint8)
+HIDDEN(4, float, hidden_float32)
+HIDDEN(8, unsigned char, hidden_large_uint8)
+HIDDEN(8, float, hidden_large_float32)
+OUTPUT(unsigned char, output_uint8)
+OUTPUT(float, output_float32)
 UPDATE(Small, unsigned char, update_uint8)
 UPDATE(Small, float, update_float32)
 UPDATE(Large, unsigned char, update_large_uint8)

@@ -24,7 +24,7 @@ class Tiles(NamedTuple):
 
 
 SMALL_TILES, LARGE_TILES = Tiles("update", 32, 512), Tiles("update_large", 64, 256)
-MOST_SMALL_TILES = 256  # more of them would take turns on a GPU
+MOST_SMALL_BLOCKS = 256  # about as many as a GPU runs at once; more of them would take turns
 
 
 class SmallNetworks:
@@ -32,12 +32,17 @@ class SmallNetworks:
 
     # -- a step in three launches
 
-    def hidden_layer(self, data, order, start, layer, H):
-        """H (k, m) = theta(W^T x + b) of the examples data[order[start : start + k]]."""
+    def hidden_layer(self, data, order, start, layer, H, examples=None):
+        """H (k, m) = theta(W^T x + b) of the examples data[order[start : start + k]].
+
+        examples: of a warp, 4 or 8; chosen by the sizes of H.
+        """
         (k, m), d, theta = H.shape, data.X.shape[1], layer.theta
-        grid = (blocks(k, 2 * 4), blocks(m, 4 * 4))
+        if examples is None:
+            examples = 4 if blocks(k, 2 * 4) * blocks(m, 4 * 4) <= MOST_SMALL_BLOCKS else 8
+        grid, kernel = (blocks(k, 2 * examples), blocks(m, 4 * 4)), "hidden" if examples == 4 else "hidden_large"
         arguments = (layer.W, layer.b, H, k, d, m, ELEMENTWISE.index(theta.name), float(theta.alpha))
-        self._launch(f"hidden_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
+        self._launch(f"{kernel}_{data.X.dtype}", grid, (32, 4, 2), *self._gathered(data, order, start), *arguments)
 
     def output_layer(self, data, order, start, layer, weights, tally, Delta, t, updates, below=None):
         """The loss's gradient Delta (k, m) at the top layer, and with a layer below its Delta: (its Slot, its theta).
@@ -72,7 +77,7 @@ class SmallNetworks:
         arguments = (*arrays[0], slots[0].X, *arrays[-1], *numbers)
         sizes = [(d, m1), (m1, m2)]  # m2 = 0 takes no tiles
         if tiles is None:
-            few = sum(SMALL_TILES.cover(*size) for size in sizes) <= MOST_SMALL_TILES
+            few = sum(SMALL_TILES.cover(*size) for size in sizes) <= MOST_SMALL_BLOCKS
             tiles = SMALL_TILES if few else LARGE_TILES
         grid = (sum(tiles.cover(*size) for size in sizes),)
         inputs = self._gathered(data, order, start)

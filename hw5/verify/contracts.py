@@ -329,7 +329,7 @@ def _layer(bench, m, d, theta=None):
     return layer, [array.astype(np.float64) for array in arrays]
 
 
-def hidden_layer(dtype, bench, k, m, values):
+def hidden_layer(dtype, bench, k, m, values, examples=4):
     for d in _features(k):
         for name in ELEMENTWISE:
             theta = _activations(name)[-1]
@@ -337,7 +337,7 @@ def hidden_layer(dtype, bench, k, m, values):
             layer, (W, _, b, *_) = _layer(bench, m, d, theta)
             H = bench.empty(k, m)
             with bench.start(2) as start:
-                bench.device.hidden_layer(data, order, start, layer, H)
+                bench.device.hidden_layer(data, order, start, layer, H, examples)
             yield name, error(bench.get(H), _theta64(theta, x @ W.T + b), x_scale @ abs(W.T) + abs(b))
 
 
@@ -608,6 +608,7 @@ CONTRACTS = [
         )
         for part, operation, shapes in (
             ("hidden", hidden_layer, _SMALL),
+            ("hidden_large", partial(hidden_layer, examples=8), _SMALL),
             ("output", output_layer, _SMALL),
             ("update", update_layers, _SMALL),
             ("update_large", partial(update_layers, tiles=LARGE_TILES), _LARGE),

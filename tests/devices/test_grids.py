@@ -188,7 +188,21 @@ LAUNCHES = [
         ("output_hidden", (33,), (32, 4, 1), 2 * 33 * 4),
         ("update_float32", (5 * 2 + 2 * 5,), (512,)),
     ),
-    # at most 256 of these tiles, otherwise tiles of 64 units and 64 columns
+    # at most 256 of these blocks or tiles, otherwise 16 examples, and tiles of 64 units and 64 columns
+    (
+        "fused",
+        (128, 8, 256, 10),
+        ("hidden_float32", (16, 16), (32, 4, 2)),
+        ("output_hidden", (128,), (32, 4, 1), 2 * 10 * 4),
+        ("update_float32", (8 * 1 + 1 * 9,), (512,)),
+    ),
+    (
+        "fused",
+        (129, 8, 256, 10),
+        ("hidden_large_float32", (9, 16), (32, 4, 2)),
+        ("output_hidden", (129,), (32, 4, 1), 2 * 10 * 4),
+        ("update_float32", (8 * 1 + 1 * 9,), (512,)),
+    ),
     (
         "fused",
         (1, 255, 512, 512),
