@@ -323,8 +323,8 @@ __device__ void update(Inputs inputs, Layer layer, Rule rule, const adam::Correc
         __shared__ adam::Correction by;                                                                                \
         const int tiles = TILE::across(d) * ((m1 + TILE::SIDE - 1) / TILE::SIDE), tile = blockIdx.x;                   \
         const Rule rule{*eta, mu, l1, l2, nesterov, is_adam != 0, {*eta, share1, share2, epsilon, l1, l2, decay}};     \
-        if (is_adam && threadIdx.x == 0) by.rate = adam::correction(rule.of_adam, *t).rate;                            \
-        if (is_adam && threadIdx.x == 32) by.root = adam::correction(rule.of_adam, *t).root; /* in another warp */     \
+        if (threadIdx.x == 0) by.rate = is_adam ? adam::correction(rule.of_adam, *t).rate : 0.0f;                      \
+        if (threadIdx.x == 32) by.root = is_adam ? adam::correction(rule.of_adam, *t).root : 0.0f; /* another warp */  \
         if (tile < tiles)                                                                                              \
             update<TILE>(Gathered<ELEMENT>{X, mean, scale, order + *first + offset, d},                                \
                          {W1, V1, S1, b1, Vb1, Sb1, Delta1, m1}, rule, by, tile, k, memory);                           \

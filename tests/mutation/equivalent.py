@@ -135,8 +135,8 @@ EQUIVALENT = {
     ): "the values differ there",
     (
         "kernels/small_network.cu",
-        "if (is_adam && threadIdx.x == 0) by.rate = adam::correction(rule.of_adam, *t).rate;                            \\",
-        "if (is_adam && threadIdx.x == 1) by.rate = adam::correction(rule.of_adam, *t).rate;                            \\",
+        "if (threadIdx.x == 0) by.rate = is_adam ? adam::correction(rule.of_adam, *t).rate : 0.0f;                      \\",
+        "if (threadIdx.x == 1) by.rate = is_adam ? adam::correction(rule.of_adam, *t).rate : 0.0f;                      \\",
     ): "another thread of the block computes what all of them read after a barrier",
     (
         "kernels/small_network.cu",
