@@ -11,7 +11,7 @@ import numpy as np
 from hw5.devices.recorded import RecordedStepper
 
 MOST_EXAMPLES = 512  # in a minibatch
-MOST_PRODUCTS = 1 << 26  # of an example's feature and a weight, in a minibatch
+MOST_PRODUCTS = 1 << 27  # of an example's feature and a weight, in a minibatch
 MOST_CLASSES = 1024  # whose Z fits in the shared memory of every GPU
 
 
