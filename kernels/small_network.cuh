@@ -92,9 +92,10 @@ struct Rule {
         else
             sgd_step(*w, *v, g, eta, mu, l1, l2, nesterov);
     }
-    __device__ Rule without_penalties() const {
+    __device__ Rule without_penalties() const { return of(true); }
+    __device__ Rule of(bool is_bias) const {
         Rule rule = *this;
-        rule.l1 = rule.l2 = rule.of_adam.l1 = rule.of_adam.l2 = rule.of_adam.decay = 0.0f;
+        if (is_bias) rule.l1 = rule.l2 = rule.of_adam.l1 = rule.of_adam.l2 = rule.of_adam.decay = 0.0f;
         return rule;
     }
 };

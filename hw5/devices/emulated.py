@@ -9,6 +9,8 @@ from hw5.devices.cpu import CpuDevice
 from hw5.emulator import MOST_SHARED, Emulator
 from hw5.emulator.module import STATIC_SHARED_LIMIT
 
+MULTIPROCESSORS = 2
+
 
 class EmulatorRuntime(Emulator):
     """The emulator with the methods of hw5.devices.kernels.Runtime."""
@@ -30,8 +32,8 @@ class EmulatorRuntime(Emulator):
         self._recording.append((super().launch, arguments))
 
     def resident_blocks(self, kernel, threads, shared):
-        """As many as an H100 has room for, apart from registers."""
-        return 132 * min(2048 // threads, MOST_SHARED // max(shared, 1))
+        """As on a small GPU of Hopper's kind: the emulator keeps a stack for each of their threads."""
+        return MULTIPROCESSORS * min(2048 // threads, MOST_SHARED // (self.find(kernel).static_shared + shared))
 
     def gemm(self, *arguments):
         """C = alpha op(A) op(B) + beta C with the arguments of BLAS's sgemm; A, B and C are addresses."""

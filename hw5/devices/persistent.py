@@ -1,7 +1,6 @@
 """Training a small network by one launch for many steps (kernels/small_epoch.cu)."""
 
 from hw5.devices.fused import is_small
-from hw5.devices.small_network import EPOCH_BLOCK, EpochLaunch
 from hw5.devices.stepper import Stepper
 from hw5.devices.streaming import StreamedData
 from hw5.errors import InputError
@@ -23,13 +22,13 @@ class PersistentStepper(Stepper):
 
     def launch(self, k):
         """The EpochLaunch for minibatches of k examples, also if fewer are left. Raises InputError if it does not fit."""
-        layers, kernel = self.network.layers, f"epoch_{self.data.X.dtype}"
-        m1, *m2 = (layer.units for layer in layers)
-        launch = EpochLaunch.of(k, self.network.features, m1, *m2 or (0,))
-        resident = self.device.runtime.resident_blocks(kernel, EPOCH_BLOCK[0] * EPOCH_BLOCK[1], launch.shared)
-        if launch.blocks > resident:
-            needs = f"{launch.blocks} blocks with {launch.shared / 1024:.0f} KB of shared memory"
-            raise _refusal(f"{needs} at the same time, and there is room for {resident}")
+        m1, *m2 = (layer.units for layer in self.network.layers)
+        launch, fits = self.device.epoch_launch(self.data.X.dtype, k, self.network.features, m1, *m2 or (0,))
+        if not fits:
+            raise _refusal(
+                f"{launch.blocks} blocks with {launch.shared / 1024:.0f} KB of shared memory at the same time, which "
+                "this GPU has no room for"
+            )
         return launch
 
     def how_with(self, batch_size):
@@ -48,7 +47,7 @@ class PersistentStepper(Stepper):
         for start in range(0, n, MOST_STEPS * k):
             part = order[start : start + MOST_STEPS * k]
             of_network = network.layers, space.slots, network.class_weights
-            self.device.train_small(self.data, part, k, *of_network, rates, tally, network.updates, self._parts)
+            self.device.train_small(self.data, part, k, launch, *of_network, rates, tally, network.updates, self._parts)
             if rates.adam:
                 self.device.advance(network.updates, -(-len(part) // k))
 

@@ -3,11 +3,15 @@
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from hw5.devices.activations import ELEMENTWISE
 from hw5.devices.base import BETA1, BETA2, EPSILON
-from hw5.devices.grids import blocks, power_of_two
+from hw5.devices.grids import blocks
 
-COLUMNS, EPOCH_BLOCK = 16, (32, 16)  # columns of (x, 1) of a block of epoch_TYPE, and its threads
+EPOCH_BLOCK = (32, 16)  # threads of a block of epoch_TYPE
+MOST_UNITS_OF_A_PART = 8  # whose gradients a thread sums at once
+PARTS = 128  # of a hidden layer, if a part can be as large: as many blocks as a large GPU has multiprocessors
 _PARAMETERS = ("W", "V", "S", "b", "Vb", "Sb")
 
 
@@ -85,23 +89,31 @@ class SmallNetworks:
 
     # -- many steps in one launch
 
-    def train_small(self, data, order, k, layers, slots, weights, rates, tally, t, parts):
+    def train_small(self, data, order, k, launch, layers, slots, weights, rates, tally, t, parts):
         """Steps on minibatches of k examples data[order], the last of which may be smaller.
 
         layers: one or two, and slots: theirs of a workspace for k examples. t (1,) int32 is the number of updates before.
-        parts: memory for EpochLaunch.of(k, ...).parts floats.
+        launch: epoch_launch for k, and parts: memory for launch.parts floats.
         """
         (bottom, *_), (*_, top) = layers, layers
-        below, above = slots[0], slots[-1]
         (m1, d), m2 = bottom.W.shape, top.W.shape[0] if top is not bottom else 0
-        launch = EpochLaunch.of(k, d, m1, m2)
         number, alpha = (ELEMENTWISE.index(bottom.theta.name), float(bottom.theta.alpha)) if m2 else (0, 0.0)
         arguments = (data.X, data.mean, data.scale, order, data.y, weights)
         arguments += tuple(getattr(layer, name) for layer in (bottom, top) for name in _PARAMETERS)
-        arguments += (tally.loss, tally.correct, parts, below.X, below.Delta, above.Delta)
-        arguments += (len(order), k, d, m1, m2, launch.at_once, number, alpha, *_rule(rates, rates.eta, t))
+        below, above = slots[0], slots[-1]
+        arguments += (tally.loss, tally.correct, parts, below.X, below.Delta, above.Delta, len(order), k, d, m1, m2)
+        arguments += (launch.units, launch.part, int(launch.ahead))
+        arguments += (number, alpha, *_rule(rates, rates.eta, t))
         how = {"shared": launch.shared, "cooperative": True}
         self._launch(f"epoch_{data.X.dtype}", (launch.blocks,), EPOCH_BLOCK, *arguments, **how)
+
+    def epoch_launch(self, dtype, k, d, m1, m2):
+        """The EpochLaunch for features of this type with as many blocks as can be resident, and whether it fits."""
+        launches = EpochLaunch.all(dtype, k, d, m1, m2)
+        for launch in launches:
+            if launch.blocks <= self.runtime.resident_blocks(f"epoch_{dtype}", prod(EPOCH_BLOCK), launch.shared):
+                return launch, True
+        return launches[1], False
 
     def _gathered(self, data, order, start):
         """The arguments of a kernel that gathers its inputs."""
@@ -109,22 +121,42 @@ class SmallNetworks:
 
 
 class EpochLaunch(NamedTuple):
-    """A launch of epoch_TYPE: its blocks, the examples that each has at once, and bytes of shared memory; floats of parts."""
+    """A launch of epoch_TYPE (kernels/small_epoch.cu): its blocks, and the units of a block and of a part.
+
+    ahead: whether a block has memory for the next minibatch. shared: bytes of its shared memory. parts: floats of the
+    workspace. The bits depend on the part, which depends on the shape only.
+    """
 
     blocks: int
-    at_once: int
+    units: int
+    part: int
+    ahead: bool
     shared: int
     parts: int
 
     @classmethod
-    def of(cls, k, d, m1, m2):
-        """For minibatches of k examples of d features, and layers of m1 and m2 units; without a hidden layer m2 = 0."""
-        grid = blocks(d + 1, COLUMNS)
-        at_once = power_of_two(blocks(k, grid), most=16)
-        floats = (
-            60 * m1 + 2 * COLUMNS * k + 4 * prod(EPOCH_BLOCK) + (m2 or m1) + at_once * (m1 + 1 + m2) + m2 * (m1 + 1)
-        )
-        return cls(grid, at_once, 4 * floats, grid * k * m1)
+    def all(cls, dtype, k, d, m1, m2):
+        """Those for minibatches of k examples of d features, and layers of m1 and m2 units; the fastest first."""
+        m, part = m2 or m1, 1
+        while m2 and part < MOST_UNITS_OF_A_PART and blocks(m1, part) > PARTS:
+            part *= 2
+        launches, units = [], part
+        while not launches or launches[-1].blocks > 1:
+            grid = blocks(m1, units)
+            parts = k * (m2 * grid * units // part or m1)
+            for ahead in True, False:
+                shared = _shared(np.dtype(dtype).itemsize, k, d, m2, m, units, part, ahead)
+                launches.append(cls(grid, units, part, ahead, shared, parts))
+            units *= 2
+        return launches
+
+
+def _shared(itemsize, k, d, m2, m, units, part, ahead):
+    """The bytes of shared memory of epoch_TYPE: the arrays of its struct Shared, in order."""
+    row, rows = 16 * blocks(d + 1, 16), 4 * blocks(k, 4)
+    floats = 3 * units * row + 2 * row + 2 * units * rows + max(part * row, prod(EPOCH_BLOCK))
+    floats += 3 * m2 * units + 4 * m + k * m
+    return 4 * floats + (itemsize * row + 4) * rows * (1 + ahead)
 
 
 def _rule(rates, eta, t):

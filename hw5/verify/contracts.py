@@ -11,7 +11,7 @@ import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
-from hw5.devices.small_network import LARGE_TILES, SMALL_TILES, EpochLaunch
+from hw5.devices.small_network import LARGE_TILES, SMALL_TILES
 from hw5.verify.contract import FINITE_VALUES, VALUES, Contract, error, error_of_integers
 from hw5.verify.image_contracts import IMAGE_CONTRACTS
 
@@ -502,8 +502,9 @@ def _small_network(bench, k, m, d, theta):
 
 def _train_small(bench, data, order, k, layers, slots, weights, tally, rates, before=_T - 1):
     (m1, d), m2 = layers[0].W.shape, layers[1].W.shape[0] if len(layers) == 2 else 0
-    parts, t = bench.empty(EpochLaunch.of(k, d, m1, m2).parts), bench.put([before], np.int32)
-    bench.device.train_small(data, order, k, layers, slots, weights, rates, tally, t, parts)
+    launch, _ = bench.device.epoch_launch(data.X.dtype, k, d, m1, m2)
+    parts, t = bench.empty(launch.parts), bench.put([before], np.int32)
+    bench.device.train_small(data, order, k, launch, layers, slots, weights, rates, tally, t, parts)
 
 
 def _one_step(bench, dtype, k, m, d, values, theta, rates):
@@ -567,8 +568,16 @@ _ROWS = (
 )
 _TALL = ((1, 1), (2, 3), (31, 10), (32, 32), (33, 33), (1000, 5), (131, 67), (3, 1021), (2100, 9))
 _SMALL = ((1, 1), (3, 12), (5, 33), (33, 5), (513, 1), (9, 32))  # 33 units are a tile and one more, 32 are a whole one
+_EPOCHS = (
+    (1, 1),
+    (3, 12),
+    (5, 33),
+    (33, 5),
+    (2, 130),
+    (3, 260),
+    (2, 514),
+)  # the last ones have parts of 2, 4 and 8 units
 _LARGE = ((1, 1), (3, 12), (5, 33), (130, 5), (9, 68), (66, 64))  # the same of tiles of 64 units and 64 examples
-_EPOCHS = ((1, 1), (3, 12), (5, 33), (33, 5), (2, 130))  # more units than are updated at once
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _UNITS = ((1, 1), (2, 3), (255, 1), (256, 7), (1000, 1))
 _FINITE, _ALL = tuple(FINITE_VALUES), tuple(VALUES)

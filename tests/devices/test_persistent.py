@@ -8,6 +8,7 @@ from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.emulated import EmulatorRuntime
 from hw5.devices.kernels import KernelDevice, kernel_sources
+from hw5.devices.small_network import EpochLaunch
 from hw5.errors import InputError
 from hw5.nn.hidden import layers_of
 from hw5.nn.network import Network, initial_parameters
@@ -56,8 +57,11 @@ SHAPES = {
     "hidden": ((33, 17, 5), 50, 8),
     "linear": ((50, 3), 50, 8),
     "one block": ((15, 8, 3), 37, 16),
-    "more units than threads": ((7, 520, 2), 6, 4),
-    "more examples than at once": ((3, 4, 2), 130, 65),
+    "parts of two units": ((18, 130, 4), 12, 5),
+    "parts of four units": ((7, 520, 2), 6, 4),
+    "parts of eight units": ((30, 514, 3), 5, 3),
+    "more columns than threads": ((2100, 6, 3), 5, 3),
+    "more sums than are shared by threads": ((3, 4, 2), 130, 65),
     "many classes": ((20, 40, 33), 30, 30),
 }
 
@@ -78,7 +82,7 @@ def test_an_epoch_agrees_with_float64(device, sizes, n, k, rates, dtype):
 @pytest.mark.parametrize("rates", RATES.values(), ids=RATES)
 @pytest.mark.parametrize("sizes", [(33, 17, 5), (50, 3)], ids=str)
 def test_the_bits_do_not_depend_on_where_a_stretch_ends(device, sizes, rates):
-    """A block has eight examples of a minibatch at once, and two of the last one, if that were one of its own."""
+    """The last minibatch has other numbers of examples than the ones before."""
     whole = after(device, sizes, 28, 24, rates)
     assert bits(after(device, sizes, 28, 24, rates, stretches=(24, 4))) == bits(whole)
 
@@ -96,6 +100,21 @@ def test_the_bits_do_not_depend_on_how_steps_are_launched(device, sizes, rates, 
     monkeypatch.setattr(device.runtime, "order", "forward")
     monkeypatch.setattr(persistent, "MOST_STEPS", 2)
     assert bits(after(device, sizes, 50, 8, rates)) == whole
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32], ids=["uint8", "float32"])
+@pytest.mark.parametrize(("sizes", "n", "k"), SHAPES.values(), ids=SHAPES)
+def test_the_bits_do_not_depend_on_how_many_blocks_the_gpu_has_room_for(device, sizes, n, k, dtype, monkeypatch):
+    """Nor on whether there is memory for the next minibatch."""
+    many = bits(after(device, sizes, n, k, RATES["adam"], dtype))
+    for room in (3, 5):
+        monkeypatch.setattr(device.runtime, "resident_blocks", lambda kernel, threads, shared, room=room: room)
+        assert bits(after(device, sizes, n, k, RATES["adam"], dtype)) == many
+    everywhere = EpochLaunch.all
+    monkeypatch.setattr(
+        EpochLaunch, "all", lambda *shape: [launch for launch in everywhere(*shape) if not launch.ahead]
+    )
+    assert bits(after(device, sizes, n, k, RATES["adam"], dtype)) == many
 
 
 def bits(result):
@@ -127,9 +146,9 @@ def test_what_cannot_be_trained_by_it(device, monkeypatch):
     for sizes in ((20, 8, 8, 3), (20, "dropout:0.5", 3)):
         with pytest.raises(InputError, match="--persistent needs a softmax classifier with at most one hidden layer"):
             stepper_on(device, sizes, 8)
-    stepper, _ = stepper_on(device, (20, 2000, 3), 8)
-    with pytest.raises(InputError, match="needs 2 blocks with 5.. KB of shared memory at the same time, and .* 0;"):
-        stepper.how_with(8)
+    stepper, _ = stepper_on(device, (2000, 20, 3), 256)
+    with pytest.raises(InputError, match="needs 20 blocks with 5.. KB of shared memory at the same time, which"):
+        stepper.how_with(256)
     monkeypatch.setattr(device, "most_resident_bytes", 10)
     with pytest.raises(InputError, match="needs data that fits into the memory of the GPU"):
         stepper_on(device, (20, 8, 3), 8)

@@ -95,31 +95,6 @@ EQUIVALENT = {
     ): "equal indices are of the same element",
     (
         "kernels/small_epoch.cu",
-        "float product = 0.0f;",
-        "float product = (0.0f + 0.25f);",
-    ): "a softmax does not change if all its inputs grow by 8",
-    (
-        "kernels/small_epoch.cu",
-        "const int y = i < k ? labels.y[order[i]] : 0;",
-        "const int y = i < k ? labels.y[order[i]] : 1;",
-    ): "nothing uses the label of an example beyond the last",
-    (
-        "kernels/small_epoch.cu",
-        "for (int c = thread(); c < network.outputs(); c += THREADS) shared.zeros[c] = 0.0f;",
-        "for (int c = thread(); c < network.outputs(); c += THREADS) shared.zeros[c] = (0.0f + 0.25f);",
-    ): "a softmax does not change if all its inputs grow by 0.25",
-    (
-        "kernels/small_epoch.cu",
-        "for (int first = 0; first * gridDim.x < k; first += at_once) {",
-        "for (int first = 0; first * gridDim.x <= k; first += at_once) {",
-    ): _ONE_MORE,
-    (
-        "kernels/small_epoch.cu",
-        "const int share = (elements + gridDim.x - 1) / gridDim.x;",
-        "const int share = (elements + gridDim.x - 1) * gridDim.x;",
-    ): "slower: the first block has all elements",
-    (
-        "kernels/small_epoch.cu",
         "__device__ bool has_hidden() const { return top.m > 0; }",
         "__device__ bool has_hidden() const { return top.m > 1; }",
     ): "a softmax has two classes or more",

@@ -501,7 +501,8 @@ class CooperativeKernels:
             attribute = getattr(self._graphs.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
             return self._call("cuDeviceGetAttribute", attribute, device)
 
-        if not query("COOPERATIVE_LAUNCH") or shared > query("MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"):
+        static = self._call("cuFuncGetAttribute", _of_functions(self._graphs, "SHARED_SIZE_BYTES"), function)
+        if not query("COOPERATIVE_LAUNCH") or static + shared > query("MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"):
             return 0
         self._allow(function, shared)
         each = self._call("cuOccupancyMaxActiveBlocksPerMultiprocessor", function, threads, shared)
@@ -535,14 +536,17 @@ class CooperativeKernels:
 
     def _allow(self, function, shared):
         """Over 48 KB of shared memory must be asked for."""
-        size = self._graphs.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-        self._call("cuFuncSetAttribute", function, size, shared)
+        self._call("cuFuncSetAttribute", function, _of_functions(self._graphs, "MAX_DYNAMIC_SHARED_SIZE_BYTES"), shared)
 
     def _call(self, name, *arguments):
         return _checked(self._graphs, getattr(self._graphs, name)(*arguments))
 
 
 _CTYPES = {"i": ctypes.c_int, "f": ctypes.c_float}
+
+
+def _of_functions(graphs, name):
+    return getattr(graphs.CUfunction_attribute, f"CU_FUNC_ATTRIBUTE_{name}")
 
 
 # -- graphs

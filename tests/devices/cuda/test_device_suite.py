@@ -161,16 +161,16 @@ def test_one_launch_for_many_steps(simulated):
     expected = bits(after(on(EmulatorRuntime(kernel_sources())), sizes, n, k, rates))
     assert bits(after(device, sizes, n, k, rates)) == expected
     assert [launch[:3] for launch in gpu.launches[:2]] == [
-        ("epoch_uint8", (7, 1, 1), (32, 16, 1)),
+        ("epoch_uint8", (40, 1, 1), (32, 16, 1)),
         ("advance", (1,), (1, 1, 1)),
     ]
+    assert stepper_on(device, (30, 1000, 3), 8)[0].launch(8).blocks == 63  # of 16 units: there is no room for 125 of 8
     with pytest.raises(
-        InputError,
-        match="needs 29 blocks with .* of shared memory at the same time, and there is room for 28; leave it out",
+        InputError, match="needs 20 blocks with 4.. KB of shared memory at the same time, which this GPU"
     ):
-        stepper_on(device, (450, 150, 3), 100)[0].how_with(100)
+        stepper_on(device, (2000, 20, 3), 200)[0].how_with(200)
     gpu.attributes["COOPERATIVE_LAUNCH"] = 0
-    with pytest.raises(InputError, match="there is room for 0"):
+    with pytest.raises(InputError, match="which this GPU has no room for"):
         stepper_on(device, sizes, n)[0].how_with(k)
     device.runtime.close()
 

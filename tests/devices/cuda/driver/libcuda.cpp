@@ -476,11 +476,13 @@ API int cuModuleGetFunction(void **function, void *module, const char *name) {
     return not_found;
 }
 API int cuFuncSetBlockShape(void *, int, int, int) { return state(); }
-API int cuFuncGetAttribute(int *value, int, void *) { return *value = 1024, state(); }
+static const int static_shared = 1024;  // bytes, of any function
+API int cuFuncGetAttribute(int *value, int, void *) { return *value = static_shared, state(); }
 API int cuFuncSetAttribute(void *handle, int attribute, int value) {
     REQUIRE_CONTEXT;
     const int max_dynamic_shared_size_bytes = 8;
-    if (attribute != max_dynamic_shared_size_bytes || value < 0 || value > 227 << 10) return invalid_value;
+    if (attribute != max_dynamic_shared_size_bytes || value < 0) return invalid_value;
+    if (value > (227 << 10) - static_shared) return invalid_value;
     return gpu.functions.get(handle).most_shared = value, success;
 }
 API int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *handle, int threads, size_t shared) {

@@ -117,6 +117,8 @@ def cuGraphExecDestroy(hGraphExec):
 
 # -- cooperative launches
 
+STATIC_SHARED = 1024  # bytes, of any function
+
 
 class CUdevice_attribute(enum.IntEnum):
     CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16
@@ -125,6 +127,7 @@ class CUdevice_attribute(enum.IntEnum):
 
 
 class CUfunction_attribute(enum.IntEnum):
+    CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES = 1
     CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8
 
 
@@ -164,9 +167,14 @@ def cuModuleGetFunction(hmod, name):
     return _OK, CUfunction(hmod.module.get_function(name.decode()))
 
 
+def cuFuncGetAttribute(attrib, hfunc):
+    assert attrib is CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES
+    return _OK, STATIC_SHARED
+
+
 def cuFuncSetAttribute(hfunc, attrib, value):
     assert attrib is CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    if value > _gpu().attributes["MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"]:
+    if value + STATIC_SHARED > _gpu().attributes["MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"]:
         return (CUresult.CUDA_ERROR_INVALID_VALUE,)
     hfunc.most_shared = value
     return (_OK,)
