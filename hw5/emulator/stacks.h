@@ -57,8 +57,8 @@ class Stacks {
     char *memory_ = nullptr;
     short free_[max_block_threads];
     int free_count_ = 0, guarded_ = 0;
-    // A guard makes two mappings, and Linux allows 65,530 of them.
-    static constexpr int most_guards = 16 * 1024;
+    // A guard makes two mappings, and Linux allows a process 65,530 of them, for all modules that it loads.
+    static constexpr int most_guards = 4 * 1024;
     static inline int guards_ = 0;
 };
 
