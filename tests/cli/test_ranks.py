@@ -100,6 +100,10 @@ def test_a_rank_that_fails_ends_all(rank, method):
     assert err.count("hw5: ") == 1 and are_gone(process)
 
 
+def starts(program):
+    return subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
+
+
 FOR_ONE = {
     "no mpi4py": ("sys.modules['mpi4py'] = None", "and mpi4py, which connects them, is not installed"),
     "another library's launcher": ("pass", "connects 1: it is not the launcher's"),
@@ -109,7 +113,8 @@ FOR_ONE = {
 @pytest.mark.parametrize("statement, sentence", FOR_ONE.values(), ids=FOR_ONE)
 def test_what_a_launcher_needs(statement, sentence, monkeypatch):
     """The variables are those of a launcher that MPICH does not know."""
-    launcher()
+    if statement == "pass" and not starts("from mpi4py import MPI; MPI.COMM_WORLD.size"):
+        pytest.skip("mpi4py finds no MPI library that it can start: pip install mpi4py mpich")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     program = f"import sys; {statement}; from hw5.cli import main; main(['train'])"
