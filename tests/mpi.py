@@ -17,7 +17,14 @@ import pytest
 HW5 = [sys.executable, "-m", "hw5.cli"]
 _MARK = "HW5_TEST"  # a variable by which the ranks of a launcher are found
 _MOST = 4  # ranks of one test
-_COUNT = "from mpi4py import MPI; print(MPI.COMM_WORLD.size)"
+_JOIN = f"""if True:
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise SystemExit(f"mpi4py does not load: {{error}}")
+    if MPI.COMM_WORLD.size != {_MOST}:
+        raise SystemExit("it is not that of mpi4py's MPI library")
+"""
 
 
 def _path():
@@ -29,16 +36,14 @@ def why_not():
     """Why no ranks can be started, or None. Starts as many as a test does: some launchers refuse root, or more than cores."""
     if not (_path() and importlib.util.find_spec("mpi4py")):
         return "mpi4py, or an MPI library, is not installed: pip install mpi4py mpich"
-    command = [_path(), "-n", str(_MOST), sys.executable, "-c", _COUNT]
+    command = [_path(), "-n", str(_MOST), sys.executable, "-c", _JOIN]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"mpiexec starts no ranks: {error}"
-    if done.returncode:
-        return f"mpiexec starts no ranks: {' '.join(done.stderr.split())[:500] or f'exit code {done.returncode}'}"
-    if done.stdout.split() != [str(_MOST)] * _MOST:
-        return f"mpiexec is not that of mpi4py's MPI library: {_MOST} ranks are of {' '.join(done.stdout.split())}"
-    return None
+    if done.returncode == 0:
+        return None
+    return f"mpiexec starts no ranks: {' '.join(done.stderr.split())[:300] or f'exit code {done.returncode}'}"
 
 
 def launcher():
