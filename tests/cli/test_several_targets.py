@@ -38,9 +38,10 @@ def folder(tmp_path_factory):
 
 
 def test_training_says_what_is_predicted(folder):
-    text = hw5("train", "--data", folder / "films.csv", "--resume", folder / "films.npz").stdout
+    cpu = ("--device", "cpu")  # as before, also where a GPU is the default
+    text = hw5("train", "--data", folder / "films.csv", "--resume", folder / "films.npz", *cpu).stdout
     assert "multilabel, 3 labels" in text and "labels: the columns 'funny', 'sad', 'long'" in text
-    assert "regression, 2 targets" in hw5("train", "--resume", folder / "houses.npz").stdout
+    assert "regression, 2 targets" in hw5("train", "--resume", folder / "houses.npz", *cpu).stdout
 
 
 def test_eval_of_targets(folder):

@@ -142,7 +142,8 @@ def test_libraries_are_found(machine, tmp_path, layout):
     files, version, variable, folder = LAYOUTS[layout]
     for file in map(Path, files):
         build(tmp_path / "cuda" / file.parent, file.name, version)
-    by_loader = ["lib{}.so.13", "lib{}.so.12"] if variable == "LD_LIBRARY_PATH" else []
+    # the first is of no toolkit, as the loader may know this machine's own
+    by_loader = ["lib{}.so.99", "lib{}.so.12"] if variable == "LD_LIBRARY_PATH" else []
     opened, number, contexts, settings = machine(*by_loader, **{variable: str(tmp_path / "cuda" / folder)})
     assert opened == "libcublas.so.12" if by_loader else opened.startswith(str(tmp_path / "cuda"))
     assert number == version[0] * 1000 + int(str(version[1]).ljust(2, "0"))
