@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from hw5.devices.activations import ACTIVATIONS
+from hw5.devices.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
 from hw5.export.torch import modules, state
 from hw5.nn.hidden import LENET, layers_of
@@ -15,7 +15,7 @@ from hw5.nn.network import Network
 from .helpers import FLOAT64, Steps, draw_y, tolerance
 
 torch = pytest.importorskip("torch")
-from .test_pytorch import LOSS, optimizer_of  # noqa: E402
+from .test_pytorch import LOSS, THETA, optimizer_of  # noqa: E402
 
 rng = np.random.default_rng(0)
 
@@ -23,6 +23,22 @@ rng = np.random.default_rng(0)
 def exact(*shape, scale=1.0):
     """Random numbers that are exact in float32."""
     return (rng.normal(size=shape) * scale).astype(np.float32).astype(np.float64)
+
+
+class Theta(torch.nn.Module):
+    """An activation of which PyTorch has no module."""
+
+    def __init__(self, theta):
+        super().__init__()
+        self.theta = Activation.of(theta)
+
+    def forward(self, z):
+        return THETA[self.theta.name](z, self.theta.alpha)
+
+
+def module(text, theta):
+    """The module of a text of modules(), in a network with the activation theta."""
+    return Theta(theta) if text in ACTIVATIONS else eval(text, vars(torch.nn))
 
 
 class Images(Steps):
@@ -33,9 +49,7 @@ class Images(Steps):
         shapes = [layer.parameter_shapes for layer in self.layers if layer.weighted]
         self.parameters = [(exact(*of_W, scale=of_W[1] ** -0.5), exact(*of_b)) for of_W, of_b in shapes]
         self.network = Network(device, self.parameters, loss=loss, layers=self.layers)
-        self.peer = torch.nn.Sequential(
-            *(eval(text, vars(torch.nn)) for text, _ in modules(self._with(self.parameters)))
-        )
+        self.peer = torch.nn.Sequential(*(module(text, theta) for text, _ in modules(self._with(self.parameters))))
         self.peer.double().load_state_dict({name: torch.tensor(array) for name, array in self._state(self.parameters)})
         self.loss, self.shape = LOSS[loss], shape
 
