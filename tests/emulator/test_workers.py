@@ -124,13 +124,14 @@ def run(emulator, kernel, threads, out=N, dtype=f32):
 
 
 def test_several_os_threads_run_blocks(emulator):
+    """At most three in a launch; those that help may be others in the next one, if more were started before."""
     emulator.threads = 3
     x = np.random.default_rng(0).random(N, f32)
     places = [
         Arrays(emulator).run("places", (BLOCKS,), (THREADS,), x, np.zeros(BLOCKS, np.uint64), i32(N))[1]
         for _ in range(20)
     ]
-    assert 2 <= len(np.unique(places)) <= 3
+    assert 2 <= max(len(np.unique(of_one)) for of_one in places) <= 3
     emulator.threads = 1
     _, alone = Arrays(emulator).run("places", (BLOCKS,), (THREADS,), x, np.zeros(BLOCKS, np.uint64), i32(N))
     assert len(np.unique(alone)) == 1
