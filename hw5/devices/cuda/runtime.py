@@ -97,7 +97,7 @@ class PyCudaRuntime:
                 opened.callback(self._context.make_current)
             except self._errors as error:
                 raise RunError(f"the GPU cannot be used: {_reason(error)}") from error
-            self._close = weakref.finalize(self, _release, opened.pop_all(), self._errors)
+            self._close = weakref.finalize(self, _release, opened.pop_all(), self._errors, threading.current_thread())
 
     def close(self):
         """Wait for the GPU and free everything on it; a second call does nothing.
@@ -272,6 +272,7 @@ class _PrimaryContext:
     @classmethod
     def enter(cls, ordinal, device):
         """The context of a GPU, made current."""
+        _release_left(threading.current_thread())
         if ordinal not in _contexts.entered:
             _contexts.entered[ordinal] = cls(ordinal, device)
         entered = _contexts.entered[ordinal]
@@ -290,7 +291,7 @@ class _PrimaryContext:
         self.users -= 1
         if self.users == 0:
             self.make_current()
-            del self._siblings[self.ordinal]  # the garbage collector may run in another thread
+            del self._siblings[self.ordinal]  # those of the thread that entered it, which may have ended
             _contexts.current = None
             self.context.detach()
 
@@ -314,9 +315,30 @@ def _hold(opened, attributes, name, value):
     opened.callback(attributes.pop, name)
 
 
-def _release(opened, errors):
+def _release(opened, errors, owner):
+    """Close what a runtime opened, or leave it to the thread that created the runtime.
+
+    The garbage collector runs in any thread. One in which PyCUDA's contexts are pushed must not end with one, or PyCUDA
+    ends the process.
+    """
+    if owner is not threading.current_thread() and owner.is_alive():
+        _left.append((opened, errors, owner))
+        return
     with contextlib.suppress(*errors):  # a failure of the GPU was raised earlier, by the operation that waited
         opened.close()
+
+
+_left = collections.deque()  # arguments of _release
+
+
+def _release_left(thread=None):
+    """Close what was left to a thread, or to any thread."""
+    for _ in range(len(_left)):
+        opened, errors, owner = _left.popleft()
+        _release(opened, errors, threading.current_thread() if thread in (None, owner) else owner)
+
+
+_at_exit = weakref.finalize(_release_left, _release_left)  # the first one that is created is the last one that runs
 
 
 def _driver(ordinal):
@@ -568,7 +590,7 @@ class Recording:
 
     def __init__(self, runtime, executable, memory):
         self._runtime, self._executable, self._memory = runtime, executable, memory
-        weakref.finalize(self, _destroy, runtime._graphs, int(executable)).atexit = False
+        weakref.finalize(self, _destroy, runtime._graphs, int(executable), threading.current_thread()).atexit = False
 
     def __call__(self):
         """Run the work without waiting for it. Raises RunError."""
@@ -600,12 +622,12 @@ def _checked(graphs, answer):
     return values[0] if values else None
 
 
-def _destroy(registry, key):
-    if key in registry:
+def _destroy(registry, key, owner):
+    if key in registry and owner is threading.current_thread():  # else it is left to _destroy_all
         graphs, executable = registry.pop(key)
         graphs.cuGraphExecDestroy(executable)  # a launch that is still running completes
 
 
 def _destroy_all(registry):
     for key in list(registry):
-        _destroy(registry, key)
+        _destroy(registry, key, threading.current_thread())

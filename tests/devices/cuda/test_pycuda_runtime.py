@@ -157,16 +157,28 @@ def test_runtimes_in_two_threads(runtime):
 
 
 def test_a_runtime_may_be_collected_in_another_thread(gpu):
-    runtimes = [PyCudaRuntime(kernel_sources())]
-    thread = threading.Thread(target=runtimes.clear)
+    """It is released by its own thread, when that creates another one: PyCUDA aborts threads that end with a context."""
+    runtimes, pushed = [PyCudaRuntime(kernel_sources())], []
+    thread = threading.Thread(target=lambda: (runtimes.clear(), pushed.append(list(gpu.contexts))))
     thread.start()
     thread.join()
-    assert gpu.order[-1] == "context" and not gpu.handles
+    assert gpu.handles and pushed == [[]]
     again = PyCudaRuntime(kernel_sources())
+    assert gpu.order[-1] == "context" and len(gpu.handles) == 1
     memory = on_gpu(again, np.ones(8, f32))
     halve(again, memory, 8)
     assert content(again, memory, np.empty(8, f32)).sum() == 4
     again.close()
+
+
+def test_a_recording_that_is_collected_in_another_thread_is_destroyed_with_its_runtime(runtime, gpu):
+    recordings = [runtime.record(lambda: None)]
+    thread = threading.Thread(target=recordings.clear)
+    thread.start()
+    thread.join()
+    assert len(gpu.graphs) == 1
+    runtime.close()
+    assert not gpu.graphs
 
 
 @pytest.mark.parametrize(
