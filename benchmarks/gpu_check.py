@@ -45,7 +45,8 @@ OPERATIONS = (*PYTEST, "tests/devices/test_operations.py", "-k", "cuda and opera
 PIP = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ".[cuda]")
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal") if importlib.util.find_spec("xdist") else ()
 NCU = (
-    *("ncu", "--clock-control=none", "--graph-profiling=node", "--launch-skip=200", "--launch-count=24"),
+    *("ncu", "--clock-control=none", "--cache-control=none"),  # as in training
+    *("--graph-profiling=node", "--launch-skip=200", "--launch-count=24"),
     "--metrics=gpu__time_duration.sum,launch__grid_size,launch__block_size,launch__registers_per_thread",
 )
 # Bytecode is kept: the tests start hundreds of programs

@@ -12,6 +12,7 @@ from hw5.devices.recorded import RecordedStepper
 
 MOST_EXAMPLES = 512  # in a minibatch
 MOST_PRODUCTS = 1 << 27  # of an example's feature and a weight, in a minibatch
+MOST_OUTPUT_PRODUCTS = 1 << 24  # of them in the output layer, whose blocks have an example each
 MOST_CLASSES = 1024  # whose Z fits in the shared memory of every GPU
 
 
@@ -33,9 +34,11 @@ class FusedStepper(RecordedStepper):
     def fuses(self, k):
         """Whether steps of k examples are fused."""
         layers = self.network.layers
-        if not self.device.fuses or not is_small(self.network) or layers[-1].units > MOST_CLASSES:
+        if not self.device.fuses or not is_small(self.network):
             return False
-        return k <= MOST_EXAMPLES and k * sum(layer.W.size for layer in layers) <= MOST_PRODUCTS
+        top, products = layers[-1], k * sum(layer.W.size for layer in layers)
+        is_narrow = top.units <= MOST_CLASSES and k * top.W.size <= MOST_OUTPUT_PRODUCTS
+        return is_narrow and k <= MOST_EXAMPLES and products <= MOST_PRODUCTS
 
     def train(self, order, batch_size, rates, tally):
         self._fused = self.fuses(batch_size)  # the last minibatch too, though it may be smaller

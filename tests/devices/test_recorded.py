@@ -134,7 +134,7 @@ def test_the_launches_of_a_fused_step(device):
         dict(sizes=(20, 8, 8, 3)),
         dict(sizes=(20, 8, 3), theta="maxout"),
         dict(sizes=(2, 3), k=513),
-        dict(sizes=(2000, 100, 2), k=400),
+        dict(sizes=(2000, 200, 2), k=400),
         dict(sizes=(3, 1025)),
     ],
     ids=["two hidden layers", "maxout", "many examples", "many products", "many classes"],
@@ -144,16 +144,20 @@ def test_steps_that_are_not_fused(device, what):
     assert calls_of_a_step(device, **what)[0] == "minibatch_uint8"
 
 
-@pytest.mark.parametrize(("sizes", "k"), [((2, 3), 512), ((3, 1024), 32), ((1 << 14, 8), 512)], ids=str)
+@pytest.mark.parametrize(
+    ("sizes", "k"), [((2, 3), 512), ((3, 1024), 32), ((1 << 12, 8), 512), ((2046, 128, 2), 512)], ids=str
+)
 def test_the_largest_fused_steps(device, sizes, k):
-    """The limits are part of what determines the bits of a run: 512 examples, 1,024 classes, and 2^26 products."""
+    """The limits are part of what determines the bits of a run: 512 examples, 1,024 classes, and 2^27 products,
+    2^24 of them in the output layer."""
     device.fuses = True
     assert stepper_on(device, sizes, n=8)[0].fuses(k)
 
 
 def test_one_product_more_than_a_fused_step_has(device):
     device.fuses = True
-    assert not stepper_on(device, ((1 << 14) + 1, 8), n=8)[0].fuses(512)
+    for sizes in ((1 << 12) + 1, 8), (2047, 128, 2):
+        assert not stepper_on(device, sizes, n=8)[0].fuses(512)
 
 
 @pytest.mark.parametrize(
