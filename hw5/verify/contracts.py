@@ -11,7 +11,7 @@ import numpy as np
 
 from hw5.devices.activations import ELEMENTWISE, Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON, DeviceData, Rates
-from hw5.devices.small_network import LARGE_TILES, SMALL_TILES
+from hw5.devices.small_network import LARGE_TILES, SMALL_TILES, EpochLaunch
 from hw5.verify.contract import FINITE_VALUES, VALUES, Contract, error, error_of_integers
 from hw5.verify.image_contracts import IMAGE_CONTRACTS
 
@@ -482,19 +482,30 @@ def _adam64(V, S, g, g_scale):
 
 
 def train_small(dtype, bench, k, m, values):
-    """Every update with a hidden layer, whose activations take turns, and one without."""
-    narrow, wide = _features(k)
+    """Every update with a hidden layer, whose activations take turns, and one without a hidden layer.
+
+    If k = 1, that one has so many features that threads loop over them.
+    """
+    narrow, wide = _features_of_epochs(k)
     thetas = [_activations(ELEMENTWISE[(i + k) % len(ELEMENTWISE)])[-1] for i in range(len(_UPDATES))]
     for d, theta, rates in zip((narrow, wide, narrow, wide), thetas, _UPDATES):
         yield from _one_step(bench, dtype, k, m, d, values, theta, rates)
-    yield from _one_step(bench, dtype, k, m, wide, values, None, _UPDATES[0])
+    yield from _one_step(bench, dtype, k, m, 2064 if k == 1 else wide, values, None, _UPDATES[0])
     for d, theta in ((narrow, thetas[0]), (wide, None)):
         yield from _steps_at_once(bench, dtype, k, m, d, values, theta, _UPDATES[-1])
 
 
+def _features_of_epochs(k):
+    """The numbers of features, with and without packs of 16 bytes; few where many examples share the memory of a block."""
+    return (3, 16) if k > 512 else (2 if k == 3 else 32, 105)
+
+
 def _small_network(bench, k, m, d, theta):
-    """[(layer, its arrays in float64)] and slots: m units below 3 classes, or m classes, at least 2."""
-    sizes = [(m, d), (3, m)] if theta else [(max(m, 2), d)]
+    """[(layer, its arrays in float64)] and slots: m units below 3 classes, or m classes, at least 2 and at most 130.
+
+    More classes are more blocks, each with one unit, which are slow in the emulator.
+    """
+    sizes = [(m, d), (3, m)] if theta else [(min(max(m, 2), 130), d)]
     layers = [_layer(bench, *size, theta if size[1] == d else None) for size in sizes]
     slots = [SimpleNamespace(X=bench.empty(k, units), Delta=bench.empty(k, units)) for units, _ in sizes]
     return layers, slots
@@ -502,9 +513,19 @@ def _small_network(bench, k, m, d, theta):
 
 def _train_small(bench, data, order, k, layers, slots, weights, tally, rates, before=_T - 1):
     (m1, d), m2 = layers[0].W.shape, layers[1].W.shape[0] if len(layers) == 2 else 0
-    launch, _ = bench.device.epoch_launch(data.X.dtype, k, d, m1, m2)
+    launch = _epoch_launch(bench.device, data.X.dtype, k, d, m1, m2)
     parts, t = bench.empty(launch.parts), bench.put([before], np.int32)
     bench.device.train_small(data, order, k, launch, layers, slots, weights, rates, tally, t, parts)
+
+
+def _epoch_launch(device, *shape):
+    """The launch that training uses; with few blocks, that of a small GPU.
+
+    A block of it has as many units as fit into 96 KB of shared memory, and no memory for the next minibatch.
+    """
+    if device.most_blocks > 2:
+        return device.epoch_launch(*shape)[0]
+    return [launch for launch in EpochLaunch.all(*shape) if not launch.ahead and launch.shared <= 96 << 10][-1]
 
 
 def _one_step(bench, dtype, k, m, d, values, theta, rates):
@@ -576,7 +597,8 @@ _EPOCHS = (
     (2, 130),
     (3, 260),
     (2, 514),
-)  # the last ones have parts of 2, 4 and 8 units
+    (513, 1),  # more examples than threads
+)  # 130, 260 and 514 units have parts of 2, 4 and 8
 _LARGE = ((1, 1), (3, 12), (5, 33), (130, 5), (9, 68), (66, 64))  # the same of tiles of 64 units and 64 examples
 _EXAMPLES = ((1, 1), (2, 1), (255, 1), (256, 1), (1000, 1))
 _UNITS = ((1, 1), (2, 3), (255, 1), (256, 7), (1000, 1))
