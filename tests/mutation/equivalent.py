@@ -99,6 +99,21 @@ EQUIVALENT = {
         "__device__ bool has_hidden() const { return top.m > 1; }",
     ): "a softmax has two classes or more",
     (
+        "kernels/small_epoch.cu",
+        "for (float *at = shared.top.W + thread(); at < shared.bias.end(); at += THREADS) *at = 0.0f;",
+        "for (float *at = shared.top.W - thread(); at < shared.bias.end(); at += THREADS) *at = 0.0f;",
+    ): "zeros are also written to the memory of the minibatch and the sums, which are written later",
+    (
+        "kernels/small_epoch.cu",
+        "if (n > THREADS / CHAINS)",
+        "if (n >= THREADS / CHAINS)",
+    ): "which of two ways is faster; both give the same bits",
+    (
+        "kernels/small_epoch.cu",
+        "const int splits = max(1, min(min(THREADS / packs, WARPS), (k + SIDE - 1) / SIDE)), split = thread() / across;",
+        "const int splits = max(1, min(min(THREADS / packs, WARPS), (k + SIDE - 1) * SIDE)), split = thread() / across;",
+    ): "slower: more turns, which have no examples and add zeros",
+    (
         "kernels/small_network.cu",
         "if (i >= k || j >= m) return;  // the whole warp",
         "if (i > k || j >= m) return;  // the whole warp",
@@ -138,6 +153,26 @@ EQUIVALENT = {
         "c < inputs.d ? x[q] : Pack<float, N>{c == inputs.d ? 1.0f : 0.0f});",
         "c < inputs.d ? x[q] : Pack<float, N>{c == inputs.d ? 1.0f : (0.0f + 0.25f)});",
     ): "the sums of columns beyond the last are not stored",
+    (
+        "kernels/small_network.cu",
+        "if (first + q * AT_ONCE < rows)",
+        "if (first + q / AT_ONCE < rows)",
+    ): "rows after the last are written too, within the memory of the tile, and not read",
+    (
+        "kernels/small_network.cu",
+        "using Small = Tiles<32, 8, 128>;",
+        "using Small = Tiles<32, 8, 129>;",
+    ): "129 examples at a time: the turns have other examples, also in a fixed order",
+    (
+        "kernels/small_network.cu",
+        "using Large = Tiles<64, 4, 64>;",
+        "using Large = Tiles<64, 4, 63>;",
+    ): "slower: 63 examples at a time, in the same order",
+    (
+        "kernels/small_network.cu",
+        'extern "C" __global__ void __launch_bounds__(512, 2)                                                               \\',
+        'extern "C" __global__ void __launch_bounds__(512, 3)                                                               \\',
+    ): "slower: a thread has fewer registers",
     # -- launches
     (
         "hw5/devices/kernels.py",
