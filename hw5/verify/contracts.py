@@ -496,7 +496,7 @@ def train_small(dtype, bench, k, m, values):
 
 
 def _features_of_epochs(k):
-    """The numbers of features, with and without packs of 16 bytes; few where many examples share the memory of a block."""
+    """The numbers of features, with and without packs of 16 bytes; few where many examples share a block's memory."""
     return (3, 16) if k > 512 else (2 if k == 3 else 32, 105)
 
 
