@@ -490,14 +490,14 @@ def train_small(dtype, bench, k, m, values):
     thetas = [_activations(ELEMENTWISE[(i + k) % len(ELEMENTWISE)])[-1] for i in range(len(_UPDATES))]
     for d, theta, rates in zip((narrow, wide, narrow, wide), thetas, _UPDATES):
         yield from _one_step(bench, dtype, k, m, d, values, theta, rates)
-    yield from _one_step(bench, dtype, k, m, 2064 if k == 1 else wide, values, None, _UPDATES[0])
+    yield from _one_step(bench, dtype, k, m, 2112 if k == 1 else wide, values, None, _UPDATES[0])
     for d, theta in ((narrow, thetas[0]), (wide, None)):
         yield from _steps_at_once(bench, dtype, k, m, d, values, theta, _UPDATES[-1])
 
 
 def _features_of_epochs(k):
     """The numbers of features, with and without packs of 16 bytes; few where many examples share a block's memory."""
-    return (3, 16) if k > 512 else (2 if k == 3 else 32, 105)
+    return (3, 16) if k > 512 else (2 if k == 3 else 64, 105)
 
 
 def _small_network(bench, k, m, d, theta):

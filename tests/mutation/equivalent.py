@@ -114,6 +114,31 @@ EQUIVALENT = {
         "const int splits = max(1, min(min(THREADS / packs, WARPS), (k + SIDE - 1) * SIDE)), split = thread() / across;",
     ): "slower: more turns, which have no examples and add zeros",
     (
+        "kernels/small_epoch.cu",
+        "if (i < k && c == inputs.d) values[q] = one;",
+        "if (i <= k && c == inputs.d) values[q] = one;",
+    ): "a 1 in a row after the last example, whose Delta is 0",
+    (
+        "kernels/small_epoch.cu",
+        "for (int at = thread(); at < plan.units * rows; at += THREADS) {",
+        "for (int at = thread(); at <= plan.units * rows; at += THREADS) {",
+    ): "a 0 is also written to the first of the sums, which are written later",
+    (
+        "kernels/small_epoch.cu",
+        'extern "C" __global__ void __launch_bounds__(512, 1) epoch_##NAME(                                                 \\',
+        'extern "C" __global__ void __launch_bounds__(513, 1) epoch_##NAME(                                                 \\',
+    ): "slower: a thread has fewer registers",
+    (
+        "kernels/small_epoch.cu",
+        "if (inputs.d % N == 0 && reinterpret_cast<size_t>(inputs.X) % sizeof(Words) == 0)",
+        "if (inputs.d % N == 0 && reinterpret_cast<size_t>(inputs.X) / sizeof(Words) == 0)",
+    ): "slower: single elements are copied instead of packs",
+    (
+        "kernels/small_epoch.cu",
+        "if (thread() == 0) by = rule.is_adam ? adam::correction(rule.of_adam, ++t) : adam::Correction{};",
+        "if (thread() == 1) by = rule.is_adam ? adam::correction(rule.of_adam, ++t) : adam::Correction{};",
+    ): "another thread of the block computes what all of them read after a barrier",
+    (
         "kernels/small_network.cu",
         "if (i >= k || j >= m) return;  // the whole warp",
         "if (i > k || j >= m) return;  // the whole warp",
