@@ -245,23 +245,6 @@ __device__ Pack<float, 4> as_floats(Pack<unsigned char, 4> x) {
 }
 __device__ Pack<float, 4> as_floats(Pack<float, 4> x) { return x; }
 
-// The sums over the warp of N numbers in each lane: 32 / N neighbouring lanes get the same one.
-template <int N>
-__device__ float sum_over_lanes(float (&v)[N]) {
-    int distance = LANES / 2;
-#pragma unroll
-    for (int half = N / 2; half > 0; half /= 2, distance /= 2) {
-        const bool upper = threadIdx.x & distance;
-        for (int q = 0; q < half; ++q) {
-            const float mine = upper ? v[q + half] : v[q], other = upper ? v[q] : v[q + half];
-            v[q] = mine + __shfl_xor_sync(ALL_LANES, other, distance);
-        }
-    }
-    float sum = v[0];
-    for (; distance > 0; distance /= 2) sum += __shfl_xor_sync(ALL_LANES, sum, distance);
-    return sum;
-}
-
 // finish(u, i, z) with z = W1^T (x, 1) of unit u and example i: a warp has four examples and some units, and its lanes
 // share the columns.
 template <int UNITS, class Element, class Finish>

@@ -31,21 +31,6 @@ namespace small_network {
 
 constexpr int UNITS = 4;
 
-// The sums over the warp of PRODUCTS numbers in each lane. A lane gets number lane / (32 / PRODUCTS) of them.
-template <int PRODUCTS>
-__device__ float sum_over_lanes(float (&v)[PRODUCTS]) {
-    int distance = 16;
-    for (int half = PRODUCTS / 2; half > 0; half /= 2, distance /= 2) {
-        const bool upper = threadIdx.x & distance;
-        for (int q = 0; q < half; ++q) {
-            const float mine = upper ? v[q + half] : v[q], other = upper ? v[q] : v[q + half];
-            v[q] = mine + __shfl_xor_sync(ALL_LANES, other, distance);
-        }
-    }
-    for (; distance > 0; distance /= 2) v[0] += __shfl_xor_sync(ALL_LANES, v[0], distance);
-    return v[0];
-}
-
 // The product of a lane, of which the first of its lanes is_first.
 template <int EXAMPLES>
 struct OfLane {

@@ -1,6 +1,7 @@
 // What the kernels for small networks share: the inputs of a layer, activations by number, and the rule of an update.
 #pragma once
 #include "adam.cuh"
+#include "reduce.cuh"
 #include "sgd.cuh"
 #include "standardise.cuh"
 
@@ -44,6 +45,25 @@ struct Outputs {
     }
     __device__ bool packs_of_four() const { return d % 4 == 0 && aligned(H); }
 };
+
+// -- products, whose terms the lanes of a warp share
+
+// The sums over the warp of N numbers in each lane. A lane gets number lane / (32 / N) of them.
+template <int N>
+__device__ float sum_over_lanes(float (&v)[N]) {
+    int distance = 16;
+#pragma unroll
+    for (int half = N / 2; half > 0; half /= 2, distance /= 2) {
+        const bool upper = threadIdx.x & distance;
+        for (int q = 0; q < half; ++q) {
+            const float mine = upper ? v[q + half] : v[q], other = upper ? v[q] : v[q + half];
+            v[q] = mine + __shfl_xor_sync(ALL_LANES, other, distance);
+        }
+    }
+    float sum = v[0];
+    for (; distance > 0; distance /= 2) sum += __shfl_xor_sync(ALL_LANES, sum, distance);
+    return sum;
+}
 
 // -- activations, by the number of their row
 

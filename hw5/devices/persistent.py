@@ -26,8 +26,7 @@ class PersistentStepper(Stepper):
         launch, fits = self.device.epoch_launch(self.data.X.dtype, k, self.network.features, m1, *m2 or (0,))
         if not fits:
             raise _refusal(
-                f"{launch.blocks} blocks with {launch.shared / 1024:.0f} KB of shared memory at the same time, which "
-                "this GPU has no room for"
+                f"room for {launch.blocks:,} blocks with {launch.shared / 1024:.0f} KB of shared memory at the same time"
             )
         return launch
 

@@ -379,6 +379,6 @@ def test_when_a_persistent_kernel_cannot_train(tmp_path):
     assert "--persistent needs --device cuda or emulator" in refused("train", "--persistent", "--device", "cpu")
     assert "leave it out, or --slices" in refused("train", "--slices", 2, *persistent)
     assert "needs a softmax classifier" in refused("train", "--hidden", "8,8", *persistent)
-    assert "KB of shared memory at the same time, which this GPU has no room for" in refused(
+    assert "needs room for 5,000 blocks with 18 KB of shared memory at the same time" in refused(
         "train", "--hidden", 40000, *persistent
     )
