@@ -147,7 +147,9 @@ def test_what_cannot_be_trained_by_it(device, monkeypatch):
         with pytest.raises(InputError, match="--persistent needs a softmax classifier with at most one hidden layer"):
             stepper_on(device, sizes, 8)
     stepper, _ = stepper_on(device, (2000, 20, 3), 256)
-    with pytest.raises(InputError, match="needs room for 20 blocks with 5.. KB of shared memory at the same time; leave it out"):
+    with pytest.raises(
+        InputError, match="needs room for 20 blocks with 5.. KB of shared memory at the same time; leave it out"
+    ):
         stepper.how_with(256)
     monkeypatch.setattr(device, "most_resident_bytes", 10)
     with pytest.raises(InputError, match="needs data that fits into the memory of the GPU"):

@@ -165,9 +165,7 @@ def test_one_launch_for_many_steps(simulated):
         ("advance", (1,), (1, 1, 1)),
     ]
     assert stepper_on(device, (30, 1000, 3), 8)[0].launch(8).blocks == 63  # of 16 units: there is no room for 125 of 8
-    with pytest.raises(
-        InputError, match="needs room for 20 blocks with 4.. KB of shared memory"
-    ):
+    with pytest.raises(InputError, match="needs room for 20 blocks with 4.. KB of shared memory"):
         stepper_on(device, (2000, 20, 3), 200)[0].how_with(200)
     gpu.attributes["COOPERATIVE_LAUNCH"] = 0
     with pytest.raises(InputError, match="needs room for"):

@@ -292,6 +292,7 @@ class Function:
 
     def _run(self, grid, block, values, shared_size):
         self._check_pointers(values)  # a graph may be replayed after its memory was freed
-        self._emulator.shared_limit = max(shared_size, 48 << 10)
+        static = 1 << 10  # at most; how much is allowed was checked when a launch asked for more than 48 KB
+        self._emulator.shared_limit = shared_size + static if shared_size > 48 << 10 else 48 << 10
         _gpu().launches.append((self._name, grid, block, shared_size))
         self._emulator.launch(self._name, grid, block, values, shared_size)
