@@ -293,7 +293,11 @@ def _train(run, saver, logs, plot, figures):
         _stop(saver, progress, signals[0])
     try:
         _report(run, progress, saver, plot, figures)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        if not isinstance(
+            error.__cause__ or error, KeyboardInterrupt
+        ):  # pybind11 wraps one that comes as a library loads
+            raise
         where = f"; the model was saved to {saver.path}" if saver and not saver.error else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
     output.require_written(saver, *logs)

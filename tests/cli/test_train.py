@@ -361,6 +361,20 @@ def test_a_slice_of_mnist(tmp_path):
     assert json.loads(hw5("eval", out, "--json").stdout)["accuracy"] > 0.88
 
 
+def test_an_interrupt_while_a_library_is_loaded(tmp_path, monkeypatch):
+    """That of matplotlib makes an ImportError of it."""
+
+    def interrupted(*_, **__):
+        raise ImportError("initialization failed") from cause
+
+    monkeypatch.setattr("hw5.cli.train.plot_training", interrupted)
+    train = ("train", "--data", "xor", "--epochs", 1, "--device", "numpy", "--plot", tmp_path / "plot.png")
+    cause = KeyboardInterrupt()
+    assert "interrupted after the training" in refused(*train, code=130)
+    cause = None
+    assert isinstance(hw5(*train, code=1).exception, ImportError)
+
+
 def test_a_persistent_kernel_trains_and_resumes_to_the_same_bits(tmp_path):
     train = ("train", "--data", "xor", "--hidden", 8, "--batch-size", 24, "--persistent", "--device", "emulator")
     whole, stopped = tmp_path / "whole.npz", tmp_path / "stopped.npz"

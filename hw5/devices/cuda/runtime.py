@@ -321,7 +321,7 @@ def _release(opened, errors, owner):
     The garbage collector runs in any thread. One in which PyCUDA's contexts are pushed must not end with one, or PyCUDA
     ends the process.
     """
-    if owner is not threading.current_thread() and owner.is_alive():
+    if not _is_this(owner) and owner.is_alive():
         _left.append((opened, errors, owner))
         return
     with contextlib.suppress(*errors):  # a failure of the GPU was raised earlier, by the operation that waited
@@ -336,6 +336,11 @@ def _release_left(thread=None):
     for _ in range(len(_left)):
         opened, errors, owner = _left.popleft()
         _release(opened, errors, threading.current_thread() if thread in (None, owner) else owner)
+
+
+def _is_this(thread):
+    """Whether this is the calling thread, also at its end, when threading no longer knows it."""
+    return thread.ident == threading.get_ident()
 
 
 _at_exit = weakref.finalize(_release_left, _release_left)  # the first one that is created is the last one that runs
@@ -623,7 +628,7 @@ def _checked(graphs, answer):
 
 
 def _destroy(registry, key, owner):
-    if key in registry and owner is threading.current_thread():  # else it is left to _destroy_all
+    if key in registry and _is_this(owner):  # else it is left to _destroy_all
         graphs, executable = registry.pop(key)
         graphs.cuGraphExecDestroy(executable)  # a launch that is still running completes
 
