@@ -51,8 +51,10 @@ def learnable_examples():
 MEAN, SCALE = 127.5, 1 / 73.9
 
 
-def hw5(device, precision, parameters, k, X, y, persistent=False):
+def hw5(device, precision, parameters, k, X, y, persistent=False, fuses=True):
     device = open_device(device, precision, persistent=persistent)
+    if not fuses:
+        device.fuses = False
     constant = np.full(INPUTS, 1, np.float32)
     data = device.upload_data(X, y, constant * np.float32(MEAN), constant * np.float32(SCALE))
     network, tally = Network(device, parameters), Tally(device, k)
@@ -190,6 +192,7 @@ def jax_scan(device, precision, parameters, k, X, y):
 
 CONTENDERS = {
     "hw5": hw5,
+    "hw5 unfused": functools.partial(hw5, fuses=False),
     "hw5 persistent": functools.partial(hw5, persistent=True),
     "torch-eager": torch_eager,
     "torch-compile": torch_compile,

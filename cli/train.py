@@ -294,10 +294,8 @@ def _train(run, saver, logs, plot, figures):
     try:
         _report(run, progress, saver, plot, figures)
     except (KeyboardInterrupt, ImportError) as error:
-        if not isinstance(
-            error.__cause__ or error, KeyboardInterrupt
-        ):  # pybind11 wraps one that comes as a library loads
-            raise
+        if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise  # pybind11 makes an ImportError of an interrupt that comes while it loads a library
         where = f"; the model was saved to {saver.path}" if saver and not saver.error else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
     output.require_written(saver, *logs)

@@ -130,10 +130,10 @@ __device__ void with_units(const Plan &plan, Body body) {
 
 // -- the weights, between global and shared memory
 
-// copy(shared, global) for each of the block's W1, V1, S1, W2, V2, S2 and b2, Vb2, Sb2.
+// copy(shared, global) for each element of the block's rows of (W1, b1), V1 and S1, and its columns of W2, V2 and S2.
 template <class Element, class Copy>
 __device__ void for_each_parameter(Shared<Element> shared, const Network &network, const Plan &plan, Copy copy) {
-    const auto &[bottom, top, theta, a] = network;
+    const Layer &bottom = network.bottom, &top = network.top;
     const int first = plan.first_unit(), row = plan.row(), m1 = bottom.m, d = plan.d;
     for (int u = threadIdx.y; u < plan.units && first + u < m1; u += WARPS)
         for (int c = threadIdx.x; c <= d; c += LANES) {
@@ -153,6 +153,7 @@ __device__ void for_each_parameter(Shared<Element> shared, const Network &networ
     }
 }
 
+// The same for b2, Vb2 and Sb2, of which each block has all.
 template <class Element, class Copy>
 __device__ void for_each_bias(Shared<Element> shared, const Layer &top, Copy copy) {
     for (int c = thread(); c < top.m; c += THREADS) {

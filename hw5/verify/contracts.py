@@ -484,7 +484,7 @@ def _adam64(V, S, g, g_scale):
 def train_small(dtype, bench, k, m, values):
     """Every update with a hidden layer, whose activations take turns, and one without a hidden layer.
 
-    If k = 1, that one has so many features that threads loop over them.
+    With k = 1, the latter has more features than a block has threads for.
     """
     narrow, wide = _features_of_epochs(k)
     thetas = [_activations(ELEMENTWISE[(i + k) % len(ELEMENTWISE)])[-1] for i in range(len(_UPDATES))]
