@@ -435,29 +435,21 @@ API int cuGraphExecDestroy(void *executable) {
 
 // -- modules and kernels
 
-// The size of an ELF file in memory: its table of sections is at the end.
-static size_t elf_size(const char *image) {
-    uint64_t table;
-    uint16_t size, count;
-    memcpy(&table, image + 40, sizeof table), memcpy(&size, image + 58, sizeof size);
-    memcpy(&count, image + 60, sizeof count);
-    return table + size * count;
-}
-
 API int cuModuleLoadDataEx(void **module, const void *image, unsigned, void *, void *) {
     REQUIRE_CONTEXT;
     REQUIRE_NO_CAPTURE;
-    if (memcmp(image, "\177ELF", 4)) return invalid_image;
+    size_t size;  // of the library that nvcc.py puts after the first line
+    if (sscanf((const char *)image, "fake cubin %zu", &size) != 1) return invalid_image;
+    const char *const code = strchr((const char *)image, '\n') + 1;
     const int file = memfd_create("kernels", 0);
-    const size_t size = elf_size((const char *)image);
     const std::string path = "/proc/self/fd/" + std::to_string(file);
-    const bool whole = write(file, image, size) == (ssize_t)size;
+    const bool whole = write(file, code, size) == (ssize_t)size;
     void *library = whole ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
     close(file);
     const auto *table = library ? (const Module *)dlsym(library, "hw5_module") : nullptr;
     if (!table) return invalid_image;
     LoadedModule *const loaded = hw5_load(table);
-    std::istringstream shared((const char *)image + size);  // as nvcc.py appends them
+    std::istringstream shared(code + size);  // as nvcc.py appends them
     std::string name;
     int space;
     uint64_t offset, bytes;

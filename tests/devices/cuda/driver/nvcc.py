@@ -1,10 +1,10 @@
-"""nvcc for the fake driver: its machine code is a library of hw5's emulator, and a list of its shared variables.
+"""nvcc for the fake driver: its machine code is a line with the size of a library of hw5's emulator, this library, and a
+list of its shared variables.
 
 nvcc --cubin [option ...] FILE.cu    write FILE.cubin
 nvcc --version
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -26,10 +26,8 @@ def main(arguments):
         print(error, file=sys.stderr)
         return 1
     shared = [f"{v.name} {4 if v.name == GUARD else 0} {v.offset} {v.size}" for v in variables(library) if v.is_shared]
-    cubin = source.with_suffix(".cubin")
-    shutil.copyfile(library, cubin)
-    with cubin.open("ab") as file:
-        file.write("\n".join(shared).encode() + b"\0")
+    code, table = library.read_bytes(), "\n".join(shared).encode()
+    source.with_suffix(".cubin").write_bytes(b"fake cubin %d\n%b%b\0" % (len(code), code, table))
     return 0
 
 
