@@ -102,8 +102,9 @@ def _compile(compiler, source, flags, library, mode, instances):
     preprocessed = library.with_suffix(".ii")
     text, missing = _text(compiler, source, flags, preprocessed, mode)
     # Only C's libraries, because the emulator replaces libtsan, which the compiler would add. -Bsymbolic makes memcpy
-    # the module's own (hooks.h) instead of the C library's.
-    link = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic", str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
+    # the module's own (hooks.h) instead of the C library's. norelro: mold protects thread-local memory that is not there.
+    how = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic,-z,norelro"]
+    link = [*how, str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
     without, first = set(), None
     while True:
         code = device_code(text, instances, mode is CHECK, without)

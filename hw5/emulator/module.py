@@ -136,7 +136,7 @@ class Module:
         try:
             self._library = ctypes.PyDLL(str(library))
         except OSError as error:
-            raise CompileError(f"{self.lines.source} uses a symbol that does not exist: {error}") from error
+            raise CompileError(f"{self.lines.source} compiles, but cannot be loaded: {error}") from error
         table = ModuleTable.in_dll(self._library, "hw5_module")
         about = json.loads(table.about)
         self.templates = about["templates"]  # {name: place and parameters}, of kernel templates without an instance
