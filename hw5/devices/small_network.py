@@ -110,10 +110,12 @@ class SmallNetworks:
     def epoch_launch(self, dtype, k, d, m1, m2):
         """The EpochLaunch for features of this type with as many blocks as can be resident, and whether it fits."""
         launches = EpochLaunch.all(dtype, k, d, m1, m2)
-        for launch in launches:
-            if launch.blocks <= self.runtime.resident_blocks(f"epoch_{dtype}", prod(EPOCH_BLOCK), launch.shared):
-                return launch, True
-        return launches[1], False
+        fitting = (launch for launch in launches if self.can_be_resident(dtype, launch))
+        return next(((launch, True) for launch in fitting), (launches[1], False))
+
+    def can_be_resident(self, dtype, launch):
+        """Whether all blocks of an EpochLaunch for features of this type can run at once."""
+        return launch.blocks <= self.runtime.resident_blocks(f"epoch_{dtype}", prod(EPOCH_BLOCK), launch.shared)
 
     def _gathered(self, data, order, start):
         """The arguments of a kernel that gathers its inputs."""

@@ -484,15 +484,17 @@ def _adam64(V, S, g, g_scale):
 def train_small(dtype, bench, k, m, values):
     """Every update with a hidden layer, whose activations take turns, and one without a hidden layer.
 
-    With k = 1, the latter has more features than a block has threads for.
+    With k = 1, the latter has more features than a block has threads for. A GPU that cannot train a network this way, for
+    lack of shared memory, leaves it out.
     """
     narrow, wide = _features_of_epochs(k)
     thetas = [_activations(ELEMENTWISE[(i + k) % len(ELEMENTWISE)])[-1] for i in range(len(_UPDATES))]
-    for d, theta, rates in zip((narrow, wide, narrow, wide), thetas, _UPDATES):
-        yield from _one_step(bench, dtype, k, m, d, values, theta, rates)
-    yield from _one_step(bench, dtype, k, m, 2112 if k == 1 else wide, values, None, _UPDATES[0])
-    for d, theta in ((narrow, thetas[0]), (wide, None)):
-        yield from _steps_at_once(bench, dtype, k, m, d, values, theta, _UPDATES[-1])
+    cases = [(_one_step, *case) for case in zip((narrow, wide, narrow, wide), thetas, _UPDATES)]
+    cases.append((_one_step, 2112 if k == 1 else wide, None, _UPDATES[0]))
+    cases += [(_steps_at_once, d, theta, _UPDATES[-1]) for d, theta in ((narrow, thetas[0]), (wide, None))]
+    for errors, d, theta, rates in cases:
+        if _epoch_launch(bench.device, dtype, k, d, *_units_of_epochs(m, theta)):
+            yield from errors(bench, dtype, k, m, d, values, theta, rates)
 
 
 def _features_of_epochs(k):
@@ -500,12 +502,18 @@ def _features_of_epochs(k):
     return (3, 16) if k > 512 else (2 if k == 3 else 64, 105)
 
 
-def _small_network(bench, k, m, d, theta):
-    """[(layer, its arrays in float64)] and slots: m units below 3 classes, or m classes, at least 2 and at most 130.
+def _units_of_epochs(m, theta):
+    """m units below 3 classes, or m classes, at least 2 and at most 130, and nothing above.
 
     More classes are more blocks, each with one unit, which are slow in the emulator.
     """
-    sizes = [(m, d), (3, m)] if theta else [(min(max(m, 2), 130), d)]
+    return (m, 3) if theta else (min(max(m, 2), 130), 0)
+
+
+def _small_network(bench, k, m, d, theta):
+    """[(layer, its arrays in float64)] and slots."""
+    m1, m2 = _units_of_epochs(m, theta)
+    sizes = [(m1, d), (m2, m1)] if m2 else [(m1, d)]
     layers = [_layer(bench, *size, theta if size[1] == d else None) for size in sizes]
     slots = [SimpleNamespace(X=bench.empty(k, units), Delta=bench.empty(k, units)) for units, _ in sizes]
     return layers, slots
@@ -518,14 +526,17 @@ def _train_small(bench, data, order, k, layers, slots, weights, tally, rates, be
     bench.device.train_small(data, order, k, launch, layers, slots, weights, rates, tally, t, parts)
 
 
-def _epoch_launch(device, *shape):
-    """The launch that training uses; with few blocks, that of a small GPU.
+def _epoch_launch(device, dtype, *shape):
+    """The launch that training uses, or with few blocks that of a small GPU; None if none fits.
 
-    A block of it has as many units as fit into 96 KB of shared memory, and no memory for the next minibatch.
+    A block of a small GPU has as many units as fit into 96 KB of shared memory, and no memory for the next minibatch.
     """
+    dtype = np.dtype(dtype)
     if device.most_blocks > 2:
-        return device.epoch_launch(*shape)[0]
-    return [launch for launch in EpochLaunch.all(*shape) if not launch.ahead and launch.shared <= 96 << 10][-1]
+        launch, fits = device.epoch_launch(dtype, *shape)
+        return launch if fits else None
+    launches = [launch for launch in EpochLaunch.all(dtype, *shape) if not launch.ahead and launch.shared <= 96 << 10]
+    return next((launch for launch in reversed(launches) if device.can_be_resident(dtype, launch)), None)
 
 
 def _one_step(bench, dtype, k, m, d, values, theta, rates):

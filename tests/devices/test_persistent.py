@@ -12,6 +12,8 @@ from hw5.devices.small_network import EpochLaunch
 from hw5.errors import InputError
 from hw5.nn.hidden import layers_of
 from hw5.nn.network import Network, initial_parameters
+from hw5.verify.contract import TOLERANCE, Case
+from hw5.verify.contracts import CONTRACTS
 from tests.devices.test_recorded import Counting
 
 RATES = {
@@ -115,6 +117,22 @@ def test_the_bits_do_not_depend_on_how_many_blocks_the_gpu_has_room_for(device, 
         EpochLaunch, "all", lambda *shape: [launch for launch in everywhere(*shape) if not launch.ahead]
     )
     assert bits(after(device, sizes, n, k, RATES["adam"], dtype)) == many
+
+
+@pytest.mark.parametrize("few_blocks", [False, True])
+def test_the_contract_leaves_out_what_a_turing_gpu_has_no_shared_memory_for(few_blocks, monkeypatch):
+    turing, launched = on(EmulatorRuntime(kernel_sources())), []
+    launch, resident = turing.runtime.launch, 30
+
+    def noted(kernel, grid, block, args, shared, cooperative):
+        launched.append(shared)
+        return launch(kernel, grid, block, args, shared, cooperative)
+
+    monkeypatch.setattr(turing.runtime, "resident_blocks", lambda *launch: resident if launch[2] <= 64 << 10 else 0)
+    monkeypatch.setattr(turing.runtime, "launch", noted)
+    contract = next(contract for contract in CONTRACTS if contract.kernel == "epoch_float32")
+    assert contract.run(turing, Case(1, 1, few_blocks=few_blocks)) <= TOLERANCE
+    assert len(launched) == 12 and max(launched) <= 64 << 10  # of 13
 
 
 def bits(result):
