@@ -1,8 +1,9 @@
 """Run what needs a GPU, in stages: make gpu-check
 
-    python benchmarks/gpu_check.py [--results FOLDER] [STAGE ...]
+    python benchmarks/gpu_check.py [--results FOLDER] [STAGE[+STAGE ...] ...]
 
-STAGE is the name of a stage or of one of its steps; by default, all stages run in this order:
+STAGE is the name of a stage or of one of its steps. The steps of check+sanitize+tests run at the same time, which is
+quicker, but not for steps that measure time. By default, all stages run in this order, step by step:
 
     install     hw5 and what it needs for a GPU, from the wheels that benchmarks/wheels.py built, if they are there
     check       hw5 doctor, the first run, training (in both precisions, and of convolutions), and the tests of the operations
@@ -13,12 +14,13 @@ STAGE is the name of a stage or of one of its steps; by default, all stages run 
     profile     the kernels of a training step, by NVIDIA's ncu
 
 Each step is a separate program with a time limit; the others run whatever becomes of it. Its output is written to
-gpu_check/STEP.txt in FOLDER (benchmarks/results) while it runs, and its outcome, with GPU, versions and commit, to
-gpu_check.jsonl there. Nothing but install needs the network, and that only without wheels. Where there is no git,
-HW5_COMMIT names the commit. The exit code is 1 if a step failed.
+gpu_check/STEP.txt in FOLDER (benchmarks/results) while it runs, and to the terminal if it runs alone. Its outcome, with
+GPU, versions and commit, is appended to gpu_check.jsonl there. Nothing but install needs the network, and that only
+without wheels. Where there is no git, HW5_COMMIT names the commit. The exit code is 1 if a step failed.
 """
 
 import argparse
+import asyncio
 import importlib.metadata
 import importlib.util
 import json
@@ -28,8 +30,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -118,51 +119,53 @@ def version(package):
         return importlib.metadata.version(package)
 
 
-def run(name, step, results):
-    """Run a step, which writes to the terminal and to its file; return its outcome and duration."""
-    reason = why_skipped(name, step)
-    if reason:
-        return {"outcome": f"skipped: {reason}"}
+async def run(name, step, results, alone):
+    """Run a step; record and return its outcome and duration."""
     path = results / "gpu_check" / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if reason := why_skipped(name, step):
+        result = {"outcome": f"skipped: {reason}"}
+    else:
+        with path.open("wb", buffering=0) as file:
+            result = await outcome(step, [file, sys.stdout.buffer] if alone else [file])
+    record(name, result, results)
+    print(f"== {name}: {result['outcome']}", flush=True)
+    return result
+
+
+async def outcome(step, streams):
+    """Run a step, whose output goes to the streams. What it leaves running is killed, and all of it at an exception."""
     began, environment = perf_counter(), os.environ | ENVIRONMENT | step.environment
-    process = subprocess.Popen(
-        step.command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    with time_limit(process, step.seconds), path.open("wb") as file:
-        for line in process.stdout:
-            for stream in (file, sys.stdout.buffer):
-                stream.write(line)
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    process = await asyncio.create_subprocess_exec(*step.command, cwd=ROOT, env=environment, **how)
+    limit = asyncio.create_task(time_limit(process, step.seconds))
+    try:
+        while some := await process.stdout.read(1 << 16):
+            for stream in streams:
+                stream.write(some)
                 stream.flush()
-        code = process.wait()
+        code = await process.wait()
+    finally:
+        limit.cancel()
+        send(process, signal.SIGKILL)
+        await process.wait()
     seconds = perf_counter() - began
     failure = f"failed with code {code}" if seconds < step.seconds else f"failed: stopped after {step.seconds} s"
     return {"outcome": failure if code else "succeeded", "seconds": round(seconds, 1)}
 
 
-@contextmanager
-def time_limit(process, seconds):
-    """Interrupt a process and its children after some seconds, and kill them soon after that or at an exception."""
+async def time_limit(process, seconds):
+    """Interrupt a process and its children after some seconds, and kill them soon after that."""
+    await asyncio.sleep(seconds)
+    send(process, signal.SIGINT)
+    await asyncio.sleep(SECONDS_TO_STOP)
+    send(process, signal.SIGKILL)
 
-    def send(number):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
 
-    signals = {seconds: signal.SIGINT, seconds + SECONDS_TO_STOP: signal.SIGKILL}
-    timers = [threading.Timer(after, send, [number]) for after, number in signals.items()]
-    for timer in timers:
-        timer.start()
-    try:
-        yield
-    finally:
-        for timer in timers:
-            timer.cancel()
-        send(signal.SIGKILL)
+def send(process, number):
+    """Send a signal to a process and its children."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def record(name, result, results):
@@ -178,24 +181,32 @@ def record(name, result, results):
 
 
 def chosen(names):
-    """The steps with these names, or of the stages with these names, in the given order; all without names."""
-    return {name: STEPS[name] for which in names or STAGES for name in (STAGES[which] if which in STAGES else [which])}
+    """The names of steps in groups, which run at the same time where names are joined by +; without names, all steps."""
+    for name in names or STAGES:
+        steps = [step for stage in name.split("+") for step in STAGES.get(stage, [stage])]
+        yield from [steps] if "+" in name else [[step] for step in steps]
+
+
+async def run_all(groups, results):
+    """Run groups of steps; return {name: result}."""
+    outcomes = {}
+    for names in groups:
+        for name in names:
+            print(f"== {name}: {shlex.join(STEPS[name].command)}", flush=True)
+        runs = [run(name, STEPS[name], results, alone=len(names) == 1) for name in names]
+        outcomes |= zip(names, await asyncio.gather(*runs))
+    return outcomes
 
 
 def main():
     parser = argparse.ArgumentParser(description="Run what needs a GPU, in stages.")
-    parser.add_argument("stages", metavar="STAGE", nargs="*", help=f"{', '.join(STAGES)}, or a step of one")
+    parser.add_argument("stages", metavar="STAGE[+STAGE ...]", nargs="*", help=f"{', '.join(STAGES)}, or a step of one")
     parser.add_argument("--results", metavar="FOLDER", type=Path, default=HERE / "results")
     options = parser.parse_args()
-    for name in options.stages:
+    for name in (name for group in options.stages for name in group.split("+")):
         if name not in STAGES and name not in STEPS:
             parser.error(f"there is no stage or step {name!r}; choose from {', '.join({**STAGES, **STEPS})}")
-    outcomes = {}
-    for name, step in chosen(options.stages).items():
-        print(f"== {name}: {shlex.join(step.command)}", flush=True)
-        outcomes[name] = run(name, step, options.results)
-        record(name, outcomes[name], options.results)
-        print(f"== {name}: {outcomes[name]['outcome']}", flush=True)
+    outcomes = asyncio.run(run_all(chosen(options.stages), options.results))
     print("\n".join(f"{name:16} {its.get('seconds', ''):>6} {its['outcome']}" for name, its in outcomes.items()))
     sys.exit(any(its["outcome"].startswith("failed") for its in outcomes.values()))
 

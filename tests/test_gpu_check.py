@@ -3,8 +3,11 @@
 tests/devices/cuda/test_driver.py runs its real steps on a driver without a GPU.
 """
 
+import asyncio
 import importlib.util
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -59,6 +62,44 @@ def test_every_outcome_is_recorded_and_the_run_goes_on(check, monkeypatch, tmp_p
     assert capfd.readouterr().out.splitlines()[-1].split() == ["succeeds", str(records[-1]["seconds"]), "succeeded"]
 
 
+def test_joined_steps_run_at_the_same_time_and_only_their_files_have_the_output(check, monkeypatch, tmp_path, capfd):
+    """Each waits for the file of the other."""
+    script = "import time, pathlib; pathlib.Path({!r}).touch()\nwhile not pathlib.Path({!r}).exists(): time.sleep(0.01)\nprint(1)"
+    ours, theirs = str(tmp_path / "a"), str(tmp_path / "b")
+    steps = {
+        "one": python(check, 60, script.format(ours, theirs)),
+        "other": python(check, 60, script.format(theirs, ours)),
+    }
+    monkeypatch.setattr(check, "STEPS", steps)
+    monkeypatch.setattr(sys, "argv", ["gpu_check.py", "--results", str(tmp_path), "one+other"])
+    with pytest.raises(SystemExit) as end:
+        check.main()
+    assert not end.value.code and "\n1\n" not in capfd.readouterr().out
+    assert [(tmp_path / "gpu_check" / f"{name}.txt").read_text() for name in steps] == ["1\n", "1\n"]
+
+
+class CtrlC(io.BytesIO):
+    """A stream that ends the task at the first output, a process number."""
+
+    def write(self, some):
+        self.process = int(some)
+        self.task.cancel()
+
+
+def test_an_interrupt_kills_what_runs(check):
+    script = "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(os.getpid(), flush=True); time.sleep(60)"
+    stream = CtrlC()
+
+    async def main():
+        stream.task = asyncio.current_task()
+        await check.outcome(python(check, 60, script), [stream])
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    with pytest.raises(ProcessLookupError):
+        os.kill(stream.process, 0)
+
+
 def test_without_git_the_commit_is_given(check, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     monkeypatch.setenv("HW5_COMMIT", "abc")
@@ -69,17 +110,22 @@ def test_without_git_the_commit_is_given(check, monkeypatch, tmp_path):
 
 
 def test_stages_and_steps_are_chosen_by_name(check):
-    assert list(check.chosen([])) == list(check.STEPS)
-    assert list(check.chosen(["sanitize", "doctor"])) == ["memcheck", "racecheck", "synccheck", "doctor"]
-    command = [sys.executable, ROOT / "benchmarks" / "gpu_check.py", "sanitise"]
+    assert list(check.chosen([])) == [[step] for step in check.STEPS]
+    assert list(check.chosen(["sanitize", "doctor"])) == [["memcheck"], ["racecheck"], ["synccheck"], ["doctor"]]
+    sanitizers = ["memcheck", "racecheck", "synccheck"]
+    assert list(check.chosen(["install", "sanitize+tests"])) == [["install"], [*sanitizers, "tests"]]
+    command = [sys.executable, ROOT / "benchmarks" / "gpu_check.py", "tests+sanitise"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2 and "there is no stage or step 'sanitise'; choose from install," in result.stderr
 
 
 def test_the_pages_name_stages_that_exist(check):
     pages = (ROOT / "README.md").read_text("utf-8") + (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
-    commands = re.findall(r"gpu_check\.py((?: [a-z0-9-]+)+)", pages)
-    assert commands and {name for names in commands for name in names.split()} <= {*check.STAGES, *check.STEPS}
+    commands = re.findall(r"gpu_check\.py((?: [a-z0-9+-]+)+)", pages)
+    assert commands and {name for names in commands for name in re.split("[ +]", names.strip())} <= {
+        *check.STAGES,
+        *check.STEPS,
+    }
 
 
 def test_a_step_fits_a_call_of_ten_minutes(check):
