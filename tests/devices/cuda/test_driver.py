@@ -13,6 +13,7 @@ import pytest
 
 from hw5.compiler import find_compiler
 from hw5.errors import InputError
+from tests import mpi
 from tests.devices.cuda.driver import machine
 from tests.pages import ROOT
 
@@ -31,11 +32,11 @@ NOTHING_LEFT = "fake GPU: 0 objects and 0 uses of contexts are left"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Run Python on a machine with fake GPUs: run(*arguments, code=0, **environment) returns stdout and stderr."""
+    """Run Python on a machine with fake GPUs: run(*arguments, code=0, launcher=(), **environment) returns stdout and stderr."""
     environment = os.environ | machine.build(tmp_path_factory.mktemp("machine")) | {"FAKE_GPU_REPORT": "1"}
 
-    def run(*arguments, code=0, **settings):
-        command = [sys.executable, *map(str, arguments)]
+    def run(*arguments, code=0, launcher=(), **settings):
+        command = [*launcher, sys.executable, *map(str, arguments)]
         result = subprocess.run(
             command, capture_output=True, text=True, cwd=ROOT, env=environment | settings, timeout=1200
         )
@@ -63,6 +64,18 @@ def test_train_and_eval_on_the_second_gpu(run, tmp_path):
     assert abs(on_cuda["loss"] - on_cpu["loss"]) < 1e-5
     missing = run(*evaluate, "cuda:2", code=2, FAKE_GPU_COUNT="2").stderr
     assert "there is no cuda:2: CUDA lists 2 GPUs, cuda:0 to cuda:1; choose one that exists" in missing
+
+
+def test_ranks_on_two_gpus_train_the_bits_of_one(run, tmp_path):
+    """The GPU of a rank is that of its number, around and around: rank 2 has the first again."""
+    models = []
+    for ranks in (1, 3):
+        models.append(tmp_path / f"{ranks}.npz")
+        launcher = mpi.launcher(), "-n", str(ranks)
+        train = ("-m", "hw5.cli", "train", "--device", "cuda", "--hidden", "16", "--epochs", "2", "--batch-size", "128")
+        trained = run(*train, "--out", models[-1], launcher=launcher, FAKE_GPU_COUNT="2")
+        assert f", on cuda (step by step, 8 slices, {ranks} rank" in trained.stdout
+    assert models[0].read_bytes() == models[1].read_bytes()
 
 
 TWO_GPUS = """
