@@ -78,7 +78,7 @@ def _dotted(version):
 
 def nvcc():
     """The build of CUDA's compiler."""
-    from hw5.devices.cuda.runtime import find_nvcc
+    from hw5.devices.cuda.nvcc import find_nvcc
 
     lines = version_lines(find_nvcc().path)
     release = re.search(r"release (\d+)\.(\d+)", " ".join(lines))
@@ -108,7 +108,7 @@ def pycuda():
 
 def cuda_headers():
     """The folder of cuda.h, in the toolkit of nvcc or another. Raises InputError if there is none, or no nvcc."""
-    from hw5.devices.cuda.runtime import find_nvcc
+    from hw5.devices.cuda.nvcc import find_nvcc
 
     nvcc = Path(find_nvcc().path)
     folders = [toolkit / "include" for toolkit in (nvcc.parents[1], nvcc.resolve().parents[1], *toolkits())]
@@ -149,9 +149,9 @@ def skcuda():
 
 def graphs():
     """The version of cuda-bindings. It is optional: without it, training is slower."""
-    from hw5.devices.cuda.runtime import why_no_graphs
+    from hw5.devices.cuda.graphs import why_no_bindings
 
-    reason = why_no_graphs()
+    reason = why_no_bindings()
     if reason:
         return f"{reason}, so steps are launched one by one; to record them: pip install --upgrade cuda-bindings"
     return _version("cuda-bindings")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hw5 import cache
-from hw5.devices.cuda import runtime as runtime_module
+from hw5.devices.cuda import contexts
 from hw5.devices.kernels import kernel_sources
 
 DOUBLE = Path(__file__).parent / "double"
@@ -25,7 +25,7 @@ def simulated(monkeypatch, tmp_path):
     real = {name: sys.modules.pop(name) for name in _loaded()}
     monkeypatch.syspath_prepend(DOUBLE)
     _use_other_nvcc(monkeypatch, tmp_path)
-    monkeypatch.setattr(runtime_module, "_contexts", runtime_module._Contexts())  # a real GPU may be open
+    monkeypatch.setattr(contexts, "_contexts", contexts._Contexts())  # a real GPU may be open
     try:
         yield importlib.import_module("simulated_gpu").install
     finally:
@@ -47,7 +47,7 @@ def _use_other_nvcc(monkeypatch, tmp_path):
             here.setenv("HW5_CACHE", str(tmp_path / "cache"))
             return cache.cached(*args)
 
-    monkeypatch.setattr("hw5.devices.cuda.runtime.cached", cached)
+    monkeypatch.setattr("hw5.devices.cuda.nvcc.cached", cached)
 
 
 @pytest.fixture

@@ -175,6 +175,6 @@ def test_one_launch_for_many_steps(simulated):
 
 def test_many_steps_in_a_launch_need_cuda_bindings(device, monkeypatch):
     device.persists = True
-    monkeypatch.setattr("hw5.devices.cuda.runtime.why_no_graphs", lambda: "cuda-bindings is not installed")
+    monkeypatch.setattr("hw5.devices.cuda.cooperative.why_no_bindings", lambda: "cuda-bindings is not installed")
     with pytest.raises(InputError, match="--persistent needs cuda-bindings: cuda-bindings is not installed"):
         stepper_on(device, (100, 40, 3), 70)[0].how_with(16)

@@ -105,13 +105,13 @@ MISUSES = {
 }
 MISUSE = """
 import numpy as np, pycuda.driver as driver
-from hw5.devices.cuda import runtime as module
+from hw5.devices.cuda.nvcc import compiled
 from hw5.devices.kernels import kernel_sources
 
 driver.init()
 context = driver.Device(0).retain_primary_context()
 context.push()
-code = module._compiled(kernel_sources(), driver.Device(0), driver).read_bytes()
+code = compiled(kernel_sources(), driver.Device(0), driver).read_bytes()
 function = driver.module_from_buffer(code).get_function("sgd_update")
 memory, stream = driver.mem_alloc(64), driver.Stream(1)
 at = (1,), (32, 1, 1), stream

@@ -14,7 +14,8 @@ import pytest
 
 from hw5.compiler import CompileError
 from hw5.devices import open_device
-from hw5.devices.cuda.runtime import BRANCHES, EXACT, GRANULE, PyCudaRuntime, _Staging
+from hw5.devices.cuda.memory import EXACT, GRANULE, Staging
+from hw5.devices.cuda.runtime import BRANCHES, PyCudaRuntime
 from hw5.devices.kernels import kernel_sources
 from hw5.errors import InputError, RunError
 
@@ -53,15 +54,15 @@ def test_a_host_array_may_be_changed_after_write(runtime):
     np.testing.assert_array_equal(content(runtime, memory, x), np.arange(1000))
 
 
-@pytest.mark.parametrize("more", [-1, 0, 1, _Staging.NBYTES // 2 + 3])
+@pytest.mark.parametrize("more", [-1, 0, 1, Staging.NBYTES // 2 + 3])
 def test_copies_larger_than_the_staging_buffer(runtime, more):
-    x = np.random.default_rng(0).integers(0, 256, _Staging.NBYTES + more, np.uint8)
+    x = np.random.default_rng(0).integers(0, 256, Staging.NBYTES + more, np.uint8)
     memory = on_gpu(runtime, x)
     np.testing.assert_array_equal(content(runtime, memory, x), x)
 
 
 def test_many_small_copies_wrap_around_the_ring(runtime):
-    piece = _Staging.NBYTES // 7
+    piece = Staging.NBYTES // 7
     written = [on_gpu(runtime, np.full(piece, i, np.uint8)) for i in range(20)]
     for i, memory in enumerate(written):
         assert (content(runtime, memory, np.empty(piece, np.uint8)) == i).all()
@@ -317,7 +318,7 @@ def test_a_machine_without_nvcc(gpu, monkeypatch):
 def test_nvcc_is_found_in_a_toolkit(gpu, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("CUDA_HOME", str(tmp_path))  # where bin/nvcc is
-    from hw5.devices.cuda.runtime import find_nvcc
+    from hw5.devices.cuda.nvcc import find_nvcc
 
     assert find_nvcc().path == str(tmp_path / "bin" / "nvcc")
 
