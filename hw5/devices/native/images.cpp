@@ -14,11 +14,10 @@
 // updated with the gradients of all parts. A thread that would wait steals tasks (team.h). Parts and slices depend only
 // on the minibatch and the network, and sums are made in their order, so the results are the same bits for any number
 // of threads.
-#include <exception>
-
 #include "convolution_stage.h"
 #include "dense_stage.h"
 #include "dropout.h"
+#include "exported.h"
 #include "sliced.h"
 #include "team.h"
 
@@ -245,30 +244,7 @@ class Worker {
     }
 };
 
-// Returns 1, with nothing changed, if memory or threads cannot be allocated, or if the exchange of sums failed, else 0.
-int call(const Job &job, void (Worker::*work)()) {
-    if (job.examples == 0) return 0;
-    try {
-        Shared shared(job);
-        shared.for_each_array([](float *own, const float *array, int64_t n) { std::copy_n(array, n, own); });
-        std::vector<Worker> workers;
-        for (int64_t t = 0; t < shared.threads; t++) workers.emplace_back(shared, t);
-        on_threads(shared.threads, [&](int64_t t) { (workers[t].*work)(); });
-        if (!job.Z)
-            shared.for_each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
-        return shared.failed;
-    } catch (const std::exception &) {
-        return 1;
-    }
-}
-
 }  // namespace
 
-#define EXPORTED extern "C" __attribute__((visibility("default")))
-
-EXPORTED int hw5_train(const Job *job) { return call(*job, &Worker::train); }
-EXPORTED int hw5_predict(const Job *job) { return call(*job, &Worker::predict); }
-
-// The names of activations and losses, in numerical order
-EXPORTED const char *const hw5_activations = ACTIVATION_NAMES;
-EXPORTED const char *const hw5_losses = LOSS_NAMES;
+EXPORTED int hw5_train(const Job *job) { return call<Shared>(*job, &Worker::train); }
+EXPORTED int hw5_predict(const Job *job) { return call<Shared>(*job, &Worker::predict); }

@@ -14,9 +14,8 @@
 //   activation, softmax and the weight update work on data that is still in the cache.
 //
 // The slices depend only on the sizes of the network, so the results are the same bits for any number of threads.
-#include <exception>
-
 #include "activations.h"
+#include "exported.h"
 #include "losses.h"
 #include "products.h"
 #include "sliced.h"
@@ -459,30 +458,7 @@ Vector Worker::sum_of_examples(int64_t l, int64_t unit, int64_t end, Range rows,
     return sums;
 }
 
-// Returns 1, with nothing changed, if memory or threads cannot be allocated, or if the exchange of sums failed, else 0.
-int call(const Job &job, void (Worker::*work)()) {
-    if (job.examples == 0) return 0;
-    try {
-        Stretch stretch(job);
-        stretch.for_each_array([](float *own, const float *array, int64_t n) { std::copy_n(array, n, own); });
-        std::vector<Worker> workers;
-        for (int64_t t = 0; t < stretch.threads; t++) workers.emplace_back(stretch, t);
-        on_threads(stretch.threads, [&](int64_t t) { (workers[t].*work)(); });
-        if (!job.Z)
-            stretch.for_each_array([](const float *own, float *array, int64_t n) { std::copy_n(own, n, array); });
-        return stretch.failed;
-    } catch (const std::exception &) {
-        return 1;
-    }
-}
-
 }  // namespace
 
-#define EXPORTED extern "C" __attribute__((visibility("default")))
-
-EXPORTED int hw5_train(const Job *job) { return call(*job, &Worker::train); }
-EXPORTED int hw5_predict(const Job *job) { return call(*job, &Worker::predict); }
-
-// The names of activations and losses, in numerical order
-EXPORTED const char *const hw5_activations = ACTIVATION_NAMES;
-EXPORTED const char *const hw5_losses = LOSS_NAMES;
+EXPORTED int hw5_train(const Job *job) { return call<Stretch>(*job, &Worker::train); }
+EXPORTED int hw5_predict(const Job *job) { return call<Stretch>(*job, &Worker::predict); }
