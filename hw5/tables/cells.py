@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 MISSING = {"", "?", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "nan", "-nan", "none", "nil", "-", "--", "---", ".", "..", "*",
-           "missing", "nat", "#value!", "#div/0!", "#ref!"}  # fmt: skip
+           "missing", "nat", "#value!", "#div/0!", "#ref!", "#null!", "#num!", "#name?", "0000-00-00", "0000-00-00 00:00:00"}  # fmt: skip
 LABEL_MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "null", "nan"}  # in a column of classes: none may be a class
 
 _GROUPS = "'’\u00a0\u2009\u202f "  # that part thousands, apart from the comma or point
@@ -63,7 +63,41 @@ DATE_FORMATS = (  # the first that fits all cells; day before month as most of t
     "%Y-%m",
     "%H:%M",
     "%H:%M:%S",
+    "%b %Y",
+    "%b-%Y",
+    "%b-%y",
+    "%m/%Y",
+    "%Y/%m",
+    "%Y.%m.%d",
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%d/%m/%y %H:%M",
+    "%m/%d/%y %H:%M",
+    "%d.%m.%y %H:%M",
+    "%d-%m-%Y %H:%M",
+    "%m-%d-%Y %H:%M",
+    "%d-%m-%Y %H:%M:%S",
+    "%m-%d-%Y %H:%M:%S",
+    "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S",
+    "%a %b %d %H:%M:%S %Y",
+    "%a, %d %b %Y",
+    "%a, %d %b %Y %H:%M:%S",
+    "%a, %b %d, %Y",
+    "%I:%M %p",
+    "%I:%M:%S %p",
+    "%Y年%m月%d日",
 )
+_FIELDS = {  # of strptime, which takes "Jan 1974" for the 19th of January in the year 74
+    "%Y": r"\d{4}",
+    "%y": r"\d{2}",
+    "%d": r"(?P<day>\d{1,2})",
+    **dict.fromkeys(("%m", "%H", "%I"), r"\d{1,2}"),
+    **dict.fromkeys(("%M", "%S"), r"\d{2}"),
+    **dict.fromkeys(("%b", "%B", "%a"), r"[A-Za-z]{3,9}"),
+    "%p": "[AaPp][Mm]",
+}
 _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
     r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
@@ -216,18 +250,35 @@ def _plain(strings, decimal, unit):
     return pc.if_else(plain, strings, pc.if_else(pc.equal(sign, "--"), None, text))
 
 
-def date_format(array):
-    """The first of DATE_FORMATS in which all cells that are not missing are written, or None."""
+def date_format(array, refused=()):
+    """The first of DATE_FORMATS in which all cells that are not missing are written, or None.
+
+    If day and month may also change places, the likelier order. refused: formats not to take.
+    """
     import pyarrow.compute as pc
 
     present = pc.filter(array, pc.invert(missing_mask(array)))
     if not len(present) or not is_datelike(present[0].as_py()) or not is_datelike(present[-1].as_py()):
         return None
-    return next((format for format in DATE_FORMATS if dates(present, format)[1] is None), None)
+    formats = [format for format in DATE_FORMATS if format not in refused]
+    fits = lambda format: dates(present, format)[1] is None  # noqa: E731
+    found = next(filter(fits, formats), None)
+    other = found and found.translate({ord("d"): "m", ord("m"): "d"})
+    if other in formats and other != found and fits(other):
+        return max(found, other, key=lambda format: _order_of(dates(present, format)[0]))
+    return found
+
+
+def _order_of(seconds) -> tuple[bool, bool]:
+    """What speaks for dates being read right: all are the same day of a month, and they are in order."""
+    days = seconds.astype("M8[s]").astype("M8[D]")
+    steps = np.diff(seconds)
+    is_same_day = len(np.unique(days - days.astype("M8[M]"))) == 1
+    return is_same_day, bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def is_datelike(cell):
-    return re.search(r"\d", cell) is not None and re.search(r"\d[-/.: ]|[-/.: ,]\d", cell) is not None
+    return re.search(r"\d", cell) is not None and re.search(r"\d[-/.: 年]|[-/.: ,]\d", cell) is not None
 
 
 def dates(array, format):
@@ -268,6 +319,13 @@ def _iso(strings):
 def _strptime(strings, format):
     import pyarrow.compute as pc
 
-    if "%Y" in format:  # strptime takes years of any length
-        strings = pc.if_else(pc.match_substring_regex(strings, r"(^|[^\d])\d{4}([^\d]|$)"), strings, None)
-    return pc.strptime(strings, format=format, unit="us", error_is_null=True)
+    pattern = re.sub("%[A-Za-z]", lambda field: _FIELDS[field[0]], re.escape(format)).replace(r"\ ", r"\s+")
+    pattern = pattern.replace(r"\s+" + _FIELDS["%p"], r"\s*" + _FIELDS["%p"])
+    strings = pc.if_else(pc.match_substring_regex(strings, f"^{pattern}$"), strings, None)
+    times = pc.strptime(strings, format=format, unit="us", error_is_null=True)
+    if "%d" not in format:
+        return times
+    day = pc.cast(pc.struct_field(pc.extract_regex(strings, f"^{pattern}$"), "day"), "int64")
+    return pc.if_else(
+        pc.equal(day, pc.day(times)), times, None
+    )  # strptime takes the 30th of February for a day of March

@@ -194,10 +194,18 @@ class Fitting:
             for cycle, period in CYCLES.items()
             if span >= period and len(np.unique(present % period // (period / 8))) > 2
         )
-        if "%d/%m" in format or "%m/%d" in format or "%d-%m" in format or "%m-%d" in format:
-            order = "day before month" if format.index("%d") < format.index("%m") else "month before day"
-            self.notes.append(f"{self.name(position)}: read the dates with the {order}")
+        self._say_how_dates_are_read(position, format, present)
         return Date(name, format, origin, fill, cycles, gaps)
+
+    def _say_how_dates_are_read(self, position, format, seconds):
+        how = []
+        if re.match("%d[-/]%m|%m[-/]%d", format):
+            how.append("day before month" if format.startswith("%d") else "month before day")
+        if "%y" in format:
+            first, last = np.array([seconds.min(), seconds.max()]).astype("M8[s]").astype("M8[Y]")
+            how.append(f"years from {first} to {last}")
+        if how:
+            self.notes.append(f"{self.name(position)}: read the dates with the {' and the '.join(how)}")
 
     def _text(self, name, position):
         texts = self.gathered.texts[position]

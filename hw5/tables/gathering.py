@@ -101,7 +101,11 @@ class Gathered:
 
 
 class _Contradiction(Exception):
-    """Columns that seemed to hold numbers or dates hold text; args: their positions."""
+    """Columns that seemed to hold numbers hold text; args: their positions."""
+
+
+class _OtherDates(Exception):
+    """A column that seemed to hold dates in a format has other cells; args: its position and the format."""
 
 
 def gather(
@@ -112,21 +116,27 @@ def gather(
     as_text: positions of columns whose numbers are names of categories. new_blocks(): the Blocks for the numbers. Raises
     InputError.
     """
-    as_text, is_typed = set(as_text), True
+    as_text, refused, is_typed = set(as_text), {}, True
     while True:
         try:
-            return _Pass(records, labels, left_out, as_text, task, is_typed, new_blocks()).gathered
+            return _Pass(records, labels, left_out, as_text, refused, task, is_typed, new_blocks()).gathered
         except NotNumbers:
             is_typed = False
         except _Contradiction as contradiction:
             as_text |= set(contradiction.args)
+        except _OtherDates as other:
+            position, format = other.args
+            refused.setdefault(position, set()).add(format)
 
 
 class _Pass:
-    """One pass over a table, apart from the first rows. is_typed: let the reader make the numbers, which is faster."""
+    """One pass over a table, apart from the first rows. is_typed: let the reader make the numbers, which is faster.
 
-    def __init__(self, records, labels, left_out, as_text, task, is_typed, blocks):
-        self.records, self.labels, self.task, self.as_text = records, labels, task, as_text
+    refused: by position, formats that the dates of a column do not have.
+    """
+
+    def __init__(self, records, labels, left_out, as_text, refused, task, is_typed, blocks):
+        self.records, self.labels, self.task, self.as_text, self.refused = records, labels, task, as_text, refused
         self.gathered, self._targets, self._present = Gathered(blocks), [], None
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
         for columns in self._whole_rows():
@@ -164,7 +174,8 @@ class _Pass:
         numbers = set(gathered.numbers)
         for p in self._columns:
             if p not in numbers:
-                format = None if p in self.as_text else cells.date_format(as_strings(columns[p]))
+                strings, refused = as_strings(columns[p]), self.refused.get(p, ())
+                format = None if p in self.as_text else cells.date_format(strings, refused)
                 if format:
                     gathered.dates[p] = (format, [])
                 else:
@@ -184,7 +195,7 @@ class _Pass:
         for p, (format, parts) in gathered.dates.items():
             seconds, bad = cells.dates(as_strings(columns[p]), format)
             if bad is not None:
-                raise _Contradiction(p)
+                raise _OtherDates(p, format)
             parts.append(seconds)
         self._add_labels(columns, start)
 

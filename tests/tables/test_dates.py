@@ -1,0 +1,96 @@
+"""Dates: the forms in which they are written, which of day and month comes first, and what is said about it."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from hw5.datasets import load
+from hw5.tables import gathering
+from hw5.tables.columns import Date, LeftOut
+from tests.tables.test_columns import table
+
+DAYS = [datetime.datetime(2011 + i // 12, i % 12 + 1, i % 27 + 1, 9, 30) for i in range(36)]
+
+
+def column_of(write, texts, **columns):
+    return load(write(table(when=texts, leaf=range(len(texts)), **columns))).columns.each[0]
+
+
+def days_of(write, texts):
+    """Days since 1970, as they were read."""
+    data = load(write(table(when=texts, leaf=np.arange(len(texts)) ** 2)))
+    assert isinstance(data.columns.each[0], Date)
+    return data.train.X[:, 0] + data.columns.each[0].origin, data.notes
+
+
+def since_1970(days):
+    return [(day - datetime.datetime(1970, 1, 1)) / datetime.timedelta(days=1) for day in days]
+
+
+@pytest.mark.parametrize("format", ["%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%m/%Y", "%Y/%m", "%Y-%m"])
+def test_months_begin_with_their_first_day(write, format):
+    found, _ = days_of(write, [day.strftime(format) for day in DAYS])
+    np.testing.assert_allclose(found, since_1970([datetime.datetime(d.year, d.month, 1) for d in DAYS]))
+
+
+@pytest.mark.parametrize("format", ["%Y.%m.%d", "%a %d %b %Y", "%Y年%m月%d日", "%A %B %d %Y"])
+def test_days(write, format):
+    format = format.replace("%a %d", "%a, %d").replace("%B %d ", "%B %d, ").replace("%A ", "%A, ")
+    found, _ = days_of(write, [f'"{day.strftime(format)}"' for day in DAYS])
+    np.testing.assert_allclose(found, since_1970([datetime.datetime(d.year, d.month, d.day) for d in DAYS]))
+
+
+@pytest.mark.parametrize("format", ["%d/%m/%y %H:%M", "%d.%m.%y %H:%M", "%d-%m-%Y %H:%M", "%a %b %d %H:%M:%S %Y"])
+def test_days_and_times(write, format):
+    found, _ = days_of(write, [day.strftime(format) for day in DAYS])
+    np.testing.assert_allclose(found, since_1970(DAYS), atol=1e-3)
+
+
+def test_days_and_months_of_one_digit(write):
+    found, _ = days_of(write, [f"{d.year}-{d.month}-{d.day}" for d in DAYS])
+    np.testing.assert_allclose(found, since_1970([datetime.datetime(d.year, d.month, d.day) for d in DAYS]))
+
+
+def test_the_first_of_every_month_has_the_month_first(write):
+    months = [datetime.datetime(2011 + i // 12, i % 12 + 1, 1) for i in range(24)]
+    found, notes = days_of(write, [f"{d.month}/{d.day}/{d.year}" for d in months])
+    np.testing.assert_allclose(found, since_1970(months))
+    assert "'when': read the dates with the month before day" in notes
+
+
+def test_dates_are_in_order_if_one_reading_has_them_so(write):
+    days = [datetime.datetime(2020, 1 + i // 12, 1 + i % 12) for i in range(30)]
+    found, _ = days_of(write, [day.strftime("%m/%d/%Y") for day in days])
+    np.testing.assert_allclose(found, since_1970(days))
+
+
+def test_what_two_digits_of_a_year_mean_is_said(write):
+    _, notes = days_of(write, [f"{i % 28 + 1}.6.{i + 50}" for i in range(40)])
+    assert "'when': read the dates with the years from 1969 to 2068" in notes
+
+
+def test_a_day_that_does_not_exist_is_no_date(write):
+    assert isinstance(column_of(write, ["30.02.2020", *(day.strftime("%d.%m.%Y") for day in DAYS)]), LeftOut)
+
+
+def test_zeros_are_a_missing_date(write):
+    column = column_of(write, ["0000-00-00", *(day.strftime("%Y-%m-%d") for day in DAYS)])
+    assert isinstance(column, Date) and column.gaps
+
+
+def test_later_rows_may_show_that_the_month_is_first(write, monkeypatch):
+    monkeypatch.setattr(gathering, "without_blank_rows", in_small_batches(gathering.without_blank_rows))
+    column = column_of(write, ["1/2/2020", "3/4/2020", "2/3/2020", "5/4/2020", "6/13/2020", "7/1/2020"])
+    assert column.format == "%m/%d/%Y"
+
+
+def in_small_batches(function):
+    """function(columns), of whose rows the first call returns two: as if the file's first piece ended there."""
+    calls = []
+
+    def first_rows(columns):
+        calls.append(1)
+        return function([column.slice(0, 2) if len(calls) == 1 else column for column in columns])
+
+    return first_rows
