@@ -51,6 +51,7 @@ class TextRecords:
     """
 
     _has_quotes = True
+    repeated_headers = 0  # rows that were left out, since they are the header once more
 
     def __init__(self, path: Path | Spool, wanted=frozenset(), label=None):
         self.path, self.where = path, str(path)
@@ -85,17 +86,40 @@ class TextRecords:
 
         numbers: positions of columns to read as float64, which is faster; raises NotNumbers if a cell is no number.
         """
-        done = 0
+        done, self.repeated_headers = 0, 0
         while True:
             try:
                 for columns in _without_first(done, self._as_it_seems(has_nulls, numbers)):
                     done += len(columns[0])
-                    yield columns
+                    yield self._without_headers(columns)
                 return
             except _OtherEncoding:
                 self._encoding.give_up_utf8()
             except _UnexpectedQuote:
                 self._has_quotes = True
+
+    def _without_headers(self, columns: list) -> list:
+        """The columns without the rows that repeat the header, as where files were joined."""
+        import pyarrow.compute as pc
+        from pyarrow.types import is_string
+
+        named = [(column, name) for column, name in zip(columns, self._header) if name]
+        if not named or not all(is_string(column.type) for column in columns):
+            return columns
+        is_header = None
+        for column, name in named:
+            same = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), name), False)
+            is_header = same if is_header is None else pc.and_(is_header, same)
+            if not pc.any(is_header).as_py():
+                return columns
+        self.repeated_headers += is_header.true_count
+        return [column.filter(pc.invert(is_header)) for column in columns]
+
+    @property
+    def _header(self) -> tuple[str, ...]:
+        """The names of the columns as they are in the file; () if these are all numbers."""
+        names = self.dialect.names or ()
+        return names if not all(name.isdigit() for name in names if name) else ()
 
     def _as_it_seems(self, has_nulls, numbers):
         """The rows in the encoding and with the quotes that the file has so far.
@@ -227,7 +251,10 @@ class TextRecords:
             return self._line(row)
 
     def _line(self, row: int) -> int:
-        kept = (line for line, cells in self._rows() if "".join(cells).strip())
+        rows = ((line, [cell.strip() for cell in cells]) for line, cells in self._rows())
+        filled = ((line, cells) for line, cells in rows if "".join(cells))
+        header = list(self._header)
+        kept = (line for i, (line, cells) in enumerate(filled) if not (i and header and cells == header))
         for position, line in enumerate(kept, start=-self.dialect.header):
             if position == row:
                 return line

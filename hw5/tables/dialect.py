@@ -14,8 +14,10 @@ from hw5.text import lines_of
 BLANKS = " "  # as a delimiter: runs of blanks and tabs
 _DELIMITERS = ",;\t|" + BLANKS
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANKS: "blanks"}
+_EMPTY = ",;|\t \r\n"  # the characters of a row without cells
 _LONG = 200  # characters, of a text
 _ROWS, _CELLS = 200, 20_000  # of the sample
+_YEAR = re.compile(r"\s*(1[5-9]|2[01])\d\d\s*")
 _SEP = re.compile(r'^"?sep=(.)"?\r?$')
 _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
 _DECIMAL_COMMA = re.compile(
@@ -129,9 +131,9 @@ def _without_lines_above(sample: str) -> tuple[str, int]:
     """
     lines = lines_of(sample)
     top = 0
-    while top < len(lines) and (not lines[top].strip() or lines[top].lstrip().startswith(("#", "%", "//"))):
+    while top < len(lines) and (not lines[top].strip(_EMPTY) or lines[top].lstrip().startswith(("#", "%", "//"))):
         top += 1
-    comments = [i for i in range(top) if lines[i].strip()]
+    comments = [i for i in range(top) if lines[i].strip(_EMPTY)]
     if comments and top < len(lines):
         head, below = lines[comments[-1]], lines[top]
         best = max(_DELIMITERS, key=lambda each: (len(rows_of(below, each)[0]), each != BLANKS))
@@ -153,7 +155,7 @@ def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:
 def _without_titles(sample: str, reading: _Reading) -> tuple[str, int]:
     """The sample without titles above a table of several columns, and the number of lines removed."""
     rows = reading.rows
-    titles = _short_titles(rows) or _padded_titles(rows)
+    titles = _short_titles(rows) or _padded_titles(rows) or _ragged_titles(rows)
     if not titles:
         return sample, 0
     lines = lines_of(sample)
@@ -174,11 +176,20 @@ def _padded_titles(rows: list) -> int:
     return titles if is_table else 0
 
 
+def _ragged_titles(rows: list) -> int:
+    """The number of titles with delimiters in them: rows of another width than a header of text and the rows below."""
+    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    titles = next((i for i, row in enumerate(rows[:6]) if len(row) == width), 0)
+    head, below = rows[titles] if rows else [], rows[titles + 1 :]
+    is_table = len(below) > 1 and all(len(row) == width for row in below) and all(map(_is_text, head))
+    return titles if is_table and "text over numbers" in map(_evidence, head, zip(*below)) else 0
+
+
 def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | None) -> Dialect:
     rows = rows_of(sample, dialect.delimiter, dialect.quote)
     if not rows:
         return dialect
-    first, below = rows[0], rows[1:]
+    first, below, above = rows[0], rows[1:], dialect.skipped
     widths = Counter(map(len, below))
     width = max(widths, key=lambda each: (widths[each], each), default=len(first))
     is_short = width == len(first) + 1 and widths[width] > len(below) / 2
@@ -187,8 +198,13 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
     if not is_short and len(first) != width and widths[width] <= len(below) / 2:
         width = len(first)
     below = [row for row in below if len(row) == width]
+    second = [] if is_short else _second_header(first, below)
+    if second:
+        skipped = _line_after(sample, dialect, len(second))
+        dialect = replace(dialect, skipped=dialect.skipped + skipped, notes=(_said_of(first, second),))
+        first, below = _joined(first, second), below[len(second) :]
     names = {cell.strip() for cell in first}
-    header = is_short or bool(wanted) and wanted <= names or _is_header(first, below, label)
+    header = bool(second) or is_short or bool(wanted) and wanted <= names or _is_header(first, below, label)
     decimal = "," if _has_decimal_commas(below or rows, dialect.delimiter) else "."
     of_all = width if is_short else len(first)  # rows of another width are refused when they are read
     return replace(
@@ -200,7 +216,7 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
         last=_last_filled([row for row in below if len(row) == of_all], of_all, first if header else []),
         first=tuple(first),
         decimal=decimal,
-        notes=tuple(_notes(dialect, header, row_names, decimal, first, below)),
+        notes=tuple(_notes(dialect, above, header, row_names, decimal, first, below)),
     )
 
 
@@ -211,15 +227,62 @@ def _last_filled(rows: list, width: int, names: list) -> int | None:
     return last if last < width - 1 else None
 
 
-def _notes(dialect, header, row_names, decimal, first, below):
-    if dialect.skipped:
-        lines = "line" if dialect.skipped == 1 else f"{dialect.skipped} lines"
+def _second_header(first: list, below: list) -> list[list]:
+    """The rows below a header that belong to it: units, the second level of the names, and the name of an index.
+
+    Such a row has no numbers, and text over numbers in several columns.
+    """
+    if len(below) < 2 or any(map(_is_numeric, below[0])) or not any(map(_is_text, first)):
+        return []
+    rest = below[1:]
+    is_name = len(rest) > 1 and bool(rest[0][0].strip()) and not "".join(rest[0][1:]).strip()
+    rest = rest[is_name:]
+    kinds = list(map(_evidence, below[0], zip(*rest)))
+    over_numbers = kinds.count("text over numbers")
+    if over_numbers < 2 or any(kind == "text over numbers" and _is_numeric(a) for a, kind in zip(first, kinds)):
+        return []
+    return below[: 1 + is_name]
+
+
+def _joined(first: list, second: list[list]) -> list[str]:
+    """The names of columns of several rows; the first row has them if none lacks or repeats a name."""
+    cells = [cell.strip() for cell in first]
+    if all(cells) and len(set(cells)) == len(cells):
+        return first
+    names, group = [], ""
+    for above, *levels in zip(cells, *second):
+        group = above or group
+        names.append(" ".join(dict.fromkeys(each.strip() for each in (group, *levels) if each.strip())))
+    return names
+
+
+def _said_of(first: list, second: list[list]) -> str:
+    names = _joined(first, second)
+    if names is first:
+        return f"left out the row below the names, which has no numbers ({', '.join(second[0][:4])})"
+    example = next((name for name in names if name not in (*first, *second[0])), names[0])
+    return f"the names of the columns are in {1 + len(second)} rows: joined them, as in {example!r}"
+
+
+def _line_after(sample: str, dialect: Dialect, n: int) -> int:
+    """The number of lines that the first n rows take."""
+    reader = csv.reader(lines_of(sample), delimiter=dialect.delimiter, quotechar=dialect.quote, skipinitialspace=True)
+    rows = (row for row in reader if "".join(row).strip())
+    for _ in range(n):
+        next(rows)
+    return reader.line_num
+
+
+def _notes(dialect, above, header, row_names, decimal, first, below):
+    yield from dialect.notes
+    if above:
+        lines = "line" if above == 1 else f"{above} lines"
         yield f"skipped the {lines} above the table"
     if decimal == ",":
         yield "read the comma in numbers as a decimal comma"
     if row_names:
         yield "the header has no name for the first column, which are row names: left out"
-    elif header and not any(map(_is_text, first)):
+    elif header and any(map(_is_numeric, first)):
         yield f"took the first row ({', '.join(first[:4])}{', ...' if len(first) > 4 else ''}) as the header"
     elif not header and below and any(map(_is_text, first)):
         yield "took the first row as an example, since it looks like those below it: the columns have no names"
@@ -244,14 +307,17 @@ def _is_header(first: list, below: list, label: int | None) -> bool:
     are then a label's usual name, numbers in order (1, 2, 3, ...) as pandas writes that the rows below do not continue,
     and text over text if its columns repeat their values but not the first.
     """
-    columns = list(zip(*below))
     if not below:
         return any(_is_text(cell) for position, cell in enumerate(first) if position != _at(label, len(first)))
+    others = [row for row in below if row != first]  # without a header that is repeated
+    columns = list(zip(*(others or below)))
     kinds = [_evidence(cell, column) for cell, column in zip(first, columns)]
     if "text over numbers" in kinds:
         return True
     if any(_is_text(cell) and cell in column for cell, column in zip(first, columns)):
         return False
+    if _are_years([(cell, column) for cell, kind, column in zip(first, kinds, columns) if kind == "number"]):
+        return True
     numbers = [cell for cell, kind in zip(first, kinds) if kind == "number"]
     in_order = len(numbers) > 2 and _count_up(numbers) and not any(_count_up(row) for row in below)
     if numbers and not in_order:
@@ -262,6 +328,21 @@ def _is_header(first: list, below: list, label: int | None) -> bool:
     if any(kind == "new text over unique" for kind in kinds) and not over_text:
         return in_order
     return bool(over_text) or in_order
+
+
+def _are_years(heads: list) -> bool:
+    """Whether numbers, as (cell, column below), are years as names: in order, or one that is not among its column."""
+    years = [int(cell) for cell, column in heads if _YEAR.fullmatch(cell) and not _has_years(column)]
+    if not years or len(years) < len(heads):
+        return False
+    if len(years) > 1:
+        return all(a < b for a, b in zip(years, years[1:])) or all(a > b for a, b in zip(years, years[1:]))
+    plain = [float(each) for each in heads[0][1] if re.fullmatch(r"\s*\d{1,15}\s*", each)]
+    return len(plain) < len(heads[0][1]) / 2 or not min(plain) <= years[0] <= max(plain)
+
+
+def _has_years(column: tuple) -> bool:
+    return sum(1 for cell in column if _YEAR.fullmatch(cell)) >= len(column) / 2
 
 
 def _at(label, width):

@@ -54,7 +54,7 @@ class Fitting:
         for position, row, text in self.gathered.bad:
             if self.records.names and text == self.records.names[position]:
                 raise InputError(
-                    f"{self.records.where}, row {self.records.line(row)}: the header is repeated; remove such rows"
+                    f"{self.records.where}, row {self.records.line(row)}: the header is repeated in part; remove such rows"
                 )
             counts[position] = counts.get(position, 0) + 1
             if words.setdefault(position, (text or "").strip()) != (text or "").strip():

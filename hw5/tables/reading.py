@@ -75,7 +75,8 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     as_text = {position_of(records, name) for name in reading.categorical}
     new_blocks = Blocks if out is None else lambda: BlocksOnDisk(out.parent)
     gathered = gather(records, chosen, set(left_out), as_text, task, new_blocks)
-    notes = [*records.notes, *_brackets(records, gathered), *_drop_rows(records, gathered, chosen, reading)]
+    notes = [*records.notes, *_headers(records), *_brackets(records, gathered)]
+    notes += _drop_rows(records, gathered, chosen, reading)
     table = _labelled(records, gathered, chosen)
     class_names = labels.class_names(table) if task == "classification" else ()
     y = labels.decoded(table, task, class_names)
@@ -155,6 +156,11 @@ def _left_out(records, reading, chosen) -> dict[int, str]:
     for position, why in getattr(records, "left_out", {}).items():
         dropped.setdefault(position, why)
     return dropped
+
+
+def _headers(records) -> list[str]:
+    n = getattr(records, "repeated_headers", 0)
+    return [f"left out {_rows(n)} that repeat{'s' * (n == 1)} the header"] if n else []
 
 
 def _brackets(records, gathered: Gathered) -> list[str]:
@@ -532,7 +538,7 @@ class ForModel:
 
     def notes(self) -> list[str]:
         """Sentences about how the file was read, and about values that training did not have."""
-        return [f"{self.records.where}: {note}" for note in self.records.notes] + [
+        return [f"{self.records.where}: {note}" for note in [*self.records.notes, *_headers(self.records)]] + [
             f"{self.records.where}: {count:,} {'value' if count == 1 else 'values'} of {quoted(name)} did not occur in "
             "training; each counts as none of its categories"
             for name, count in self.unseen.items()

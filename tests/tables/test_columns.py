@@ -290,10 +290,8 @@ def test_thousands_of_empty_columns(write):
     np.testing.assert_array_equal(data.train.X[:, 0], np.arange(12) + 0.5)
 
 
-@pytest.mark.parametrize("repeated", [(20,), (10, 20, 30)], ids=str)
-def test_a_repeated_header_is_no_missing_value(write, repeated):
+def test_a_header_that_is_repeated_in_part_is_no_missing_value(write):
     cells = [[i + 0.5, i % 7, "xyz"[i % 3]] for i in range(40)]
-    for row in repeated:
-        cells[row] = ["leaf", "bark", "tree"]
-    with input_error("trees.csv", f"row {repeated[0] + 2}: the header is repeated"):
+    cells[20] = cells[30] = ["leaf", "bark", "of what"]
+    with input_error("trees.csv", "row 22: the header is repeated in part"):
         load(write(text(cells, "leaf,bark,tree")))
