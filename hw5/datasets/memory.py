@@ -16,4 +16,4 @@ def records(frame) -> ArrowRecords:
     import pyarrow as pa
 
     table = frame.to_arrow() if hasattr(frame, "to_arrow") else pa.Table.from_pandas(frame, preserve_index=False)
-    return ArrowRecords(WHERE, list(map(str, table.column_names)), table.to_batches)
+    return ArrowRecords(WHERE, table.schema, table.to_batches)

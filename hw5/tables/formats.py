@@ -4,12 +4,14 @@ What a file is, its first bytes say: suffixes may be missing or wrong. Markdown,
 names of their own; the others give pyarrow arrays. Nothing in a file is executed.
 """
 
+import codecs
 import csv
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hw5.errors import InputError
@@ -63,6 +65,7 @@ def _kind_of_archive(path, stream) -> str:
 
 
 def _kind_of_text(start: bytes) -> str:
+    start = start.removeprefix(codecs.BOM_UTF8)
     lines = [line for line in start.splitlines() if line.strip()]
     text = start.lstrip()
     if re.match(rb"(?i)(%[^\n]*\n|\s)*@relation\s", text):
@@ -71,7 +74,7 @@ def _kind_of_text(start: bytes) -> str:
         return "html"
     if text[:1] == b"{" and text[1:].lstrip()[:1] in (b'"', b"}"):
         return "json lines"
-    if text[:1] == b"[" and text[1:].lstrip()[:1] == b"{":
+    if text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"["):
         return "json"
     if lines and all(map(_SVMLIGHT.match, lines[: max(1, min(5, len(lines) - 1))])):
         return "svmlight"
@@ -242,12 +245,19 @@ def _not_excel(path) -> InputError:
 
 
 class ArrowRecords:
-    """The rows of a file that pyarrow reads with types. read: a function that yields record batches."""
+    """The rows of a file that pyarrow reads with types. read: a function that yields record batches.
+
+    categorical: the positions of columns whose type is that of categories. unreadable: what is in the cells of columns that
+    are no features, by position.
+    """
 
     decimal, label = ".", None
 
-    def __init__(self, path, names, read):
-        self.where, self.names, self.width, self._read, self.notes = str(path), tuple(names), len(names), read, []
+    def __init__(self, path, schema, read):
+        self.where, self.names, self.notes, self._read = str(path), tuple(map(str, schema.names)), [], read
+        self.width = len(schema)
+        self.categorical = {i for i, field in enumerate(schema) if _has_codes(field.type)}
+        self.unreadable = {i: what for i, field in enumerate(schema) if (what := _unreadable(field.type))}
 
     @property
     def first(self):
@@ -260,9 +270,7 @@ class ArrowRecords:
         try:
             for batch in self._read():
                 for start in range(0, batch.num_rows, _ROWS):
-                    yield [
-                        _flat(self, column, name) for column, name in zip(batch.slice(start, _ROWS).columns, self.names)
-                    ]
+                    yield [_flat(column) for column in batch.slice(start, _ROWS).columns]
         except (pa.ArrowException, OSError, NotImplementedError) as error:
             raise _invalid(self.where, error) from error
 
@@ -277,7 +285,22 @@ def _invalid(path, error) -> InputError:
     return InputError(f"{path}: the file cannot be read ({printable(str(error).splitlines()[0][:200])}); save it again")
 
 
-def _flat(records, array, name):
+def _has_codes(type) -> bool:
+    """Whether numbers of a type name categories, as in a Categorical of pandas."""
+    import pyarrow.types as types
+
+    return types.is_dictionary(type) and (types.is_integer(type.value_type) or types.is_floating(type.value_type))
+
+
+def _unreadable(type) -> str | None:
+    import pyarrow.types as types
+
+    if types.is_nested(type):
+        return "several values"
+    return "bytes" if types.is_binary(type) or types.is_large_binary(type) or types.is_binary_view(type) else None
+
+
+def _flat(array):
     """A column as text or numbers."""
     import pyarrow as pa
     import pyarrow.types as types
@@ -295,12 +318,10 @@ def _flat(records, array, name):
         return array.cast(pa.string())
     if types.is_integer(array.type) or types.is_floating(array.type):
         return array
-    if types.is_nested(array.type) or types.is_binary(array.type) or types.is_large_binary(array.type):
-        kind = "several values" if types.is_nested(array.type) else "bytes"
-        raise InputError(
-            f"{records.where}: the column {name!r} has {kind} in a cell; leave it out of the file, or if the file has "
-            "columns where it should have rows, save it by rows (in pandas, orient='records')"
-        )
+    if _unreadable(array.type):
+        return pa.nulls(len(array), pa.string())
+    if types.is_time(array.type):
+        array = array.cast(pa.time32("s"), safe=False)
     return array.cast(pa.string())
 
 
@@ -328,7 +349,7 @@ def _parquet(path, wanted=frozenset(), label=None):
             raise InputError(
                 f"{path}: has {cells:,} cells, too many for its size; if it is not damaged, save it as CSV"
             )
-        return _opened(path, lambda: ArrowRecords(path, file.schema_arrow.names, batches))
+        return _opened(path, lambda: ArrowRecords(path, file.schema_arrow, batches))
 
 
 def _arrow(path, wanted=frozenset(), label=None):
@@ -345,32 +366,98 @@ def _arrow(path, wanted=frozenset(), label=None):
                 yield batch
 
     with open_plain(path) as (stream, _):
-        return _opened(path, lambda: ArrowRecords(path, ipc.open_file(stream).schema.names, batches))
+        return _opened(path, lambda: ArrowRecords(path, ipc.open_file(stream).schema, batches))
 
 
 def _json_lines(path, wanted=frozenset(), label=None):
+    import pyarrow as pa
+    import pyarrow.types as types
     from pyarrow import json as arrow_json
 
-    def read():
+    try:
         with input_errors(path), open_inflated(path) as stream:
-            return arrow_json.read_json(
-                stream, read_options=arrow_json.ReadOptions(use_threads=False, block_size=1 << 20)
-            )
-
-    table = _opened(path, read)
-    return _opened(path, lambda: ArrowRecords(path, table.column_names, table.to_batches))
+            options = arrow_json.ReadOptions(use_threads=False, block_size=1 << 20)
+            table = arrow_json.read_json(stream, read_options=options)
+    except pa.ArrowException:
+        return _json(path)
+    if any(types.is_nested(field.type) for field in table.schema):
+        return _json(path)
+    if any(len(column) and not column[0].is_valid for column in table.columns):  # Arrow puts new names at the end
+        with input_errors(path), open_inflated(path) as stream, suppress(ValueError, AttributeError):
+            table = table.select(_names_in(map(json.loads, stream)))
+    return _opened(path, lambda: ArrowRecords(path, table.schema, table.to_batches))
 
 
 def _json(path, wanted=frozenset(), label=None):
+    """JSON in any of the orientations of pandas, with nested objects, or in lines of which Arrow cannot make columns."""
     import pyarrow as pa
 
     with input_errors(path), open_inflated(path) as stream:
-        try:
-            rows = json.load(stream)
-            table = pa.Table.from_pylist(rows)
-        except (ValueError, RecursionError, TypeError, AttributeError, pa.ArrowException) as error:
-            raise InputError(f"{path}: not a JSON list of objects with the same keys; save it as JSON lines") from error
-    return ArrowRecords(path, table.column_names, table.to_batches)
+        text = stream.read()
+    try:
+        rows = [dict(_flattened(row)) for row in _objects_in(_document(text))]
+        table = pa.table({name: _array_of([row.get(name) for row in rows]) for name in _names_in(rows)})
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError, pa.ArrowException) as error:
+        raise InputError(
+            f"{path}: no table in this JSON; save it as a list of objects, one a row, or as CSV"
+        ) from error
+    return ArrowRecords(path, table.schema, table.to_batches)
+
+
+def _document(text: bytes):
+    """The value of a JSON document, or a list of those of its lines."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _objects_in(document) -> list:
+    """One object a row. A list of objects may be within an object; pandas also writes columns, indexes and splits."""
+    if isinstance(document, list):
+        return document
+    values = list(document.values())
+    lists = [v for v in values if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)]
+    if len(lists) == 1:
+        return lists[0]
+    if isinstance(document.get("columns"), list) and isinstance(document.get("data"), list):
+        return [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
+    if all(isinstance(v, list) for v in values):
+        return [dict(zip(document, row)) for row in zip(*values, strict=True)]
+    if all(key.isdigit() for v in values for key in v):
+        return [{name: column[key] for name, column in document.items()} for key in values[0]]
+    return values
+
+
+def _flattened(row: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The cells of an object by name; those of an object in it have names such as size.height."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _names_in(rows: Iterable[dict]) -> list[str]:
+    """The names in all rows; one that earlier rows lack comes after the one that it follows in its row."""
+    names, known = [], set()
+    for row in rows:
+        if not known.issuperset(row):
+            for before, name in zip([None, *row], row):
+                if name not in known:
+                    names.insert(0 if before is None else names.index(before) + 1, name)
+                    known.add(name)
+    return names
+
+
+def _array_of(values: list):
+    """A column, as text if it has values of several types."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values])
 
 
 READERS = {

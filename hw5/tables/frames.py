@@ -32,4 +32,4 @@ def _records(X) -> ArrowRecords:
     import pyarrow as pa
 
     table = pa.Table.from_pandas(X, preserve_index=False)
-    return ArrowRecords("X", list(map(str, table.column_names)), table.to_batches)
+    return ArrowRecords("X", table.schema, table.to_batches)

@@ -4,6 +4,7 @@ What a column holds is decided by its first rows. If later ones contradict, the 
 text. A few cells that are no numbers in a column of numbers do not make it text: they are kept for the message.
 """
 
+import shlex
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -113,10 +114,11 @@ def gather(
 ) -> Gathered:
     """The cells of a table. labels, left_out: positions of the label columns, and of those not to read.
 
-    as_text: positions of columns whose numbers are names of categories. new_blocks(): the Blocks for the numbers. Raises
+    as_text: positions of columns whose numbers are names of categories, besides those of which the file says so. new_blocks(): the Blocks for the numbers. Raises
     InputError.
     """
-    as_text, refused, is_typed = set(as_text), {}, True
+    require_readable(records, [p for p in range(records.width) if p not in left_out])
+    as_text, refused, is_typed = as_text | getattr(records, "categorical", set()), {}, True
     while True:
         try:
             return _Pass(records, labels, left_out, as_text, refused, task, is_typed, new_blocks()).gathered
@@ -127,6 +129,17 @@ def gather(
         except _OtherDates as other:
             position, format = other.args
             refused.setdefault(position, set()).add(format)
+
+
+def require_readable(records, positions: list) -> None:
+    """Raise InputError for a column whose cells are no features."""
+    for position, what in getattr(records, "unreadable", {}).items():
+        if position in positions:
+            name = records.names[position]
+            raise InputError(
+                f"{records.where}: column {position + 1} ({quoted(name)}) has {what} in a cell; leave it out with --drop "
+                f"{position + 1 if ',' in name else shlex.quote(name)}"
+            )
 
 
 class _Pass:

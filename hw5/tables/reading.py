@@ -32,6 +32,7 @@ from hw5.tables.gathering import (
     has_gaps,
     numbers_together,
     one_hot_labels,
+    require_readable,
     targets_in,
     without_blank_rows,
 )
@@ -372,6 +373,8 @@ class ForModel:
         self.columns = schema.columns or Columns.of_names(schema.feature_names, schema.features)
         self.unseen, self.labels = Counter(), []
         self.positions = self._positions(needs_label, label_column)
+        used = [p for p, c in zip(self.positions, self.columns.each) if not isinstance(c, LeftOut)]
+        require_readable(records, [*used, *self.labels])
 
     def _positions(self, needs_label, label_column) -> list:
         """Where the columns of the model are; sets self.labels if labels are needed."""

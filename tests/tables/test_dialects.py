@@ -164,7 +164,6 @@ REFUSED = {
     "one total": (PLAIN + "Total,1,2,\n", "a.csv", ["row 92, column 1 ('leaf')", "'Total' is not a number"]),
     "an infinite number": (PLAIN + "inf,1,2,ash\n", "a.csv", ["row 92, column 1", "'inf' is not a finite"]),
     "a web page": ("<!DOCTYPE html>\n<html><body>" + PLAIN, "a.csv", ["a web page, not the table itself"]),
-    "columns for rows": ('{"leaf": [1, 2], "tree": ["ash", "oak"]}', "a.json", ["'leaf' has several values in a cell"]),
     "a wider row than the header, with an empty end": ('3,\n,, "/",', "a.csv", ["row 2", "4 columns", "2;"]),
     "a ragged row": (PLAIN + "1,2\n", "a.csv", ["row 92", "2 columns", "4"]),
 }
