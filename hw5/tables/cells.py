@@ -102,6 +102,7 @@ _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
     r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
 )
+_FROM_2050, _CENTURY = 2_524_608_000, 36_525 * 86_400  # seconds; two digits of a year mean 1950 to 2049
 _ZONE = r"(Z|[+-]\d\d:?\d\d)$"
 
 
@@ -290,6 +291,8 @@ def dates(array, format):
     present = pc.if_else(missing, None, pc.utf8_trim_whitespace(array))
     times = _iso(present) if format == ISO else _strptime(present, format)
     seconds = pc.cast(times, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1e6
+    if "%y" in format:
+        seconds = np.where(seconds >= _FROM_2050, seconds - _CENTURY, seconds)
     bad = np.isnan(seconds) & ~missing.to_numpy(zero_copy_only=False)
     return seconds, bad if bad.any() else None
 

@@ -282,7 +282,7 @@ def _notes(dialect, above, header, row_names, decimal, first, below):
         yield "read the comma in numbers as a decimal comma"
     if row_names:
         yield "the header has no name for the first column, which are row names: left out"
-    elif header and any(map(_is_numeric, first)):
+    elif header and (not any(map(_is_text, first)) or any(cell.strip().isdigit() for cell in first)):
         yield f"took the first row ({', '.join(first[:4])}{', ...' if len(first) > 4 else ''}) as the header"
     elif not header and below and any(map(_is_text, first)):
         yield "took the first row as an example, since it looks like those below it: the columns have no names"

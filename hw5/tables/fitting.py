@@ -203,7 +203,7 @@ class Fitting:
             how.append("day before month" if format.startswith("%d") else "month before day")
         if "%y" in format:
             first, last = np.array([seconds.min(), seconds.max()]).astype("M8[s]").astype("M8[Y]")
-            how.append(f"years from {first} to {last}")
+            how.append(f"years from {first} to {last}" if first < last else f"year {first}")
         if how:
             self.notes.append(f"{self.name(position)}: read the dates with the {' and the '.join(how)}")
 

@@ -66,8 +66,10 @@ def test_dates_are_in_order_if_one_reading_has_them_so(write):
 
 
 def test_what_two_digits_of_a_year_mean_is_said(write):
-    _, notes = days_of(write, [f"{i % 28 + 1}.6.{i + 50}" for i in range(40)])
-    assert "'when': read the dates with the years from 1969 to 2068" in notes
+    years = [1962 + i for i in range(44)]
+    found, notes = days_of(write, [f"{i % 28 + 1}.6.{year % 100:02d}" for i, year in enumerate(years)])
+    np.testing.assert_allclose(found, since_1970([datetime.datetime(y, 6, i % 28 + 1) for i, y in enumerate(years)]))
+    assert "'when': read the dates with the years from 1962 to 2005" in notes
 
 
 def test_a_day_that_does_not_exist_is_no_date(write):
