@@ -103,11 +103,22 @@ _DATE = re.compile(
     r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
 )
 _FROM_2050, _CENTURY = 2_524_608_000, 36_525 * 86_400  # seconds; two digits of a year mean 1950 to 2049
+_SUMMARY = re.compile(r"((grand |sub)?totals?|sum|averages?|mean|overall) *:?", re.IGNORECASE)
 _ZONE = r"(Z|[+-]\d\d:?\d\d)$"
 
 
 def is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
+
+
+def is_summary(text: str) -> bool:
+    """Whether a text names a row that sums up others."""
+    return _SUMMARY.fullmatch(text.strip()) is not None
+
+
+def is_missing_label(text: str) -> bool:
+    """Whether a text is no class; NA and nan, which are null where they mean this, are classes, and so is sodium."""
+    return text.strip().lower() in LABEL_MISSING and text.strip() not in ("NA", "nan", "Na")
 
 
 def is_number(cell: str) -> bool:

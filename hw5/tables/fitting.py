@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 
 from hw5.errors import InputError
+from hw5.tables.cells import is_missing, is_number, is_summary
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
 from hw5.tables.table import quoted
@@ -14,7 +15,7 @@ _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
 _ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
-_SUMMARY = re.compile(r"((grand |sub)?totals?|sum|averages?|mean|overall) *:?", re.IGNORECASE)
+_SENTINELS = {float(sign + "9" * n) for n in range(2, 7) for sign in ("", "-")} | {-9.0}  # for missing numbers
 _DAY = 86_400
 _TOGETHER = 16  # rows
 _LEAST_RANGE = 2.0**-125  # of numbers; the scale of smaller ones would be no float32
@@ -108,15 +109,16 @@ class Fitting:
         if not count:
             return LeftOut(name, "no value in the training rows")
         whole = high > low and low == int(low) and high - low + 1 >= count == len(self.rows) > 2
-        if whole and not gaps:
-            why = self._index_or_id(name, position, i)
-            if why:
-                return LeftOut(name, why)
+        why = self._index_or_id(name, position, i) if whole and not gaps else None
+        why = why or (self._repeated_id(position, i) if self._is_named_as_id(name) else None)
+        if why:
+            return LeftOut(name, why)
         if high - low < _LEAST_RANGE and not gaps:
             differs = f", apart from differences below {_LEAST_RANGE:.2g}" if low < high else ""
             self.warnings.append(f"{self.name(position)} is constant in the training rows{differs}")
         else:
             self._check_telltale(position, i)
+            self._check_sentinels(position, i, low, high)
         refuses = self.options.missing == "refuse"
         if refuses and gaps:
             self._refuse_gap(position, np.isnan(self.gathered.number_cells(i)))
@@ -136,17 +138,52 @@ class Fitting:
         if (values != np.floor(values)).any() or len(np.unique(values)) < len(values):
             return None
         counts_up = (np.diff(values) == 1).all()
-        if position == 0 and name == "" and counts_up:
-            return "an index without a name, which counts the rows"
+        if position == 0 and name == "":
+            return f"an index without a name, which {'counts the rows' if counts_up else 'is different in each row'}"
         lower = (name or "").strip().lower()
-        if lower in _ID_NAMES or _ENDS_IN_ID.search((name or "").strip()):
+        if lower in _ID_NAMES or self._is_named_as_id(name):
             return "an ID: all values are different"
         if counts_up and len(values) > 9 or lower.endswith(("_no", "number")) or not name and len(values) > 50:
             self.warnings.append(
                 f"{self.name(position)} has a different whole number in each row; if it is an ID, leave it out with "
-                f"--drop {self._option(position)}"
+                f"--drop {self.option(position)}"
             )
         return None
+
+    @staticmethod
+    def _is_named_as_id(name):
+        stripped = (name or "").strip()
+        return stripped.lower() == "id" or _ENDS_IN_ID.search(stripped) is not None
+
+    def _repeated_id(self, position, i):
+        """Why an ID of which some values occur more than once is left out, or None and a warning."""
+        values = self.gathered.number_cells(i)[self.rows]
+        values = values[~np.isnan(values)]
+        found = len(np.unique(values))
+        if (values != np.floor(values)).any() or found < 3:
+            return None
+        if found > _ALL_DIFFERENT * len(values):
+            return f"an ID: {found:,} different values in {len(values):,} rows"
+        option = self.option(position)
+        self.warnings.append(
+            f"{self.name(position)} is named like an ID, and its numbers are a feature; leave it out with --drop {option}, or "
+            f"make categories of it with --categorical {option}"
+        )
+        return None
+
+    def _check_sentinels(self, position, i, low, high):
+        """Warn if a number such as -999 stands apart from the others, as one for missing values does."""
+        if self.gathered.offsets[i] or not {low, high} & _SENTINELS:
+            return
+        values = self.gathered.number_cells(i)[self.rows]
+        for number in {low, high} & _SENTINELS:
+            others = values[(values != number) & ~np.isnan(values)]
+            n = int((values == number).sum())
+            if n > 1 and len(others) and np.abs(others - number).min() > others.max() - others.min() > 0:
+                self.warnings.append(
+                    f"{self.name(position)} is {number:.0f} in {n:,} rows, far from its other values; if this stands for a "
+                    "missing value, leave the cell empty"
+                )
 
     def _check_telltale(self, position, i):
         """Warn if a column of a few values determines the class."""
@@ -164,10 +201,11 @@ class Fitting:
         if pairs == len(np.unique(codes)) and len(np.unique(classes)) > 1:
             self.warnings.append(
                 f"{self.name(position)} alone determines the class; if it would not be known for new examples, leave it "
-                f"out with --drop {self._option(position)}"
+                f"out with --drop {self.option(position)}"
             )
 
-    def _option(self, position):
+    def option(self, position):
+        """A column, for an option."""
         name = self.records.names[position] if self.records.names else ""
         return shlex.quote(name) if name and "," not in name else str(position + 1)
 
@@ -260,14 +298,55 @@ def summary_warnings(fitting: Fitting) -> list[str]:
     for position, texts in (gathered.texts | labels).items():
         last = texts.codes[-1]
         word = texts.values[last] or ""
-        if _SUMMARY.fullmatch(word) and np.count_nonzero(texts.codes == last) == 1:
+        if is_summary(word) and np.count_nonzero(texts.codes == last) == 1:
             return [f"the last row has {quoted(word)} in {fitting.name(position)}; remove it if it sums up the others"]
     return []
 
 
+_TRUTH = {"0": 0, "1": 1, "False": 0, "True": 1, "FALSE": 0, "TRUE": 1, "false": 0, "true": 1}
+
+
+def one_hot_warnings(fitting: Fitting) -> list[str]:
+    """A warning if the label is one of several columns of which each row has one 1."""
+    gathered, (label, *more) = fitting.gathered, fitting.labels
+    labels = _truth_of(gathered.labels) if not more and isinstance(gathered.labels, Texts) else None
+    for step in (-1, 1) if labels is not None and len(labels) > 2 else ():
+        total = labels.copy()
+        for position in range(label + step, label + step * _MOST_CATEGORIES, step):
+            column = _zeros_and_ones(gathered, position)
+            total = total + (2 if column is None else column)
+            if total.max() > 1:
+                break
+            if total.min() == 1:
+                positions = sorted(range(label, position + step, step))
+                return [
+                    f"{', '.join(map(fitting.name, positions))} have one 1 in each row, as one-hot labels do; if they are, give "
+                    f"--label-column {','.join(map(fitting.option, positions))}"
+                ]
+    return []
+
+
+def _zeros_and_ones(gathered: Gathered, position: int) -> np.ndarray | None:
+    """A column (N,) of 0 and 1, or of true and false; None if it has other values."""
+    if position in gathered.numbers:
+        values = gathered.number_cells(gathered.numbers.index(position))
+        return values.astype(int) if np.isin(values, (0, 1)).all() else None
+    texts = gathered.texts.get(position)
+    return _truth_of(texts) if texts else None
+
+
+def _truth_of(texts: Texts) -> np.ndarray | None:
+    if not _TRUTH.keys() >= set(texts.values):
+        return None
+    return np.array([_TRUTH[value] for value in texts.values])[texts.codes]
+
+
 def label_warnings(where_label: str, class_names, y, n: int) -> list[str]:
     """What may be wrong about the classes of n labels y."""
-    m, numeric = len(class_names), all(name.lstrip("-").isdigit() for name in class_names)
+    odd = [name for name in class_names if is_missing(name) and not any(map(str.isalnum, name))]
+    if odd and not {"+", "-"} <= set(class_names):
+        return [f"the label {quoted(odd[0])} in {where_label} may mean that it is missing; if so, remove its rows"]
+    m, numeric = len(class_names), all(map(is_number, class_names))
     if m > max(20, n / 10) or m > max(2, n / 2) or numeric and m > 20:
         kind = " that look like counts or prices" if numeric else ""
         hint = "did you mean --task regression, or another --label-column?" if numeric else "choose with --label-column"

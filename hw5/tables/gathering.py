@@ -282,7 +282,7 @@ class _Pass:
         elif len(self.labels) > 1:
             self.gathered.labels.add(one_hot_labels(self.records, columns, self.labels, start), lambda text: False)
         else:
-            self.gathered.labels.add(self._texts(columns, self.labels[0]), lambda text: not text.strip())
+            self.gathered.labels.add(self._texts(columns, self.labels[0]), cells.is_missing_label)
 
 
 def _are_numbers(array, decimal, unit) -> bool:
@@ -432,6 +432,8 @@ def bad_cell(records, position: int, row: int, text: str | None, role: str = "fe
     """The error for a cell that is no number; row counts from 0, in the file."""
     name = f" ({quoted(records.names[position])})" if records.names else ""
     where = f"{records.where}, row {records.line(row)}, column {position + 1}{name}"
+    if cells.is_summary(text or ""):
+        return InputError(f"{where}: {quoted(text)} is not a number; remove the row if it sums up the others")
     try:
         number(text or "", role)
     except ValueError as error:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables.cells import LABEL_MISSING
+from hw5.tables.cells import is_missing_label
 from hw5.tables.numeric import offsets
 from hw5.tables.table import Table, listed, number, quoted
 
@@ -148,7 +148,7 @@ def class_name(label: str) -> str:
 
     Raises ValueError for a missing label, and for a fraction, since a column of measurements is no column of classes.
     """
-    if label.strip().lower() in LABEL_MISSING and label.strip() not in ("NA", "nan"):
+    if is_missing_label(label):
         raise ValueError(f"the label is missing ({quoted(label)}); fill it in or remove the row")
     if not is_text(label):
         raise ValueError(f"the label {quoted(label)} has characters that are not text; correct it or remove the row")

@@ -21,7 +21,7 @@ from hw5.tables import cells, labels
 from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.columns import Columns, Date, LeftOut, Number
 from hw5.tables.dialect import LABEL_NAMES
-from hw5.tables.fitting import Fitting, label_warnings, summary_warnings
+from hw5.tables.fitting import Fitting, label_warnings, one_hot_warnings, summary_warnings
 from hw5.tables.gathering import (
     Gathered,
     Texts,
@@ -83,7 +83,7 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     y = labels.decoded(table, task, class_names)
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
-    warnings = fitting.warnings + summary_warnings(fitting)
+    warnings = fitting.warnings + summary_warnings(fitting) + one_hot_warnings(fitting)
     warnings += label_warnings(table.label, class_names, y, len(y)) if class_names else []
     X = encoded(gathered, columns, records.where, out)
     X = _as_bytes(X, out) if columns.are_plain and are_pixels(X) else X
@@ -114,10 +114,18 @@ def label_positions(records, wanted: str | None) -> list[int]:
     """The positions of the label columns."""
     if wanted is None:
         lower = [name.lower() for name in records.names or ()]
-        position = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
+        position = next(
+            (lower.index(name) for name in LABEL_NAMES if name in lower and not _is_coordinate(lower, name)), None
+        )
         position = records.label if position is None else position
         return [records.width - 1 if position is None else position]
     return positions_of(records, wanted)
+
+
+def _is_coordinate(names: list[str], name: str) -> bool:
+    """Whether this is the y of x, y and more columns."""
+    at = names.index(name)
+    return name == "y" and names[at - 1 : at] == ["x"] and at < len(names) - 1
 
 
 def positions_of(records, wanted: str) -> list[int]:
@@ -177,7 +185,9 @@ def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
     else:
         missing = missing_targets(gathered.labels)
     if missing.any():
-        if missing.all() or reading.missing == "refuse":
+        if missing.all():
+            raise _no_labels(records, chosen)
+        if reading.missing == "refuse":
             raise _missing_label(records, gathered, chosen, missing)
         row = gathered.row_number(int(missing.argmax()))
         line = records.line(row)
@@ -205,6 +215,11 @@ def _missing_label(records, gathered: Gathered, chosen, missing) -> InputError:
         return bad_cell(records, chosen[0], gathered.row_number(row), "", "label")
     column = int(np.isnan(np.atleast_1d(gathered.labels[row])).argmax())
     return bad_cell(records, chosen[column], gathered.row_number(row), "", "target")
+
+
+def _no_labels(records, chosen) -> InputError:
+    hint = "choose another column with --label-column"
+    return InputError(f"{records.where}: there are no labels in {_label_name(records, chosen)}; {hint}")
 
 
 def _rows(n):
@@ -564,7 +579,7 @@ class Labels:
             return self._numbers[-1]
         if len(chosen) > 1:
             return self.texts.add(one_hot_labels(records, block.columns, chosen, start), lambda text: False)
-        return self.texts.add(as_strings(block.columns[chosen[0]]), lambda text: not text.strip())
+        return self.texts.add(as_strings(block.columns[chosen[0]]), cells.is_missing_label)
 
     def finish(self) -> tuple[Table, np.ndarray]:
         """The Table of all rows that have a label, without features, and which rows these are, (N,)."""
@@ -573,7 +588,9 @@ class Labels:
         gathered.labels = self.texts if is_class else np.concatenate(self._numbers)
         missing = _missing_labels(self.texts, notes) if is_class else missing_targets(gathered.labels)
         if missing.any():
-            if missing.all() or rows.schema.columns is None:
+            if missing.all():
+                raise _no_labels(records, rows.labels)
+            if rows.schema.columns is None:
                 raise _missing_label(records, gathered, rows.labels, missing)
             line = records.line(int(missing.argmax()))
             notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")

@@ -82,9 +82,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 _NOT_A_NUMBER = {
-    "feature": "encode the column as numbers, or select it with --label-column if it holds the classes",
+    "feature": "correct it, or make the column categories with --categorical, or leave it out with --drop",
     "label": "correct it",
-    "target": "remove --task regression, or select a column of numbers with --label-column",
+    "target": "correct it, remove --task regression, or select a column of numbers with --label-column",
 }
 
 

@@ -1,0 +1,117 @@
+"""What is left out or warned of because it looks like something else: indexes, IDs, gaps, coordinates, one-hot labels."""
+
+import numpy as np
+import pytest
+
+from hw5.datasets import load
+from hw5.tables.columns import LeftOut, Number
+from tests.datasets.helpers import input_error
+from tests.tables.helpers import text
+from tests.tables.test_columns import KINDS, table
+
+SQUARES = [i * i % 23 / 2 for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [range(60), range(0, 600, 10), np.random.default_rng(0).permutation(60), [*range(50), *range(70, 80)]],
+    ids=str,
+)
+def test_an_index_without_a_name_is_left_out(write, index):
+    """Also of a frame that was filtered or shuffled."""
+    cells = [[i, x, KINDS[n % 2]] for n, (i, x) in enumerate(zip(index, SQUARES))]
+    first, second = load(write(text(cells, ",leaf,kind"))).columns.each
+    assert isinstance(first, LeftOut) and "index without a name" in first.why and isinstance(second, Number)
+
+
+def test_an_id_of_which_a_few_repeat_is_left_out(write):
+    ids = [*range(1000, 1055), 1001, 1002, 1003, 1004, 1005]
+    column = load(write(table(customer_id=ids, leaf=SQUARES))).columns.each[0]
+    assert column == LeftOut("customer_id", "an ID: 55 different values in 60 rows")
+
+
+def test_an_id_of_groups_is_warned_of(write):
+    data = load(
+        write(table(shop_id=[i // 10 + 7 for i in range(60)], humid=[i // 10 for i in range(60)], leaf=SQUARES))
+    )
+    assert isinstance(data.columns.each[0], Number)
+    (said,) = [warning for warning in data.warnings if "like an ID" in warning]
+    assert "'shop_id'" in said and "--drop shop_id" in said and "--categorical shop_id" in said
+
+
+@pytest.mark.parametrize("number", [-999, -9999, -99, 999, 99999, -9])
+def test_numbers_for_missing_values(write, number):
+    gaps = [number if i % 9 == 0 else x / 3 for i, x in enumerate(SQUARES)]
+    (said,) = load(write(table(leaf=gaps))).warnings
+    assert f"'leaf' is {number} in 7 rows, far from its other values" in said
+
+
+@pytest.mark.parametrize(
+    "numbers", [[-999 + 40 * i for i in range(60)], [99 - i // 2 for i in range(60)], [99, *SQUARES[:-1]]]
+)
+def test_numbers_among_their_like(write, numbers):
+    data = load(write(table(leaf=numbers, bark=SQUARES)))
+    assert not any("far from" in warning for warning in data.warnings)
+
+
+@pytest.mark.parametrize("yes, no", [("1", "0"), ("True", "False"), ("TRUE", "FALSE")])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_one_of_several_one_hot_labels(write, yes, no, at_end):
+    """It is determined by the others."""
+    hot = [[yes if i % 3 == j else no for j in range(3)] for i in range(30)]
+    cells = [[x, i % 2, *row] if at_end else [*row, x, i % 2] for i, (x, row) in enumerate(zip(SQUARES, hot))]
+    header = "leaf,wet,is_ash,is_birch,is_oak" if at_end else "is_ash,is_birch,is_oak,leaf,wet"
+    data = load(write(text(cells, header)), label_column=None if at_end else "is_ash")
+    (said,) = [warning for warning in data.warnings if "one-hot" in warning]
+    assert said.endswith("--label-column is_ash,is_birch,is_oak")
+
+
+def test_labels_of_0_and_1_beside_features_of_0_and_1(write):
+    cells = [[x, i % 2, i // 2 % 2, i // 4 % 2] for i, x in enumerate(SQUARES)]
+    assert not any("one-hot" in warning for warning in load(write(text(cells, "leaf,a,b,c"))).warnings)
+
+
+@pytest.mark.parametrize("header, label", [("x,y,kind", 3), ("X,Y,z", 3), ("x,leaf,y", 3), ("y,x,z", 1), ("a,x,y", 3)])
+def test_the_y_of_coordinates_is_no_label(write, header, label):
+    cells = [[i % 2, i % 3, i % 4] for i in range(24)]
+    assert f"column {label} " in load(write(text(cells, header))).label
+
+
+@pytest.mark.parametrize("gap", ["", "NA", "na", "Null", "N/A", "n/a", "?", "NaN", "#N/A", " "])
+def test_any_spelling_of_a_missing_label(write, gap):
+    cells = [[x, gap if i % 9 == 0 else KINDS[i % 2]] for i, x in enumerate(SQUARES)]
+    data = load(write(text(cells, "leaf,kind")))
+    assert data.class_names == KINDS_OF_TREES and "left out 7 rows without a label" in " ".join(data.notes)
+
+
+KINDS_OF_TREES = tuple(KINDS)
+
+
+def test_sodium_is_a_label(write):
+    cells = [[x, ["Na", "K", "Fe"][i % 3]] for i, x in enumerate(SQUARES)]
+    assert load(write(text(cells, "leaf,element"))).class_names == ("Fe", "K", "Na")
+
+
+def test_a_column_without_any_label(write):
+    with input_error("trees.csv", "no labels in column 2 ('kind')", "--label-column"):
+        load(write("leaf,kind\n1,\n2,\n3,\n"))
+
+
+@pytest.mark.parametrize(
+    "names, warned", [([".", "oak"], 1), (["--", "oak", "yew"], 1), (["-", "+"], 0), (["a", "b"], 0)]
+)
+def test_a_label_that_may_be_missing(write, names, warned):
+    cells = [[x, names[i % len(names)]] for i, x in enumerate(SQUARES)]
+    data = load(write(text(cells, "leaf,kind")))
+    assert sum("may mean that it is missing" in warning for warning in data.warnings) == warned
+
+
+def test_prices_with_thousands_separators_as_classes(write):
+    cells = [[x, f'"{1000 + 13 * i:,}"'] for i, x in enumerate(SQUARES)]
+    assert "--task regression" in load(write(text(cells, "leaf,price"))).warnings[-1]
+
+
+def test_a_sum_below_numbers(write):
+    cells = [[x, KINDS[i % 2]] for i, x in enumerate(SQUARES)]
+    with input_error("trees.csv", "row 62", "'Total' is not a number; remove the row if it sums up the others"):
+        load(write(text([*cells, ["Total", ""]], "leaf,kind")))
