@@ -1,5 +1,6 @@
 """Tables in other formats than delimited text give what the same table as CSV gives."""
 
+import gzip
 import importlib.util
 import io
 import zipfile
@@ -189,6 +190,14 @@ def _damaged_workbook():
     return bytes(content)
 
 
+def zipped(name, content, *others):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for each in (name, *others):
+            archive.writestr(each, content)
+    return file.getvalue()
+
+
 REFUSED = {
     "a zip bomb as Excel": (bomb, ["inflates to", "too many"]),
     "a parquet of 60 million cells in a few bytes": (wide_parquet, ["60,000,000 cells", "too many"]),
@@ -206,6 +215,18 @@ REFUSED = {
     ),
     "a workbook with a member of a gigabyte": (_damaged_workbook, ["not a valid Excel file"]),
     "HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), ["HDF5", "Parquet"]),
+    "a pointer of Git LFS": (
+        lambda: "version https://git-lfs.github.com/spec/v1\noid sha256:f3a6\nsize 121\n",
+        ["pointer of Git LFS", "git lfs pull"],
+    ),
+    "a tar": (lambda: gzip.compress(b"a.csv".ljust(257, b"\0") + b"ustar" + bytes(250)), ["a tar archive; unpack it"]),
+    "a Parquet file in a zip": (lambda: zipped("a.parquet", FORMATS["parquet"]()), ["compressed file", "unpack it"]),
+    "a sheet in a zip": (lambda: zipped("a.xlsx", zipped("xl/a", b"")), ["a zip archive; unpack it"]),
+    "OpenDocument": (lambda: zipped("mimetype", b"", "content.xml"), ["OpenDocument", ".xlsx"]),
+    "lz4": (lambda: b"\x04\x22\x4d\x18" + bytes(99), ["an lz4 file; unpack it"]),
+    "SQLite": (lambda: b"SQLite format 3\0" + bytes(99), ["SQLite", "CSV"]),
+    "XML": (lambda: '<?xml version="1.0"?>\n<data><row/></data>', ["XML", "CSV"]),
+    "an image": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(99), ["an image", "hw5 predict"]),
     "svmlight of a huge position": (lambda: "1 1:2\n0 999999999:1\n", ["too many"]),
 }
 
