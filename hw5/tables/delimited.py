@@ -167,6 +167,7 @@ class TextRecords:
             parse_options=arrow_csv.ParseOptions(
                 delimiter="\t" if dialect.delimiter == BLANKS else dialect.delimiter,
                 quote_char=dialect.quote if self._has_quotes else False,
+                escape_char=dialect.escape or False,
                 newlines_in_values=self._has_quotes,
                 invalid_row_handler=self._on_invalid_row,
             ),
@@ -208,8 +209,8 @@ class TextRecords:
             lines = (_EDGES.sub("", each) for each in lines)
         if delimiter == BLANKS:
             lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
-        options = {"delimiter": delimiter, "quotechar": dialect.quote, "skipinitialspace": True, "strict": True}
-        reader = csv.reader(lines, **options)
+        options = {"delimiter": delimiter, "quotechar": dialect.quote, "escapechar": dialect.escape}
+        reader = csv.reader(lines, skipinitialspace=True, strict=True, **options)
         for cells in reader:
             is_blank = cells in ([], [""]) or len(cells) == 1 < width and not cells[0].strip()
             if not is_blank and not (len(cells) != width and self._is_comment(cells[0])):

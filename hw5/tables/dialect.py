@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
 from hw5.text import lines_of
 
+NO_QUOTE = "\x01"  # as a quote: no character encloses cells
 BLANKS = " "  # as a delimiter: runs of blanks and tabs
 _DELIMITERS = ",;\t|" + BLANKS
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANKS: "blanks"}
 _EMPTY = ",;|\t \r\n"  # the characters of a row without cells
 _LONG = 200  # characters, of a text
 _ROWS, _CELLS = 200, 20_000  # of the sample
+_ESCAPED_QUOTE = re.compile(r"""\\["'](?![,;|\t\r\n"'])""")  # one that ends no cell, as C:\\" does
+_PROSE = re.compile(r"://|:$")  # in a comment such as "Source: https://example.org", which names no columns
 _YEAR = re.compile(r"\s*(1[5-9]|2[01])\d\d\s*")
 _SEP = re.compile(r'^"?sep=(.)"?\r?$')
 _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
@@ -39,6 +42,7 @@ class Dialect:
     header: bool = False
     row_names: bool = False  # the header has no cell for the first column
     is_open: bool = False  # the rows end in a delimiter, and the header does not
+    escape: str | None = None  # before a quote in a cell
     edges: bool = False  # the rows begin and end in the delimiter
     width: int = 0
     last: int | None = None  # the last column with cells, if those after it are empty
@@ -79,7 +83,9 @@ def rows_of(sample: str, delimiter: str, quote: str = '"', limit: int = _ROWS) -
     else:
         lines = lines_of(sample)
     try:
-        for cells in csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True):
+        for cells in csv.reader(
+            lines, delimiter=delimiter, skipinitialspace=True, quotechar=quote, escapechar=_escape_of(sample)
+        ):
             if "".join(cells).strip():
                 rows.append(cells)
                 count += len(cells)
@@ -88,6 +94,11 @@ def rows_of(sample: str, delimiter: str, quote: str = '"', limit: int = _ROWS) -
     except csv.Error:  # with the wrong delimiter, a long row may be too large for one cell
         pass
     return rows
+
+
+def _escape_of(sample: str) -> str | None:
+    """What stands before quotes in cells: a backslash, as databases write it, or nothing, since they are doubled."""
+    return "\\" if _ESCAPED_QUOTE.search(sample) else None
 
 
 @dataclass(frozen=True)
@@ -138,18 +149,35 @@ def _without_lines_above(sample: str) -> tuple[str, int]:
         head, below = lines[comments[-1]], lines[top]
         best = max(_DELIMITERS, key=lambda each: (len(rows_of(below, each)[0]), each != BLANKS))
         cells = rows_of(head.lstrip("#% \t"), best)
-        if cells and len(cells[0]) == len(rows_of(below, best)[0]) > 1:
+        if cells and len(cells[0]) == len(rows_of(below, best)[0]) > 1 and not any(map(_PROSE.search, cells[0])):
             top = comments[-1]
             lines[top] = head.lstrip("#% \t")
     return "".join(lines[top:]), top
 
 
 def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:
+    if _has_quotes_in_text(sample, dialect.delimiter):
+        return replace(dialect, quote=NO_QUOTE, notes=("took the quotes for text, since they do not enclose cells",))
     single = [cell for row in rows for cell in row if len(cell) > 1 and cell[0] == cell[-1] == "'"]
     if len(single) > max(1, len(rows) // 2) and '"' not in sample:
         dialect = replace(dialect, quote="'")
     spaces = re.search(f"[{re.escape(dialect.delimiter)}][ \t]+{dialect.quote}(?!{dialect.quote})", sample) is not None
-    return replace(dialect, spaces=spaces and dialect.delimiter != BLANKS)
+    return replace(dialect, spaces=spaces and dialect.delimiter != BLANKS, escape=_escape_of(sample))
+
+
+def _has_quotes_in_text(sample: str, delimiter: str) -> bool:
+    """Whether the lines of a table with tabs, which need no quotes, are its rows only if quotes are part of the text."""
+    if delimiter != "\t" or '"' not in sample:
+        return False
+    lines = [line for line in lines_of(sample) if line.strip()]
+    width = lines[0].count("\t") + 1
+    if any(line.count("\t") + 1 != width for line in lines):
+        return False
+    try:
+        rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True, escapechar=_escape_of(sample))
+        return any(len(row) != width for row in rows)
+    except csv.Error:
+        return True
 
 
 def _without_titles(sample: str, reading: _Reading) -> tuple[str, int]:
@@ -201,7 +229,8 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
     second = [] if is_short else _second_header(first, below)
     if second:
         skipped = _line_after(sample, dialect, len(second))
-        dialect = replace(dialect, skipped=dialect.skipped + skipped, notes=(_said_of(first, second),))
+        notes = (*dialect.notes, _said_of(first, second))
+        dialect = replace(dialect, skipped=dialect.skipped + skipped, notes=notes)
         first, below = _joined(first, second), below[len(second) :]
     names = {cell.strip() for cell in first}
     header = bool(second) or is_short or bool(wanted) and wanted <= names or _is_header(first, below, label)
@@ -266,7 +295,8 @@ def _said_of(first: list, second: list[list]) -> str:
 
 def _line_after(sample: str, dialect: Dialect, n: int) -> int:
     """The number of lines that the first n rows take."""
-    reader = csv.reader(lines_of(sample), delimiter=dialect.delimiter, quotechar=dialect.quote, skipinitialspace=True)
+    options = {"delimiter": dialect.delimiter, "quotechar": dialect.quote, "escapechar": dialect.escape}
+    reader = csv.reader(lines_of(sample), skipinitialspace=True, **options)
     rows = (row for row in reader if "".join(row).strip())
     for _ in range(n):
         next(rows)

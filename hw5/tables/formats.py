@@ -111,7 +111,7 @@ def _kind_of_text(start: bytes) -> str:
         return "svmlight"
     if len(lines) > 2 and b"|" in lines[0] and _RULE.fullmatch(lines[1].strip()):
         return "markdown"
-    if len(lines) > 3 and _is_orange(lines):
+    if len(lines) > 3 and _is_orange(start.splitlines()):
         return "orange"
     return "text"
 
@@ -166,7 +166,9 @@ def _arff(path, wanted=frozenset(), label=None):
         raise InputError(f"{path}: sparse ARFF is not supported; save it as dense ARFF or CSV")
     quote = "'" if "'" in body and '"' not in body else '"'
     delimiter = "," if "," in body else "\t"
-    dialect = Dialect(delimiter, quote, line + 1, "%", bool(re.search(rf",[ \t]+{quote}", body)), width=len(names))
+    escape = "\\" if f"\\{quote}" in body else None
+    spaces = bool(re.search(rf",[ \t]+{quote}", body))
+    dialect = Dialect(delimiter, quote, line + 1, "%", spaces, width=len(names), escape=escape)
     nominal = [i for i, kind in enumerate(kinds) if kind.startswith("{")]
     lower = [name.lower() for name in names]
     return _NamedText(head, tuple(names), dialect, lower.index("class") if "class" in lower else None, nominal)
@@ -191,28 +193,26 @@ _ORANGE_KINDS = {
 def _is_orange(lines: list) -> bool:
     """Whether the second row has types, and the third roles."""
     kinds, roles = (line.decode("utf-8", "replace").split("\t") for line in lines[1:3])
-    one_of = [kind.strip().lower() in _ORANGE_KINDS or " " in kind.strip() for kind in kinds]
+    known = [kind.strip().lower() in _ORANGE_KINDS for kind in kinds]
+    others = [kind for kind, is_known in zip(kinds, known) if not is_known]
     return (
         len(kinds) > 1
-        and all(one_of)
-        and any(k.strip().lower() in _ORANGE_KINDS for k in kinds)
-        and all(
-            role.strip().lower().split("=")[0] in ("", "class", "meta", "ignore", "i", "m", "weight") for role in roles
-        )
+        and any(known)
+        and all(not kind.strip() or " " in kind.strip() for kind in others)
+        and all("=" in flag or flag in _ORANGE_ROLES for role in roles for flag in role.lower().split())
     )
+
+
+_ORANGE_ROLES = {"class", "meta", "ignore", "i", "m", "weight"}
 
 
 def _orange(path, wanted=frozenset(), label=None):
     head = _Head(path)
     names, kinds, roles = ([cell.strip() for cell in line.split("\t")] for line in lines_of(head.text)[:3])
-    roles += [""] * (len(names) - len(roles))
+    roles = [next((flag for flag in role.split() if flag.lower() in _ORANGE_ROLES), "") for role in roles]
     labels = [i for i, role in enumerate(roles) if role.lower() == "class"]
-    unused = {
-        i: f"{role} in the file"
-        for i, role in enumerate(roles)
-        if role.lower() in ("meta", "ignore", "i", "m", "weight")
-    }
-    nominal = [i for i, kind in enumerate(kinds) if kind.lower() not in ("c", "continuous", "numeric", "n", "s", "t")]
+    unused = {i: f"{role} in the file" for i, role in enumerate(roles) if role and i not in labels}
+    nominal = [i for i, kind in enumerate(kinds) if " " in kind or kind.lower() in ("d", "discrete", "categorical")]
     dialect = Dialect("\t", skipped=3, width=len(names))
     return _NamedText(head, tuple(names), dialect, labels[0] if labels else None, nominal, unused)
 

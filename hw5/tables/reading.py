@@ -499,7 +499,7 @@ class ForModel:
         plain = frozenset(p for _, p, _ in numbers) if is_plain else frozenset()
         for i, mask in bad.items():
             row, position = int(mask.argmax()), numbers[i][1]
-            raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py())
+            raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py(), "input")
         block = as_float32(values, np.array([c.offset for c, *_ in numbers]))
         is_whole = not has_gaps(block)
         if is_whole and len(numbers) == X.shape[1]:
@@ -509,7 +509,7 @@ class ForModel:
         for i, (column, position, at) in enumerate(numbers):
             if missing[i] and column.fill is None:
                 row = int(np.isnan(block[:, i]).argmax())
-                raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py() or "")
+                raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py() or "", "input")
             if missing[i] or column.gaps:
                 column.encode(block[:, i], X[:, at : at + len(column.features)])
         return X, plain
@@ -528,7 +528,7 @@ class ForModel:
                 )
             missing = np.isnan(seconds)
             if missing.any() and column.fill is None:
-                raise bad_cell(self.records, position, start + int(missing.argmax()), "")
+                raise bad_cell(self.records, position, start + int(missing.argmax()), "", "input")
             column.encode(seconds, out)
             return
         texts = Texts()

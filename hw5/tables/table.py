@@ -83,15 +83,16 @@ def listed(names: Sequence[str]) -> str:
 
 _NOT_A_NUMBER = {
     "feature": "correct it, or make the column categories with --categorical, or leave it out with --drop",
+    "input": "correct it",
     "label": "correct it",
     "target": "correct it, remove --task regression, or select a column of numbers with --label-column",
 }
 
 
 def number(text: str, role: str = "feature") -> float:
-    """The finite float32 that `text` spells, as a "feature" or a "target"; ValueError with the reason otherwise."""
+    """The finite float32 that `text` spells, as a "feature", the "input" of a model, or a "target"; ValueError with the reason otherwise."""
     if is_missing(text) and text.strip() != "nan":
-        name = "value" if role == "feature" else role
+        name = "value" if role in ("feature", "input") else role
         raise ValueError(f"the {name} is missing ({quoted(text)}); fill it in or remove the row")
     try:
         value = float(text)

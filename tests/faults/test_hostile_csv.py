@@ -47,7 +47,7 @@ INVALID = {
     "an unclosed quote and a long text": ("a,label\n" + '1,"x\n' + "2,y\n" * 100_000, ["row 2", "quote"]),
     "text after a quote": ('a,label\n1,"x"y\n', ["row 2", "quote"]),
     "nothing but quotes": ('"' * 99_999, ["quote"]),
-    "nothing but commas": ("," * 100_000, ["one column"]),
+    "nothing but commas": ("," * 100_000, ["no rows"]),
     "nothing but line breaks": ("\r\n" * 100_000, ["no rows"]),
     "a cell of 200,000 characters": ("1," + "9" * 200_000 + "\n", ["row 1"]),
     "a number of 100,000 digits": ("a,b\n1,2\n" + "9" * 100_000 + ",3\n", ["row 3, column 1", "finite float32"]),
@@ -56,7 +56,7 @@ INVALID = {
     "one column": ("x" * 100_000, ["one column"]),
     "a class that clears the screen": ("a,label\n1,1\n2,\x1b[2J\n", ["row 3, column 2 ('label')", "'\\x1b[2J'"]),
     "a class of NUL": (b"a,label\n1,1\n2,y\0\n", ["row 3" if sys.version_info >= (3, 11) else "NUL"]),
-    "no class but missing ones": ("a,label\n1,\n2,?\n", ["row 2, column 2 ('label')", "missing"]),
+    "no class but missing ones": ("a,label\n1,\n2,?\n", ["no labels in column 2 ('label')"]),
 }
 
 

@@ -251,3 +251,27 @@ def test_a_megabyte_of_blanks():
     """It takes milliseconds, and hours if the search for blanks begins anew at each of them."""
     source = _Source(io.BytesIO(b"1 2" + b" " * (1 << 20) + b"x\n"), "utf-8", Dialect(delimiter=BLANKS))
     assert source.read() == b"1\t2\tx\n"
+
+
+def test_quotes_after_backslashes(write):
+    """As databases export them."""
+    notes = ['"he said \\"tall, 3\\""', '"short"', '"\\"\\"\nand so on"']
+    data = load(write(text([[i, notes[i % 3], "xy"[i % 2]] for i in range(12)], "leaf,note,tree")))
+    assert data.columns.each[1].values == ('""\nand so on', 'he said "tall, 3"', "short")
+    assert data.class_names == ("x", "y") and len(data.train.y) == 12
+
+
+def test_a_backslash_at_the_end_of_a_cell(write):
+    data = load(
+        write(text([[i, ['"C:\\"', '"D:\\a"', '"E:"'][i % 3], "xy"[i % 2]] for i in range(12)], "leaf,path,tree"))
+    )
+    assert data.columns.each[1].values == ("C:\\", "D:\\a", "E:")
+
+
+def test_quotes_that_are_text(write):
+    """They would swallow rows."""
+    notes = ['"tall', 'he said "no"', "short", '"so" they say']
+    cells = [[i, notes[i % 4], "xy"[i // 4 % 2]] for i in range(24)]
+    data = load(write(text(cells, "leaf,note,tree", "\t")))
+    assert data.columns.each[1].values == tuple(sorted(notes)) and len(data.train.y) == 24
+    assert any("took the quotes for text" in note for note in data.notes)

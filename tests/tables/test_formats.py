@@ -249,6 +249,20 @@ def test_the_pip_command_of_what_is_lacking(write, monkeypatch):
         load(path)
 
 
+def test_the_header_of_orange(write):
+    """A type may be lacking, and a role have attributes."""
+    head = ["name\tsite\tleaf\twhen\tkind", "string\td\t\ttime\td", "meta type=text\t\t\t\tclass"]
+    body = [f"tree {i}\t{i % 3}\t{i * i}\t2020-01-{i + 1:02d}\t{'xy'[i % 2]}" for i in range(20)]
+    data = load(write("\n".join([*head, *body]), "trees.tab"))
+    name, site, leaf, when = data.columns.each
+    assert name.why == "meta in the file" and data.class_names == ("x", "y") and len(data.train.y) == 20
+    assert load(write("\n".join([*head[:2], "\t\t\t\t", *body]), "trees.tab"), label_column="kind").class_names == (
+        "x",
+        "y",
+    )
+    assert site.kind == "categories" and leaf.kind == "number" and when.kind == "date"
+
+
 def test_the_label_of_orange(write):
     assert load(write(orange(), "a.tab")).label == "column 7 ('tree')"
 

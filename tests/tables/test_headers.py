@@ -127,3 +127,10 @@ def test_one_word_among_numbers_is_no_second_header(write):
     cells[0][0] = "tall"
     with input_error("trees.csv", "row 2", "'tall' is not a number"):
         load(write(text(cells, "leaf,bark,kind")))
+
+
+@pytest.mark.parametrize("comment", ["Web: https://example.org", "Source: trees", "by hand:"])
+def test_a_comment_is_no_header(write, comment):
+    cells = "".join(f"{i} {KINDS[i % 2]}\n" for i in range(20))
+    assert load(write(f"# {comment}\n" + cells)).columns.each[0].name is None
+    assert load(write("# leaf kind\n" + cells)).columns.each[0].name == "leaf"
