@@ -66,6 +66,7 @@ DATE_FORMATS = (  # the first that fits all cells; day before month as most of t
     "%b %Y",
     "%b-%Y",
     "%b-%y",
+    "%d %b %y",
     "%m/%Y",
     "%Y/%m",
     "%Y.%m.%d",

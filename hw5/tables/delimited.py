@@ -153,8 +153,9 @@ class TextRecords:
         from pyarrow import csv as arrow_csv
         from pyarrow import float64, string
 
-        is_short = self.dialect.row_names or self.dialect.is_open  # such a header is an invalid row, which is skipped
-        drop = 1 if self.dialect.header and not is_short else 0
+        drop = (
+            1 if self.dialect.header and not self._has_odd_header else 0
+        )  # an odd one is an invalid row, which is skipped
         dialect, names = self.dialect, [str(position) for position in range(self.width)]
         reader = arrow_csv.open_csv(
             source,
@@ -186,9 +187,12 @@ class TextRecords:
 
     def _on_invalid_row(self, row) -> str:
         text = row.text.strip()
-        is_short = self.dialect.row_names or self.dialect.is_open
-        is_header = is_short and row.actual_columns == self.width - 1 and row.number in (1, None)
+        is_header = self._has_odd_header and row.actual_columns == self.dialect.header_width and row.number in (1, None)
         return "skip" if not text or self._is_comment(text) or is_header else "error"
+
+    @property
+    def _has_odd_header(self) -> bool:
+        return self.dialect.header and self.dialect.header_width not in (0, self.width)
 
     def _is_comment(self, text: str) -> bool:
         return bool(self.dialect.comment) and text.startswith(self.dialect.comment)
@@ -223,8 +227,8 @@ class TextRecords:
         rows = self._rows()
         try:
             for position, (line, cells) in enumerate(rows):
-                is_header = position == 0 and (self.dialect.row_names or self.dialect.is_open)
-                if len(cells) != self.width - is_header:
+                is_odd = position == 0 and self._has_odd_header
+                if len(cells) != (self.dialect.header_width if is_odd else self.width):
                     raise InputError(
                         f"{self.where}, row {line}: the row has {len(cells)} columns, but the first row has "
                         f"{self.width}; look for a missing or extra delimiter"

@@ -14,7 +14,7 @@ from hw5.text import lines_of
 NO_QUOTE = "\x01"  # as a quote: no character encloses cells
 BLANKS = " "  # as a delimiter: runs of blanks and tabs
 _DELIMITERS = ",;\t|" + BLANKS
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANKS: "blanks"}
+_RARE = "^~\x01\x1f"  # which are delimiters only if the others are none
 _EMPTY = ",;|\t \r\n"  # the characters of a row without cells
 _LONG = 200  # characters, of a text
 _ROWS, _CELLS = 200, 20_000  # of the sample
@@ -45,6 +45,7 @@ class Dialect:
     escape: str | None = None  # before a quote in a cell
     edges: bool = False  # the rows begin and end in the delimiter
     width: int = 0
+    header_width: int = 0  # cells of the header, which may lack one or have empty ones at its end
     last: int | None = None  # the last column with cells, if those after it are empty
     first: tuple[str, ...] = ()  # the first row of the table
     notes: tuple[str, ...] = ()
@@ -70,6 +71,8 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
         sample, above = sample[sample.index("\n") + 1 :] if "\n" in sample else "", above + 1
     candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else _DELIMITERS
     found = max((_reading(sample, each) for each in candidates), key=lambda reading: reading.score)
+    if not found.score[0] and not forced:
+        found = max([found, *(_reading(sample, each) for each in _RARE)], key=lambda reading: reading.score)
     sample, titles = _without_titles(sample, found)
     dialect = Dialect(found.delimiter, skipped=above + titles)
     return _with_header(_with_quotes(dialect, sample, rows_of(sample, found.delimiter)), sample, wanted, label)
@@ -226,6 +229,9 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
     if not is_short and len(first) != width and widths[width] <= len(below) / 2:
         width = len(first)
     below = [row for row in below if len(row) == width]
+    of_header = len(first)
+    is_long = of_header > width and not "".join(first[width:]).strip() and _is_header(first[:width], below, label)
+    first = first[:width] if is_long else first
     second = [] if is_short else _second_header(first, below)
     if second:
         skipped = _line_after(sample, dialect, len(second))
@@ -233,7 +239,7 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
         dialect = replace(dialect, skipped=dialect.skipped + skipped, notes=notes)
         first, below = _joined(first, second), below[len(second) :]
     names = {cell.strip() for cell in first}
-    header = bool(second) or is_short or bool(wanted) and wanted <= names or _is_header(first, below, label)
+    header = bool(second) or is_short or is_long or bool(wanted) and wanted <= names or _is_header(first, below, label)
     decimal = "," if _has_decimal_commas(below or rows, dialect.delimiter) else "."
     of_all = width if is_short else len(first)  # rows of another width are refused when they are read
     return replace(
@@ -242,6 +248,7 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
         row_names=row_names,
         is_open=is_open,
         width=of_all,
+        header_width=of_header if header and not second else of_all,
         last=_last_filled([row for row in below if len(row) == of_all], of_all, first if header else []),
         first=tuple(first),
         decimal=decimal,
@@ -305,6 +312,8 @@ def _line_after(sample: str, dialect: Dialect, n: int) -> int:
 
 def _notes(dialect, above, header, row_names, decimal, first, below):
     yield from dialect.notes
+    if dialect.delimiter in _RARE:
+        yield f"took {dialect.delimiter!r} as the delimiter"
     if above:
         lines = "line" if above == 1 else f"{above} lines"
         yield f"skipped the {lines} above the table"

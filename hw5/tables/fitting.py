@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables.cells import is_missing, is_number, is_summary
+from hw5.tables.cells import is_date, is_missing, is_number, is_summary
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
 from hw5.tables.table import quoted
@@ -265,7 +265,7 @@ class Fitting:
         if len(found) == 1 and not gaps:
             return LeftOut(name, f"always {quoted(next(iter(found)))}")
         if len(found) > max(20, _ALL_DIFFERENT * present) or len(found) == present > 5:
-            return LeftOut(name, f"text with {len(found):,} different values in {present:,} rows, such as names or IDs")
+            return LeftOut(name, _of_many_texts(found, present))
         self._warn_of_telltale(position, texts.codes[self.rows], len(found))
         if len(found) == 2:
             no, yes = sorted(found)
@@ -274,6 +274,15 @@ class Fitting:
         return Categories(
             name, tuple(sorted(ordered[:_MOST_CATEGORIES])), tuple(sorted(ordered[_MOST_CATEGORIES:])), gaps
         )
+
+
+def _of_many_texts(found: dict, present: int) -> str:
+    """Why a column of text is left out; what most cells would be, if not all are."""
+    for what, is_kind in (("numbers", is_number), ("dates", is_date)):
+        others = [value for value in found if not is_kind(value)]
+        if len(others) < len(found) / 2:
+            return f"text: not all are {what} of one form{f', such as {quoted(others[0])}' if others else ''}"
+    return f"text with {len(found):,} different values in {present:,} rows, such as names or IDs"
 
 
 def _reduced(ufunc, rows):

@@ -34,7 +34,7 @@ def test_months_begin_with_their_first_day(write, format):
     np.testing.assert_allclose(found, since_1970([datetime.datetime(d.year, d.month, 1) for d in DAYS]))
 
 
-@pytest.mark.parametrize("format", ["%Y.%m.%d", "%a %d %b %Y", "%Y年%m月%d日", "%A %B %d %Y"])
+@pytest.mark.parametrize("format", ["%Y.%m.%d", "%d %b %y", "%d-%b-%y", "%a %d %b %Y", "%Y年%m月%d日", "%A %B %d %Y"])
 def test_days(write, format):
     format = format.replace("%a %d", "%a, %d").replace("%B %d ", "%B %d, ").replace("%A ", "%A, ")
     found, _ = days_of(write, [f'"{day.strftime(format)}"' for day in DAYS])

@@ -275,3 +275,9 @@ def test_quotes_that_are_text(write):
     data = load(write(text(cells, "leaf,note,tree", "\t")))
     assert data.columns.each[1].values == tuple(sorted(notes)) and len(data.train.y) == 24
     assert any("took the quotes for text" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("delimiter", ["^", "~", "\x01", "\x1f"])
+def test_rare_delimiters(write, delimiter):
+    data = load(write(text([[i, i * i, "xy"[i % 2]] for i in range(12)], "leaf,bark,tree", delimiter)))
+    assert data.feature_names == ("leaf", "bark") and data.notes == (f"took {delimiter!r} as the delimiter",)

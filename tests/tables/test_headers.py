@@ -134,3 +134,11 @@ def test_a_comment_is_no_header(write, comment):
     cells = "".join(f"{i} {KINDS[i % 2]}\n" for i in range(20))
     assert load(write(f"# {comment}\n" + cells)).columns.each[0].name is None
     assert load(write("# leaf kind\n" + cells)).columns.each[0].name == "leaf"
+
+
+@pytest.mark.parametrize("tail", [",", ",,", ", ,"])
+def test_a_header_that_ends_in_delimiters(write, tail):
+    data = load(write(f"leaf,bark,kind{tail}\n" + text(NUMBERS, "")))
+    assert names_of(data) == ["leaf", "bark"] and data.class_names == KINDS and len(data.train.y) == 30
+    with input_error("trees.csv", "row 12: the row has 2 columns, but the first row has 3"):
+        load(write(f"leaf,bark,kind{tail}\n" + text([*NUMBERS[:10], [1, 2], *NUMBERS], "")))

@@ -115,3 +115,19 @@ def test_a_sum_below_numbers(write):
     cells = [[x, KINDS[i % 2]] for i, x in enumerate(SQUARES)]
     with input_error("trees.csv", "row 62", "'Total' is not a number; remove the row if it sums up the others"):
         load(write(text([*cells, ["Total", ""]], "leaf,kind")))
+
+
+@pytest.mark.parametrize(
+    "cells, why",
+    [
+        ([f"{i}*" if i % 7 == 0 else i for i in range(60)], "text: not all are numbers of one form, such as '0*'"),
+        ([f"{i} cm" if i % 2 else f"{i} mm" for i in range(60)], "text: not all are numbers of one form"),
+        (
+            ["2020-02-30", *(f"2020-{i % 12 + 1:02d}-{i % 28 + 1:02d}" for i in range(59))],
+            "text: not all are dates of one form",
+        ),
+        ([f"tree {i}" for i in range(60)], "text with 60 different values in 60 rows, such as names or IDs"),
+    ],
+)
+def test_why_a_column_of_text_is_left_out(write, cells, why):
+    assert load(write(table(bark=cells, leaf=SQUARES))).columns.each[0] == LeftOut("bark", why)
