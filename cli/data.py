@@ -17,6 +17,7 @@ from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 from hw5.errors import InputError
 from hw5.files import atomic_write, temporary_prefix
+from hw5.tables.table import shortened
 
 _MOST_ROWS = 30  # of a table
 
@@ -232,7 +233,7 @@ def _classes(dataset):
     counts = [np.bincount(y, minlength=m) for y in labels.values()]
     rows = table("class", *labels) if dataset.test else table("class", "examples")
     for name, *numbers in list(zip(dataset.class_names, *counts))[:_MOST_ROWS]:
-        rows.add_row(name, *(f"{n:,}" for n in numbers))
+        rows.add_row(shortened(name), *(f"{n:,}" for n in numbers))
     if m > _MOST_ROWS:
         rows.add_row(f"... {m - _MOST_ROWS} more", *(f"{of_split[_MOST_ROWS:].sum():,}" for of_split in counts))
     return rows

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import click
 
 from hw5.tables.fitting import described as describe
+from hw5.tables.table import shortened
 from hw5.text import printable
 from hw5.train.progress import with_bar
 
@@ -34,7 +35,7 @@ def described(dataset):
     """Lines that say which column of a table has the labels, and how the others are used."""
     if dataset.label:
         kind = "labels" if dataset.class_names or dataset.train.y.dtype.kind == "i" else "targets"
-        shown = ", ".join(dataset.class_names[:5]) + (", ..." if len(dataset.class_names) > 5 else "")
+        shown = ", ".join(map(shortened, dataset.class_names[:5])) + (", ..." if len(dataset.class_names) > 5 else "")
         yield printable(f"{kind}: {dataset.label}" + (f": {shown}" if shown else ""))
     if dataset.label and dataset.columns:
         yield from map(printable, describe(dataset.columns))

@@ -13,11 +13,12 @@ MISSING = {"", "?", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "nan", "-nan", 
 LABEL_MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "null", "nan"}  # in a column of classes: none may be a class
 
 _GROUPS = "'’\u00a0\u2009\u202f "  # that part thousands, apart from the comma or point
-_CURRENCY = "$€£¥₹"
-_SIGN, _UNIT = r"[-+\x{2212}]?", rf"%|[{_CURRENCY}]|°?[A-Za-zµ][A-Za-zµ²³/]{{0,7}}"
+_CURRENCY = "$€£¥₹₽₩₺₴₫฿₱₪₦"
+_CODE = rf"[{_CURRENCY}]|US\$|R\$|A\$|C\$|USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|BRL|SEK|NOK|DKK|PLN|CZK|HUF|Rs\.?|kr\.?"
+_SIGN, _UNIT = r"[-+\x{2212}]?", rf"%|[{_CURRENCY}]|zł|Kč|руб\.?|р\.|円|元|원|kr\.|°?[A-Za-zµ][A-Za-zµ²³/]{{0,7}}"
 # RE2, the syntax of pyarrow
 _NUMBER = (
-    rf"^(?P<sign>{_SIGN})(?P<currency>(?:[{_CURRENCY}]\s?)?)(?P<inner>{_SIGN})(?P<digits>{{digits}})"
+    rf"^(?P<sign>{_SIGN})(?P<currency>(?:(?:{_CODE})\s?)?)(?P<inner>{_SIGN})(?P<digits>{{digits}})"
     rf"(?P<exponent>(?:[eE][-+]?\d+)?)\s?(?P<unit>(?:{_UNIT})?)$"
 )
 _DIGITS = {
@@ -27,7 +28,7 @@ _DIGITS = {
 _PATTERN = {decimal: _NUMBER.replace("{digits}", digits) for decimal, digits in _DIGITS.items()}
 _LOOKS = re.compile(_PATTERN["."].replace(r"\x{2212}", "\u2212"))
 
-_BRACKETS = rf"^([{_CURRENCY}]?\s?)\(([^()+\-]+)\)(\s?%?)$"  # around a negative number, as accountants write it
+_BRACKETS = rf"^((?:{_CODE})?\s?)\(([^()+\-]+)\)(\s?%?)$"  # around a negative number, as accountants write it
 
 _LONGEST = 60  # number or date
 

@@ -24,7 +24,7 @@ _YEAR = re.compile(r"\s*(1[5-9]|2[01])\d\d\s*")
 _SEP = re.compile(r'^"?sep=(.)"?\r?$')
 _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
 _DECIMAL_COMMA = re.compile(
-    r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*[%$€£¥]?"
+    r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*([%$€£¥₽₺₴]|EUR|CHF|PLN|zł|Kč|kr\.?|руб\.?)?"
 )
 LABEL_NAMES = ("label", "class", "target", "species", "y")
 
@@ -392,6 +392,9 @@ def _evidence(cell: str, column: tuple) -> str:
     present = [each for each in column if not is_missing(each)]
     if is_missing(cell) or not present:
         return "none"
+    has_unit = is_number(cell) and not _is_plain(cell) and re.search(r"[^\W\d_]", cell)
+    if has_unit and sum(map(_is_plain, present)) > len(present) / 2:
+        return "text over numbers"  # 12 months over 3 is a name
     if _is_numeric(cell):
         return "number"
     if sum(map(_is_numeric, present)) > len(present) / 2:
@@ -399,6 +402,14 @@ def _evidence(cell: str, column: tuple) -> str:
     if cell.strip().lower() in LABEL_NAMES[:-1]:
         return "name of a label"
     return "new text over repeated" if len(set(present)) <= len(present) / 2 else "new text over unique"
+
+
+def _is_plain(cell: str) -> bool:
+    """Whether `cell` is a number as programs write it."""
+    try:
+        return isinstance(float(cell), float)
+    except ValueError:
+        return False
 
 
 def _is_numeric(cell: str) -> bool:

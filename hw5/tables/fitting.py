@@ -29,6 +29,7 @@ class Fitting:
         self.records, self.gathered, self.rows, self.options = records, gathered, rows, options
         self.classes, self.left_out, self.labels = classes, left_out, labels
         self.notes, self.warnings = [], []
+        self._units, self._constant = {}, []  # names of columns, by unit, and of those that are constant
         self._number_of = {p: i for i, p in enumerate(gathered.numbers)}
         self._gap_words = self._words_for_gaps()
 
@@ -36,6 +37,10 @@ class Fitting:
         positions = [p for p in range(self.records.width) if p not in self.labels]
         means = self._means()
         columns = tuple(self._column(p, means) for p in positions)
+        self.notes += [f"{_several(names)}: read the numbers without {quoted(u)}" for u, names in self._units.items()]
+        if self._constant:
+            are = "are" if len(self._constant) > 1 else "is"
+            self.warnings.append(f"{_several(self._constant)} {are} constant in the training rows")
         if not any(column.features for column in columns if not isinstance(column, LeftOut)):
             raise InputError(
                 f"{self.records.where}: no column is left as a feature: "
@@ -114,8 +119,9 @@ class Fitting:
         if why:
             return LeftOut(name, why)
         if high - low < _LEAST_RANGE and not gaps:
-            differs = f", apart from differences below {_LEAST_RANGE:.2g}" if low < high else ""
-            self.warnings.append(f"{self.name(position)} is constant in the training rows{differs}")
+            self._constant.append(
+                self.name(position) + f" (but for differences below {_LEAST_RANGE:.2g})" * bool(low < high)
+            )
         else:
             self._check_telltale(position, i)
             self._check_sentinels(position, i, low, high)
@@ -129,7 +135,7 @@ class Fitting:
         """The word for a gap, and the unit, if there are any."""
         unit = self.gathered.units.get(position)
         if unit:
-            self.notes.append(f"{self.name(position)}: read the numbers without {quoted(unit)}")
+            self._units.setdefault(unit, []).append(self.name(position))
         return self._gap_words.get(position), unit
 
     def _index_or_id(self, name, position, i):
@@ -274,6 +280,10 @@ class Fitting:
         return Categories(
             name, tuple(sorted(ordered[:_MOST_CATEGORIES])), tuple(sorted(ordered[_MOST_CATEGORIES:])), gaps
         )
+
+
+def _several(names: list, most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _of_many_texts(found: dict, present: int) -> str:

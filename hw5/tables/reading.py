@@ -186,7 +186,7 @@ def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
         missing = missing_targets(gathered.labels)
     if missing.any():
         if missing.all():
-            raise _no_labels(records, chosen)
+            raise _no_labels(records, gathered, chosen)
         if reading.missing == "refuse":
             raise _missing_label(records, gathered, chosen, missing)
         row = gathered.row_number(int(missing.argmax()))
@@ -217,9 +217,10 @@ def _missing_label(records, gathered: Gathered, chosen, missing) -> InputError:
     return bad_cell(records, chosen[column], gathered.row_number(row), "", "target")
 
 
-def _no_labels(records, chosen) -> InputError:
+def _no_labels(records, gathered: Gathered, chosen) -> InputError:
+    what = "labels" if isinstance(gathered.labels, Texts) else "targets"
     hint = "choose another column with --label-column"
-    return InputError(f"{records.where}: there are no labels in {_label_name(records, chosen)}; {hint}")
+    return InputError(f"{records.where}: there are no {what} in {_label_name(records, chosen)}; {hint}")
 
 
 def _rows(n):
@@ -589,7 +590,7 @@ class Labels:
         missing = _missing_labels(self.texts, notes) if is_class else missing_targets(gathered.labels)
         if missing.any():
             if missing.all():
-                raise _no_labels(records, rows.labels)
+                raise _no_labels(records, gathered, rows.labels)
             if rows.schema.columns is None:
                 raise _missing_label(records, gathered, rows.labels, missing)
             line = records.line(int(missing.argmax()))

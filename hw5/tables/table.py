@@ -71,9 +71,14 @@ class Schema:
         return "classification" if self.class_names else "multilabel" if self.has_labels else "regression"
 
 
+def shortened(text: str) -> str:
+    """`text` cut to 40 characters."""
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 def quoted(text: str) -> str:
     """`text` in quotes, cut to 40 characters."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+    return repr(shortened(text))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -88,9 +88,9 @@ def test_csv(table, content, column, names, features, targets):
     [
         ("a,b,kind\n1,2,rose\n", ["row 2, column 3 ('kind')", "'rose'", "--task regression", "--label-column"]),
         ("a,b,kind\n1,2,3\n1,2,x\n1,2,\n", ["row 3, column 3", "'x' is not a number"]),
-        ("a,b,c\n1,2,\n\n1,2,\n", ["row 2, column 3 ('c')", "target is missing"]),
+        ("a,b,c\n1,2,\n\n1,2,\n", ["no targets in column 3 ('c')", "--label-column"]),
         ("a,b,c\n1,2,1_0\n", ["row 2, column 3", "'1_0' is not a number"]),
-        ("a,b,c\n1,2,nan\n", ["row 2, column 3", "target is missing"]),
+        ("a,b,c\n1,2,nan\n", ["no targets in column 3"]),
         ("a,b,c\n1,2,-inf\n", ["row 2, column 3", "'-inf' is not a finite float32"]),
         ("a,b,c\n1,2,1e39\n", ["row 2, column 3", "'1e39' is not a finite float32"]),
         ("a,b,c\n1,2,1\n1,x,1\n1,3,2\n", ["row 3, column 2", "'x' is not a number"]),

@@ -281,3 +281,24 @@ def test_quotes_that_are_text(write):
 def test_rare_delimiters(write, delimiter):
     data = load(write(text([[i, i * i, "xy"[i % 2]] for i in range(12)], "leaf,bark,tree", delimiter)))
     assert data.feature_names == ("leaf", "bark") and data.notes == (f"took {delimiter!r} as the delimiter",)
+
+
+@pytest.mark.parametrize(
+    "form", ["{} zł", "USD {}", "US${}", "R$ {}", "{} руб.", "{} ₽", "Rs. {}", "₩{}", "kr. {}", "{}円"]
+)
+def test_currencies(write, form):
+    data = load(write(text([[form.format(i * 3), "xy"[i % 2]] for i in range(12)], "price,tree")))
+    assert data.train.X[:, 0].tolist() == [3 * i for i in range(12)]
+    assert "'price': read the numbers without" in data.notes[-1]
+
+
+def test_units_in_names(write):
+    data = load(write(text([[f"t{i}", i, i * i, i % 2] for i in range(12)], "name,12 m,24 m,2 y")))
+    assert [c.name for c in data.columns.each] == ["name", "12 m", "24 m"] and len(data.train.y) == 12
+
+
+def test_many_notes_of_a_kind_are_one(write):
+    cells = [[f"{i % 5 + j}%" for j in range(12)] + [7, 8, "xy"[i % 2]] for i in range(12)]
+    data = load(write(text(cells, ",".join([*(f"p{j}" for j in range(12)), "k", "m", "tree"]))))
+    assert data.notes == ("'p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7' and 4 more: read the numbers without '%'",)
+    assert data.warnings == ("'k', 'm' are constant in the training rows",)
