@@ -137,6 +137,14 @@ def without_brackets(cell: str) -> str:
     return re.sub(_BRACKETS, r"-\1\2\3", cell) if cell.endswith((")", "%")) and len(cell) < _LONGEST else cell
 
 
+def has_zeros_before(array) -> bool:
+    """Whether a pyarrow array of text has numbers such as 007, which codes are."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    return types.is_string(array.type) and bool(pc.any(pc.match_substring_regex(array, r"^0\d\d+$")).as_py())
+
+
 def has_brackets(array) -> bool:
     """Whether a pyarrow array of text has numbers in brackets."""
     import pyarrow.compute as pc

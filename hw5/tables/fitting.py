@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import unicodedata
 
 import numpy as np
 
@@ -9,11 +10,13 @@ from hw5.errors import InputError
 from hw5.tables.cells import is_date, is_missing, is_number, is_summary
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
-from hw5.tables.table import quoted
+from hw5.tables.table import listed, quoted
 
+_MOST_ALIKE = 1000  # classes that are compared
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
-_ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "unnamed: 0", "uuid", "guid", "key"}
+_ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "uuid", "guid", "key"}
+_UNNAMED = re.compile(r"unnamed: 0(\.\d+)*")  # as pandas names an index
 _ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
 _SENTINELS = {float(sign + "9" * n) for n in range(2, 7) for sign in ("", "-")} | {-9.0}  # for missing numbers
 _DAY = 86_400
@@ -125,6 +128,11 @@ class Fitting:
         else:
             self._check_telltale(position, i)
             self._check_sentinels(position, i, low, high)
+            if position in self.gathered.padded:
+                self.warnings.append(
+                    f"{self.name(position)} has numbers that begin with 0, as codes do; if it is a code, use --categorical "
+                    f"{self.option(position)}"
+                )
         refuses = self.options.missing == "refuse"
         if refuses and gaps:
             self._refuse_gap(position, np.isnan(self.gathered.number_cells(i)))
@@ -147,7 +155,7 @@ class Fitting:
         if position == 0 and name == "":
             return f"an index without a name, which {'counts the rows' if counts_up else 'is different in each row'}"
         lower = (name or "").strip().lower()
-        if lower in _ID_NAMES or self._is_named_as_id(name):
+        if lower in _ID_NAMES or _UNNAMED.fullmatch(lower) or self._is_named_as_id(name):
             return "an ID: all values are different"
         if counts_up and len(values) > 9 or lower.endswith(("_no", "number")) or not name and len(values) > 50:
             self.warnings.append(
@@ -322,6 +330,15 @@ def summary_warnings(fitting: Fitting) -> list[str]:
     return []
 
 
+def _alike(names) -> list[str]:
+    """The first names that look the same but for their case."""
+    by_look = {}
+    for name in (name for name in names if len(name) > 1):
+        look = "".join(each for each in name.casefold() if unicodedata.category(each) != "Cf").strip()
+        by_look.setdefault(look, []).append(name)
+    return next((each for each in by_look.values() if len(each) > 1), [])
+
+
 _TRUTH = {"0": 0, "1": 1, "False": 0, "True": 1, "FALSE": 0, "TRUE": 1, "false": 0, "true": 1}
 
 
@@ -365,6 +382,11 @@ def label_warnings(where_label: str, class_names, y, n: int) -> list[str]:
     odd = [name for name in class_names if is_missing(name) and not any(map(str.isalnum, name))]
     if odd and not {"+", "-"} <= set(class_names):
         return [f"the label {quoted(odd[0])} in {where_label} may mean that it is missing; if so, remove its rows"]
+    alike = _alike(class_names[:_MOST_ALIKE])
+    if alike:
+        return [
+            f"the labels {listed(alike)} in {where_label} differ only in case or in signs that are not seen; are they one?"
+        ]
     m, numeric = len(class_names), all(map(is_number, class_names))
     if m > max(20, n / 10) or m > max(2, n / 2) or numeric and m > 20:
         kind = " that look like counts or prices" if numeric else ""

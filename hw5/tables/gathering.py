@@ -19,6 +19,7 @@ from hw5.tables.table import BEYOND_FLOAT32, number, quoted
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
 _LARGE = 1 << 28  # bytes of a table
+_MANY = 2000  # columns, of which not every cell is looked at as text
 _MOST_BAD = 1000  # cells that are no numbers
 
 
@@ -67,7 +68,7 @@ class Gathered:
 
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
     has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
-    dates: (format, seconds (N,)) by position. bracketed: positions of columns of numbers with brackets, which are negative.
+    dates: (format, seconds (N,)) by position. padded: positions of columns with numbers such as 007. bracketed: positions of columns of numbers with brackets, which are negative.
     labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 
@@ -75,7 +76,7 @@ class Gathered:
         self.numbers, self.offsets, self.units = [], None, {}
         self.blocks = Blocks() if blocks is None else blocks
         self.has_gaps = False
-        self.texts, self.dates, self.bad, self.bracketed = {}, {}, [], set()
+        self.texts, self.dates, self.bad, self.bracketed, self.padded = {}, {}, [], set(), set()
         self.rows = 0
         self.row_numbers = None  # of the rows in the file, if some were dropped
         self.labels = None
@@ -193,6 +194,8 @@ class _Pass:
                     gathered.dates[p] = (format, [])
                 else:
                     gathered.texts[p] = Texts(MOST_VALUES)
+        if len(gathered.numbers) < _MANY:
+            gathered.padded = {p for p in gathered.numbers if cells.has_zeros_before(columns[p])}
         self._present = np.zeros(len(gathered.numbers), np.int64)
         self._bad = np.zeros(len(gathered.numbers), np.int64)
         self._words = [set() for _ in gathered.numbers]

@@ -131,3 +131,24 @@ def test_a_sum_below_numbers(write):
 )
 def test_why_a_column_of_text_is_left_out(write, cells, why):
     assert load(write(table(bark=cells, leaf=SQUARES))).columns.each[0] == LeftOut("bark", why)
+
+
+@pytest.mark.parametrize("names", [["oak", "Oak", "yew"], ["oak", "oak\u200b", "yew"], ["OAK ", "oak", "x"]])
+def test_labels_that_look_the_same(write, names):
+    cells = [[x, names[i % 3]] for i, x in enumerate(SQUARES)]
+    (said,) = load(write(text(cells, "leaf,kind"))).warnings
+    assert "differ only in case" in said
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "Unnamed: 0.1", "unnamed: 0"])
+def test_an_index_that_pandas_named(write, name):
+    index = load(write(table(**{name: range(60), "leaf": SQUARES}))).columns.each[0]
+    assert isinstance(index, LeftOut)
+
+
+@pytest.mark.parametrize(
+    "codes, warned", [(["01234", "90210", "10001"], 1), (["01", "11", "12"], 0), (["0", "0.5", "7"], 0)]
+)
+def test_numbers_that_begin_with_0(write, codes, warned):
+    data = load(write(table(place=[codes[i % 3] for i in range(60)], leaf=SQUARES)))
+    assert sum("--categorical place" in warning for warning in data.warnings) == warned
