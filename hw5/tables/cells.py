@@ -283,12 +283,22 @@ def date_format(array, refused=()):
     if not len(present) or not is_datelike(present[0].as_py()) or not is_datelike(present[-1].as_py()):
         return None
     formats = [format for format in DATE_FORMATS if format not in refused]
-    fits = lambda format: dates(present, format)[1] is None  # noqa: E731
+    fits = lambda format: _fits(present, format)  # noqa: E731
     found = next(filter(fits, formats), None)
     other = found and found.translate({ord("d"): "m", ord("m"): "d"})
     if other in formats and other != found and fits(other):
         return max(found, other, key=lambda format: _order_of(dates(present, format)[0]))
     return found
+
+
+def _fits(present, format) -> bool:
+    """Whether cells are dates of a form. Jun-01 and Jun-15 may be days, but not if they have the order of years."""
+    import pyarrow.compute as pc
+
+    seconds, bad = dates(present, format)
+    if bad is None and format == "%b-%y":
+        return _order_of(seconds)[1] or bool(pc.any(pc.match_substring_regex(present, r"-(3[2-9]|[4-9]\d)")).as_py())
+    return bad is None
 
 
 def _order_of(seconds) -> tuple[bool, bool]:

@@ -279,7 +279,7 @@ class Fitting:
         if len(found) == 1 and not gaps:
             return LeftOut(name, f"always {quoted(next(iter(found)))}")
         if len(found) > max(20, _ALL_DIFFERENT * present) or len(found) == present > 5:
-            return LeftOut(name, _of_many_texts(found, present))
+            return LeftOut(name, _of_many_texts(found, present, position in self.gathered.categorical))
         self._warn_of_telltale(position, texts.codes[self.rows], len(found))
         if len(found) == 2:
             no, yes = sorted(found)
@@ -294,8 +294,10 @@ def _several(names: list, most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _of_many_texts(found: dict, present: int) -> str:
+def _of_many_texts(found: dict, present: int, is_of_categories: bool) -> str:
     """Why a column of text is left out; what most cells would be, if not all are."""
+    if is_of_categories:
+        return f"{len(found):,} different categories in {present:,} rows, such as names or IDs"
     for what, is_kind in (("numbers", is_number), ("dates", is_date)):
         others = [value for value in found if not is_kind(value)]
         if len(others) < len(found) / 2:
@@ -379,20 +381,24 @@ def _truth_of(texts: Texts) -> np.ndarray | None:
 
 def label_warnings(where_label: str, class_names, y, n: int) -> list[str]:
     """What may be wrong about the classes of n labels y."""
+    warnings = []
     odd = [name for name in class_names if is_missing(name) and not any(map(str.isalnum, name))]
     if odd and not {"+", "-"} <= set(class_names):
-        return [f"the label {quoted(odd[0])} in {where_label} may mean that it is missing; if so, remove its rows"]
+        warnings.append(
+            f"the label {quoted(odd[0])} in {where_label} may mean that it is missing; if so, remove its rows"
+        )
     alike = _alike(class_names[:_MOST_ALIKE])
     if alike:
-        return [
-            f"the labels {listed(alike)} in {where_label} differ only in case or in signs that are not seen; are they one?"
-        ]
+        warnings.append(
+            f"the labels {listed(alike)} in {where_label} differ only in case, or in signs that are not seen; write them alike "
+            "if they are one"
+        )
     m, numeric = len(class_names), all(map(is_number, class_names))
     if m > max(20, n / 10) or m > max(2, n / 2) or numeric and m > 20:
         kind = " that look like counts or prices" if numeric else ""
         hint = "did you mean --task regression, or another --label-column?" if numeric else "choose with --label-column"
-        return [f"the labels in {where_label} have {m:,} classes in {n:,} rows{kind}; {hint}"]
-    return []
+        warnings.append(f"the labels in {where_label} have {m:,} classes in {n:,} rows{kind}; {hint}")
+    return warnings
 
 
 def described(columns: Columns, most: int = 8) -> list[str]:

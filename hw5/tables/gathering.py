@@ -68,11 +68,13 @@ class Gathered:
 
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
     has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
-    dates: (format, seconds (N,)) by position. padded: positions of columns with numbers such as 007. bracketed: positions of columns of numbers with brackets, which are negative.
+    dates: (format, seconds (N,)) by position. categorical: positions of columns whose
+    numbers name categories. padded: those with numbers such as 007. bracketed: positions of columns of numbers with brackets, which are negative.
     labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 
-    def __init__(self, blocks: Blocks | None = None):
+    def __init__(self, blocks: Blocks | None = None, categorical: set = frozenset()):
+        self.categorical = categorical
         self.numbers, self.offsets, self.units = [], None, {}
         self.blocks = Blocks() if blocks is None else blocks
         self.has_gaps = False
@@ -119,10 +121,13 @@ def gather(
     InputError.
     """
     require_readable(records, [p for p in range(records.width) if p not in left_out])
-    as_text, refused, is_typed = as_text | getattr(records, "categorical", set()), {}, True
+    categorical = as_text | getattr(records, "categorical", set())
+    as_text, refused, is_typed = set(as_text), {}, True
     while True:
         try:
-            return _Pass(records, labels, left_out, as_text, refused, task, is_typed, new_blocks()).gathered
+            gathered = Gathered(new_blocks(), categorical)
+            _Pass(records, labels, left_out, as_text, refused, task, is_typed, gathered)
+            return gathered
         except NotNumbers:
             is_typed = False
         except _Contradiction as contradiction:
@@ -149,9 +154,9 @@ class _Pass:
     refused: by position, formats that the dates of a column do not have.
     """
 
-    def __init__(self, records, labels, left_out, as_text, refused, task, is_typed, blocks):
+    def __init__(self, records, labels, left_out, as_text, refused, task, is_typed, gathered):
         self.records, self.labels, self.task, self.as_text, self.refused = records, labels, task, as_text, refused
-        self.gathered, self._targets, self._present = Gathered(blocks), [], None
+        self.gathered, self._targets, self._present = gathered, [], None
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
         for columns in self._whole_rows():
             self._choose_kinds(columns)
@@ -176,7 +181,8 @@ class _Pass:
 
     def _choose_kinds(self, columns):
         gathered, decimal = self.gathered, self.records.decimal
-        maybe = [p for p in self._columns if p not in self.as_text]
+        no_numbers = self.as_text | gathered.categorical
+        maybe = [p for p in self._columns if p not in no_numbers]
         if _cast_together([columns[p] for p in maybe]) is None:
             for p in maybe:
                 unit = cells.unit_of(columns[p], decimal)

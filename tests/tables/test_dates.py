@@ -96,3 +96,14 @@ def in_small_batches(function):
         return function([column.slice(0, 2) if len(calls) == 1 else column for column in columns])
 
     return first_rows
+
+
+@pytest.mark.parametrize(
+    "texts, is_date",
+    [
+        (["Jun-01", "Jun-15", "Jul-01", "Jul-15"] * 6, False),
+        ([f"{m}-{y}" for y in (19, 20) for m in ("Jan", "May", "Oct")], True),
+    ],
+)
+def test_days_of_a_month_are_no_years(write, texts, is_date):
+    assert isinstance(column_of(write, texts), Date) == is_date

@@ -94,3 +94,10 @@ def test_times_of_day(write, tmp_path):
     pq.write_table(pa.table({"at": times, "kind": [row["kind"] for row in ROWS]}), tmp_path / "trees.parquet")
     (at,) = load(str(tmp_path / "trees.parquet")).columns.each
     assert isinstance(at, Date)
+
+
+def test_dates_that_the_file_calls_categories(write):
+    days = [f"2020-01-{i % 5 + 1:02d}" for i in range(20)]
+    head = f"@relation trees\n@attribute day {{{','.join(sorted(set(days)))}}}\n@attribute kind {{x,y}}\n@data\n"
+    data = load(write(head + "".join(f"{day},{'xy'[i % 2]}\n" for i, day in enumerate(days)), "trees.arff"))
+    assert isinstance(data.columns.each[0], Date)
