@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
+from hw5.tables.table import quoted
 from hw5.text import lines_of
 
 NO_QUOTE = "\x01"  # as a quote: no character encloses cells
@@ -297,7 +298,7 @@ def _said_of(first: list, second: list[list]) -> str:
     if names is first:
         return f"left out the row below the names, which has no numbers ({', '.join(second[0][:4])})"
     example = next((name for name in names if name not in (*first, *second[0])), names[0])
-    return f"the names of the columns are in {1 + len(second)} rows: joined them, as in {example!r}"
+    return f"the names of the columns are in {1 + len(second)} rows: joined them, as in {quoted(example)}"
 
 
 def _line_after(sample: str, dialect: Dialect, n: int) -> int:
