@@ -65,7 +65,7 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
     wanted: names of columns; a first row with all of them is the header. label: the position of the label column, from
     0, or negative from the end, if it is known.
     """
-    sample, above = _without_lines_above(sample)
+    sample, above = _without_lines_above(sample, wanted)
     lines = lines_of(sample)
     forced = _SEP.match(lines[0]) if lines else None
     if forced:
@@ -139,14 +139,14 @@ def _fitness(cell: str) -> float:
     return 0.5 if any(each in cell for each in ";\t|") else 1
 
 
-def _without_lines_above(sample: str) -> tuple[str, int]:
+def _without_lines_above(sample: str, wanted: frozenset) -> tuple[str, int]:
     """The sample from the table on, and the number of lines above it: comments, and titles of one cell.
 
-    A comment with as many cells as the row below it is a header.
+    A comment with as many cells as the row below it is a header. A line with all wanted names is no comment.
     """
     lines = lines_of(sample)
     top = 0
-    while top < len(lines) and (not lines[top].strip(_EMPTY) or lines[top].lstrip().startswith(("#", "%", "//"))):
+    while top < len(lines) and (not lines[top].strip(_EMPTY) or _is_comment(lines[top], wanted)):
         top += 1
     comments = [i for i in range(top) if lines[i].strip(_EMPTY)]
     if comments and top < len(lines):
@@ -157,6 +157,13 @@ def _without_lines_above(sample: str) -> tuple[str, int]:
             top = comments[-1]
             lines[top] = head.lstrip("#% \t")
     return "".join(lines[top:]), top
+
+
+def _is_comment(line: str, wanted: frozenset) -> bool:
+    if not line.lstrip().startswith(("#", "%", "//")):
+        return False
+    cells = (rows_of(line, each)[0] for each in _DELIMITERS)
+    return not wanted or not any(wanted <= set(map(str.strip, row)) for row in cells)
 
 
 def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:

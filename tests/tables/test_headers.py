@@ -142,3 +142,8 @@ def test_a_header_that_ends_in_delimiters(write, tail):
     assert names_of(data) == ["leaf", "bark"] and data.class_names == KINDS and len(data.train.y) == 30
     with input_error("trees.csv", "row 12: the row has 2 columns, but the first row has 3"):
         load(write(f"leaf,bark,kind{tail}\n" + text([*NUMBERS[:10], [1, 2], *NUMBERS], "")))
+
+
+def test_a_name_that_begins_like_a_comment(write):
+    data = load(write(text([[i, i * i, KINDS[i % 2]] for i in range(20)], "leaf,% sold,kind")))
+    assert load_inputs(write("% sold,leaf\n3,4\n", "new.csv"), schema_of(data)).tolist() == [[4, 3]]
