@@ -162,8 +162,8 @@ def _without_lines_above(sample: str, wanted: frozenset) -> tuple[str, int]:
 def _is_comment(line: str, wanted: frozenset) -> bool:
     if not line.lstrip().startswith(("#", "%", "//")):
         return False
-    cells = (rows_of(line, each)[0] for each in _DELIMITERS)
-    return not wanted or not any(wanted <= set(map(str.strip, row)) for row in cells)
+    rows = (row for each in _DELIMITERS for row in rows_of(line, each)[:1])
+    return not wanted or not any(wanted <= set(map(str.strip, row)) for row in rows)
 
 
 def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:

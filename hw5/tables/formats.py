@@ -246,7 +246,8 @@ def _excel(path, wanted=frozenset(), label=None):
         writer = csv.writer(text)
         try:
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            sheet = next(filter(_is_table, book.worksheets), None)
+            visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            sheet = next(filter(_is_table, visible or book.worksheets), None)
             if sheet is None:
                 raise InputError(f"{path}: no sheet has several rows and columns; save it again")
             for row in sheet.iter_rows(values_only=True):

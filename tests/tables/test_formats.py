@@ -290,3 +290,18 @@ def test_a_sheet_with_titles_after_one_of_notes(write):
         book.sheets["data"]["A1"] = "Trees of the park"
     data = load(write(file.getvalue(), "a.xlsx"))
     assert data.feature_names == ("x", "size") and "sheet 'data'" in " ".join(data.notes)
+
+
+def test_hidden_sheets_are_not_read(write):
+    needs_openpyxl()
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.sheet_state = "hidden"
+    for sheet, names in ((book.active, ("old", "kind")), (book.create_sheet("trees"), ("leaf", "kind"))):
+        for row in (names, *((i, "xy"[i % 2]) for i in range(12))):
+            sheet.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    data = load(write(file.getvalue(), "trees.xlsx"))
+    assert data.columns.each[0].name == "leaf" and "read the sheet 'trees' of 2" in data.notes
