@@ -185,9 +185,9 @@ def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
     else:
         missing = missing_targets(gathered.labels)
     if missing.any():
-        if missing.all():
+        if missing.all() and len(chosen) == 1:
             raise _no_labels(records, gathered, chosen)
-        if reading.missing == "refuse":
+        if missing.all() or reading.missing == "refuse":
             raise _missing_label(records, gathered, chosen, missing)
         row = gathered.row_number(int(missing.argmax()))
         line = records.line(row)
@@ -589,9 +589,9 @@ class Labels:
         gathered.labels = self.texts if is_class else np.concatenate(self._numbers)
         missing = _missing_labels(self.texts, notes) if is_class else missing_targets(gathered.labels)
         if missing.any():
-            if missing.all():
+            if missing.all() and len(rows.labels) == 1:
                 raise _no_labels(records, gathered, rows.labels)
-            if rows.schema.columns is None:
+            if missing.all() or rows.schema.columns is None:
                 raise _missing_label(records, gathered, rows.labels, missing)
             line = records.line(int(missing.argmax()))
             notes.append(f"left out {_rows(int(missing.sum()))} without a label (the first is row {line})")

@@ -56,7 +56,7 @@ INVALID = {
     "one column": ("x" * 100_000, ["one column"]),
     "a class that clears the screen": ("a,label\n1,1\n2,\x1b[2J\n", ["row 3, column 2 ('label')", "'\\x1b[2J'"]),
     "a class of NUL": (b"a,label\n1,1\n2,y\0\n", ["row 3" if sys.version_info >= (3, 11) else "NUL"]),
-    "no class but missing ones": ("a,label\n1,\n2,?\n", ["no labels in column 2 ('label')"]),
+    "no class but missing ones": ("a,label\n1,\n2,?\n", ["there are no ", "column 2 ('label')"]),
 }
 
 
