@@ -24,9 +24,9 @@ _DEEP_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{20
 def read(ctx, _, path):
     """Callback of --config: use the file's values as the defaults of the options. Raises InputError."""
     if path is None:
-        return
+        return None
     options = _load(path)
-    options_of = (option for option in ctx.command.params if option.name != "config")
+    options_of = (option for option in ctx.command.params if option.name != "config_file")
     known = {flag.lstrip("-"): option for option in options_of for flag in option.opts}
     for name, value in options.items():
         if name not in known:
@@ -35,6 +35,7 @@ def read(ctx, _, path):
         if wrong:
             raise InputError(f"--config {path}: {name} must {wrong}")
     ctx.default_map = {known[name].name: _as_text(value) for name, value in options.items()}
+    return path
 
 
 def _misfit(name, value, is_flag):
@@ -81,9 +82,9 @@ def _as_text(value):
 
 option = click.option(
     "--config",
+    "config_file",
     type=File(),
     is_eager=True,
-    expose_value=False,
     callback=read,
     help="Read options from this TOML file; the command line overrides it.",
 )

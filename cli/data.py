@@ -117,7 +117,7 @@ def show(source, test, label_column, data_dir, task, plot, as_json, **columns):
     if plot:
         from hw5.plots import require_matplotlib
 
-        options.require_another_file(plot, "--plot", source, test)
+        options.require_picture(plot, "--plot", source, test)
         require_matplotlib()
     reading = options.reading_of(**columns)
     with waiting(f"reading {source}"):

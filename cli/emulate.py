@@ -7,6 +7,7 @@ import click
 import numpy as np
 
 from hw5.cli.display import say
+from hw5.cli.options import require_picture
 from hw5.cli.profile import as_dict, gpu_option, print_profile, resources_of
 from hw5.dialect.source import example_instance, same_instance
 from hw5.emulator import Emulator, KernelFault
@@ -112,6 +113,7 @@ def command(
     if plot:
         if not wants_profile:
             raise InputError("--plot shows a profile; add --profile")
+        require_picture(plot, "--plot", file)
         require_matplotlib()
     instances = (kernel,) if kernel and "<" in kernel else ()
     emulator = Emulator(

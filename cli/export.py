@@ -11,7 +11,6 @@ from hw5.cli.plan import given_options
 from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError
 from hw5.export import FORMATS, Predicted, columns_to_encode, export
-from hw5.files import require_writable
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.run import Model
 
@@ -38,7 +37,7 @@ def command(ctx, checkpoint, format, out, float16, float64, data, test, label_co
     model = Checkpoint.load(checkpoint)
     if os.path.realpath(out) == os.path.realpath(checkpoint):
         raise InputError(f"--out {out} is the checkpoint itself; choose another file")
-    require_writable(out, "--out")
+    options.require_another_file(out, "--out", data, test, model.data.source, model.data.test)
     tested, lacking = _tested(model, data, test, label_column, data_dir) if format == "html" else (None, None)
     export(model, format, out, tested, float16, float64)
     say(f"saved {out}")

@@ -35,7 +35,7 @@ _seed = click.option("--seed", type=options.number("seed"), default=0, show_defa
 def _opened(out, device_name, *inputs):
     """The device, after what may be wrong has been seen."""
     require_matplotlib("hw5 lecture")
-    options.require_another_file(out, "--out", *inputs)
+    options.require_picture(out, "--out", *inputs)
     return options.open_named(device_name)
 
 

@@ -231,3 +231,10 @@ def require_another_file(path, option, *inputs):
         if taken not in (None, *BUILT_IN) and os.path.realpath(path) == os.path.realpath(taken):
             raise InputError(f"{option} {path} is also an input; choose another file")
     require_writable(path, option)
+
+
+def require_picture(path, option, *inputs):
+    """Raise InputError as require_another_file, or if the name is that of another kind of file than a PNG."""
+    require_another_file(path, option, *inputs)
+    if os.path.splitext(path)[1].lower() not in ("", ".png"):
+        raise InputError(f"{option} {path}: pictures are PNG files; choose a name that ends in .png")

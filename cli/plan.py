@@ -13,6 +13,7 @@ from hw5.train.plan import Plan, written_option
 _MAY_CHANGE = ("epochs", "slices")
 _NOT_SETTINGS = (
     "resume",
+    "config_file",
     "as_json",
     "folds",
     "restarts",

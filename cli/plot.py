@@ -49,7 +49,7 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
         require_known("panel", name, PANELS)
     model = Checkpoint.load(checkpoint)
     out = out or Path(checkpoint).with_suffix(".png")
-    options.require_another_file(out, "--out", checkpoint, data, test)
+    options.require_picture(out, "--out", checkpoint, data, test)
     if names and not any(PANELS[name].needs_examples for name in names):
         view = View(model, Path(model.data.source).name)
     else:

@@ -23,7 +23,7 @@ from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessin
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.defaults import UNSET
 from hw5.train.figures import figures_on
-from hw5.train.log import Log
+from hw5.train.log import Log, require_log
 from hw5.train.plan import DEFAULT, MODELS, new_plan
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
@@ -198,6 +198,7 @@ def command(
     precision,
     persistent,
     data_dir,
+    config_file,
     **asked,
 ):
     """Train a model and save it as a checkpoint.
@@ -227,7 +228,10 @@ def command(
         if resume:  # read under the lock, when no other run writes it
             checkpoint = Checkpoint.load(resume)
             plan = resumed_plan(checkpoint, resume, given)
-        _check_outputs({"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test})
+        others = {"--config": config_file, "--resume": resume, "--tensorboard": tensorboard}
+        _check_outputs(
+            {"--out": out, "--log": log, "--plot": plot}, {"--data": plan.data, "--test": plan.test} | others
+        )
         device = ranks.open_device(together, plan.settings, device_name, precision, threads, persistent)
         load_data = plan.loader(data_dir)
         with waiting(f"reading {plan.data}"):
@@ -321,17 +325,19 @@ def _interval(text, keep, out):
 
 
 def _check_outputs(outputs, inputs):
-    """Raise InputError if an output cannot be written, or is also another output or an input."""
+    """Raise InputError if an output cannot be written, or is also another output or an input; --out may be --resume."""
     files = {option: path for option, path in inputs.items() if path and path not in BUILT_IN}
     taken = {os.path.realpath(path): option for option, path in files.items()}
     for option, path in outputs.items():
         if path is None:
             continue
         other = taken.setdefault(os.path.realpath(path), option)
-        if other != option:
+        if other != option and (option, other) != ("--out", "--resume"):
             raise InputError(f"{option} and {other} are the same file, {path}; choose different files")
         require_writable(path, option)
+    require_log(outputs["--log"])
     if outputs["--plot"]:
+        options.require_picture(outputs["--plot"], "--plot")
         require_matplotlib()
 
 

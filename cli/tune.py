@@ -39,7 +39,7 @@ from hw5.train.trials import Task, Worker, open_there, require_validation, run_i
 
 # Options of hw5 train about a single training, or about several; and those that change nothing of the trials
 _NOT_HERE = (
-    "resume out checkpoint_every keep folds restarts as_json log tensorboard plot watch config persistent".split()
+    "resume out checkpoint_every keep folds restarts as_json log tensorboard plot watch config_file persistent".split()
 )
 _OWN = "trials time jobs study out as_json".split()
 _FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # the digest of the data decides

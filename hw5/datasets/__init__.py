@@ -363,8 +363,8 @@ def _records(path: Path | Spool, schema: Schema | None, label_column: str | None
     wanted, position = _names_of(schema), None
     if label_column is not None:
         names = [label_column] if "," not in label_column else label_column.split(",")
-        numbers = [name for name in names if re.fullmatch(r"[-+]?[0-9]+", name.strip())]
-        position = int(numbers[0]) - (int(numbers[0]) > 0) if numbers else None
+        numbers = [number for name in names if (number := _as_position(name.strip())) is not None]
+        position = numbers[0] if numbers else None
         wanted = wanted or (frozenset() if numbers else frozenset({label_column}))
     elif schema is not None:
         position = _label_position(schema)
@@ -380,8 +380,14 @@ def _label_position(schema: Schema) -> int | None:
     """The position of the labels in training, from 0, or negative from the end."""
     if schema.columns is not None and schema.columns.labels:
         return schema.columns.labels[0]
-    usual = schema.label_column or ""
-    return int(usual) - (int(usual) > 0) if re.fullmatch(r"[-+]?[0-9]+", usual) else None
+    return _as_position(schema.label_column or "")
+
+
+def _as_position(text: str) -> int | None:
+    """The position that the text counts from 1, or from -1 backwards, as one from 0; None if it is another text."""
+    if not re.fullmatch(r"[-+]?[0-9]{1,9}", text):  # no table has more columns, and int() reads no thousands of digits
+        return None
+    return int(text) - (int(text) > 0)
 
 
 def _names_of(schema: Schema | None) -> frozenset:

@@ -132,7 +132,8 @@ def positions_of(records, wanted: str) -> list[int]:
     """The positions of columns given as NAME or POSITION, or several of these with commas."""
     if records.names and wanted in records.names or "," not in wanted:
         return [position_of(records, wanted)]
-    found = [position_of(records, part.strip()) for part in wanted.split(",") if part.strip()]
+    parts = [part.strip() for part in wanted.split(",") if part.strip()]
+    found = [position_of(records, part) for part in parts or [wanted]]
     if len(set(found)) < len(found):
         raise InputError(f"{records.where}: {wanted} names a column twice; name each once")
     return found

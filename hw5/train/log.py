@@ -6,6 +6,8 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import asdict
 
+from hw5.errors import InputError
+
 
 class EpochFile(ABC):
     """Appends a record to the file path at the end of every epoch; None writes nothing.
@@ -58,6 +60,15 @@ class Log(EpochFile):
                 return b""
             file.seek(-1, os.SEEK_END)
             return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def require_log(path):
+    """Raise InputError if there is another file than a log at path, which lines at its end would damage."""
+    if path is None or not os.path.exists(path):
+        return
+    with open(path, "rb") as file:
+        if file.read(1) not in (b"", b"{"):
+            raise InputError(f"--log {path} is not a log but another file; choose a new file, or the log of a training")
 
 
 def _append(path, data):

@@ -79,9 +79,9 @@ class Run:
 
     def _network_plan(self):
         settings, dataset, train = self.settings, self.dataset, self.splits["train"]
-        weights = settings.class_weight and class_weights(
-            settings.class_weight, dataset.class_names, train.examples.y[train.rows]
-        )
+        weights, wanted = None, settings.class_weight
+        if wanted is not None:
+            weights = class_weights(wanted, dataset.class_names, train.examples.y[train.rows])
         shape = example_shape(dataset.image_shape, dataset.train.X.shape[1])
         return NetworkPlan(settings, shape, _units(settings, dataset), weights)
 

@@ -141,7 +141,7 @@ class Settings:
             raise InputError("--weight-decay needs --optimizer adam; with sgd, --l2 has the same effect")
         if self.nesterov and not self.momentum:
             raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
-        if self.class_weight and (self.task != "classification" or self.model == "perceptron"):
+        if self.class_weight is not None and (self.task != "classification" or self.model == "perceptron"):
             what = "perceptron" if self.model == "perceptron" else f"{self.task} model"
             raise InputError(f"--class-weight has no effect on a {what}; leave it out")
 

@@ -20,6 +20,15 @@ def test_export_writes_a_file(trained, tmp_path):
         assert file["W1"].shape == (64, 8) and list(file["class_names"]) == list("0123456789")
 
 
+def test_the_data_of_the_training_are_not_replaced(tmp_path):
+    table, model = tmp_path / "a.csv", tmp_path / "a.npz"
+    table.write_text("a,b,kind\n" + "1,2,x\n3,4,y\n" * 10)
+    hw5("train", "--data", table, "--epochs", 1, "--out", model)
+    before = table.read_bytes()
+    assert "is also an input" in refused("export", model, "--format", "numpy", "--out", table)
+    assert table.read_bytes() == before
+
+
 REFUSED = {
     "the checkpoint itself": (lambda model, folder: (model, "numpy", model), "is the checkpoint itself"),
     "no checkpoint": (lambda model, folder: (folder / "none.npz", "numpy", folder / "x"), "no such file"),

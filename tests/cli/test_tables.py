@@ -182,3 +182,12 @@ def test_targets_of_many_digits(tmp_path):
     hw5("train", "--task", "regression", "--data", path, "--epochs", 100, "--out", model)
     figures = json.loads(hw5("eval", model, "--json").stdout)
     assert figures["r2"] > 0.98 and figures["rmse"] < 5
+
+
+@pytest.mark.parametrize("position", [",", "1" + "0" * 5000, "-" + "9" * 5000], ids=["comma", "large", "negative"])
+def test_a_label_column_that_is_none(tmp_path, position):
+    path, model = tmp_path / "a.csv", tmp_path / "a.npz"
+    path.write_text("a,b,kind\n" + "1,2,x\n3,4,y\n" * 10)
+    hw5("train", "--data", path, "--epochs", 1, "--out", model)
+    for command in (("train", "--data", path), ("eval", model), ("eval", model, "--data", path)):
+        assert f"{path}: " in refused(*command, "--label-column", position)

@@ -226,6 +226,7 @@ BAD_SETTINGS = {
     "nesterov without momentum": (("--nesterov",), "give --momentum"),
     "less than no improvement": (("--min-delta", "-1"), "not in the range"),
     "weights of no class": (("--class-weight", "balance"), "'balance' names no class"),
+    "weights of nothing": (("--class-weight", ""), "names no class"),
     "weights of another class": (("--class-weight", "10=2"), "no class '10'"),
     "weight that is none": (("--class-weight", "3=-1"), "'-1' is not a weight"),
     "weights of numbers": (("--task", "regression", "--class-weight", "balanced"), "no effect on a regression"),
@@ -270,6 +271,38 @@ def test_outputs_must_be_different_files(flowers, tmp_path):
     assert "--out and --data are the same file" in refused("train", "--data", flowers[0], "--out", flowers[0])
     assert flowers[0].read_bytes() == before
     assert "not a regular file" in refused("train", "--out", "/dev/null")
+
+
+def test_an_output_is_no_other_file_that_is_read(tmp_path):
+    """The checkpoint to resume, which --out alone may replace, and the configuration; and the folder of events."""
+    model, options = tmp_path / "model.npz", tmp_path / "options.toml"
+    hw5("train", "--data", "xor", "--epochs", 1, "--out", model)
+    options.write_text("epochs = 1\n")
+    before = model.read_bytes()
+    for option in ("--log", "--plot"):
+        resumed = ("train", "--resume", model, "--out", tmp_path / "new.npz")
+        assert f"{option} and --resume are the same file" in refused(*resumed, option, model)
+    for option in ("--out", "--log", "--plot"):
+        assert f"{option} and --config are the same file" in refused("train", "--config", options, option, options)
+    assert model.read_bytes() == before and options.read_text() == "epochs = 1\n"
+    new = tmp_path / "new"
+    assert "--out and --tensorboard are the same" in refused("train", "--out", new, "--tensorboard", new)
+    hw5("train", "--resume", model, "--epochs", 2, "--out", tmp_path / "." / "model.npz")
+
+
+def test_a_picture_is_no_file_of_another_kind(tmp_path):
+    """Else a slip of the finger replaces a model or a table by a picture."""
+    path = tmp_path / "model.npz"
+    for command in (("train", "--plot"), ("data", "show", "xor", "--plot"), ("lecture", "xor", "--out")):
+        assert f"{path}: pictures are PNG files; choose a name that ends in .png" in refused(*command, path)
+    assert not path.exists()
+
+
+def test_a_log_is_not_appended_to_another_file(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    assert f"--log {table} is not a log but another file" in refused("train", "--epochs", 1, "--log", table)
+    assert table.read_text() == "a,b\n1,2\n"
 
 
 def test_a_file_may_have_the_name_of_a_built_in_set(tmp_path, monkeypatch):
