@@ -182,8 +182,8 @@ def convert(source, out, label_column, data_dir, task, **columns):
     hw5 data convert trees.csv --out X_trees.npy
     hw5 train --data X_trees.npy
     """
-    of_labels = labels_beside(Path(out))
-    if of_labels is None or Path(out).suffix != ".npy":
+    of_labels = labels_beside(Path(out)) if Path(out).suffix == ".npy" else None
+    if of_labels is None:
         raise InputError(
             f"--out {out}: choose a name such as X_{Path(out).stem}.npy, whose labels are y_{Path(out).stem}.npy"
         )

@@ -9,6 +9,8 @@ def require_matplotlib(option="--plot"):
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise InputError(f"{option} needs matplotlib: pip install 'hw5[plot]'") from error
+    except ValueError as error:  # of a variable such as MPLBACKEND
+        raise InputError(f"{option} needs matplotlib, which does not load: {error}; correct its settings") from error
 
 
 def plot_training(history, path, title=""):

@@ -101,6 +101,11 @@ def test_data_show_draws_samples(tmp_path, monkeypatch):
     assert (tmp_path / "a.csv").read_text().startswith("a,b,c")
 
 
+@pytest.mark.parametrize("out", [".", "..", "/", "X", "trees.npy"])
+def test_data_convert_needs_a_name_for_features(out):
+    assert f"--out {out}: choose a name such as X_" in refused("data", "convert", "xor", "--out", out)
+
+
 def test_data_as_json(tmp_path):
     shown = json.loads(hw5("data", "show", "digits", "--json").stdout)
     assert shown["examples"] == {"train": 1797} and shown["image_shape"] == [8, 8] and shown["features"] == 64

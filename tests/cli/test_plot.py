@@ -1,5 +1,7 @@
 """hw5 plot."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -47,6 +49,15 @@ def test_an_unsuitable_panel_is_one_sentence(xor, tmp_path):
     assert "is also an input" in refused("plot", xor, "--out", xor)
     assert "cannot be written" in refused("plot", xor, "--out", tmp_path)
     assert "no such file" in refused("plot", tmp_path / "none.npz")
+
+
+def test_a_variable_that_matplotlib_refuses_is_one_sentence(tmp_path):
+    """Before the training."""
+    command = [sys.executable, "-m", "hw5.cli", "train", "--plot", str(tmp_path / "a.png")]
+    environment = os.environ | {"MPLBACKEND": "nonsense"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert "--plot needs matplotlib, which does not load: Key backend: 'nonsense'" in done.stderr
 
 
 def test_without_matplotlib_the_error_says_what_to_install(xor, monkeypatch):
