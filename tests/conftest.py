@@ -2,9 +2,22 @@
 
 import gc
 import os
+import tempfile
+
+import pytest
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _temporary_folder():
+    """A temporary folder for the tests and the programs that they start, also those of other users: nothing is left."""
+    with tempfile.TemporaryDirectory(prefix="hw5-tests-") as folder, pytest.MonkeyPatch.context() as patch:
+        os.chmod(folder, 0o1777)
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 def pytest_collection_modifyitems(config, items):

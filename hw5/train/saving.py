@@ -61,9 +61,17 @@ class Saver:
         self.save()
         if self.error:
             with suppress(OSError):
-                refuge = Path(tempfile.mkdtemp(prefix="hw5-")) / self.path.name
-                self.run.checkpoint().save(refuge)
-                self.error += f"; the model was saved to {refuge}"
+                self.error += f"; the model was saved to {self._saved_elsewhere()}"
+
+    def _saved_elsewhere(self):
+        """The checkpoint's path in a new temporary folder. Raises OSError, and then leaves no folder."""
+        folder = tempfile.mkdtemp(prefix="hw5-")
+        try:
+            self.run.checkpoint().save(os.path.join(folder, self.path.name))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return os.path.join(folder, self.path.name)
 
     def _is_due(self, progress):
         if self.every is None:

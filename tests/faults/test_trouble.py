@@ -6,6 +6,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 
 import pytest
 
@@ -186,16 +188,29 @@ def test_intervals():
     ]
 
 
-def test_a_failed_atomic_write_keeps_the_old_file_only(tmp_path):
-    (tmp_path / "a").write_text("before")
+@contextmanager
+def no_file_above(nbytes):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
     try:
-        with pytest.raises(OSError):
-            with atomic_write(tmp_path / "a") as file:
-                file.write(b"x" * 5000)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_model_that_can_be_saved_nowhere_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    saver = Saver(start(), tmp_path / "model.npz", warn=lambda text: None)
+    with no_file_above(1000):
+        saver.finish()
+    assert saver.error.endswith("model.npz could not be saved: file too large") and os.listdir(tmp_path) == []
+
+
+def test_a_failed_atomic_write_keeps_the_old_file_only(tmp_path):
+    (tmp_path / "a").write_text("before")
+    with no_file_above(1000), pytest.raises(OSError):
+        with atomic_write(tmp_path / "a") as file:
+            file.write(b"x" * 5000)
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "before"
 
 
