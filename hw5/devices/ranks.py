@@ -3,11 +3,14 @@
 Rank 0 is the program, and tells the others what to do. mpi4py connects them; nothing of it is used without a launcher.
 """
 
+import fcntl
 import os
 import socket
+import stat
+import termios
 import warnings
 from contextlib import contextmanager, suppress
-from time import sleep
+from time import monotonic, sleep
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from hw5.errors import InputError, RunError
 
 _SMALL = 1 << 16  # bytes of all sums together, which every rank adds up by itself: one exchange instead of two
 _PAUSE = 0.0005  # seconds between two looks for a message
+_MOST_SECONDS = 10  # of waiting for the reader of the last words
 _PIECE = 1 << 28  # bytes of an array in one message
 
 
@@ -125,7 +129,20 @@ class Ranks:
                 what = f"{type(error).__name__}: {what}"
             with suppress(OSError):
                 os.write(self.voice, f"hw5: rank {self.rank}: {what}; all ranks end\n".encode(errors="replace"))
-            self._all.Abort(130 if is_interrupt else 1)
+                _wait_until_read(self.voice)
+            code = 130 if is_interrupt else 1
+            self._all.Abort(code)
+            os._exit(code)  # it returns where the launcher is busy
+
+
+def _wait_until_read(descriptor):
+    """Wait until a pipe's reader, a launcher, has read what was written, which an abort would take from it."""
+    deadline = monotonic() + _MOST_SECONDS
+    while stat.S_ISFIFO(os.fstat(descriptor).st_mode) and monotonic() < deadline:
+        unread = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))
+        if not any(unread):
+            return
+        sleep(_PAUSE)
 
 
 class _Sums:

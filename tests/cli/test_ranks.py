@@ -1,12 +1,16 @@
 """hw5 train under an MPI launcher: what it says, and how it ends. tests/train/test_ranks.py compares what it trains."""
 
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from hw5.compiler import find_compiler
+from hw5.devices.ranks import _wait_until_read
 from tests.mpi import are_gone, launcher, ranks_of, run, start
 
 pytestmark = pytest.mark.slow
@@ -98,6 +102,22 @@ def test_a_rank_that_fails_ends_all(rank, method):
     assert process.returncode != 0 and "Traceback" not in out + err
     assert f"hw5: rank {rank}: ZeroDivisionError: division by zero; all ranks end\n" in err
     assert err.count("hw5: ") == 1 and are_gone(process)
+
+
+def test_the_last_words_are_read_before_the_abort(tmp_path):
+    """A launcher that is busy would end the ranks before it reads them."""
+    reading, writing = os.pipe()
+    os.write(writing, b"hw5: rank 1: ...\n")
+    reader = threading.Timer(0.3, os.read, (reading, 100))
+    began = time.monotonic()
+    reader.start()
+    _wait_until_read(writing)
+    assert 0.3 <= time.monotonic() - began < 5
+    with open(tmp_path / "err", "wb", buffering=0) as file:
+        file.write(b"nobody reads a file")
+        _wait_until_read(file.fileno())
+    os.close(reading)
+    os.close(writing)
 
 
 def starts(program):
