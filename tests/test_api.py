@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,19 @@ QUICK = {"epochs": 4, "progress": False, "device": "cpu"}
 @pytest.fixture(scope="module")
 def digits():
     return hw5.fit("digits", hidden=32, **QUICK)
+
+
+NUMBERS = {"epochs": np.int64(2), "hidden": np.array([4, 3]), "lr": np.float32(0.125), "batch_size": np.int32(8),
+           "seed": np.uint8(3), "validation": Fraction(1, 4), "l2": np.longdouble(0.5), "shuffle": np.bool_(True),
+           "activation": np.str_("tanh"), "class_weight": {0: np.float16(2), np.int64(1): 3}}  # fmt: skip
+
+
+def test_a_model_of_numpys_numbers_can_be_saved(tmp_path):
+    model = hw5.fit((X, np.where(X[:, 0] > 0, 1, 0)), **{**QUICK, **NUMBERS})
+    model.save(tmp_path / "a.npz")
+    assert hw5.load_model(tmp_path / "a.npz").settings == model.settings
+    with pytest.raises(InputError, match="shuffle 'no' is neither True nor False"):
+        hw5.fit("xor", shuffle="no", **QUICK)
 
 
 def test_it_is_the_model_of_the_program(digits, tmp_path):

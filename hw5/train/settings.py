@@ -2,8 +2,10 @@
 
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
+
+import numpy as np
 
 from hw5.devices.activations import ACTIVATIONS, Activation
 from hw5.devices.base import Rates
@@ -80,6 +82,19 @@ RANGES = {
 }
 
 
+def _plain(value):
+    """The value in Python's own types: a checkpoint cannot hold the numbers of NumPy and others."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, Real):
+        return int(value) if isinstance(value, Integral) else float(value)
+    return str(value) if isinstance(value, str) else value
+
+
 @dataclass(frozen=True)
 class Settings:
     """What determines a run, given its data. A linear classifier and a perceptron have no hidden layers.
@@ -116,8 +131,13 @@ class Settings:
     slices: int = 1  # of a minibatch, whose gradients are added in a tree (hw5/devices/slices.py)
 
     def __post_init__(self):
+        for field in fields(self):
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         for name, its_range in RANGES.items():
             its_range.require(name, getattr(self, name))
+        for name in ("nesterov", "shuffle", "standardise"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"--{name} {getattr(self, name)!r} is neither True nor False; give one of these")
         check_hidden(self.hidden, self.activation)
         require_known("loss", self.loss, LOSSES)
         require_known("optimizer", self.optimizer, OPTIMIZERS)
