@@ -17,6 +17,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from hw5.datasets import Dataset, load, load_inputs
+from hw5.datasets.arrays import as_array
 from hw5.datasets.memory import is_frame
 from hw5.devices import open_device
 from hw5.errors import InputError, RunError, did_you_mean, in_parameters
@@ -33,7 +34,7 @@ from hw5.train.plan import DEFAULT, new_plan
 from hw5.train.progress import with_bar
 from hw5.train.run import Model as _Model
 from hw5.train.run import Run
-from hw5.train.settings import Settings
+from hw5.train.settings import Range, Settings
 
 _READING = [field.name for field in fields(Reading)]
 _SETTINGS = [field.name for field in fields(Settings) if field.name not in ("hidden", "loss")]
@@ -63,10 +64,8 @@ def load_data(
     regression, or multilabel for several labels that are 0 or 1; in the last two, y may have several columns. reading:
     text, missing, drop, only and categorical, as for `hw5 train`. Raises InputError.
     """
-    options = Reading(**{name: _names(value) for name, value in reading.items()})
-    return load(
-        _source(data), test=_source(test), label_column=label_column, data_dir=data_dir, task=task, reading=options
-    )
+    options = {"label_column": _column(label_column), "data_dir": data_dir, "task": task, "reading": _reading(reading)}
+    return load(_source(data), test=_source(test), **options)
 
 
 @_in_python
@@ -92,16 +91,15 @@ def fit(
     progress: show a bar. Ctrl-C ends the training, and the model has what was learnt. Raises InputError for bad
     arguments, RunError if the loss is no longer finite.
     """
-    reading = {name: _names(options.pop(name)) for name in _READING if name in options}
+    reading = _reading({name: options.pop(name) for name in _READING if name in options})
     for name in options:
         if name not in _SETTINGS:
             known = [*_SETTINGS, *_READING, *inspect.signature(fit).parameters]
             raise InputError(f"fit has no argument {name!r}{did_you_mean(name, known)}; help(hw5.fit) lists them")
     given = {name: getattr(DEFAULT, name) for name in ("activation",)} | options
-    plan = new_plan(
-        model, _hidden(hidden), task, loss, _source(data), _source(test), label_column, Reading(**reading), **given
-    )
-    opened = open_device(device, threads=threads)
+    label_column = _column(label_column)
+    plan = new_plan(model, _hidden(hidden), task, loss, _source(data), _source(test), label_column, reading, **given)
+    opened = _open(device, threads)
     test = {"test": plan.test} if plan.test is not None else {}
     dataset = plan.loader(data_dir)(**test, training_rows=plan.rows_to_train_on)
     source = DataSource.of(dataset, plan.test if isinstance(plan.test, str) else None, label_column, plan.reading)
@@ -111,7 +109,13 @@ def fit(
 @_in_python
 def load_model(path, *, device: str = "auto", threads: int | None = None) -> "Model":
     """The model in a checkpoint of `hw5 train --out` or Model.save. Raises InputError."""
-    return Model(Checkpoint.load(path), open_device(device, threads=threads))
+    return Model(Checkpoint.load(path), _open(device, threads))
+
+
+def _open(device, threads):
+    """The Device of this name, with at most so many threads, or None."""
+    Range(1, 1024, whole=True, others=(None,)).require("threads", threads)
+    return open_device(device, threads=threads)
 
 
 def _trained(run, progress):
@@ -128,17 +132,44 @@ def _trained(run, progress):
 
 def _source(data):
     """What hw5.datasets.load takes."""
-    is_data = data is None or isinstance(data, tuple) or is_frame(data)
-    return data if is_data else str(data)
+    if data is None or isinstance(data, tuple) or is_frame(data):
+        return data
+    if isinstance(data, str) or hasattr(data, "__fspath__"):
+        return str(data)
+    raise InputError(f"data are a name, a path, arrays (X, y) or a DataFrame, not a {type(data).__name__}; give one")
 
 
-def _names(value):
-    return value if isinstance(value, str) else tuple(value)
+def _reading(options):
+    """The Reading of these options, of which those that are None have their defaults."""
+    given = {name: value for name, value in options.items() if value is not None}
+    lists = {name: _columns(value) for name, value in given.items() if name not in ("text", "missing")}
+    return Reading(**given | lists)
+
+
+def _columns(value):
+    """Columns by name or position, given as those of --drop or as a list."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return tuple(map(_name, value if np.iterable(value) else [value]))
+
+
+def _column(value):
+    """label_column, which may be None."""
+    return None if value is None else _name(value)
+
+
+def _name(value):
+    """The name or position of a column. Raises InputError for a number, which may also be a name in a DataFrame."""
+    if not isinstance(value, str):
+        raise InputError(f"a column is given by its name, or its position as text, such as '-1', not by {value!r}")
+    return value
 
 
 def _hidden(hidden):
     if hidden is None or isinstance(hidden, str):
-        return hidden and read_hidden(hidden)
+        return None if hidden is None else read_hidden(hidden)
+    if np.iterable(hidden) and not len(hidden):
+        raise InputError("hidden has no layer; give one, or model linear for a model without")
     return tuple(hidden) if np.iterable(hidden) else (hidden,)
 
 
@@ -212,7 +243,7 @@ class Model:
             return features_of(X, schema)
         if not isinstance(X, np.ndarray) and not np.iterable(X) or isinstance(X, str) or hasattr(X, "__fspath__"):
             return load_inputs(str(X), schema)
-        X = as_images(np.asarray(X))
+        X = as_images(as_array(X, "X"))
         if X.shape == (schema.image_shape or (schema.features,)):
             X = X[np.newaxis]
         if X.ndim < 2 or np.prod(X.shape[1:]) != schema.features:
@@ -234,7 +265,7 @@ class Model:
         if data is None:
             self.checkpoint.data.require_loadable()
             data, test = self.checkpoint.data.source, test or self.checkpoint.data.test
-        options = {"label_column": label_column, "data_dir": data_dir, "schema": self.checkpoint.schema}
+        options = {"label_column": _column(label_column), "data_dir": data_dir, "schema": self.checkpoint.schema}
         return load(_source(data), test=_source(test), **options)
 
     @_in_python

@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 import hw5
 from hw5.errors import InputError
@@ -42,6 +43,13 @@ def test_a_model_of_numpys_numbers_can_be_saved(tmp_path):
     assert hw5.load_model(tmp_path / "a.npz").settings == model.settings
     with pytest.raises(InputError, match="shuffle 'no' is neither True nor False"):
         hw5.fit("xor", shuffle="no", **QUICK)
+
+
+def test_columns_are_given_as_a_list_or_as_for_the_program():
+    frame = FRAME.assign(a=1.0, b=2.0)
+    for drop in (["a", "b"], "a, b", ("b", "a")):
+        names = hw5.fit(frame, label_column="kind", drop=drop, **QUICK).checkpoint.schema.feature_names
+        assert len(names) == 2 and not {"a", "b"} & set(names)
 
 
 def test_it_is_the_model_of_the_program(digits, tmp_path):
@@ -145,6 +153,45 @@ WRONG = {
     "not a number": (lambda: hw5.fit((X * np.nan, NAMES)), "X, row 1, column 1: nan is not a finite float32"),
     "no model": (lambda: hw5.load_model("nowhere.npz"), "nowhere.npz: no such file"),
     "an unknown model": (lambda: hw5.fit("digits", model="lenett"), "did you mean 'lenet'"),
+    "three arrays": (
+        lambda: hw5.fit((X, NAMES, X)),
+        r"^the data: arrays are given as \(X, y\), but these are 3; give two",
+    ),
+    "no array": (lambda: hw5.fit((3, NAMES)), "^X is a int; give an array"),
+    "no labels at all": (lambda: hw5.fit((X, None)), "^y is a NoneType; give an array"),
+    "no examples": (lambda: hw5.fit((X[:0], NAMES[:0])), r"^X has the shape \(0, 3\), which is empty; give examples"),
+    "no features": (lambda: hw5.fit((X[:, :0], NAMES)), r"^X has the shape \(120, 0\), which is empty"),
+    "a sparse matrix": (
+        lambda: hw5.fit((csr_array(X), NAMES)),
+        r"^X is a csr_array; give an array, such as X.toarray\(\)",
+    ),
+    "masked values": (lambda: hw5.fit((np.ma.array(X, mask=X > 0), NAMES)), "^X has masked values; fill them in"),
+    "rows of different lengths": (lambda: hw5.fit(([[1, 2], [3]], ["a", "b"])), "^X is not an array"),
+    "a column of a table": (lambda: hw5.fit(FRAME["x"]), "a DataFrame, not a Series; give one"),
+    "two columns of a name": (
+        lambda: hw5.fit(pd.DataFrame(X, columns=list("aab"))),
+        "^the data: the DataFrame is no table .* Duplicate column names",
+    ),
+    "complex numbers": (
+        lambda: hw5.fit(FRAME.assign(x=1j), label_column="kind"),
+        "^the data: the DataFrame is no table",
+    ),
+    "a column by number": (
+        lambda: hw5.fit(FRAME, label_column=-1),
+        "or its position as text, such as '-1', not by -1$",
+    ),
+    "a column that is none": (
+        lambda: hw5.fit(FRAME, drop=[None]),
+        "or its position as text, such as '-1', not by None$",
+    ),
+    "an unknown way": (lambda: hw5.fit(FRAME, missing="men"), r"there is no missing 'men' \(did you mean 'mean'\?\)"),
+    "an unknown loss": (
+        lambda: hw5.fit("xor", loss="squard"),
+        r"there is no loss 'squard' \(did you mean 'squared'\?\)",
+    ),
+    "no activation": (lambda: hw5.fit("xor", activation=None), "^an activation is a name such as relu, not None"),
+    "no hidden layer": (lambda: hw5.fit("xor", hidden=[]), "^hidden has no layer; give one, or model linear"),
+    "no thread": (lambda: hw5.fit("xor", threads=0), "^threads 0 is out of range; give a whole number from 1 to 1024"),
     "an unknown task": (lambda: hw5.fit("digits", task="regresion"), "did you mean 'regression'"),
 }
 

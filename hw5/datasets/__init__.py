@@ -322,6 +322,8 @@ def _read_whole(source: Source, options: _Options) -> _Tables:
 def _read(source: Source, options: _Options) -> _Tables:
     if isinstance(source, tuple):
         _refuse_table_options(memory.WHERE, options)
+        if len(source) != 2:
+            raise InputError(f"{memory.WHERE}: arrays are given as (X, y), but these are {len(source)}; give two")
         return arrays.read_arrays(*source, options.schema), None
     if memory.is_frame(source):
         return _read_table(source, options), None

@@ -183,7 +183,23 @@ def _read_table(path: Path, archive, features: tuple, labels: tuple, schema: Sch
 
 def read_arrays(X, y, schema: Schema | None = None) -> Table:
     """The Table of arrays in memory, X (N, ...) and y (N,), or (N, m) one-hot, or (N, q)."""
-    return _pair("X", np.asarray(X), "y", np.asarray(y), schema, copy=True)
+    return _pair("X", as_array(X, "X"), "y", as_array(y, "y"), schema, copy=True)
+
+
+def as_array(values, where: str) -> np.ndarray:
+    """The array of what NumPy takes for one. Raises InputError, also for masked values, whose mask would be lost."""
+    if np.ma.is_masked(values):
+        raise InputError(f"{where} has masked values; fill them in, or remove their examples")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{where} is not an array, since its rows are of different lengths; correct them") from error
+    if not array.ndim:
+        how = ", such as X.toarray() for a sparse matrix" if hasattr(values, "toarray") else ""
+        raise InputError(f"{where} is a {type(values).__name__}; give an array{how}")
+    if not array.size:
+        raise InputError(f"{where} has the shape {array.shape}, which is empty; give examples")
+    return array
 
 
 def _pair(where_x: str, X: np.ndarray, where_y: str, y: np.ndarray, schema: Schema | None, copy=False) -> Table:

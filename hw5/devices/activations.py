@@ -129,6 +129,8 @@ class Activation:
     @classmethod
     def of(cls, text):
         """The Activation named by text: tanh, leaky_relu, leaky_relu:0.01. Raises InputError."""
+        if not isinstance(text, str):
+            raise InputError(f"an activation is a name such as relu, not {text!r}; they are {', '.join(ACTIVATIONS)}")
         name, _, parameter = text.partition(":")
         if name not in FORMULAS:
             guess = did_you_mean(name, FORMULAS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw5.errors import InputError
+from hw5.errors import InputError, require_known
 from hw5.tables.cells import is_missing
 from hw5.tables.columns import Columns
 
@@ -25,6 +25,10 @@ class Reading:
     drop: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        require_known("--text", self.text, ("encode", "refuse"))
+        require_known("--missing", self.missing, ("mean", "refuse", "drop"))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ def new_plan(model, hidden, task, loss, data, test, label_column, reading=Readin
     """The plan for these options. Raises InputError if one is unknown, or if they contradict each other."""
     require_known("model", model, MODELS)
     require_known("task", task, TASKS)
+    if loss is not None:
+        require_known("loss", loss, tuple(LOSSES))
     if model == "lenet" and hidden:
         raise InputError(
             f"--hidden cannot be used with --model lenet, which is --hidden {written_option(LENET)}; leave one out"
