@@ -174,9 +174,9 @@ def _as_json(dataset):
 @options.task
 @options.reading
 def convert(source, out, label_column, data_dir, task, **columns):
-    """Convert a data set to .npy files, which hw5 train reads in pieces, also if they are larger than memory.
+    """Convert a data set to .npy files, which hw5 train reads in pieces, even if they are larger than memory.
 
-    The labels are written to a file beside it: y_trees.npy for X_trees.npy.
+    The labels are written to a file next to it: y_trees.npy for X_trees.npy.
 
     \b
     hw5 data convert trees.csv --out X_trees.npy

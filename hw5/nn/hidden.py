@@ -77,7 +77,8 @@ def layers_of(shape, hidden, outputs, activation):
         try:
             layer.over(shape)
         except InputError as error:
-            raise InputError(f"--hidden, layer {number}: {error}") from None
+            option = "--model lenet" if tuple(hidden) == LENET else "--hidden"
+            raise InputError(f"{option}, layer {number}: {error}") from None
         shape = layer.shape
     return layers
 

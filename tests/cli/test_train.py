@@ -242,6 +242,7 @@ BAD_SETTINGS = {
     "perceptron with a warm-up": (("--model", "perceptron", "--warmup", "2"), "--warmup has no effect"),
     "perceptron with weights": (("--model", "perceptron", "--class-weight", "balanced"), "no effect on a perceptron"),
     "classes that are numbers": (("--data", "sine"), "--task regression"),
+    "too small images": (("--model", "lenet"), "hw5: --model lenet, layer 3: conv:16x5 does not fit"),
     "unknown data": (("--data", "digist"), "digits"),
     "missing file": (("--data", "no/such.csv"), "no/such.csv"),
 }
