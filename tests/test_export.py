@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hw5.api import fit
 from hw5.datasets import Dataset, Examples
 from hw5.datasets.preprocessing import Standardisation
 from hw5.devices.activations import Activation
@@ -267,6 +268,22 @@ def test_a_missing_library_is_reported_before_writing(format, tmp_path, monkeypa
     with pytest.raises(InputError, match=rf"--format {format} needs .*: pip install {install}$"):
         export(checkpoint(), format, out)
     assert out.read_text() == "what was there" and list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("onnxruntime"), reason="onnxruntime is not installed")
+def test_columns_with_the_names_that_the_graph_has(tmp_path):
+    import onnxruntime
+
+    names = "mean scale W1 b2 label label_ class probabilities constant_2 Cast_1 Concat_40 X site".split()
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, len(names))), columns=names)
+    frame["site"], frame["kind"] = ["n", "s", "e"] * 20, ["oak", "yew"] * 30
+    model = fit(frame, label_column="kind", epochs=2, hidden=4, progress=False, device="cpu")
+    export(model.checkpoint, "onnx", tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    assert [each.name for each in session.get_inputs()] == names
+    assert [each.name for each in session.get_outputs()] == ["probabilities_", "label__", "class_"]
+    inputs = {name: frame[name].to_numpy(object if name == "site" else float)[:, None] for name in names}
+    np.testing.assert_allclose(session.run(None, inputs)[0], model.probabilities(frame), atol=1e-5)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("onnxruntime"), reason="onnxruntime is not installed")

@@ -15,13 +15,13 @@ def encode(network):
     """The file's bytes."""
     from onnx import TensorProto, helper, numpy_helper
 
-    arrays = network.preprocessing
-    graph = _Graph(helper.make_node, arrays)
     columns = network.columns.numbered if network.columns else []
     inputs = {c.name: INPUT_TYPES[type(c)] for c in columns if not isinstance(c, LeftOut)}
     inputs = inputs or {"X": "DOUBLE" if network.float64 else "FLOAT"}
+    graph = _Graph(helper.make_node, inputs)
+    mean, scale = (graph.keep(name, array) for name, array in network.preprocessing.items())
     x = features(graph, columns) if columns else graph.add("Cast", "X", to=FLOAT) if network.float64 else "X"
-    x = graph.add("Mul", graph.add("Sub", x, "mean"), "scale")
+    x = graph.add("Mul", graph.add("Sub", x, mean), scale)
     x = _through_layers(graph, network, x)
     number, types = TensorProto.FLOAT, {"label": TensorProto.INT64, "class": TensorProto.STRING}
     outputs = _outputs(graph, network, x)
@@ -35,8 +35,11 @@ def encode(network):
                 )
                 for name, kind in inputs.items()
             ],
-            [helper.make_tensor_value_info(name, types.get(name, number), shape) for name, shape in outputs],
-            [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
+            [
+                helper.make_tensor_value_info(name, types.get(name.rstrip("_"), number), shape)
+                for name, shape in outputs
+            ],
+            [numpy_helper.from_array(np.asarray(array), name) for name, array in graph.arrays.items()],
         ),
         # with this IR version, supported by runtimes since 2022
         opset_imports=[helper.make_opsetid("", 17)] + [helper.make_opsetid(ML, 3)] * bool(columns),
@@ -51,7 +54,7 @@ def encode(network):
 
 def _through_layers(graph, network, x):
     """Append the layers, for x (N, d); return the name of z (N, m). Images are (N, c, h, w) in between."""
-    are_images, number = False, 0
+    are_images, number = False, 0  # of the layers with weights
     for layer, W, b in network.layers:
         if layer.window and not are_images:
             shape = np.array([-1, *layer.window.image])
@@ -63,20 +66,20 @@ def _through_layers(graph, network, x):
         if layer.weighted:
             number += 1
             W = channels_first(W, (*layer.window.size, -1)) if layer.window else W
-            graph.arrays |= {f"W{number}": W, f"b{number}": b}
-        x = _LAYERS[layer.kind](graph, layer, x, number)
+            W, b = graph.keep(f"W{number}", W), graph.keep(f"b{number}", b)
+        x = _LAYERS[layer.kind](graph, layer, x, W, b)
     return x
 
 
-def _dense(graph, layer, x, number):
-    x = graph.add("Gemm", x, f"W{number}", f"b{number}", transB=1)
+def _dense(graph, layer, x, W, b):
+    x = graph.add("Gemm", x, W, b, transB=1)
     if layer.pieces > 1:
         return graph.add("ReduceMax", _pieces(graph, layer, x), axes=[2], keepdims=0)
     return layer.theta.formula.onnx(graph.add, x, layer.theta.alpha) if layer.theta else x
 
 
-def _convolution(graph, layer, x, number):
-    x = graph.add("Conv", x, f"W{number}", f"b{number}", **_window(layer.window))
+def _convolution(graph, layer, x, W, b):
+    x = graph.add("Conv", x, W, b, **_window(layer.window))
     if layer.pieces == 1:
         return layer.theta.formula.onnx(graph.add, x, layer.theta.alpha)
     largest = graph.add("ReduceMax", _pieces(graph, layer, x, prod(layer.window.places)), axes=[2], keepdims=0)
@@ -99,9 +102,9 @@ def _window(window):
 _LAYERS = {
     "dense": _dense,
     "conv": _convolution,
-    "pool": lambda graph, layer, x, number: graph.add("MaxPool", x, **_window(layer.window)),
-    "meanpool": lambda graph, layer, x, number: graph.add("AveragePool", x, **_window(layer.window)),
-    "dropout": lambda graph, layer, x, number: x,
+    "pool": lambda graph, layer, x, W, b: graph.add("MaxPool", x, **_window(layer.window)),
+    "meanpool": lambda graph, layer, x, W, b: graph.add("AveragePool", x, **_window(layer.window)),
+    "dropout": lambda graph, layer, x, W, b: x,
 }
 
 
@@ -109,14 +112,28 @@ _INT64 = 7  # onnx.TensorProto.INT64
 
 
 class _Graph:
-    """Nodes in the order of computation, and the constant arrays by name."""
+    """Nodes in the order of computation, and the constant arrays by name.
 
-    def __init__(self, make_node, arrays):
-        self.make_node, self.arrays, self.nodes = make_node, arrays, []
+    A name that an input has, too, gets an underscore at its end.
+    """
+
+    def __init__(self, make_node, inputs):
+        self.make_node, self.inputs, self.arrays, self.nodes = make_node, inputs, {}, []
+
+    def keep(self, name, array):
+        """Add a constant array; return its name."""
+        name = self._free(name)
+        self.arrays[name] = array
+        return name
+
+    def _free(self, name):
+        while name in self.inputs:
+            name += "_"
+        return name
 
     def add(self, operator, *inputs, output=None, **attributes):
         """Append a node; return the name of its output. Inputs are names, numbers or arrays."""
-        output = output or f"{operator}_{len(self.nodes)}"
+        output = self._free(output or f"{operator}_{len(self.nodes)}")
         self.nodes.append(self.make_node(operator, list(map(self._name, inputs)), [output], **attributes))
         return output
 
@@ -130,16 +147,15 @@ class _Graph:
         """The name of an operand; numbers become float32 constants."""
         if isinstance(operand, str):
             return operand
-        name = f"constant_{len(self.arrays)}"
-        self.arrays[name] = operand if isinstance(operand, np.ndarray) else np.float32(operand)
-        return name
+        array = operand if isinstance(operand, np.ndarray) else np.float32(operand)
+        return self.keep(f"constant_{len(self.arrays)}", array)
 
 
 def _labels(graph, z, q):
     """The probability of each of q labels, and whether it is above one half."""
     P = graph.add("Sigmoid", z, output="probabilities")
-    graph.add("Cast", graph.add("Greater", P, 0.5), output="label", to=_INT64)
-    return [(P, ["N", q]), ("label", ["N", q])]
+    label = graph.add("Cast", graph.add("Greater", P, 0.5), output="label", to=_INT64)
+    return [(P, ["N", q]), (label, ["N", q])]
 
 
 def _outputs(graph, network, z):
@@ -152,6 +168,6 @@ def _outputs(graph, network, z):
     if network.loss != "perceptron":  # a perceptron has no probabilities
         z = graph.add("Softmax", z, output="probabilities", axis=1)
         outputs.append((z, ["N", len(network.class_names)]))
-    outputs.append((graph.add("ArgMax", z, output="label", axis=1, keepdims=0), ["N"]))
+    label = graph.add("ArgMax", z, output="label", axis=1, keepdims=0)
     names = np.array(network.class_names, object)
-    return [*outputs, (graph.add("Gather", names, "label", output="class"), ["N"])]
+    return [*outputs, (label, ["N"]), (graph.add("Gather", names, label, output="class"), ["N"])]
