@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def convert(source, out, label_column, data_dir, task, **columns):
     folder = Path(out).absolute().parent
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=temporary_prefix(Path(out))) as temporary:
-        with waiting(f"reading {source}"):
+        with _room_for(out), waiting(f"reading {source}"):
             dataset = load(source, out=Path(temporary, "X.npy"), **where)
         options.warn_of(dataset)
         y = dataset.train.y
@@ -205,6 +206,16 @@ def convert(source, out, label_column, data_dir, task, **columns):
             say(f"saved {path}")
     if dataset.test:
         warn(f"{dataset.name} also has a test set, which was left out")
+
+
+@contextmanager
+def _room_for(out):
+    """Let an OSError without a file, as of a full disk, name the file out."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or out
+        raise
 
 
 def _headline(dataset):

@@ -300,7 +300,7 @@ def _train(run, saver, logs, plot, figures):
     except (KeyboardInterrupt, ImportError) as error:
         if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
             raise  # pybind11 makes an ImportError of an interrupt that comes while it loads a library
-        where = f"; the model was saved to {saver.path}" if saver and not saver.error else ""
+        where = f"; {saver.error or f'the model was saved to {saver.path}'}" if saver else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
     output.require_written(saver, *logs)
 
@@ -395,7 +395,11 @@ def _report(run, progress, saver, plot, figures):
     if saver and not saver.error:
         say(f"saved {saver.path}")
     if plot and run.history:
-        plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
+        try:
+            plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
+        except Exception:
+            output.require_written(saver)  # where the model is comes first
+            raise
         say(f"saved {plot}")
     if not saver:
         say("not saved; use --out FILE to save the model")

@@ -35,9 +35,11 @@ def atomic_write(path, like=None):
             os.fsync(file.fileno())
         os.chmod(temporary, _permissions(like or path))  # mkstemp gives permissions to the owner alone
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            error.filename = str(path)  # a full disk names no file
         raise
     sync_folder(path.parent)
 

@@ -5,6 +5,7 @@ default is the column named label, class, target, species or y, in any case, oth
 the last one.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -334,8 +335,14 @@ def _with_numbers(gathered: Gathered, plain: list, d: int, where: str, out: Path
 
 
 def _features(n: int, d: int, kind, out: Path | None) -> np.ndarray:
-    """An array (n, d) in memory, or mapped from a new .npy."""
-    return np.empty((n, d), kind) if out is None else np.lib.format.open_memmap(out, "w+", kind, (n, d))
+    """An array (n, d) in memory, or mapped from a new .npy. Raises OSError if the disk is full."""
+    if out is None:
+        return np.empty((n, d), kind)
+    X = np.lib.format.open_memmap(out, "w+", kind, (n, d))
+    if hasattr(os, "posix_fallocate"):  # else a page that finds no room ends the process
+        with open(out, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(out))
+    return X
 
 
 def _slices(n: int):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -245,6 +246,30 @@ def test_a_full_file_system(tmp_path):
     assert "; the model was saved to " in done.stderr
     assert "hw5: training finished, but " in done.stderr
     assert "# trained 1 of at most 4 epochs" in done.stdout  # the first one is whole
+
+
+def test_a_full_disk_is_named_by_the_file(tmp_path):
+    """It is not standard output that is full; a mapped file whose pages have no room would end the process."""
+    rows = "\n".join(",".join(f"{i * j % 97 / 97:.3f}" for j in range(21)) for i in range(1, 4001))
+    (tmp_path / "a.csv").write_text(f"{','.join(f'c{j}' for j in range(21))}\n{rows}\n")
+    script = """
+        $HW5 data convert "$DISK/../a.csv" --task regression --out "$DISK/X.npy"; echo "code $?"
+        head -c 480k /dev/zero >"$DISK/full" 2>/dev/null; $HW5 data show xor --plot "$DISK/a.png" >/dev/null; echo "code $?"
+        ls -A "$DISK"
+    """
+    done = in_a_mount(tmp_path, "480k", script)
+    assert done.stdout == "code 1\ncode 1\nfull\n"
+    assert [line.rpartition("/")[2] for line in done.stderr.splitlines()] == [
+        "X.npy: no space left on device",
+        "a.png: no space left on device",
+    ]
+
+
+def test_a_plot_that_cannot_be_saved_hides_no_model(tmp_path):
+    script = 'head -c 64k /dev/zero >"$DISK/full"; $HW5 train --epochs 1 --out "$DISK/m.npz" --plot "$DISK/a.png"'
+    done = in_a_mount(tmp_path, "64k", script)
+    assert done.returncode == 1
+    assert Checkpoint.load(re.search(r"; the model was saved to (\S+)\n$", done.stderr)[1]).history
 
 
 @pytest.mark.slow
