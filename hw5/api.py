@@ -20,7 +20,7 @@ from hw5.datasets import Dataset, load, load_inputs
 from hw5.datasets.arrays import as_array
 from hw5.datasets.memory import is_frame
 from hw5.devices import open_device
-from hw5.errors import InputError, RunError, did_you_mean, in_parameters
+from hw5.errors import InputError, RunError, did_you_mean, in_parameters, require_known
 from hw5.nn.hidden import read_hidden
 from hw5.tables.fitting import described
 from hw5.tables.frames import features_of
@@ -30,7 +30,7 @@ from hw5.train.advice import advice
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.evaluation import evaluation
 from hw5.train.interrupts import interruptible
-from hw5.train.plan import DEFAULT, new_plan
+from hw5.train.plan import DEFAULT, TASKS, new_plan
 from hw5.train.progress import with_bar
 from hw5.train.run import Model as _Model
 from hw5.train.run import Run
@@ -64,6 +64,7 @@ def load_data(
     regression, or multilabel for several labels that are 0 or 1; in the last two, y may have several columns. reading:
     text, missing, drop, only and categorical, as for `hw5 train`. Raises InputError.
     """
+    require_known("task", task, TASKS)
     options = {"label_column": _column(label_column), "data_dir": data_dir, "task": task, "reading": _reading(reading)}
     return load(_source(data), test=_source(test), **options)
 
@@ -141,6 +142,8 @@ def _source(data):
 
 def _reading(options):
     """The Reading of these options, of which those that are None have their defaults."""
+    for name in options:
+        require_known("argument", name, _READING)
     given = {name: value for name, value in options.items() if value is not None}
     lists = {name: _columns(value) for name, value in given.items() if name not in ("text", "missing")}
     return Reading(**given | lists)
@@ -256,6 +259,7 @@ class Model:
 
         data: as for load_data. Raises InputError.
         """
+        require_known("split", split, ("test", "train", "validation"))
         dataset = self._dataset(data, test, label_column, data_dir)
         return evaluation(self._model, self.checkpoint.subset(dataset, split))
 

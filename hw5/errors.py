@@ -34,5 +34,5 @@ def require_known(kind, name, names):
 
 
 def in_parameters(message):
-    """A message with lr_decay instead of --lr-decay, for Python."""
-    return re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(message))
+    """A message with lr_decay instead of --lr-decay, for Python; commands stay as they are."""
+    return re.sub(r"(?<!hw5 train )--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", "_"), str(message))

@@ -1,5 +1,6 @@
 """Write files without losing what was there: write a temporary file next to the target, then rename it."""
 
+import errno
 import glob
 import hashlib
 import os
@@ -23,9 +24,11 @@ def atomic_write(path, like=None):
 
     The new content is on disk when the block has ended, so a power loss cannot destroy it. Missing folders are created,
     and links are followed. A copy of the file `like` gets its permissions, and write_lock removes its temporary files
-    with those of `like`. Raises OSError if the folder cannot be written.
+    with those of `like`. Raises OSError if the folder cannot be written, or path is a device, which would be gone.
     """
     path = Path(os.path.realpath(path))  # replaces the target of a link, not the link
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(Path(like or path)))
     try:

@@ -45,6 +45,18 @@ def test_a_model_of_numpys_numbers_can_be_saved(tmp_path):
         hw5.fit("xor", shuffle="no", **QUICK)
 
 
+def test_an_unknown_split(digits):
+    with pytest.raises(InputError, match="there is no split 'tset' .did you mean 'test'"):
+        digits.evaluate(split="tset")
+
+
+def test_a_model_is_not_saved_in_the_place_of_a_device(digits, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is not a regular file"):
+        digits.save(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_columns_are_given_as_a_list_or_as_for_the_program():
     frame = FRAME.assign(a=1.0, b=2.0)
     for drop in (["a", "b"], "a, b", ("b", "a")):
@@ -185,6 +197,12 @@ WRONG = {
         "or its position as text, such as '-1', not by None$",
     ),
     "an unknown way": (lambda: hw5.fit(FRAME, missing="men"), r"there is no missing 'men' \(did you mean 'mean'\?\)"),
+    "another task": (lambda: hw5.load_data("xor", task="x"), "^there is no task 'x'; choose from classification, "),
+    "another argument": (
+        lambda: hw5.load_data("xor", dropp="a"),
+        r"^there is no argument 'dropp' \(did you mean 'drop'\?\)",
+    ),
+    "no checkpoint": (lambda: hw5.load_model(__file__), "pass a file written by hw5 train --out$"),
     "an unknown loss": (
         lambda: hw5.fit("xor", loss="squard"),
         r"there is no loss 'squard' \(did you mean 'squared'\?\)",
