@@ -200,9 +200,10 @@ def convert(source, out, label_column, data_dir, task, **columns):
         options.warn_of(dataset)
         y = dataset.train.y
         names = np.array(dataset.class_names)[y] if dataset.class_names else y
-        for path, array in ((out, dataset.train.X), (of_labels, names)):
-            with atomic_write(path) as file:
-                np.save(file, array, allow_pickle=False)
+        with atomic_write(out) as of_X, atomic_write(of_labels) as of_y:  # both, or neither of them
+            np.save(of_X, dataset.train.X, allow_pickle=False)
+            np.save(of_y, names, allow_pickle=False)
+        for path in (out, of_labels):
             say(f"saved {path}")
     if dataset.test:
         warn(f"{dataset.name} also has a test set, which was left out")

@@ -106,6 +106,23 @@ def test_data_convert_needs_a_name_for_features(out):
     assert f"--out {out}: choose a name such as X_" in refused("data", "convert", "xor", "--out", out)
 
 
+def test_data_convert_replaces_both_files_or_none(tmp_path, monkeypatch):
+    """Else new features would have old labels."""
+    hw5("data", "convert", "xor", "--out", tmp_path / "X.npy")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(file, array, save=np.save, **options):
+        if array.ndim == 1:
+            raise OSError(28, "No space left on device")
+        save(file, array, **options)
+
+    monkeypatch.setattr(np, "save", full)
+    assert "y.npy: no space left on device" in refused(
+        "data", "convert", "spirals", "--out", tmp_path / "X.npy", code=1
+    )
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_data_as_json(tmp_path):
     shown = json.loads(hw5("data", "show", "digits", "--json").stdout)
     assert shown["examples"] == {"train": 1797} and shown["image_shape"] == [8, 8] and shown["features"] == 64
