@@ -368,7 +368,7 @@ def _assembly(kept, source):
 def _edited(source, found, kept, check, assembly):
     """The text without host code, and with CUDA's words replaced by what the host's compiler knows."""
     edits = list(assembly)
-    flattened = _tables(kept)
+    flattened = _tables(d for d in kept if d.kind != "function")
     staying = set(kept)
     called_later = _recursive(kept) | _pointed_to(kept)
     for declaration in found:
@@ -384,9 +384,11 @@ def _edited(source, found, kept, check, assembly):
         elif check and declaration.kind == "function" and declaration.body:
             if not declaration.is_kernel:
                 _mark_inline(declaration, marks, called_later)
-            if flattened & declaration.names:
+            if (flattened | _tables([declaration])) & declaration.names:
                 _mark(declaration, marks, '__attribute__((no_sanitize("bounds"))) ')
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
+        if declaration.kind == "function" and declaration.name in called_later:
+            edits += [(t.start, t.end, f"{'unused':{len(t.text)}}") for t in tokens if t.text == "always_inline"]
         gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
         edits += _indices(tokens) + _overloads(tokens)
         for token in tokens:

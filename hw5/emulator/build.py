@@ -40,7 +40,6 @@ _LANGUAGE = (
     "-fstack-clash-protection",
     "-w",
     "-fmax-errors=10",
-    "-Wno-invalid-constexpr",  # of clang++, an error: CUDA's log is constant for nvcc
 )
 _COMMON = (*_LANGUAGE, "-ffp-contract=off", "-fno-finite-loops")
 # Otherwise g++ checks at every use of an `extern __shared__` array whether it is initialised.
@@ -64,8 +63,15 @@ CHECK = Mode(
         "-fno-optimize-sibling-calls",
         "-ftrivial-auto-var-init=pattern",
     ),
-    (*_GCC, "-fno-tree-sra", "-fno-isolate-erroneous-paths-dereference", "-fno-ipa-sra"),
+    (
+        *_GCC,
+        "-fno-tree-sra",
+        "-fno-isolate-erroneous-paths-dereference",
+        "-fno-ipa-sra",
+        "-fno-aggressive-loop-optimizations",  # or a loop ends where an index would be out of bounds
+    ),
 )
+_CLANG = ("-Wno-invalid-constexpr",)  # an error there: CUDA's log is constant for nvcc
 
 
 def runtime_library(mode):
@@ -79,7 +85,7 @@ def module_library(source, mode, instances=(), include=()):
     instances: of kernel templates, such as "reduce<float>". include: folders of headers.
     """
     compiler = find_compiler()
-    flags = (*_COMMON, *mode.module, *(() if compiler.is_clang else mode.gcc))
+    flags = (*_COMMON, *mode.module, *(_CLANG if compiler.is_clang else mode.gcc))
     flags += tuple(f"-I{Path(folder).resolve()}" for folder in include)
     own = [
         *sorted(HERE.rglob("*.h")),

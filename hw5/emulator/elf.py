@@ -88,11 +88,15 @@ def demangled(symbol):
     return "::".join(names) or symbol
 
 
+_MANGLED = re.compile(r"L[a-z]n?\d+E|[AST][0-9A-Z]*_|([1-9]\d*)")  # a literal, a type, or the length of a name
+
+
 def _plain(symbol):
-    """The name in the source, which follows the last length in a mangled name: _ZZ3sumIfEvPT_E4tile is `tile`."""
-    if symbol.startswith("_Z"):
-        for length in re.finditer(r"\d+", symbol):
-            end = length.end() + int(length.group())
-            if end <= len(symbol) and re.fullmatch(r"E?(_\d+)?", symbol[end:]):
-                return symbol[length.end() : end]
-    return symbol
+    """The name in the source, which is the last in a mangled name: _ZZ3sumIfEvPT_E4tile is `tile`."""
+    name, position = symbol, 2
+    while symbol.startswith("_Z") and (part := _MANGLED.search(symbol, position)):
+        position = part.end()
+        end = position + int(part[1] or 0)
+        if part[1] and end <= len(symbol):
+            name, position = symbol[position:end], end
+    return name

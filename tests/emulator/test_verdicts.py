@@ -37,6 +37,16 @@ WRONG = {
         "__global__ void k(float *y) { float t[4]; for (int i = 0; i < 32; i++) t[i] = i; y[threadIdx.x] = t[threadIdx.x % 4]; }",
         "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
     ),
+    "the end of a local array that the compiler can see": (
+        "__global__ void k(float *y) { float t[4], sum = 0; for (int i = 0; i <= 4; i++) t[i] = y[i];"
+        "for (int i = 0; i < 4; i++) sum += t[i]; y[threadIdx.x] = sum; }",
+        "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
+    ),
+    "the end of a local array, beside a table of its name": (
+        "__global__ void other(float *y) { __shared__ float t[4][4]; y[0] = t[0][threadIdx.x]; }"
+        "__global__ void k(float *y) { float t[4]; for (int i = 0; i < 32; i++) t[i] = i; y[threadIdx.x] = t[threadIdx.x % 4]; }",
+        "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
+    ),
     "a null pointer": ("__global__ void k(float *y) { float *p = 0; *p = 1; }", "out-of-bounds", "through a null pointer"),
     "a pointer that was not set": (
         "__global__ void k(float *y) { float *p; if (y[0] > 0) p = y; *p = threadIdx.x; }", "out-of-bounds", "uninitialised or overwritten",
@@ -121,6 +131,13 @@ def test_what_is_wrong_is_reported_in_every_order(tmp_path, name):
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_right_is_not_reported(tmp_path, name):
     check_kernel(write_kernel(tmp_path, RIGHT[name]), "k", 4 if "block" in name else 1, 32, [np.zeros(32, f32)])
+
+
+def test_the_name_of_an_array_in_a_kernel_with_a_number(tmp_path):
+    text = "__global__ void k14_halo(float *y) { __shared__ float s[8]; float *p = s; p[8] = y[0]; }"
+    emulator = Emulator(write_kernel(tmp_path, text), check=True)
+    with pytest.raises(KernelFault, match="the end of __shared__ 's', which has 32 bytes"):
+        emulator.run("k14_halo", 1, 1, [np.zeros(1, f32)])
 
 
 def test_threads_that_store_the_same_value_are_noted(tmp_path):
