@@ -223,7 +223,9 @@ class Translator:
         )
 
     def _bfi(self, parts, a):
-        return self.write(a[0], f"hw5_ptx::bfi({', '.join(self.read(o, 'uint32_t') for o in a[1:5])})", "uint32_t")
+        T = c_type(parts[1])
+        fields = [self.read(o, T) for o in a[1:3]] + [self.read(o, "uint32_t") for o in a[3:5]]
+        return self.write(a[0], f"hw5_ptx::bfi({', '.join(fields)})", T)
 
     def _selp(self, parts, a):
         T = _C[parts[-1]]

@@ -41,21 +41,17 @@ static inline uint32_t leading_zeros(uint64_t x) { return (uint32_t)__clzll((lon
 static inline uint32_t highest_bit(uint32_t x) { return x ? 31 - leading_zeros(x) : ~0u; }
 static inline uint32_t highest_bit(int32_t x) { return highest_bit((uint32_t)(x < 0 ? ~x : x)); }
 static inline uint32_t highest_bit(uint64_t x) { return x ? 63 - leading_zeros(x) : ~0u; }
-static inline uint32_t bfe(uint32_t x, uint32_t at, uint32_t n) {
-    n &= 255, at &= 255;
-    return n == 0 || at > 31 ? 0 : x >> at & (n > 31 ? ~0u : (1u << n) - 1);
-}
-static inline int32_t bfe(int32_t x, uint32_t at, uint32_t n) {
+template <class T> static inline T bfe(T x, uint32_t at, uint32_t n) {
+    const uint32_t most = 8 * sizeof(T) - 1;
     n &= 255, at &= 255;
     if (n == 0) return 0;
-    const uint32_t top = at + n - 1 > 31 ? 31 : at + n - 1;
-    return (int32_t)((uint32_t)x << (31 - top)) >> (31 - top + at > 31 ? 31 : 31 - top + at);
+    const uint32_t left = at + n > most ? 0 : most + 1 - at - n;
+    return shr((T)((uint64_t)x << left), left + at);
 }
-static inline uint32_t bfi(uint32_t x, uint32_t y, uint32_t at, uint32_t n) {
+template <class T> static inline T bfi(T x, T y, uint32_t at, uint32_t n) {
     n &= 255, at &= 255;
-    if (n == 0 || at > 31) return y;
-    const uint32_t mask = (n > 31 ? ~0u : (1u << n) - 1) << at;
-    return (y & ~mask) | (x << at & mask);
+    const T mask = shl((T)(shl((T)1, n) - 1), at);
+    return (y & ~mask) | (shl(x, at) & mask);
 }
 static inline uint32_t lop3(uint32_t a, uint32_t b, uint32_t c, uint32_t table) {
     uint32_t result = 0;

@@ -242,18 +242,22 @@ def test_what_is_written_in_part_is_uninitialised_elsewhere(tmp_path):
         Emulator(write_kernel(tmp_path, text), check=True).run("k", 1, 1, [np.zeros(1, f32)])
 
 
-def test_cooperative_reduction_with_a_function(tmp_path):
-    text = """
+@pytest.mark.parametrize("qualifier", ["", "__forceinline__"])
+def test_cooperative_reduction_with_a_function(tmp_path, qualifier):
+    text = (
+        f"#define QUALIFIER {qualifier}"
+        + """
     #include <cooperative_groups.h>
     #include <cooperative_groups/reduce.h>
     namespace cg = cooperative_groups;
     struct P { float v; int n; };
-    __device__ P join(P a, P b) { return {a.v + b.v, a.n + b.n}; }
+    QUALIFIER __device__ P join(P a, P b) { return {a.v + b.v, a.n + b.n}; }
     __global__ void k(float *y) {
         auto tile = cg::tiled_partition<32>(cg::this_thread_block());
         P p = cg::reduce(tile, P{y[threadIdx.x], 1}, join);
         y[threadIdx.x] = p.v + 1000 * p.n;
     }"""
+    )
     y = np.arange(64, dtype=f32)
     Emulator(write_kernel(tmp_path, text), check=True).run("k", 1, 64, [y])
     np.testing.assert_array_equal(y, np.repeat([496 + 32000, 1520 + 32000], 32))

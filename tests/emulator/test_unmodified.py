@@ -160,6 +160,23 @@ def test_inline_ptx(tmp_path, check):
     np.testing.assert_array_equal(f, t * t + 1)
 
 
+@pytest.mark.parametrize("at, n", [(0, 8), (5, 0), (28, 16), (60, 8), (70, 8), (3, 64)])
+def test_bit_fields_in_ptx(tmp_path, at, n):
+    text = r"""
+    __global__ void k(unsigned long long *y, long long x, unsigned at, unsigned n) {
+        asm("bfe.u64 %0, %1, %2, %3;" : "=l"(y[0]) : "l"(x), "r"(at), "r"(n));
+        asm("bfe.s64 %0, %1, %2, %3;" : "=l"(y[1]) : "l"(x), "r"(at), "r"(n));
+        asm("bfi.b64 %0, %1, %2, %3, %4;" : "=l"(y[2]) : "l"(x), "l"(0ll), "r"(at), "r"(n));
+    }"""
+    x, y = -(0x123456789ABCDEF), np.zeros(3, np.uint64)
+    Emulator(write_kernel(tmp_path, text)).run("k", 1, 1, [y, x, at, n])
+    field = (x >> at) % 2**n  # of the sign, beyond the last bit
+    unsigned = (x % 2**64 >> at) % 2**n
+    signed = 0 if n == 0 else field - 2**n * (field >> (n - 1))
+    inserted = (x % 2**n << at) % 2**64
+    np.testing.assert_array_equal(y, np.array([unsigned, signed % 2**64, inserted], np.uint64))
+
+
 GROUPS = r"""
 #include <cooperative_groups.h>
 #include <cooperative_groups/reduce.h>
