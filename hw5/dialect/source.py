@@ -8,7 +8,7 @@ is left out leaves its lines behind, so that errors and reports have the right o
 import re
 from dataclasses import dataclass, field
 
-from hw5.dialect import inline_ptx
+from hw5.dialect import inline_ptx, waiting
 from hw5.dialect.declarations import CONSTANT, DEVICE, GLOBAL, HOST, closing_angle, declarations, members
 from hw5.dialect.refusals import refused
 from hw5.dialect.tokens import Preprocessed, blanked
@@ -26,7 +26,7 @@ _KNOWN_NAMESPACES = {"std", "cooperative_groups"}
 class KernelSource:
     """A kernel: its name, the C++ expression for it, the file and line of its body, and the functions it may call.
 
-    cooperative: whether it, or one of them, has the group of all threads of the grid.
+    cooperative: whether blocks may wait for each other in it, or in one of them.
     """
 
     name: str
@@ -149,6 +149,7 @@ def _kernels(found, kept, source, instances):
         calls.setdefault(declaration.name, set()).update(declaration.names)
     wanted = _instances(found, kept, source, instances)
     overloads = _overloaded(kept)
+    waiting_names = {d.name for d in kept if _may_wait(d)}
     kernels, templates = [], {}
     for declaration in kept:
         if not declaration.is_kernel or not declaration.body or declaration.is_specialisation:
@@ -157,7 +158,7 @@ def _kernels(found, kept, source, instances):
         file, line = source.place(declaration.tokens[declaration.body[0] - 1].start)
         expression = "::" + "::".join([*declaration.scopes, declaration.name])
         reaches = _reachable(declaration.name, calls)
-        cooperative = any(d.name in reaches and {"this_grid", "grid_group"} & d.names for d in kept)
+        cooperative = bool(reaches & waiting_names)
         if not declaration.template:
             name, expression = _chosen(declaration, expression, overloads)
             kernels.append(KernelSource(name, expression, file, line, reaches, cooperative))
@@ -169,6 +170,11 @@ def _kernels(found, kept, source, instances):
             parameters = _spaced(" ".join(token.text for token in declaration.template))
             templates[declaration.name] = f"{file}:{line}: template <{parameters}>"
     return list({kernel.name: kernel for kernel in kernels}.values()), templates
+
+
+def _may_wait(declaration):
+    """Whether a function, or one of a class, waits for other blocks: by the group of the grid, or in a loop."""
+    return bool({"this_grid", "grid_group"} & declaration.names) or waiting.waits(declaration.tokens)
 
 
 def _overloaded(kept):
@@ -390,7 +396,7 @@ def _edited(source, found, kept, check, assembly):
         if declaration.kind == "function" and declaration.name in called_later:
             edits += [(t.start, t.end, f"{'unused':{len(t.text)}}") for t in tokens if t.text == "always_inline"]
         gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
-        edits += _indices(tokens) + _overloads(tokens)
+        edits += _indices(tokens) + _overloads(tokens) + _pauses(tokens)
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
                 new = marks.get(token.start, gap if token.text == DEVICE else "")
@@ -420,6 +426,11 @@ def _indices(tokens):
         for i in found
         if tokens[i].text not in own and not _is_member(tokens, i)
     ]
+
+
+def _pauses(tokens):
+    """Edits that let other threads run in a loop that waits for them."""
+    return [(t.start, t.end, t.text.replace(";", "") + "::hw5_link.runtime.spin();") for t in waiting.pauses(tokens)]
 
 
 _MATH = set(

@@ -68,6 +68,7 @@ CHECK = Mode(
         "-fno-tree-sra",
         "-fno-isolate-erroneous-paths-dereference",
         "-fno-ipa-sra",
+        "--param=tsan-distinguish-volatile=1",
         "-fno-aggressive-loop-optimizations",  # or a loop ends where an index would be out of bounds
     ),
 )

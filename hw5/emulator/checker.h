@@ -14,7 +14,10 @@ namespace hw5 {
 #define HW5_COLD_MEMBER __attribute__((noinline))  // as HW5_COLD
 constexpr int max_warps = max_block_threads / warp_size;
 
+// Volatile accesses are kept as atomic operations, or become plain ones, see Checker::as_is.
 inline bool is_atomic(AccessKind kind) { return kind >= AccessKind::atomic; }
+inline bool is_volatile(AccessKind kind) { return kind >= AccessKind::volatile_read; }
+inline bool is_update(AccessKind kind) { return is_atomic(kind) && !is_volatile(kind); }
 
 #ifndef HW5_CHECK
 
@@ -182,18 +185,19 @@ class Checker {
         advance(++clock_[machine().current]);
     }
 
-    void access(uintptr_t address, uint64_t size, AccessKind kind, bool aligned, const void *pc, const void *frame) {
+    void access(uintptr_t address, uint64_t size, AccessKind as_written, bool aligned, const void *pc, const void *frame) {
         if (size == 0 || is_on_stack(address, size)) return;
         pc_ = pc, frame_ = frame;
         if (pending_ == Pending::store) settle();
         Region *region = region_of(address);
+        const AccessKind kind = is_volatile(as_written) ? as_is(as_written, region) : as_written;
         if (!region && kind == AccessKind::read && is_literal(address)) return;
         if (region && region->space == Space::none) return;
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
         if (aligned && address & (size - 1)) fail_access(FaultKind::misaligned, *region, address, size, kind);
         settle();
         if (is_atomic(kind) && !in_shared(*region)) needs_order();
-        if (records) profile(address, size, kind, region->space);
+        if (records) profile(address, size, plain(kind), region->space);
         if (region->unset && kind == AccessKind::read) fail_access(FaultKind::uninitialised, *region, address, size, kind);
         if (grid.module->module->swaps) note_swap(address, kind);
         access_low_ = address, access_high_ = address + size;
@@ -205,6 +209,16 @@ class Checker {
     }
 
   private:
+    static AccessKind plain(AccessKind kind) {
+        return kind == AccessKind::volatile_read ? AccessKind::read : kind == AccessKind::volatile_write ? AccessKind::write : kind;
+    }
+    // A block may tell another by a volatile variable, as by an atomic one. Data needs a fence before that, and threads of a
+    // block need a barrier. So a volatile store without a fence before it is that of data.
+    AccessKind as_is(AccessKind kind, const Region *region) const {
+        const bool is_flag = kind == AccessKind::volatile_read || fenced_at_[machine().current];
+        return region && !in_shared(*region) && is_flag ? kind : plain(kind);
+    }
+
     const Fault *open_race() const {
         for (int i = 0; i < read_race_count_; i++) {
             bool for_swap = false;
@@ -308,14 +322,14 @@ class Checker {
         check(cell.write, AccessKind::write);
         if (!is_atomic(kind) && (cell.atomics[0].time | cell.atomics[1].time))
             for (const Access &past : cell.atomics) check(past, AccessKind::atomic);
-        if (kind != AccessKind::read)
+        if (kind != AccessKind::read && kind != AccessKind::volatile_read)
             for (const Access &past : cell.reads) check(past, AccessKind::read);
         if (shared && kind != AccessKind::write && !written_by_this_block(cell))
             defer_uninitialised(region, address, size, kind);
 
         if (cell.write.time < launch_time_ && cell.reads[0].time < launch_time_) touched_++;
         if (grid.may_share && !shared && kind != AccessKind::read) keep(cell, address, size);
-        if (is_atomic(kind) && !shared) pass_fence(address, now);
+        if (is_atomic(kind) && !shared) pass_fence(address, now, kind);
         if (kind == AccessKind::read) remember(cell.reads, now, shared);
         else if (is_atomic(kind)) remember(cell.atomics, now, shared);
         else cell.write = now, memset(cell.atomics, 0, sizeof cell.atomics + sizeof cell.reads);
@@ -335,10 +349,10 @@ class Checker {
         fail(fault);
     }
 
-    HW5_COLD_MEMBER void pass_fence(uintptr_t address, const Access &now) {
-        fences_.acquire(address, now);
+    HW5_COLD_MEMBER void pass_fence(uintptr_t address, const Access &now, AccessKind kind) {
+        if (kind != AccessKind::volatile_write) fences_.acquire(address, now);
         const Access fence = {now.thread, fenced_at_[machine().current], 0};
-        if (!fence.time) return;
+        if (!fence.time || kind == AccessKind::volatile_read) return;
         uint32_t known_now[warp_size];
         for (uint32_t lane = 0; lane < warp_size; lane++) known_now[lane] = known(lane);
         fences_.release(address, fence, barrier_time_, known_now);
@@ -598,7 +612,7 @@ inline void spin();  // scheduler.h
 inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool aligned, const void *pc,
                          const void *frame) {
     if (machine().time_is_up) fail_timeout_at(pc, frame);
-    if (is_atomic(kind)) spin();
+    if (is_update(kind)) spin();
     checker().access(address, size, kind, aligned, pc, frame);
 }
 

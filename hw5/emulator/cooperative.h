@@ -1,5 +1,5 @@
-// Kernels that may wait for the whole grid: a block that waits is parked, with its fibers and the content of its shared
-// memory, until all blocks wait.
+// Kernels whose blocks may wait for each other: a block that waits is parked, with its fibers and the content of its shared
+// memory. At a barrier of the grid it is until all blocks wait; in a loop, it looks again when the others have run.
 #pragma once
 #include "order.h"
 #include "scheduler.h"
@@ -54,17 +54,19 @@ class Cooperative {
   public:
     void run() {
         caller_.ready.set_order(grid.launch->order, grid.launch->seed);
-        const BlockOrder order(grid.launch->order, grid.blocks, caller_.ready.random());
+        // Too many blocks for a GPU begin in order, as there, so that each may wait for earlier ones.
+        const BlockOrder order(is_too_large() ? Order::forward : grid.launch->order, grid.blocks, caller_.ready.random());
         for (unsigned i = 0; i < grid.blocks && !caller_.faulted; i++) {
             Resident &block = resident(waiting_);
             if (used_ <= waiting_) used_ = waiting_ + 1;
             if (block.begin(*caller_.checker, grid.launch->seed + i)) run_block(order[i]);
             else machine().faulted = true, machine().fault = no_address_space();
             settle(block);
-            if (waiting_ && (uint64_t)grid.blocks * (unsigned)grid.threads > most_threads) fail_too_large();
+            if (waiting_ && is_too_large()) fail_too_large();
         }
         while (waiting_ && !caller_.faulted) {
-            if (ended_ == no_block) open();
+            if (any_polls()) look_again();
+            else if (ended_ == no_block) open();
             else fail_incomplete();
         }
         for (unsigned i = most_kept; i < used_; i++) resident(i).machine->stacks.drop();
@@ -82,6 +84,24 @@ class Cooperative {
             all[i] = new Resident();
         }
         return *all[i];
+    }
+
+    static bool is_too_large() { return (uint64_t)grid.blocks * (unsigned)grid.threads > most_threads; }
+
+    bool any_polls() const {
+        for (unsigned i = 0; i < used_; i++)
+            if (resident(i).machine->is_polling) return true;
+        return false;
+    }
+
+    // Blocks that wait in a loop go on.
+    void look_again() {
+        for (unsigned i = 0; i < used_ && !caller_.faulted; i++) {
+            if (!resident(i).machine->is_polling) continue;
+            waiting_--;
+            resident(i).go_on();
+            settle(resident(i));
+        }
     }
 
     // The block waits, or has ended, or failed.

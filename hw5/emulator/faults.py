@@ -27,7 +27,7 @@ _DIVERGENCES = (
     "{thread} waits for all blocks of the grid, but block {fault.other.block} has ended",
 )
 _NOWHERE, _DEVICE, _SHARED, _DYNAMIC_SHARED, _VARIABLE, _CONSTANT = range(6)
-_VERBS = ("reads", "writes", "atomically updates", "atomically updates")
+_VERBS = ("reads", "writes", "atomically updates", "atomically updates", "reads", "writes")
 
 
 class KernelFault(RunError):

@@ -1,5 +1,6 @@
 // Order between blocks. The only way to order accesses: one block writes, executes __threadfence, then an atomic
 // operation; another block later executes an atomic operation on the same address, and may then read what was written.
+// A volatile store or read serves as well.
 // The last block to finish can so add up the results of all blocks.
 #pragma once
 #include <string.h>

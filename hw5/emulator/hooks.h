@@ -30,6 +30,13 @@ static inline __attribute__((always_inline)) bool is_own(const void *p) {
         HW5_ACCESS(p, size, read, false);                                                    \
         HW5_ACCESS(p, size, write, false);                                                   \
     }
+#define HW5_VOLATILE_HOOKS(size)                                                                           \
+    HW5_HOOK __tsan_volatile_read##size(void *p) { HW5_ACCESS(p, size, volatile_read, true); }             \
+    HW5_HOOK __tsan_volatile_write##size(void *p) { HW5_ACCESS(p, size, volatile_write, true); }           \
+    HW5_HOOK __tsan_unaligned_volatile_read##size(void *p) { HW5_ACCESS(p, size, volatile_read, false); }  \
+    HW5_HOOK __tsan_unaligned_volatile_write##size(void *p) { HW5_ACCESS(p, size, volatile_write, false); }
+HW5_VOLATILE_HOOKS(1) HW5_VOLATILE_HOOKS(2) HW5_VOLATILE_HOOKS(4) HW5_VOLATILE_HOOKS(8) HW5_VOLATILE_HOOKS(16)
+#undef HW5_VOLATILE_HOOKS
 HW5_HOOKS(1) HW5_HOOKS(2) HW5_HOOKS(4) HW5_HOOKS(8) HW5_HOOKS(16)
 #undef HW5_HOOKS
 

@@ -42,7 +42,7 @@ struct Site {
 enum class WarpOp : int {
     sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor, match
 };
-enum class AccessKind : int { read, write, atomic, compare_and_swap };
+enum class AccessKind : int { read, write, atomic, compare_and_swap, volatile_read, volatile_write };
 
 // The functions of the runtime that a module calls. They are passed as pointers instead of linked, so that the
 // libraries share no symbols, and a fast and a checking emulator can be in the same process.
@@ -88,7 +88,7 @@ struct Kernel {
     const unsigned *sizes, *offsets;  // of each parameter, in bytes; from the first slot
     Site site;              // the beginning of its body
     void (*run)(const Slot *arguments);  // run the body as the current thread
-    bool cooperative;       // it may wait for all blocks of the grid
+    bool cooperative;       // its blocks may wait for each other
 };
 
 // The only symbol that a module exports.

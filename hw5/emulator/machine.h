@@ -95,10 +95,12 @@ struct Machine {
     Fault note;  // a race that is harmless
     bool has_note;
     unsigned note_block;
-    bool parked;  // its block waits for the grid
+    bool parked;    // its block waits for the grid
+    bool is_polling;  // or for what another block stores
     volatile bool in_kernel;
     volatile sig_atomic_t time_is_up;
     unsigned spins;  // calls of Runtime::spin since a thread last waited
+    int turns;       // how often a thread yielded in it since then
     pid_t thread_id;
     uint64_t launch;      // in which it took part last
     unsigned running;     // its block, or an earlier one if it is about to take one; no_block if it runs none

@@ -111,7 +111,7 @@ inline void waits_at(Machine &m, Site site, const void *frame) {
 // Yield until this thread is ready and chosen again.
 inline void wait(Machine &m) {
     if (m.time_is_up) fail_timeout(party_of(m.current));
-    m.spins = 0;
+    m.spins = m.turns = 0;
     const int me = m.current, next = next_thread(m, me / warp_size);
     if (next < 0) fail_deadlock();
     if (next == me) return;
@@ -214,8 +214,18 @@ inline unsigned converged(unsigned mask) {
     return mask & warp.members & ~warp.exited;
 }
 
+// All threads that are ready wait for what another block stores.
+HW5_COLD void park_polling(Machine &m) {
+    if (!grid.launch->kernel->cooperative || grid.blocks == 1) return;
+    m.turns = 0;
+    m.is_polling = true;
+    m.ready.add(m.current / warp_size, m.my_bit());
+    park(m);
+}
+
 // Runtime::spin. A thread that repeats an atomic operation or a volatile read may wait for another thread of its block,
-// so it yields now and then, but not so often that a thread which merely does a lot is slowed down.
+// so it yields now and then, but not so often that a thread which merely does a lot is slowed down. Once all have done so,
+// they may wait for another block.
 constexpr unsigned patience = 4096;
 inline void spin() {
     Machine &m = machine();
@@ -224,8 +234,9 @@ inline void spin() {
     m.spins = 0;
     waits_at(m, {}, __builtin_frame_address(0));
     if (m.time_is_up) fail_timeout(party_of(m.current));
+    if (++m.turns > grid.threads) return park_polling(m);
     const int other = m.ready.take_other_warp(m.current);
-    if (other < 0) return;
+    if (other < 0) return park_polling(m);
     m.ready.add(m.current / warp_size, m.my_bit());
     run(m, m.me().fiber, other);
 }
@@ -275,7 +286,7 @@ inline void run_block(unsigned number) {
     m.block = number;
     m.position->block = block_coordinates(number);
     m.exited = 0;
-    m.spins = 0;
+    m.spins = m.turns = 0;
     m.barrier = {};
     unsigned lanes[max_block_threads / warp_size];
     for (int w = 0; w < grid.warps; w++) {
@@ -289,11 +300,12 @@ inline void run_block(unsigned number) {
     run_ready(m);
 }
 
-// The block goes on after all blocks have waited.
+// The block goes on after all blocks have waited, or looks again.
 inline void run_parked_block() {
     Machine &m = machine();
     m.parked = false;
-    open_barrier(m);
+    if (!m.is_polling) open_barrier(m);
+    m.is_polling = false;
     run_ready(m);
 }
 

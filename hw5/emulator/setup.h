@@ -18,7 +18,7 @@ inline bool get_ready(Machine &m) {
     if (m.faulted && !m.stacks.reset()) return false;
     m.faulted = m.has_deferred_fault = m.has_note = false;
     m.time_is_up = 0;
-    m.parked = m.in_kernel = false;
+    m.parked = m.is_polling = m.in_kernel = false;
     m.waited = 0;
     m.is_first = true;
     m.shared = &grid.module->shared(m.number);
