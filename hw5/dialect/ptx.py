@@ -13,6 +13,7 @@ _C = {  # the C++ type of each type of PTX
     "f32": "float", "f64": "double", "pred": "bool",
 }  # fmt: skip
 _WIDE = {"int32_t": "int64_t", "uint32_t": "uint64_t", "uint16_t": "uint32_t", "int16_t": "int32_t"}
+OWN = "hw5v_"  # names of a statement's variables begin so, since operands have names of the user's
 _LANE = "hw5_ptx::lane()"
 _SPECIAL = {
     "laneid": _LANE,
@@ -45,6 +46,9 @@ _COMPARE = {
     "hs": ">=",
 }
 _ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+_ATOMIC = {op: f"atomic{op.capitalize()}" for op in ("add", "min", "max", "and", "or", "xor", "inc", "dec")}
+_ATOMIC |= {"exch": "atomicExch", "cas": "atomicCAS"}
+_STRONG = {"volatile", "relaxed", "acquire", "release"}  # of loads and stores by which threads tell each other
 _BITS = {"and": "&", "or": "|", "xor": "^"}
 # The result in terms of the operands a, b, c of type T
 _FUNCTIONS = {
@@ -89,14 +93,13 @@ class Translator:
 
     def _function(self, parts, a):
         T = _C[parts[-1]]
-        text = _FUNCTIONS[parts[0]]
+        text = re.sub(r"\b[abc]\b", lambda name: OWN + name.group(), _FUNCTIONS[parts[0]])
         text = text.replace("{ftz}", "_ftz" if "ftz" in parts and parts[-1] == "f32" else "")
         if parts[0] == "lop3":
             text = text.replace("{last}", self.read(a[-1], "uint32_t"))
         if T == "bool":
             text = "!a"
-        inputs = a[1:4]
-        declared = "".join(f"const {T} {n} = {self.read(o, T)}; " for n, o in zip("abc", inputs))
+        declared = "".join(f"const {T} {OWN}{n} = {self.read(o, T)}; " for n, o in zip("abc", a[1:4]))
         result = "uint32_t" if parts[0] in ("popc", "clz", "bfind") else T
         return "{ " + declared + self.write(a[0], text.replace("(T)", f"({T})"), result) + " }"
 
@@ -106,8 +109,8 @@ class Translator:
             names = [n.strip() for n in a[0].strip("{}").split(",")]
             half = {"b64": ("uint32_t", 32), "b32": ("uint16_t", 16)}[parts[-1]]
             return (
-                f"{{ const {T} v = {self.read(a[1], T)}; "
-                + "".join(self.write(n, f"({half[0]})(v >> {half[1] * i})", half[0]) for i, n in enumerate(names))
+                f"{{ const {T} {OWN}v = {self.read(a[1], T)}; "
+                + "".join(self.write(n, f"({half[0]})({OWN}v >> {half[1] * i})", half[0]) for i, n in enumerate(names))
                 + " }"
             )
         if a[1].startswith("{"):  # pack
@@ -284,12 +287,12 @@ class Translator:
         width = next((int(p[1]) for p in parts if p in ("v2", "v4")), 1)
         where = self.address(a[1], space)
         if width == 1:
-            return self.write(a[0], f"*({T} *)({where})", T)
+            strong = "volatile " * bool(_STRONG & set(parts))
+            return self.write(a[0], f"*({strong}{T} *)({where})", T)
         registers = [r.strip() for r in a[0].strip("{}").split(",")]
-        V = f"struct alignas({width} * sizeof({T})) V {{ {T} v[{width}]; }}"
         return (
-            f"{{ {V}; const V v = *(V *)({where}); "
-            + " ".join(self.write(r, f"v.v[{i}]", T) for i, r in enumerate(registers))
+            f"{{ {_vector(T, width)}; const {OWN}V {OWN}v = *({OWN}V *)({where}); "
+            + " ".join(self.write(r, f"{OWN}v.v[{i}]", T) for i, r in enumerate(registers))
             + " }"
         )
 
@@ -298,10 +301,30 @@ class Translator:
         width = next((int(p[1]) for p in parts if p in ("v2", "v4")), 1)
         where = self.address(a[0], space)
         if width == 1:
-            return f"*({T} *)({where}) = {self.read(a[1], T)};"
+            strong, fence = "volatile " * bool(_STRONG & set(parts)), "__threadfence(); " * ("release" in parts)
+            return f"{fence}*({strong}{T} *)({where}) = {self.read(a[1], T)};"
         values = ", ".join(self.read(r.strip(), T) for r in a[1].strip("{}").split(","))
-        V = f"struct alignas({width} * sizeof({T})) V {{ {T} v[{width}]; }}"
-        return f"{{ {V}; const V v = {{{{{values}}}}}; *(V *)({where}) = v; }}"
+        return f"{{ {_vector(T, width)}; const {OWN}V {OWN}v = {{{{{values}}}}}; *({OWN}V *)({where}) = {OWN}v; }}"
+
+    def _atom(self, parts, a):
+        fence, update, T = self._update(parts, a[1], a[2:])
+        return fence + (f"{update};" if a[0] == "_" else self.write(a[0], update, T))
+
+    def _red(self, parts, a):
+        fence, update, _ = self._update(parts, a[0], a[1:])
+        return f"{fence}{update};"
+
+    def _update(self, parts, place, operands):
+        """A fence before it, the call of an atomic function, and the type."""
+        T, name = _C[parts[-1]], _ATOMIC[[part for part in parts if part in _ATOMIC][0]]
+        C = {"uint64_t": "unsigned long long", "int64_t": "long long"}.get(T, T)
+        where = self.address(place, "shared" if "shared" in parts else "global")
+        values = ", ".join(f"({C})({self.read(o, T)})" for o in operands)
+        fence = "__threadfence(); " * bool({"release", "acq_rel"} & set(parts))
+        return fence, f"{name}(({C} *)({where}), {values})", T
+
+    def _activemask(self, parts, a):
+        return self.write(a[0], "__activemask()", "uint32_t")
 
     def _prefetch(self, parts, a):
         return ";"
@@ -313,6 +336,10 @@ class Translator:
 
     def _ret(self, parts, a):
         return "return;"
+
+
+def _vector(T, width):
+    return f"struct alignas({width} * sizeof({T})) {OWN}V {{ {T} v[{width}]; }}"
 
 
 def special(name):

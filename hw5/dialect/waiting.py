@@ -45,8 +45,12 @@ def _polls(tokens, brace):
     end = closing(tokens, brace)
     inside = tokens[brace + 1 : end]
     words = {t.text for t in inside}
-    strong = _has_atomic(inside) or any(
-        t.text == "volatile" and tokens[k - 1].text not in ("asm", "__asm__", "__asm") for k, t in enumerate(tokens)
+    strong = (
+        _has_atomic(inside)
+        or "volatile" in words
+        or any(
+            t.text == "volatile" and tokens[k - 1].text not in ("asm", "__asm__", "__asm") for k, t in enumerate(tokens)
+        )
     )
     return strong and len(inside) <= _MOST_WORDS and not words & {"if", "for", "while", "atomicCAS", "{"}
 

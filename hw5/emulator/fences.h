@@ -15,10 +15,13 @@ class Fences {
     void block_begins() { acquired_count_ = 0; }
 
     // An atomic operation releases what the thread did up to its fence, what its block did before the last barrier, and
-    // what the thread knows of its warp. Only the last release of a block is kept.
+    // what the thread knows of its warp. Only a block's last releases are kept, one for an address.
     void release(uintptr_t address, Access fence, uint32_t barrier_time, const uint32_t (&known)[warp_size]) {
         if (!released_) released_ = reserve();
-        Release &release = released_[block_of(fence)];
+        Released &of_block = released_[block_of(fence)];
+        int i = 0;
+        while (i < kept_releases && of_block.last[i].address != address) i++;
+        Release &release = of_block.last[i < kept_releases ? i : of_block.next++ % kept_releases];
         release = {address, fence, barrier_time, {}};
         memcpy(release.known, known, sizeof known);
     }
@@ -42,12 +45,10 @@ class Fences {
     // Did an access of another block happen before what `thread` does now?
     bool orders(const Access &past, uint32_t thread, uint32_t launch_time, uint32_t barrier_time) const {
         if (!released_) return false;
-        const Release &release = released_[block_of(past)];
-        if (release.fence.time < launch_time || !release.covers(past)) return false;
-        for (int i = 0; i < acquired_count_ && i < kept; i++) {
-            const Acquisition &a = acquired_[i];
-            if (a.address == release.address && (a.by.thread == thread || a.by.time < barrier_time)) return true;
-        }
+        for (const Release &release : released_[block_of(past)].last)
+            if (release.fence.time >= launch_time && release.covers(past) &&
+                has_acquired(release.address, thread, barrier_time))
+                return true;
         return false;
     }
 
@@ -67,15 +68,19 @@ class Fences {
         uintptr_t address;
         Access by;
     };
-    static constexpr int kept = 8;
+    static constexpr int kept = 8, kept_releases = 8;
+    struct Released {
+        Release last[kept_releases];
+        unsigned next;
+    };
 
     static uint32_t block_of(const Access &access) { return access.thread / max_block_threads; }
     // One for each block number that fits into `thread`.
-    static Release *reserve() {
-        return (Release *)reserve_for_check((1ull << 22) * sizeof(Release));
+    static Released *reserve() {
+        return (Released *)reserve_for_check((1ull << 22) * sizeof(Released));
     }
 
-    static inline Release *released_ = nullptr;  // the last release of each block
+    static inline Released *released_ = nullptr;  // by block
     Acquisition acquired_[kept];   // by the current block
     int acquired_count_ = 0;
 };

@@ -525,10 +525,10 @@ def compiled(source, nvcc="nvcc", options=None, keep=False, no_extern_c=False, a
 
     macros = [option[2:].replace("=", " ", 1) for option in options or () if option.startswith("-D")]
     folders = [option[2:] for option in options or () if option.startswith("-I")]
-    lines = "".join(f"#define {macro}\n" for macro in macros)
+    lines = "".join(f"#define {macro}\n" for macro in macros) + "#line 1\n" * bool(macros)
     folders += [*(include_dirs or ()), pycuda.compiler._find_pycuda_include_path()]
     source = _LOCKSTEP.sub(_IN_STEPS, source)
-    return json.dumps({"source": f"{lines}#line 1\n{source}", "include_dirs": folders}).encode()
+    return json.dumps({"source": lines + source, "include_dirs": folders}).encode()
 
 
 def install():

@@ -177,6 +177,51 @@ def test_bit_fields_in_ptx(tmp_path, at, n):
     np.testing.assert_array_equal(y, np.array([unsigned, signed % 2**64, inserted], np.uint64))
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_operands_in_ptx_may_have_any_name(tmp_path, check):
+    text = r"""
+    __global__ void k(unsigned *y, unsigned a, unsigned b, float *f) {
+        unsigned r, c, d;
+        unsigned long long v = 0x100000002ull;
+        float4 V;
+        asm("popc.b32 %0, %1;" : "=r"(r) : "r"(a)); y[0] = r;
+        asm("prmt.b32 %0, %1, %2, 0x5410;" : "=r"(r) : "r"(b), "r"(a)); y[1] = r;
+        asm("mov.b64 {%0, %1}, %2;" : "=r"(c), "=r"(d) : "l"(v)); y[2] = 10 * c + d;
+        asm("sad.u32 %0, %1, %2, 1;" : "=r"(a) : "r"(b), "r"(a)); y[3] = a;
+        asm("ld.global.nc.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(V.x), "=f"(V.y), "=f"(V.z), "=f"(V.w) : "l"(f));
+        asm("st.global.v2.f32 [%0], {%1, %2};" :: "l"(f + 4), "f"(V.w), "f"(V.y));
+    }"""
+    y, f = np.zeros(4, u32), np.arange(6, dtype=f32)
+    Emulator(write_kernel(tmp_path, text), check=check).run("k", 1, 1, [y, np.uint32(7), np.uint32(1000), f])
+    assert y.tolist() == [3, 7 << 16 | 1000, 21, 994] and f[4:].tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_atomic_operations_and_flags_in_ptx(tmp_path, check):
+    text = r"""
+    __global__ void k(int *count, float *sum, unsigned long long *most, int *data, int *flag) {
+        unsigned lanes;
+        asm volatile("activemask.b32 %0;" : "=r"(lanes));
+        asm volatile("red.release.gpu.global.add.s32 [%0], %1;" :: "l"(count), "r"(1) : "memory");
+        asm volatile("red.global.add.f32 [%0], %1;" :: "l"(sum), "f"(0.5f));
+        asm volatile("atom.global.max.u64 %0, [%1], %2;" : "=l"(most[1 + blockIdx.x * 32 + threadIdx.x]) : "l"(most), "l"(threadIdx.x + 5ull));
+        if (threadIdx.x) return;
+        if (blockIdx.x == 0) {
+            *data = lanes;
+            asm volatile("st.release.gpu.global.s32 [%0], %1;" :: "l"(flag), "r"(1) : "memory");
+        } else {
+            int seen;
+            do { asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(seen) : "l"(flag) : "memory"); } while (!seen);
+            data[1] = *data;
+        }
+    }"""
+    emulator = Emulator(write_kernel(tmp_path, text), check=check, time_limit=60)
+    for emulator.order in ("forward", "reverse", "random"):
+        count, total, most, data = np.zeros(1, i32), np.zeros(1, f32), np.zeros(65, np.uint64), np.zeros(2, i32)
+        emulator.run("k", 2, 32, [count, total, most, data, np.zeros(1, i32)])
+        assert (count, total, most[0]) == (64, 32, 36) and data.tolist() == [-1, -1]
+
+
 GROUPS = r"""
 #include <cooperative_groups.h>
 #include <cooperative_groups/reduce.h>

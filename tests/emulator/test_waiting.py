@@ -89,6 +89,29 @@ def test_a_volatile_store_without_a_fence_is_a_race(tmp_path):
         sums(emulator, 2)
 
 
+def test_a_block_may_tell_others_by_several_flags(tmp_path):
+    text = """__global__ void k(int *data, int *flags, int *y) {
+        for (int i = blockIdx.x; i < 6; i += gridDim.x)
+            if (threadIdx.x == 0) {
+                int before = 0;
+                if (i > 0) {
+                    while (atomicAdd(&flags[i - 1], 0) == 0);
+                    __threadfence();
+                    before = data[i - 1];
+                }
+                data[i] = before + i;
+                __threadfence();
+                atomicExch(&flags[i], 1);
+            }
+        if (threadIdx.x == 0) y[blockIdx.x] = 1;
+    }"""
+    emulator = Emulator(write_kernel(tmp_path, text), check=True, time_limit=60)
+    for emulator.order in ("forward", "reverse", "random"):
+        data = np.zeros(6, i32)
+        emulator.run("k", 2, 32, [data, np.zeros(6, i32), np.zeros(2, i32)])
+        np.testing.assert_array_equal(data, np.cumsum(np.arange(6)))
+
+
 def test_threads_of_a_warp_need_a_barrier_between_volatile_accesses(tmp_path):
     text = """__global__ void k(float *y) {
         __shared__ volatile float s[64];
