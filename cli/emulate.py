@@ -110,9 +110,9 @@ def command(
     hw5 emulate saxpy.cu
     hw5 emulate saxpy.cu --kernel saxpy --grid 4 --block 256 --args 1000,2.0,random:1000,zeros:1000
     """
+    if not wants_profile and (plot or gpu):
+        raise InputError(f"{'--plot' if plot else '--gpu'} shows a profile; add --profile")
     if plot:
-        if not wants_profile:
-            raise InputError("--plot shows a profile; add --profile")
         require_picture(plot, "--plot", file)
         require_matplotlib()
     instances = (kernel,) if kernel and "<" in kernel else ()
@@ -155,8 +155,14 @@ def command(
         out.mkdir(parents=True, exist_ok=True)
         for name, array in arrays.items():
             np.save(out / f"{name}.npy", array)
-    changed = {name for name, array in arrays.items() if array.tobytes() != before[int(name[3:]) - 1].tobytes()}
+    changed = {name: _count_changed(array, before[int(name[3:]) - 1]) for name, array in arrays.items()}
     _print(kernel, orders, arrays, changed, notes, emulator.check, as_json)
+
+
+def _count_changed(array, before):
+    """How many elements have other bytes."""
+    after, before = (np.ascontiguousarray(x).view(np.uint8).reshape(x.size, x.itemsize) for x in (array, before))
+    return int((after != before).any(1).sum())
 
 
 def _list(emulator, as_json):
@@ -217,6 +223,8 @@ def _number(text, code):
     if code == "s":
         raise InputError(f"--args: {text}: the parameter is a structure, which only Python can pass (Emulator.run)")
     try:
+        if code == "?" and text in ("true", "false"):
+            return text == "true"
         return float(text) if code in "fd" else int(text, 0)
     except ValueError:
         raise InputError(f"--args: {text} is not {TYPES[code][1].partition(' (')[0]}") from None
@@ -225,12 +233,14 @@ def _number(text, code):
 def _print(kernel, orders, arrays, changed, notes, check, as_json):
     if as_json:
         values = {name: array.ravel()[:1000].tolist() for name, array in arrays.items()}
-        report = {"kernel": kernel.name, "orders": list(orders), "notes": notes, "changed": sorted(changed)}
+        report = {"kernel": kernel.name, "orders": list(orders), "notes": notes}
+        report["changed"] = sorted(name for name, count in changed.items() if count)
         return click.echo(json.dumps(report | {"arrays": values}))
     for name, array in arrays.items():
         shown = np.array2string(array.ravel()[:8], precision=6, separator=" ", max_line_width=200).strip("[]")
         more = " ..." if array.size > 8 else ""
-        state = "changed" if name in changed else "unchanged"
+        count = changed[name]
+        state = "unchanged" if not count else "changed" if count == array.size else f"{count:,} changed"
         say(f"{name}: {array.dtype}, {array.size:,} elements, {state}: {shown}{more}")
     for note in notes:
         say(f"note: {note}")

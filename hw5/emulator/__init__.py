@@ -153,13 +153,13 @@ class Emulator:
             raise KernelFault("launch", name, f"{name} {several}; choose one of {names}")
         template = name.partition("<")[0].strip()
         if template in self.templates:
-            reason = (
-                f"{name} is a kernel template ({self.templates[template]}); ask for an instance when you compile it"
-            )
+            place = self.templates[template]
+            example = example_instance(template, place)
             raise KernelFault(
                 "launch",
                 name,
-                f'{reason}, such as instances=["{example_instance(template, self.templates[template])}"]',
+                f"{name} is a kernel template ({place}); choose an instance, such as '{example}' (in Python, "
+                f'Emulator(..., instances=["{example}"]))',
             )
         if template in self.refused:
             raise KernelFault("launch", name, f"{name} cannot be emulated: {self.refused[template]}")

@@ -40,8 +40,8 @@ class Arguments:
         kind = TYPES[code][0]
         if isinstance(arg, np.generic) or not isinstance(arg, (bool, numbers.Real)):
             return arg  # Emulator.launch checks the type
-        value = kind(arg)
-        if value != arg and not (code in "fd" or arg != arg):
+        value = _as(kind, arg)
+        if value is None or (value != arg and not (code in "fd" or arg != arg)):
             raise InputError(f"{where} is {arg}, but the parameter is {TYPES[code][1]}")
         return value
 
@@ -59,6 +59,14 @@ class Arguments:
         self._emulator.write(int(memory), np.ascontiguousarray(arg))
         self._copies.append((memory, arg))
         return memory
+
+
+def _as(kind, number):
+    """A number as a NumPy type, or None if it does not fit."""
+    try:
+        return kind(number)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _same_bytes(given, expected):

@@ -36,6 +36,7 @@ _LANGUAGE = (
     "-fno-exceptions",
     "-fno-rtti",
     "-fno-builtin-printf",
+    "-fsanitize=return",  # or a function without a return statement goes on in what follows it
     "-fno-delete-null-pointer-checks",
     "-fstack-clash-protection",
     "-w",
@@ -120,6 +121,8 @@ def _compile(compiler, source, flags, library, mode, instances):
             compiler.run([*flags, *link], source.parent, str(source), library.parent)
             break
         except CompileError as error:
+            if instances and _errors(str(error)) and {file for file, _ in _errors(str(error))} == {_TABLE}:
+                raise CompileError(f"{source.name} has no instance {', '.join(instances)} of a template") from error
             first = first or CompileError(f"{error}{_hints(str(error), code, missing)}")
             of_host = _in_optional(str(error), code)
             if not of_host:
@@ -163,10 +166,15 @@ def _text(compiler, source, flags, preprocessed, mode):
         headers = tuple(word for header in wanted for word in ("-include", header))
 
 
+def _errors(message):
+    """The files and lines of errors."""
+    errors = re.findall(r"^(.+?):(\d+):\d+: error: ", message, re.MULTILINE)
+    return {(file, int(line)) for file, line in errors}
+
+
 def _in_optional(message, code):
     """The optional declarations in which there are errors: perhaps only the host needs them."""
-    errors = re.findall(r"^(.+?):(\d+):\d+: error: ", message, re.MULTILINE)
-    places = {(file, int(line)) for file, line in errors}
+    places = _errors(message)
     return {place for place in code.optional if any(f == place[0] and place[1] <= n <= place[2] for f, n in places)}
 
 
@@ -204,6 +212,9 @@ def preprocess(compiler, source, flags, output):
             (empty / found[1]).touch()
 
 
+_TABLE = "<the emulator's table of kernels>"
+
+
 def _epilogue(code, missing):
     """The table of kernels, and aliases that make all dynamic shared arrays one array."""
     aliases = "".join(
@@ -223,7 +234,7 @@ def _epilogue(code, missing):
         "missing_headers": missing,
     }
     return f"""
-# 1 "<the emulator's table of kernels>"
+# 1 "{_TABLE}"
 {aliases}
 namespace hw5 {{
 static const Kernel kernels[] = {{

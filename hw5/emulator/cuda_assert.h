@@ -11,6 +11,13 @@ extern "C" inline void hw5_assert_fail(const char *expression, const char *file,
     __builtin_unreachable();
 }
 
+// -fsanitize=return: the end of a function that returns a value.
+extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void __ubsan_handle_missing_return(
+    const hw5::Site *function) {
+    hw5_link.runtime.assertion("it ends a function without the value that it returns", *function);
+    __builtin_unreachable();
+}
+
 [[noreturn]] static inline void __trap(HW5_SITE) {
     hw5_link.runtime.assertion("__trap()", {file, line});
     __builtin_unreachable();

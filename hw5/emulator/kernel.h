@@ -8,6 +8,8 @@ namespace hw5 {
 template <class T> constexpr char type_code = '\0';
 template <class T> constexpr char type_code<T *> = 'P';
 template <class T> constexpr char type_code<const T> = type_code<T>;
+template <class T> constexpr char type_code<volatile T> = type_code<T>;
+template <class T> constexpr char type_code<const volatile T> = type_code<T>;
 template <> inline constexpr char type_code<void> = 'B';
 template <> inline constexpr char type_code<bool> = '?';
 template <> inline constexpr char type_code<char> = 'b';

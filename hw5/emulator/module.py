@@ -61,8 +61,8 @@ class Kernel:
         if shared and shared + self.static_shared > shared_limit:
             static = f" and {self.static_shared} of static" if self.static_shared else ""
             raise self._error(
-                f"{shared} bytes of dynamic{static} shared memory exceed the limit of {shared_limit}; Emulator's "
-                "shared_limit raises it"
+                f"{shared} bytes of dynamic{static} shared memory exceed the limit of {shared_limit}; raise "
+                "shared_limit (--shared-limit)"
             )
         if tuple(map(type, args)) != self._types:
             args = self._convert(args)

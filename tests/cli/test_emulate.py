@@ -51,7 +51,7 @@ def test_a_kernel_runs_and_its_arrays_are_saved(compiler, file, tmp_path):
     command = ("emulate", file, "--kernel", "saxpy", "--grid", "4", "--block", "256")
     arguments = ("--args", f"1000, 2.0, {tmp_path / 'x.npy'}, ones:1000")
     out = hw5(*command, *arguments, "--out", tmp_path / "out").stdout
-    assert "saxpy: no faults in 4 orders of threads" in out and "arg4: float32, 1,000 elements, changed" in out
+    assert "saxpy: no faults in 4 orders of threads" in out and "arg4: float32, 1,000 elements, 999 changed" in out
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "arg4.npy"), 2 * x + 1)
     report = json.loads(hw5(*command, *arguments, "--json", "--fast").stdout)
     assert report["changed"] == ["arg4"] and report["orders"] == ["forward"]
@@ -103,3 +103,19 @@ def test_a_profile_as_a_heat_map(compiler, file, tmp_path):
     assert ("resources" in report) == bool(nvcc_path())
     assert report["threads"] == 256 and report["shared"] == 0
     assert "--plot shows a profile; add --profile" in refused(*command, "--plot", tmp_path / "heat.png")
+    assert "--gpu shows a profile; add --profile" in refused(*command, "--gpu", "t4")
+
+
+def test_values_and_instances_that_do_not_fit(compiler, tmp_path):
+    file = tmp_path / "few.cu"
+    file.write_text(
+        "template <int n, class T> __global__ void fill(T *y) { y[threadIdx.x] = n; }\n"
+        "__global__ void set(volatile int *y, bool yes, int n) { if (yes) y[threadIdx.x] = n; }\n"
+    )
+    command = ("emulate", file, "--kernel")
+    assert "choose an instance, such as 'fill<32, float>'" in refused(*command, "fill", "--args", "zeros:32")
+    assert "few.cu has no instance fill<3> of a template" in refused(*command, "fill<3>", "--args", "zeros:32")
+    large = refused(*command, "set", "--args", "zeros:32,true,99999999999")
+    assert "argument 3 of set is 99999999999, but the parameter is an int" in large
+    assert "32 elements, changed: 7 7 7 7" in hw5(*command, "set", "--args", "zeros:32,true,7").stdout
+    assert "40 elements, 32 changed: 7 7 7 7" in hw5(*command, "set", "--args", "zeros:40,true,7").stdout

@@ -62,6 +62,10 @@ WRONG = {
         '__global__ void k(float *y) { printf("12%n", (int *)y); }', "assertion", "printf with %n",
     ),
     "a trap": ("__global__ void k(float *y) { __builtin_trap(); }", "illegal", "ends a program"),
+    "a function without a return statement": (
+        "__device__ float f(float x) { if (x > 1) return x; } __global__ void k(float *y) { y[threadIdx.x] = f(y[0]); }",
+        "assertion", "ends a function without the value that it returns",
+    ),
     "different values in one place": (
         "__global__ void k(float *y) { y[0] = threadIdx.x; }", "race", r"writes byte 0 .*writes it",
     ),
