@@ -75,6 +75,7 @@ event_flags = _enum("event_flags", "DEFAULT BLOCKING_SYNC DISABLE_TIMING")
 stream_flags = _enum("stream_flags", "DEFAULT NON_BLOCKING")
 compute_mode = _enum("compute_mode", "DEFAULT EXCLUSIVE PROHIBITED EXCLUSIVE_PROCESS")
 func_cache = _enum("func_cache", "PREFER_NONE PREFER_SHARED PREFER_L1 PREFER_EQUAL")
+mem_attach_flags = enum.IntEnum("mem_attach_flags", "GLOBAL HOST SINGLE")
 host_alloc_flags = _enum("host_alloc_flags", "NONE PORTABLE DEVICEMAP WRITECOMBINED")
 mem_host_register_flags = _enum("mem_host_register_flags", "NONE PORTABLE DEVICEMAP")
 limit = _enum("limit", "STACK_SIZE PRINTF_FIFO_SIZE MALLOC_HEAP_SIZE")
@@ -217,6 +218,20 @@ class DeviceAllocation(basics.DeviceAllocation):
         return (ctypes.c_char * size).from_address(int(self) + offset)
 
 
+class ManagedAllocation(DeviceAllocation):
+    """Memory of the device that is an array of the host too."""
+
+    def __init__(self, shape, dtype, order="C"):
+        like = np.empty(shape, dtype, order)
+        super().__init__(like.nbytes)
+        self.__array_interface__ = like.__array_interface__ | {"strides": like.strides, "data": (int(self), False)}
+
+    get_device_pointer = basics.DeviceAllocation.__int__
+
+    def attach(self, flags, stream=None):
+        pass
+
+
 class PooledDeviceAllocation(DeviceAllocation):
     def __init__(self, nbytes, pool):
         super().__init__(nbytes)
@@ -307,8 +322,13 @@ def _rows(fill):
 memset_d2d8, memset_d2d16, memset_d2d32 = map(_rows, (memset_d8, memset_d16, memset_d32))
 
 
+def managed_empty(shape, dtype, order="C", mem_flags=0):
+    return np.asarray(ManagedAllocation(shape, dtype, order))
+
+
 def pagelocked_empty(shape, dtype, order="C", mem_flags=0):
-    return np.empty(shape, dtype, order)
+    is_mapped = mem_flags & host_alloc_flags.DEVICEMAP
+    return managed_empty(shape, dtype, order) if is_mapped else np.empty(shape, dtype, order)
 
 
 def aligned_empty(shape, dtype, order="C", alignment=4096):

@@ -130,6 +130,7 @@ ARRAYS = """
 import numpy as np
 import pycuda.autoinit
 import pycuda.cumath as cumath
+import pycuda.driver as drv
 import pycuda.gpuarray as gpuarray
 from pycuda.compiler import SourceModule
 from pycuda.elementwise import ElementwiseKernel
@@ -143,6 +144,15 @@ twice = ElementwiseKernel("float *y, float *x", "y[i] = 2 * x[i]", "twice")
 y = gpuarray.empty_like(on_device)
 twice(y, on_device)
 assert (y.get() == 2 * x).all()
+
+count = SourceModule("__global__ void count(int *y) { y[threadIdx.x] += threadIdx.x; }").get_function("count")
+managed = drv.managed_zeros((2, 4), np.int32, mem_flags=drv.mem_attach_flags.GLOBAL)
+count(managed, block=(8, 1, 1))
+count(managed.base, block=(8, 1, 1))
+assert managed.tolist() == [[0, 2, 4, 6], [8, 10, 12, 14]]
+mapped = drv.pagelocked_zeros(8, np.int32, mem_flags=drv.host_alloc_flags.DEVICEMAP)
+count(np.intp(mapped.base.get_device_pointer()), block=(8, 1, 1))
+assert mapped.tolist() == list(range(8))
 print("done")
 """
 
