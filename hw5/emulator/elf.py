@@ -2,7 +2,7 @@
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _SYMTAB, _DYNSYM = 2, 11  # section types
 _OBJECT, _TLS = 1, 6  # symbol types
@@ -23,14 +23,14 @@ DEVICE_FUNCTIONS = {name + suffix for name in _MATH.split() for suffix in ("", "
 class Variable:
     """offset: from the load address, or from the start of thread-local storage for a __shared__ array.
 
-    owner: the function that it is in, or "".
+    owner: the names of the function that it is in, with its namespaces and types; empty if it is in none.
     """
 
     name: str
     is_shared: bool
     offset: int
     size: int
-    owner: str = ""
+    owner: tuple = ()
 
 
 def variables(library):
@@ -41,7 +41,7 @@ def variables(library):
             symbols.append(Variable(name, kind == _TLS, value, extent))
     dynamic = {v.offset for v in symbols if v.name == "hw5_dynamic_shared"}
     own = {v for v in symbols if _OWN.match(v.name) or (v.is_shared and v.offset in dynamic)}
-    found = [Variable(_plain(v.name), v.is_shared, v.offset, v.size, _owner(v.name)) for v in symbols if v not in own]
+    found = [_named(v) for v in symbols if v not in own]
     return found + [Variable(GUARD, True, v.offset, v.size) for v in own if v.is_shared and v.name.startswith("_ZGV")]
 
 
@@ -70,12 +70,6 @@ def _symbols(library, table):
                 yield names[name : names.index(b"\0", name)].decode(), info & 15, section, value, extent
 
 
-def _owner(symbol):
-    """The name of the function that a static variable is in, or ""."""
-    match = re.match(r"_ZZN?(?:12_GLOBAL__N_1)?L?(\d+)", symbol)
-    return symbol[match.end() : match.end() + int(match.group(1))] if match else ""
-
-
 def demangled(symbol):
     """The name of a function without its parameters: _ZN3abc3sumEPf is abc::sum."""
     match, names = re.match(r"_Z(?:NK?)?", symbol), []
@@ -91,12 +85,20 @@ def demangled(symbol):
 _MANGLED = re.compile(r"L[a-z]n?\d+E|[AST][0-9A-Z]*_|([1-9]\d*)")  # a literal, a type, or the length of a name
 
 
-def _plain(symbol):
-    """The name in the source, which is the last in a mangled name: _ZZ3sumIfEvPT_E4tile is `tile`."""
-    name, position = symbol, 2
+def _named(variable):
+    """With its name in the source, and that of the function around it."""
+    *around, name = _names(variable.name)
+    owner = tuple(around) if variable.name.startswith("_ZZ") else ()
+    return replace(variable, name=name, owner=owner)
+
+
+def _names(symbol):
+    """The names in a mangled name, in order: _ZZ3sumIfEvPT_E4tile has `sum` and `tile`."""
+    position, names = 2, []
     while symbol.startswith("_Z") and (part := _MANGLED.search(symbol, position)):
         position = part.end()
         end = position + int(part[1] or 0)
         if part[1] and end <= len(symbol):
-            name, position = symbol[position:end], end
-    return name
+            names.append(symbol[position:end])
+            position = end
+    return names or [symbol]

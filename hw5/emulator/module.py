@@ -179,6 +179,6 @@ def _static_shared(variables, functions):
     """
     sizes = {}
     for v in variables:
-        if v.is_shared and v.name != GUARD and (v.owner in functions or not v.owner):
+        if v.is_shared and v.name != GUARD and (not v.owner or set(functions).intersection(v.owner)):
             sizes[v.owner, v.name] = max(v.size, sizes.get((v.owner, v.name), 0))
     return sum(sizes.values())

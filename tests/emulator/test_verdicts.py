@@ -166,6 +166,20 @@ def test_a_fault_leaves_variables_as_they_were(tmp_path):
         assert y[0] == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "namespace a { namespace b { __global__ void k(float *y) { BIG } } }",
+        "struct A { static __device__ void f(float *y) { BIG } }; __global__ void k(float *y) { A::f(y); }",
+        "namespace { __device__ void f(float *y) { BIG } } __global__ void k(float *y) { f(y); }",
+    ],
+)
+def test_static_shared_memory_is_limited_wherever_it_is(tmp_path, text):
+    text = text.replace("BIG", "__shared__ float s[13000]; s[0] = 1; y[0] = s[0];")
+    emulator = Emulator(write_kernel(tmp_path, text))
+    assert not emulator.kernels and "52,000 bytes of static __shared__ arrays" in emulator.refused["k"]
+
+
 def test_more_shared_memory_is_asked_for(tmp_path):
     text = "__global__ void k(int *y) { extern __shared__ int s[]; s[20000 + threadIdx.x] = 3; y[threadIdx.x] = s[20000 + threadIdx.x]; }"
     file = write_kernel(tmp_path, text)
