@@ -374,7 +374,7 @@ def _assembly(kept, source):
 def _edited(source, found, kept, check, assembly):
     """The text without host code, and with CUDA's words replaced by what the host's compiler knows."""
     edits = list(assembly)
-    flattened = _tables(d for d in kept if d.kind != "function")
+    tables = {name for d in kept if d.kind != "function" for name, _ in _tables(d)}
     staying = set(kept)
     called_later = _recursive(kept) | _pointed_to(kept)
     for declaration in found:
@@ -390,8 +390,7 @@ def _edited(source, found, kept, check, assembly):
         elif check and declaration.kind == "function" and declaration.body:
             if not declaration.is_kernel:
                 _mark_inline(declaration, marks, called_later)
-            if (flattened | _tables([declaration])) & declaration.names:
-                _mark(declaration, marks, '__attribute__((no_sanitize("bounds"))) ')
+            edits += _rows(declaration, tables)
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
         if declaration.kind == "function" and declaration.name in called_later:
             edits += [(t.start, t.end, f"{'unused':{len(t.text)}}") for t in tokens if t.text == "always_inline"]
@@ -471,22 +470,33 @@ def _is_member(tokens, i):
     return before[-1:] in (["."], ["::"]) or before == ["-", ">"]
 
 
-def _tables(kept):
-    """Names of arrays with several dimensions in shared or global memory.
+def _tables(declaration):
+    """(name, index of the token after its declarator) of arrays with several dimensions in shared or global memory."""
+    tokens = [token.text for token in declaration.tokens]
+    for i, text in enumerate(tokens):
+        if text not in ("thread_local", DEVICE, CONSTANT):
+            continue
+        if tokens[i + 1] == "__attribute__":
+            i = tokens.index("thread_local", i) if text != "thread_local" else i
+            i += 2 + len(_parenthesised(tokens, i + 2))
+        end = next((k for k in range(i, len(tokens)) if tokens[k] in (";", "{", "(", "=")), len(tokens))
+        for k in range(i, end):
+            if tokens[k] == "[" and "][" in "".join(tokens[k:end]) and tokens[k - 1].isidentifier():
+                yield tokens[k - 1], end
+
+
+def _rows(function, of_file):
+    """Edits that tell check mode the shapes of the tables that a function uses, see hooks.h.
 
     A row of them may be indexed beyond its end, to read the array as one row; the array's own bounds are checked.
     """
-    names = set()
-    for declaration in kept:
-        tokens = [token.text for token in declaration.tokens]
-        for i, text in enumerate(tokens):
-            if text in ("thread_local", DEVICE, CONSTANT):
-                if tokens[i + 1] == "__attribute__":
-                    i = tokens.index("thread_local", i) if text != "thread_local" else i
-                    i += 2 + len(_parenthesised(tokens, i + 2))
-                end = next((k for k in range(i, len(tokens)) if tokens[k] in (";", "{", "(", "=")), len(tokens))
-                names |= {tokens[k - 1] for k in range(i, end) if tokens[k] == "[" and "][" in "".join(tokens[k:end])}
-    return names
+    tokens = function.tokens
+    places = [(name, function.body[0] - 1) for name in sorted(of_file & function.names)]
+    places += [(name, end) for name, end in _tables(function) if tokens[end].text == ";"]
+    known = {}
+    for name, at in places:
+        known.setdefault(tokens[at].end, []).append(f" ::hw5::add_table<decltype({name})>();")
+    return [(position, position, "".join(texts)) for position, texts in known.items()]
 
 
 def _parenthesised(tokens, i):

@@ -13,7 +13,7 @@ fma fmax fmin fmod frexp hypot ilogb j0 j1 jn ldexp lgamma llrint llround log lo
 nearbyint nextafter pow remainder remquo rint round scalbln scalbn sin sincos sinh sqrt tan tanh tgamma trunc y0 y1 yn"""
 # What a module may take from other libraries: functions that a GPU has too, and what every library needs
 DEVICE_FUNCTIONS = {name + suffix for name in _MATH.split() for suffix in ("", "f")} | set(
-    """abs labs llabs malloc free calloc memcmp memchr strlen strcmp strcpy strncmp strncpy strcat memcpy memmove memset
+    """abs labs llabs malloc free calloc memcmp memchr strlen strchr strrchr strcmp strcpy strncmp strncpy strcat memcpy memmove memset
     clock fegetround fesetround __tls_get_addr __cxa_finalize __gmon_start__ _ITM_deregisterTMCloneTable
     _ITM_registerTMCloneTable __stack_chk_fail __cxa_pure_virtual __errno_location""".split()
 )

@@ -47,6 +47,11 @@ WRONG = {
         "__global__ void k(float *y) { float t[4]; for (int i = 0; i < 32; i++) t[i] = i; y[threadIdx.x] = t[threadIdx.x % 4]; }",
         "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
     ),
+    "the end of a local array in a kernel with a table": (
+        "__global__ void k(float *y) { __shared__ float t[8][9]; float sum[4]; t[0][threadIdx.x] = 1; __syncthreads();"
+        "for (int i = 0; i <= 4; i++) sum[i] = t[0][31 - threadIdx.x]; y[threadIdx.x] = sum[threadIdx.x % 4]; }",
+        "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
+    ),
     "a null pointer": ("__global__ void k(float *y) { float *p = 0; *p = 1; }", "out-of-bounds", "through a null pointer"),
     "a pointer that was not set": (
         "__global__ void k(float *y) { float *p; if (y[0] > 0) p = y; *p = threadIdx.x; }", "out-of-bounds", "uninitialised or overwritten",
@@ -111,6 +116,20 @@ RIGHT = {
             s[0][threadIdx.x] = threadIdx.x;
             __syncthreads();
             y[threadIdx.x] = s[0][31 - threadIdx.x];
+        }""",
+    "tables of a template and of the file, read as one row": """
+        __device__ float global[4][9];
+        template <int n> __device__ float read(int i) {
+            __shared__ float s[n][n + 1], u[2][n][2];
+            float sum[2];
+            s[0][threadIdx.x] = u[0][0][threadIdx.x] = threadIdx.x;
+            __syncthreads();
+            sum[i % 2] = s[0][31 - threadIdx.x] + u[0][i / 2][1 + i % 2] * 0;
+            return sum[i % 2];
+        }
+        __global__ void k(float *y) {
+            global[0][threadIdx.x] = 1;
+            y[threadIdx.x] = read<8>(threadIdx.x % 4) + global[0][threadIdx.x];
         }""",
     "the heap": """
         __global__ void k(float *y) {
