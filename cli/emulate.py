@@ -27,6 +27,9 @@ _FILLS = {
 }
 
 
+_NUMBERS = {code: np.dtype(kind) for code, (kind, _) in TYPES.items() if code not in "Ps"} | {"e": np.dtype(np.float16)}
+
+
 class Size(click.ParamType):
     """A grid or block: 4, or 4,2 or 4,2,1."""
 
@@ -183,9 +186,8 @@ def _list(emulator, as_json):
 def _parameters(kernel):
     """The types of the parameters, such as float32* and int32."""
     for code, target in zip(kernel.signature, kernel.targets):
-        yield_code = target if code == "P" else code
-        name = np.dtype(TYPES[yield_code][0]).name if yield_code in TYPES and yield_code not in "Ps" else "struct"
-        yield name + "*" * (code == "P")
+        number = _NUMBERS.get(target if code == "P" else code)
+        yield (number.name if number else "struct") + "*" * (code == "P")
 
 
 def _arguments(kernel, text, seed):
@@ -214,9 +216,9 @@ def _argument(text, types, random):
     fill, _, count = text.partition(":")
     if fill not in _FILLS or not count.isdecimal():
         raise InputError(f"--args: {text} is no array; write {', '.join(f'{f}:N' for f in _FILLS)}, FILE.npy or null")
-    if target not in TYPES or target in "Ps":
+    if target not in _NUMBERS:
         raise InputError(f"--args: the pointer for {text} is to a structure or a pointer; pass a FILE.npy of its bytes")
-    return _FILLS[fill](int(count), np.dtype(TYPES[target][0]), random)
+    return _FILLS[fill](int(count), _NUMBERS[target], random)
 
 
 def _number(text, code):

@@ -118,4 +118,12 @@ def test_values_and_instances_that_do_not_fit(compiler, tmp_path):
     large = refused(*command, "set", "--args", "zeros:32,true,99999999999")
     assert "argument 3 of set is 99999999999, but the parameter is an int" in large
     assert "32 elements, changed: 7 7 7 7" in hw5(*command, "set", "--args", "zeros:32,true,7").stdout
-    assert "40 elements, 32 changed: 7 7 7 7" in hw5(*command, "set", "--args", "zeros:40,true,7").stdout
+    file.write_text("#include <cuda_fp16.h>\n__global__ void twice(half *y) { y[threadIdx.x] *= __float2half(2); }")
+    assert "arg1: float16, 32 elements, changed: 2. 2." in hw5(*command, "twice", "--args", "ones:32").stdout
+
+
+def test_how_many_elements_are_changed(compiler, tmp_path):
+    file = tmp_path / "set.cu"
+    file.write_text("__global__ void set(int *y, int n) { y[threadIdx.x] = n; }\n")
+    command = ("emulate", file, "--kernel")
+    assert "40 elements, 32 changed: 7 7 7 7" in hw5(*command, "set", "--args", "zeros:40,7").stdout
