@@ -71,7 +71,7 @@ def device_code(text, instances=(), check=False, without=()):
     """
     source = Preprocessed(text, text.index(START))
     found = declarations(source.tokens)
-    kept = [d for d in _kept(found) if source.range(d.tokens) not in without]
+    kept = [d for d in _kept(found, instances) if source.range(d.tokens) not in without]
     assembly, unknown = _assembly(kept, source)
     reasons = refused(kept, source, unknown)
     kept = [d for d in kept if d not in reasons]
@@ -101,7 +101,7 @@ def _standard(tokens):
 # ---- what stays
 
 
-def _kept(found):
+def _kept(found, instances):
     """The declarations that stay, in order."""
     prototypes = {d.name for d in found if d.kind == "function" and d.is_device and not d.body}
     namespaces = _KNOWN_NAMESPACES | {scope for d in found for scope in d.scopes}
@@ -111,14 +111,34 @@ def _kept(found):
         if declaration.kind != "function" or "constexpr" in declaration.words:
             for name in declaration.declared:
                 by_name.setdefault(name, []).append(declaration)
-    queue = list(kept)
+    queue = [_names_in_instances(found, instances), *(declaration.names for declaration in kept)]
     while queue:
-        for name in queue.pop().names & by_name.keys():
+        for name in queue.pop() & by_name.keys():
             for declaration in by_name.pop(name):
                 if declaration not in kept and _may_stay(declaration, namespaces):
                     kept.add(declaration)
-                    queue.append(declaration)
+                    queue.append(declaration.names)
     return [d for d in found if d in kept]
+
+
+def _names_in_instances(found, instances):
+    """Names in the arguments of kernel templates, such as those of types that only the launching host uses."""
+    asked = {name for instance in instances for name in re.findall(r"[A-Za-z_]\w*", instance.partition("<")[2])}
+    templates = {d.name for d in found if d.is_kernel and d.template}
+    launched = (arguments for *_, arguments in _in_brackets(found, templates))
+    return asked | {token.text for arguments in launched for token in arguments if token.is_name}
+
+
+def _in_brackets(found, templates):
+    """(declaration, name, the texts after its brackets, the tokens in them) of the templates that declarations name."""
+    for declaration in found:
+        tokens = declaration.tokens
+        for i in range(len(tokens) - 4):
+            if tokens[i].text in templates and tokens[i + 1].text == "<":
+                end = closing_angle(tokens, i + 1)
+                if end is not None:
+                    after = [t.text for t in tokens[end + 1 : end + 4]]
+                    yield declaration, tokens[i].text, after, tokens[i + 2 : end]
 
 
 def _is_root(declaration, prototypes, namespaces):
@@ -248,20 +268,12 @@ def _instances(found, kept, source, asked):
         if name.strip() in templates:
             add(name.strip(), _spaced(arguments.strip().removesuffix(">")))
     file_scope = {name for d in kept for name in d.declared} - {""}
-    for declaration in found:
-        tokens = declaration.tokens
-        for i in range(len(tokens) - 4):
-            if tokens[i].text not in templates or tokens[i + 1].text != "<":
-                continue
-            end = closing_angle(tokens, i + 1)
-            if end is None:
-                continue
-            launched = [t.text for t in tokens[end + 1 : end + 4]] == ["<", "<", "<"]
-            explicit = declaration.is_instantiation or declaration.is_specialisation
-            if launched or (explicit and declaration.is_kernel and tokens[end + 1].text == "("):
-                arguments = _resolved(tokens[i + 2 : end], declaration, file_scope)
-                if arguments is not None and len(_parts(arguments)) >= _required(templates[tokens[i].text]):
-                    add(tokens[i].text, _spaced(" ".join(arguments)))
+    for declaration, name, after, inside in _in_brackets(found, templates):
+        explicit = declaration.is_instantiation or declaration.is_specialisation
+        if after == ["<", "<", "<"] or (explicit and declaration.is_kernel and after[:1] == ["("]):
+            arguments = _resolved(inside, declaration, file_scope)
+            if arguments is not None and len(_parts(arguments)) >= _required(templates[name]):
+                add(name, _spaced(" ".join(arguments)))
     return wanted
 
 

@@ -122,7 +122,10 @@ def _compile(compiler, source, flags, library, mode, instances):
             break
         except CompileError as error:
             if instances and _errors(str(error)) and {file for file, _ in _errors(str(error))} == {_TABLE}:
-                raise CompileError(f"{source.name} has no instance {', '.join(instances)} of a template") from error
+                unknown = "".join(f"; there is no {name}" for name in _undeclared(str(error)))
+                raise CompileError(
+                    f"{source.name} has no instance {', '.join(instances)} of a template{unknown}"
+                ) from error
             first = first or CompileError(f"{error}{_hints(str(error), code, missing)}")
             of_host = _in_optional(str(error), code)
             if not of_host:
@@ -178,10 +181,13 @@ def _in_optional(message, code):
     return {place for place in code.optional if any(f == place[0] and place[1] <= n <= place[2] for f, n in places)}
 
 
+def _undeclared(message):
+    return re.findall("['‘](\\w+)['’] (?:was not declared|is not a member|does not name|has not been)", message)
+
+
 def _hints(message, code, missing):
     """What was left out, if the compiler misses it."""
-    undeclared = re.findall("['‘](\\w+)['’] (?:was not declared|is not a member|does not name|has not been)", message)
-    host = sorted(code.host_functions.intersection(undeclared))
+    host = sorted(code.host_functions.intersection(_undeclared(message)))
     hints = [f"\n{name} is a function of the host; mark it __device__ to call it from a kernel" for name in host]
     if missing:
         hints.append(f"\n(headers that were not found, and were taken as empty: {', '.join(missing)})")

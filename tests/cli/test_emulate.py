@@ -115,6 +115,7 @@ def test_values_and_instances_that_do_not_fit(compiler, tmp_path):
     command = ("emulate", file, "--kernel")
     assert "choose an instance, such as 'fill<32, float>'" in refused(*command, "fill", "--args", "zeros:32")
     assert "few.cu has no instance fill<3> of a template" in refused(*command, "fill<3>", "--args", "zeros:32")
+    assert "of a template; there is no flaot" in refused(*command, "fill<3, flaot>", "--args", "zeros:32")
     large = refused(*command, "set", "--args", "zeros:32,true,99999999999")
     assert "argument 3 of set is 99999999999, but the parameter is an int" in large
     assert "32 elements, changed: 7 7 7 7" in hw5(*command, "set", "--args", "zeros:32,true,7").stdout

@@ -164,6 +164,19 @@ def test_a_template_whose_arguments_are_deduced_is_listed_with_an_example(tmp_pa
     assert y[0] == 32
 
 
+def test_a_type_that_only_a_launch_names(tmp_path):
+    text = """
+    struct Twice { float by; __device__ float operator()(float x) const { return 2 * x; } };
+    struct Square { __device__ float operator()(float x) const { return x * x; } };
+    template <int n, class F> __global__ void map(float *y) { y[threadIdx.x % n] = F()(y[threadIdx.x % n]); }
+    int main() { float *y; map<32, Twice><<<1, 32>>>(y); }"""
+    emulator = Emulator(write_kernel(tmp_path, text), instances=["map<32, Square>"])
+    y = np.full(32, 3, f32)
+    emulator.run("map<32, Twice>", 1, 32, [y])
+    emulator.run("map<32, Square>", 1, 32, [y])
+    assert y.tolist() == 32 * [36]
+
+
 def test_a_reference_is_passed_as_a_pointer(tmp_path):
     file = write_kernel(tmp_path, "__global__ void k(float &y, const int2 &n) { y = n.x + n.y; }")
     for check in (False, True):
