@@ -26,9 +26,9 @@ def waits(tokens):
 
 
 def _ends_do(tokens, i):
-    """Whether the while at i is that of do { ... } while."""
-    return tokens[i - 1].text == "}" and any(
-        t.text == "do" and tokens[k + 1].text == "{" and closing(tokens, k + 1) == i - 1
+    """Whether the while at i is that of do { ... } while, or may be that of a do without braces."""
+    return any(
+        t.text == "do" and (tokens[k + 1].text != "{" or closing(tokens, k + 1) == i - 1)
         for k, t in enumerate(tokens[: i - 1])
     )
 

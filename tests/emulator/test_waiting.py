@@ -143,6 +143,8 @@ def test_many_blocks_begin_in_order(tmp_path):
         ("do { s += x[i]; i += 32; } while (i < n);", False),
         ("do { seen = old; old = atomicCAS(p, seen, f(seen)); } while (seen != old);", False),
         ("for (; i < n; i += 32) atomicAdd(p, 1);", False),
+        ("do seen = old; while ((old = f(p, seen)) != seen);", False),
+        ("do i++; while (i < n);", False),
         ("while (*p == 0);", True),
         ("while (atomicCAS(p, 0, 1) != 0) __nanosleep(10);", True),
         ("while (*p == 0) { __threadfence(); }", True),
