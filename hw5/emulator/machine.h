@@ -101,6 +101,7 @@ struct Machine {
     volatile sig_atomic_t time_is_up;
     unsigned spins;  // calls of Runtime::spin since a thread last waited
     int turns;       // how often a thread yielded in it since then
+    bool has_tick;   // that was sent to it and has not come
     pid_t thread_id;
     uint64_t launch;      // in which it took part last
     unsigned running;     // its block, or an earlier one if it is about to take one; no_block if it runs none

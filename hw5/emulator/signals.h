@@ -36,11 +36,17 @@ inline int timer_signal() { return SIGRTMIN + 9; }
 // The value of a tick that is sent to an OS thread of the current launch.
 inline void *tick_value() { return (void *)(2 * (uintptr_t)grid.number + checking); }
 
-inline void send_tick(const Machine &m) {
+// One at a time: those that wait would interrupt each other's handler, until the stack of signals is full.
+inline void send_tick(Machine &m) {
+    if (__atomic_exchange_n(&m.has_tick, true, __ATOMIC_SEQ_CST)) return;
     siginfo_t info = {};
     info.si_code = SI_QUEUE;
     info.si_value.sival_ptr = tick_value();
-    syscall(SYS_rt_tgsigqueueinfo, getpid(), m.thread_id, timer_signal(), &info);
+    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), m.thread_id, timer_signal(), &info)) m.has_tick = false;
+}
+inline void tick_has_come(const siginfo_t *info) {
+    const bool is_of_mode = ((uintptr_t)info->si_value.sival_ptr & 1) == checking;
+    if (mine && info->si_code == SI_QUEUE && is_of_mode) __atomic_store_n(&mine->has_tick, false, __ATOMIC_SEQ_CST);
 }
 
 // The timer ticks in the OS thread that launches, which passes it on.
@@ -56,7 +62,7 @@ inline bool is_own_tick(const siginfo_t *info) {
 inline void on_tick(const siginfo_t *info, void *context) {
     Machine &m = machine();
     if (info->si_code != SI_QUEUE)
-        for (const Machine *other : machines)
+        for (Machine *other : machines)
             if (other && other != &m && other->in_kernel) send_tick(*other);
     if (!m.in_kernel) return;
     if (!m.time_is_up) {
@@ -95,6 +101,7 @@ inline void call_previous_handler(int signal, siginfo_t *info, void *context) {
 }
 
 inline void on_signal(int signal, siginfo_t *info, void *context) {
+    if (signal == timer_signal()) tick_has_come(info);
     if (signal == timer_signal() && is_own_tick(info)) on_tick(info, context);
     else if (signal == timer_signal() || !mine || !mine->in_kernel) call_previous_handler(signal, info, context);
     else on_trap(signal, info, context);

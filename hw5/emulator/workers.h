@@ -87,7 +87,7 @@ inline void begin_no_later_blocks(const Machine &m) {
 inline void end_later_blocks() {
     for (bool more = true; more;) {
         more = false;
-        for (const Machine *other : machines) {
+        for (Machine *other : machines) {
             if (!is_running(other) || other->running <= __atomic_load_n(&grid.failed, __ATOMIC_SEQ_CST)) continue;
             send_tick(*other);
             more = true;

@@ -1,6 +1,8 @@
 """Blocks on several OS threads give the results and the reports of one OS thread."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -187,3 +189,28 @@ def test_after_a_fork(emulator):
         os._exit(run(emulator, "rows", 3) != expected)
     assert os.waitpid(child, 0)[1] == 0
     assert run(emulator, "rows", 3) == expected
+
+
+ENDING = """
+import sys
+import numpy as np
+from hw5.emulator import Emulator, KernelFault
+
+emulator = Emulator(sys.argv[1], check=True, time_limit=0.1)
+x, y = np.zeros((1024, 1024), np.float32), np.zeros((1024, 1024), np.float32)
+for _ in range(60):
+    try:
+        emulator.run("k", 4096, 256, [x, y, 1024])
+    except KernelFault as fault:
+        assert fault.kind == "timeout"
+"""
+
+
+def test_many_launches_that_reach_the_time_limit(tmp_path):
+    """Ticks that waited for a busy OS thread overflowed its stack of signals, in about every hundredth launch."""
+    file = write_kernel(
+        tmp_path,
+        "__global__ void k(const float *x, float *y, int n) { float s = 0; int t = blockIdx.x * 256 + threadIdx.x;"
+        "for (int i = 0; i < n; i++) s += x[i * n + t % n]; y[t] = s; }",
+    )
+    subprocess.run([sys.executable, "-c", ENDING, str(file)], check=True)
