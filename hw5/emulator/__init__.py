@@ -80,7 +80,7 @@ class Emulator:
     ):
         self.check = check
         self.order, self.seed = order, seed
-        self.notes = []
+        self.notes, self._prints_to_stderr = [], False
         self.threads = len(os.sched_getaffinity(0)) if threads is None else int(threads)
         self.shared_limit = int(shared_limit)
         if not 0 <= self.shared_limit <= MOST_SHARED:
@@ -231,6 +231,7 @@ class Emulator:
         kernel.prepare(
             self.seed, self.time_limit or 0.0, self._order, self.threads, shared, grid, block, args, self.shared_limit
         )
+        self._runtime.print_to_stderr(self._prints_to_stderr)
         fault = self._runtime.launch(kernel.record_address)
         note = self.check and self._runtime.note()
         self.notes = [same_value_note(note.contents, kernel)] if note and not fault else []
@@ -238,8 +239,8 @@ class Emulator:
             raise kernel_fault(fault.contents, kernel)
 
     def print_to_stderr(self, yes=True):
-        """Send what kernels print to standard error instead of standard output. It is so for all emulators of the mode."""
-        self._runtime.print_to_stderr(yes)
+        """Send what kernels print to standard error instead of standard output."""
+        self._prints_to_stderr = yes
 
     def synchronize(self):
         """Do nothing: a launch has ended when it returns."""

@@ -148,7 +148,7 @@ def test_what_these_models_do_not_do(folder, tmp_path):
 
 
 def test_in_python():
-    model = api.fit((X, T), task="regression", hidden=(), device="cpu", progress=False, epochs=60)
+    model = api.fit((X, T), task="regression", model="linear", device="cpu", progress=False, epochs=60)
     assert model.predict(X).shape == (300, 2) and model.target_names == ("target_1", "target_2")
     assert [row["target"] for row in model.evaluate()["per_target"]] == ["target_1", "target_2"]
     labels = api.fit((X, L), task="multilabel", device="cpu", progress=False, epochs=3)

@@ -159,6 +159,14 @@ def test_printf(run, capfd):
     assert capfd.readouterr().out == "thread 0 of 2\nthread 1 of 2\n"
 
 
+def test_each_emulator_has_its_own_stream_for_printf(run, capfd):
+    other = Emulator([HERE / "correct" / "dialect.cu"], check=True)
+    other.print_to_stderr()
+    other.run("greet", 1, 8, [2])
+    assert capfd.readouterr() == ("", "thread 0 of 2\nthread 1 of 2\n")
+    test_printf(run, capfd)
+
+
 def test_the_macro_of_the_emulator(run):
     assert run("is_emulated", (1,), (1,), np.zeros(1, i32))[0] == 1
 
