@@ -283,10 +283,9 @@ def date_format(array, refused=()):
     if not len(present) or not is_datelike(present[0].as_py()) or not is_datelike(present[-1].as_py()):
         return None
     formats = [format for format in DATE_FORMATS if format not in refused]
-    fits = lambda format: _fits(present, format)  # noqa: E731
-    found = next(filter(fits, formats), None)
+    found = next((format for format in formats if _fits(present, format)), None)
     other = found and found.translate({ord("d"): "m", ord("m"): "d"})
-    if other in formats and other != found and fits(other):
+    if other in formats and other != found and _fits(present, other):
         return max(found, other, key=lambda format: _order_of(dates(present, format)[0]))
     return found
 
@@ -360,6 +359,5 @@ def _strptime(strings, format):
     if "%d" not in format:
         return times
     day = pc.cast(pc.struct_field(pc.extract_regex(strings, f"^{pattern}$"), "day"), "int64")
-    return pc.if_else(
-        pc.equal(day, pc.day(times)), times, None
-    )  # strptime takes the 30th of February for a day of March
+    # strptime takes the 30th of February for a day of March
+    return pc.if_else(pc.equal(day, pc.day(times)), times, None)

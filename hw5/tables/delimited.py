@@ -153,9 +153,8 @@ class TextRecords:
         from pyarrow import csv as arrow_csv
         from pyarrow import float64, string
 
-        drop = (
-            1 if self.dialect.header and not self._has_odd_header else 0
-        )  # an odd one is an invalid row, which is skipped
+        # An odd header is an invalid row, which is skipped
+        drop = 1 if self.dialect.header and not self._has_odd_header else 0
         dialect, names = self.dialect, [str(position) for position in range(self.width)]
         reader = arrow_csv.open_csv(
             source,
