@@ -5,6 +5,7 @@ spreadsheets write; what is common is converted fast, and the rest by regular ex
 """
 
 import re
+from contextlib import suppress
 
 import numpy as np
 
@@ -213,26 +214,36 @@ def numbers(array, decimal=".", also_missing=(), unit=""):
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    try:
-        values = as_numpy(pc.cast(array, pa.float64()))
-        return values, _infinite(values)
-    except pa.ArrowInvalid:
-        pass
+    is_grouped = has_thousands(array, decimal)
+    if not is_grouped:
+        with suppress(pa.ArrowInvalid):
+            values = as_numpy(pc.cast(array, pa.float64()))
+            return values, _infinite(values)
     missing = missing_mask(array)
     if also_missing:
         trimmed = pc.utf8_trim_whitespace(array)
         missing = pc.or_(missing, pc.fill_null(pc.is_in(trimmed, value_set=pa.array(also_missing, array.type)), False))
     present = pc.if_else(missing, None, array)
-    try:
-        values = pc.cast(present, pa.float64()).to_numpy(zero_copy_only=False)
-        return values, _infinite(values)
-    except pa.ArrowInvalid:
-        pass
-    values = pc.cast(_plain(_unbracketed(present), decimal, unit), pa.float64()).to_numpy(zero_copy_only=False)
+    if not is_grouped:
+        with suppress(pa.ArrowInvalid):
+            values = pc.cast(present, pa.float64()).to_numpy(zero_copy_only=False)
+            return values, _infinite(values)
+    text = _plain(_unbracketed(present), decimal, unit, is_grouped)
+    values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
     bad = np.isnan(values) & ~missing.to_numpy(zero_copy_only=False)
     infinite = _infinite(values)
     bad = bad if infinite is None else bad | infinite
     return values, bad if bad.any() else None
+
+
+def has_thousands(array, decimal: str) -> bool:
+    """Whether a column has points, and they are between thousands: the comma is the decimal sign, and none is in 12.5."""
+    import pyarrow.compute as pc
+    from pyarrow.types import is_string
+
+    if decimal == "." or not is_string(array.type) or not pc.any(pc.match_substring(array, ".")).as_py():
+        return False
+    return not pc.any(pc.match_substring_regex(array, _FRACTION)).as_py()
 
 
 def as_numpy(array) -> np.ndarray:
@@ -247,11 +258,13 @@ def _infinite(values):
     return infinite if infinite.any() else None
 
 
+_FRACTION = r"(?:^|[^\d.])(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))(?:[^\d.,]|$)"  # 0.125, 12.5 or 12.3456, not 1.234
+_WHOLE = r"^[-+]?\d+$"
 _PLAIN = r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|^[-+]?(?i:inf|infinity)$"
 
 
-def _plain(strings, decimal, unit):
-    """The numbers without separators, signs and the unit; null for what is no number."""
+def _plain(strings, decimal, unit, is_grouped):
+    """The numbers without separators, signs and the unit; null for what is no number. is_grouped: see has_thousands."""
     import pyarrow.compute as pc
 
     parts = pc.extract_regex(strings, _PATTERN[decimal])
@@ -268,7 +281,7 @@ def _plain(strings, decimal, unit):
     text = pc.binary_join_element_wise(pc.replace_substring(sign, "+", ""), digits, field("exponent"), "")
     units = _units(parts)  # 12 cm and 3 kg are not one quantity
     text = pc.if_else(pc.or_(pc.equal(units, ""), pc.equal(units, unit)), text, None)
-    plain = pc.match_substring_regex(strings, _PLAIN)
+    plain = pc.match_substring_regex(strings, _WHOLE if is_grouped else _PLAIN)
     return pc.if_else(plain, strings, pc.if_else(pc.equal(sign, "--"), None, text))
 
 

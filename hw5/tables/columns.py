@@ -152,6 +152,7 @@ class Columns:
     each: tuple[Column, ...]
     labels: tuple[int, ...]
     label_names: tuple[str, ...] = ()  # if the table had a header
+    decimal: str = "."  # a comma if numbers had decimal commas
 
     @property
     def width(self) -> int:
@@ -225,6 +226,7 @@ def are_valid(columns: Columns) -> bool:
         len(set(labels)) == len(labels)
         and all(0 <= p < len(columns.each) + len(labels) for p in labels)
         and len(columns.label_names) in (0, len(labels))
+        and columns.decimal in (".", ",")
         and all(map(math.isfinite, numbers))
         and all(
             set(c.cycles) <= CYCLES.keys() and c.format in DATE_FORMATS for c in columns.each if isinstance(c, Date)

@@ -81,6 +81,13 @@ class TextRecords:
         """The first row, which is the header or an example."""
         return self.dialect.first
 
+    def take_decimal(self, decimal: str) -> None:
+        """Read numbers as those of a model were, unless they say otherwise."""
+        if decimal == "," and self.decimal == "." and self.dialect.points != "decimal":
+            self.decimal = decimal
+            if self.dialect.points:
+                self.notes.append("read the points in numbers as those between thousands, as in training")
+
     def batches(self, has_nulls: bool, numbers=()) -> Iterator[list]:
         """The rows as lists of columns, pyarrow arrays of text. With has_nulls, unquoted missing cells are null.
 

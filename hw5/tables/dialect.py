@@ -27,6 +27,8 @@ _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another
 _DECIMAL_COMMA = re.compile(
     r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*([%$€£¥₽₺₴]|EUR|CHF|PLN|zł|Kč|kr\.?|руб\.?)?"
 )
+_POINT = re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}\.\d{3}\s*")
 LABEL_NAMES = ("label", "class", "target", "species", "y")
 
 
@@ -40,6 +42,7 @@ class Dialect:
     comment: str = "#"  # rows that begin with it, and have another number of cells, are skipped
     spaces: bool = False  # blanks between a delimiter and a quote
     decimal: str = "."
+    points: str = ""  # in numbers: "decimal", or "thousands" if all may be between thousands
     header: bool = False
     row_names: bool = False  # the header has no cell for the first column
     is_open: bool = False  # the rows end in a delimiter, and the header does not
@@ -260,6 +263,7 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
         last=_last_filled([row for row in below if len(row) == of_all], of_all, first if header else []),
         first=tuple(first),
         decimal=decimal,
+        points=_points(below or rows),
         notes=tuple(_notes(dialect, above, header, row_names, decimal, first, below)),
     )
 
@@ -338,8 +342,14 @@ def _notes(dialect, above, header, row_names, decimal, first, below):
 def _has_decimal_commas(rows: list, delimiter: str) -> bool:
     cells = [cell.strip() for row in rows for cell in row if "," in cell]
     commas = sum(1 for cell in cells if _DECIMAL_COMMA.fullmatch(without_brackets(cell)))
-    points = sum(1 for row in rows for cell in row if re.fullmatch(r"\s*[-+]?\d*\.\d+\s*", cell))
+    points = sum(1 for row in rows for cell in row if _POINT.fullmatch(cell))
     return commas > len(cells) / 2 and commas > points / 4
+
+
+def _points(rows: list) -> str:
+    """As Dialect.points: that of 1.234 may be between thousands."""
+    cells = [cell for row in rows for cell in row if _POINT.fullmatch(cell)]
+    return "" if not cells else "thousands" if all(map(_THOUSANDS.fullmatch, cells)) else "decimal"
 
 
 def _is_text(cell: str) -> bool:

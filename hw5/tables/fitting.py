@@ -50,7 +50,7 @@ class Fitting:
                 f"{'; '.join(f'{self.name(p)}: {c.why}' for p, c in list(zip(positions, columns))[:5])}"
             )
         names = tuple(self.records.names[p] for p in self.labels) if self.records.names else ()
-        return Columns(columns, tuple(self.labels), names)
+        return Columns(columns, tuple(self.labels), names, self.records.decimal)
 
     def name(self, position: int) -> str:
         """A column, for messages."""

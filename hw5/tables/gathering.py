@@ -358,7 +358,8 @@ def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=
 
     is_plain: whether all cells are written as programs write numbers.
     """
-    values = _cast_together(columns) if columns else np.empty((0, n))
+    is_grouped = any(cells.has_thousands(column, decimal) for column in columns)
+    values = None if is_grouped else _cast_together(columns) if columns else np.empty((0, n))
     bad, is_plain = {}, values is not None
     if not is_plain:
         values = np.empty((len(columns), n))

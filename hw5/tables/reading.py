@@ -21,6 +21,7 @@ from hw5.opening import require_memory
 from hw5.tables import cells, labels
 from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.columns import Columns, Date, LeftOut, Number
+from hw5.tables.delimited import TextRecords
 from hw5.tables.dialect import LABEL_NAMES
 from hw5.tables.fitting import Fitting, label_warnings, one_hot_warnings, summary_warnings
 from hw5.tables.gathering import (
@@ -395,6 +396,8 @@ class ForModel:
                 f"{records.where}: the table has one column, but needs a feature and a label; separate columns by commas"
             )
         self.columns = schema.columns or Columns.of_names(schema.feature_names, schema.features)
+        if isinstance(records, TextRecords):
+            records.take_decimal(self.columns.decimal)
         self.unseen, self.labels = Counter(), []
         self.positions = self._positions(needs_label, label_column)
         used = [p for p, c in zip(self.positions, self.columns.each) if not isinstance(c, LeftOut)]

@@ -10,7 +10,7 @@
     history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
     description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
-Format 4 has `target_names` in its description, for examples with several targets or labels each. Format 3 has an array
+Format 5 has the `decimal` comma of a table in its `columns`. Format 4 has `target_names` in its description, for examples with several targets or labels each. Format 3 has an array
 `history`, which takes a tenth of its text and of the time to write it. Format 2 has `columns` in its description, for a
 model of a table: see hw5/tables/columns.py. Others are of format 1.
 The file has no pickles and no timestamps: equal runs write equal bytes.
@@ -43,7 +43,7 @@ from hw5.train.decode import decode
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 
-FORMAT = 4
+FORMAT = 5
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _LONG = 500  # epochs whose history is an array
 _LONG_TEXT = 1 << 16  # characters
@@ -185,8 +185,10 @@ class Checkpoint:
     @property
     def _format(self):
         """1, which older versions read, unless the file has what they do not know."""
-        if self.target_names:
+        if self.columns and self.columns.decimal == ",":
             return FORMAT
+        if self.target_names:
+            return 4
         if len(self.history) > _LONG:
             return 3
         has_layers = any(isinstance(entry, str) for entry in self.settings.hidden)
@@ -215,7 +217,7 @@ class Checkpoint:
             }
             | ({"history": self.history} if len(self.history) <= _LONG else {})
             | ({"arithmetic": self.arithmetic} if self.arithmetic != USUAL_ARITHMETIC else {})
-            | ({"columns": asdict(self.columns)} if self.columns else {})
+            | ({"columns": _as_dict(self.columns)} if self.columns else {})
             | ({"label_type": self.label_type} if self.label_type else {})
             | ({"target_names": self.target_names} if self.target_names else {})
         )
@@ -348,6 +350,11 @@ def _most_bytes(size):
 def _array(text):
     """The text as an array; NumPy takes four bytes for a character, which is much for a wide table."""
     return np.array(text) if len(text) <= _LONG_TEXT else np.frombuffer(text.encode(), np.uint8)
+
+
+def _as_dict(columns):
+    """As older versions read them, unless numbers have decimal commas."""
+    return {name: value for name, value in asdict(columns).items() if (name, value) != ("decimal", ".")}
 
 
 def _text(array):

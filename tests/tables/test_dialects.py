@@ -134,6 +134,15 @@ def test_a_first_row_that_is_a_header(write, header):
     assert data.columns.label_names == (header.split(",")[-1],)
 
 
+def test_points_between_thousands_beside_decimal_commas(write):
+    """A column of which a number has another point, as 3.25 has, has decimal points; the checkpoint is told of the comma."""
+    rows = "1,5;12.500;3.25;a\n2,5;900;3.125;b\n3,75;1.200.000;-1.5;a\n4,5;1.200,5;0.125;b\n"
+    data = load(write(f"price;people;rate;kind\n{rows}"))
+    X = data.train.X.astype(float) + [c.offset for c in data.columns.each]
+    np.testing.assert_array_equal(X[:, 1:], [[12500, 3.25], [900, 3.125], [1.2e6, -1.5], [1200.5, 0.125]])
+    assert data.columns.decimal == ","
+
+
 def test_a_one_column_file_of_decimal_commas(write):
     """The tab of a .tsv parts columns, although each line has one comma as well."""
     data = load(write("".join(f"{i},5\t{i % 2}\n" for i in range(20)), "a.tsv"))

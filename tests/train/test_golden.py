@@ -36,6 +36,7 @@ PREDICTIONS = {  # (inputs, predictions when the file was written)
         [[1, 0, 0], [0, 1, -1]],
         [[12.2593746, -0.0495563298], [37.8410110, -0.0626622736]],
     ),
+    "decimal-format-5": ([[1234, 3], [2500, 2]], [[0.57829493, 0.42170507], [0.13813487, 0.8618651]]),
     "regression-format-1": ([[-1], [0], [2]], [[-0.17501816], [0.036408424], [0.36555266]]),
 }
 
@@ -50,6 +51,24 @@ def test_an_old_checkpoint_gives_the_same_predictions(name):
     X, expected = PREDICTIONS[name]
     model = Model(CpuDevice(), Checkpoint.load(GOLDEN / f"{name}.npz"))
     np.testing.assert_allclose(model.predict(np.array(X, np.float32)), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rows", "prices", "note"),
+    [
+        ("1.234;3\n2.500;2\n", [1234, 2500], "as in training"),
+        ("1234;3\n2500;2\n", [1234, 2500], None),
+        ("1.234,5;3\n2.500;2\n", [1234.5, 2500], "decimal comma"),
+        ("1.234;3\n2.5;2\n", [1.234, 2.5], None),
+    ],
+)
+def test_a_checkpoint_of_decimal_commas_reads_points_as_in_training_if_they_may_be(tmp_path, rows, prices, note):
+    path = tmp_path / "new.csv"
+    path.write_text(f"price;count\n{rows}")
+    table = open_inputs(path, Checkpoint.load(GOLDEN / "decimal-format-5.npz").schema)
+    X = np.concatenate([block.X for block in table.blocks()])
+    assert X[:, 0].tolist() == list(map(np.float32, prices))
+    assert (note in table.notes()[0]) if note else table.notes() == []
 
 
 def test_a_table_for_an_old_checkpoint(tmp_path):
