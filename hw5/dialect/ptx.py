@@ -98,7 +98,7 @@ class Translator:
         if parts[0] == "lop3":
             text = text.replace("{last}", self.read(a[-1], "uint32_t"))
         if T == "bool":
-            text = "!a"
+            text = f"!{OWN}a"
         declared = "".join(f"const {T} {OWN}{n} = {self.read(o, T)}; " for n, o in zip("abc", a[1:4]))
         result = "uint32_t" if parts[0] in ("popc", "clz", "bfind") else T
         return "{ " + declared + self.write(a[0], text.replace("(T)", f"({T})"), result) + " }"

@@ -1,7 +1,6 @@
 """Fit the columns of a table on its training rows, and say what looks odd about them."""
 
 import re
-import shlex
 import unicodedata
 
 import numpy as np
@@ -10,7 +9,7 @@ from hw5.errors import InputError
 from hw5.tables.cells import is_date, is_missing, is_number, is_summary
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
-from hw5.tables.table import listed, quoted, shortened
+from hw5.tables.table import as_option, listed, quoted
 
 _MOST_ALIKE = 1000  # classes that are compared
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
@@ -220,8 +219,7 @@ class Fitting:
 
     def option(self, position):
         """A column, for an option."""
-        name = self.records.names[position] if self.records.names else ""
-        return shlex.quote(name) if name == shortened(name) and name and "," not in name else str(position + 1)
+        return as_option(self.records.names[position] if self.records.names else "", position)
 
     def _refuse_gap(self, position, mask):
         row = self.gathered.row_number(int(mask.argmax()))

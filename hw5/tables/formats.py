@@ -410,9 +410,10 @@ def _json_lines(path, wanted=frozenset(), label=None):
         with input_errors(path), open_inflated(path) as stream:
             options = arrow_json.ReadOptions(use_threads=False, block_size=1 << 20)
             table = arrow_json.read_json(stream, read_options=options)
-    except pa.ArrowException:
+            kinds = dict(zip(table.column_names, table.schema.types))  # which raises for a name that is not UTF-8
+    except (pa.ArrowException, UnicodeDecodeError):
         return _json(path)
-    if any(types.is_nested(field.type) for field in table.schema):
+    if any(map(types.is_nested, kinds.values())):
         return _json(path)
     if any(len(column) and not column[0].is_valid for column in table.columns):  # Arrow puts new names at the end
         with input_errors(path), open_inflated(path) as stream, suppress(ValueError, AttributeError):

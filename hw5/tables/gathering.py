@@ -4,7 +4,6 @@ What a column holds is decided by its first rows. If later ones contradict, the 
 text. A few cells that are no numbers in a column of numbers do not make it text: they are kept for the message.
 """
 
-import shlex
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from hw5.tables import cells
 from hw5.tables.blocks import MOST_GROWTH, Blocks
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
-from hw5.tables.table import BEYOND_FLOAT32, number, quoted
+from hw5.tables.table import BEYOND_FLOAT32, as_option, number, quoted
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
 _LARGE = 1 << 28  # bytes of a table
@@ -117,8 +116,8 @@ def gather(
 ) -> Gathered:
     """The cells of a table. labels, left_out: positions of the label columns, and of those not to read.
 
-    as_text: positions of columns whose numbers are names of categories, besides those of which the file says so. new_blocks(): the Blocks for the numbers. Raises
-    InputError.
+    as_text: positions of columns whose numbers are names of categories, besides those of which the file says so.
+    new_blocks(): the Blocks for the numbers. Raises InputError.
     """
     require_readable(records, [p for p in range(records.width) if p not in left_out])
     categorical = as_text | getattr(records, "categorical", set())
@@ -144,7 +143,7 @@ def require_readable(records, positions: list) -> None:
             name = records.names[position]
             raise InputError(
                 f"{records.where}: column {position + 1} ({quoted(name)}) has {what} in a cell; leave it out with --drop "
-                f"{position + 1 if ',' in name else shlex.quote(name)}"
+                f"{as_option(name, position)}"
             )
 
 

@@ -1,5 +1,6 @@
 """Table, which every reader returns: numeric features, and labels as they are in the file (labels.py decodes them)."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -83,6 +84,12 @@ def shortened(text: str) -> str:
 def quoted(text: str) -> str:
     """`text` in quotes, cut to 40 characters."""
     return repr(shortened(text))
+
+
+def as_option(name: str, position: int) -> str:
+    """A column for an option: by its name if that is short and plain, else by its position, which counts from 0."""
+    is_plain = name and name == shortened(name) and name.isprintable() and "," not in name
+    return shlex.quote(name) if is_plain else str(position + 1)
 
 
 def listed(names: Sequence[str]) -> str:
