@@ -14,6 +14,7 @@ from hw5.tables.table import as_option, listed, quoted
 _MOST_ALIKE = 1000  # classes that are compared
 _MOST_CATEGORIES = 100  # the rarer ones share a feature
 _ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
+_NEARLY_ALL = 0.9  # values per row from which whole numbers may be IDs
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "uuid", "guid", "key"}
 _UNNAMED = re.compile(r"unnamed: 0(\.\d+)*")  # as pandas names an index
 _ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
@@ -126,6 +127,8 @@ class Fitting:
             )
         else:
             self._check_telltale(position, i)
+            if name is None and position == 0:
+                self._check_first_numbers(i)
             self._check_sentinels(position, i, low, high)
             if position in self.gathered.padded:
                 self.warnings.append(
@@ -183,6 +186,17 @@ class Fitting:
             f"make categories of it with --categorical {option}"
         )
         return None
+
+    def _check_first_numbers(self, i):
+        """Warn if the first column, which has no name, has whole numbers of which few occur twice, as IDs do."""
+        values = self.gathered.number_cells(i)[self.rows]
+        values = values[~np.isnan(values)]
+        found = len(np.unique(values))
+        if (values == np.floor(values)).all() and 50 < _NEARLY_ALL * len(values) < found < len(values):
+            self.warnings.append(
+                f"column 1 has {found:,} different whole numbers in {len(values):,} rows; if it is an ID, leave it out with "
+                "--drop 1"
+            )
 
     def _check_sentinels(self, position, i, low, high):
         """Warn if a number such as -999 stands apart from the others, as one for missing values does."""

@@ -30,6 +30,17 @@ def test_an_id_of_which_a_few_repeat_is_left_out(write):
     assert column == LeftOut("customer_id", "an ID: 55 different values in 60 rows")
 
 
+def test_ids_without_a_name_of_which_a_few_repeat_are_warned_of(write):
+    def warnings(numbers):
+        cells = zip(numbers, SQUARES, (KINDS[n % 2] for n in range(60)))
+        return [w for w in load(write(text(cells, header=""))).warnings if "column 1 has" in w]
+
+    ids = [*range(1_000_025, 1_000_600, 10), 1_000_025, 1_000_035]
+    (said,) = warnings(ids)
+    assert "column 1 has 58 different whole numbers in 60 rows" in said and "--drop 1" in said
+    assert warnings([x + 0.5 for x in ids]) == warnings([x % 50 for x in range(60)]) == []
+
+
 def test_an_id_of_groups_is_warned_of(write):
     data = load(
         write(table(shop_id=[i // 10 + 7 for i in range(60)], humid=[i // 10 for i in range(60)], leaf=SQUARES))
