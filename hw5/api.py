@@ -114,7 +114,7 @@ def load_model(path, *, device: str = "auto", threads: int | None = None) -> "Mo
 
 
 def _open(device, threads):
-    """The Device of this name, with at most so many threads, or None."""
+    """Open a device. threads: the maximum number of CPU threads, or None. Raises InputError."""
     Range(1, 1024, whole=True, others=(None,)).require("threads", threads)
     return open_device(device, threads=threads)
 

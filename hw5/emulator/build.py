@@ -36,7 +36,7 @@ _LANGUAGE = (
     "-fno-exceptions",
     "-fno-rtti",
     "-fno-builtin-printf",
-    "-fsanitize=return",  # or a function without a return statement goes on in what follows it
+    "-fsanitize=return",  # report a function that ends without a return value; it would run on into other code
     "-fno-delete-null-pointer-checks",
     "-fstack-clash-protection",
     "-w",

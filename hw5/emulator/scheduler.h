@@ -300,7 +300,7 @@ inline void run_block(unsigned number) {
     run_ready(m);
 }
 
-// The block goes on after all blocks have waited, or looks again.
+// Resume a block: after a barrier of the grid, or to poll again.
 inline void run_parked_block() {
     Machine &m = machine();
     m.parked = false;

@@ -67,8 +67,8 @@ class Gathered:
 
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
     has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
-    dates: (format, seconds (N,)) by position. categorical: positions of columns whose
-    numbers name categories. padded: those with numbers such as 007. bracketed: positions of columns of numbers with brackets, which are negative.
+    dates: (format, seconds (N,)) by position. Positions of columns: categorical, whose numbers name categories; padded,
+    with numbers such as 007; bracketed, with numbers in brackets, which are negative.
     labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 

@@ -10,9 +10,10 @@
     history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
     description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
-Format 5 has the `decimal` comma of a table in its `columns`. Format 4 has `target_names` in its description, for examples with several targets or labels each. Format 3 has an array
-`history`, which takes a tenth of its text and of the time to write it. Format 2 has `columns` in its description, for a
-model of a table: see hw5/tables/columns.py. Others are of format 1.
+Format 5 has the `decimal` comma of a table in its `columns`. Format 4 has `target_names` in its description, for examples
+with several targets or labels each. Format 3 has an array `history`, which takes a tenth of its text and of the time to
+write it. Format 2 has `columns` in its description, for a model of a table: see hw5/tables/columns.py. Others are of
+format 1.
 The file has no pickles and no timestamps: equal runs write equal bytes.
 """
 

@@ -135,7 +135,7 @@ def test_a_first_row_that_is_a_header(write, header):
 
 
 def test_points_between_thousands_beside_decimal_commas(write):
-    """A column of which a number has another point, as 3.25 has, has decimal points; the checkpoint is told of the comma."""
+    """A column with a number such as 3.25 has decimal points. The comma is stored in the checkpoint."""
     rows = "1,5;12.500;3.25;a\n2,5;900;3.125;b\n3,75;1.200.000;-1.5;a\n4,5;1.200,5;0.125;b\n"
     data = load(write(f"price;people;rate;kind\n{rows}"))
     X = data.train.X.astype(float) + [c.offset for c in data.columns.each]
