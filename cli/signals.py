@@ -24,8 +24,10 @@ def stoppable():
     chosen = {signal.SIGINT, signal.SIGTERM}
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         chosen.add(signal.SIGHUP)
-    before = {signum: signal.signal(signum, stop) for signum in chosen}
+    before = {signum: signal.getsignal(signum) for signum in chosen}
     try:
+        for signum in chosen:
+            signal.signal(signum, stop)
         yield signals
     finally:
         for signum, handler in before.items():

@@ -21,6 +21,7 @@ from hw5.datasets.arrays import as_array
 from hw5.datasets.memory import is_frame
 from hw5.devices import open_device
 from hw5.errors import InputError, RunError, did_you_mean, in_parameters, require_known
+from hw5.interrupts import interruptible
 from hw5.nn.hidden import read_hidden
 from hw5.tables.fitting import described
 from hw5.tables.frames import features_of
@@ -29,7 +30,6 @@ from hw5.tables.table import Reading, as_images
 from hw5.train.advice import advice
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.evaluation import evaluation
-from hw5.train.interrupts import interruptible
 from hw5.train.plan import DEFAULT, TASKS, new_plan
 from hw5.train.progress import with_bar
 from hw5.train.run import Model as _Model

@@ -24,7 +24,7 @@ ROOMS = (  # from the top down; each may import those below it
     {"dialect"},
     {"compiler", "metrics", "text"},
     {"cache"},
-    {"files", "opening", "scratch"},
+    {"files", "interrupts", "opening", "scratch"},
     {"errors"},
 )
 CORE = (  # in the order in which the README suggests to read them

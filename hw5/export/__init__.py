@@ -18,6 +18,7 @@ from hw5.errors import InputError
 from hw5.export import html, onnx, torch
 from hw5.export.columns import columns_to_encode
 from hw5.files import atomic_write
+from hw5.interrupts import interrupt_afterwards
 from hw5.tables.columns import Columns
 
 
@@ -123,7 +124,8 @@ def _numpy(network):
             W = W.reshape(*layer.window.size, -1, len(b))  # (i, j, c, filters)
         arrays |= {f"W{number}": W, f"b{number}": b}
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    with interrupt_afterwards():
+        np.savez(file, **arrays)
     return file.getvalue()
 
 

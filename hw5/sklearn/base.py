@@ -20,13 +20,13 @@ from hw5.datasets import Dataset, Examples
 from hw5.datasets.preprocessing import split_dataset
 from hw5.devices import require_device
 from hw5.errors import InputError, RunError, in_parameters, require_known
+from hw5.interrupts import interruptible
 from hw5.nn.hidden import read_hidden
 from hw5.sklearn.features import checked_features, features, fitted
 from hw5.sklearn.several import LOSS_OF_LABELS
 from hw5.train.checkpoint import IN_MEMORY, DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.increments import continue_from, epochs_of, settings_of_increment
-from hw5.train.interrupts import interruptible
 from hw5.train.opened import opened_device, opened_model
 from hw5.train.run import Model, Run
 from hw5.train.schedules import SCHEDULES

@@ -34,6 +34,7 @@ from hw5.datasets.arrays import read_archive
 from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.errors import InputError
 from hw5.files import atomic_write
+from hw5.interrupts import interrupt_afterwards
 from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
 from hw5.opening import open_plain
@@ -164,7 +165,7 @@ class Checkpoint:
         """Write the checkpoint, atomically replacing any file at path (see atomic_write). Raises OSError."""
         arrays, description = self._arrays(), self._description()
         description["checksum"] = _checksum(arrays, description)
-        with atomic_write(path, like) as file:
+        with atomic_write(path, like) as file, interrupt_afterwards():
             np.savez(file, description=_array(json.dumps(description)), **arrays)
 
     def _arrays(self):

@@ -205,7 +205,8 @@ def test_interrupted_restarts_leave_the_best_of_those_that_are_finished(tmp_path
         stderr = process.communicate(timeout=60)[1]
     finally:
         process.kill()
-    assert process.returncode == 130 and f"the best of the finished ones was saved to {out}" in stderr
+    assert process.returncode == 130, stderr
+    assert f"the best of the finished ones was saved to {out}" in stderr
     assert len(Checkpoint.load(out).history) == 1
 
 
