@@ -7,6 +7,7 @@ square root of the number of terms for a reduction. Each formula states its scal
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -81,6 +82,12 @@ class Workbench:
     def empty(self, *shape):
         """A device array for results, full of NaN."""
         return self.put(np.full(shape, np.nan))
+
+    def tally(self, k):
+        """A tally of k examples with nonzero sums, on the device, and its losses and numbers correct on the host."""
+        loss, correct = self.rng.normal(size=k), self.rng.integers(0, 9, k)
+        tally = SimpleNamespace(loss=self.put(loss, np.float64), correct=self.put(correct, np.float64))
+        return tally, loss, correct
 
 
 # -- test values
