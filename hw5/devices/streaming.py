@@ -1,5 +1,7 @@
 """Data larger than the device's memory: it stays on the host and is copied to the device in pieces."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from hw5.devices.base import DeviceData
@@ -49,10 +51,21 @@ class StreamedStepper(FusedStepper):
         self.how += ", streamed data"
 
     def train(self, order, batch_size, rates, tally):
-        for self.data, its_order in self._streamed.pieces(self.device.download(order), batch_size):
-            super().train(its_order, batch_size, rates, tally)
+        for piece, its_order in self._streamed.pieces(self.device.download(order), batch_size):
+            with self._on(piece):
+                super().train(its_order, batch_size, rates, tally)
 
     def forward(self, order, start, space):
         k = len(space.y)
-        ((self.data, its_order),) = self._streamed.pieces(self.device.download(order[start : start + k]), k)
-        super().forward(its_order, 0, space)
+        ((piece, its_order),) = self._streamed.pieces(self.device.download(order[start : start + k]), k)
+        with self._on(piece):
+            super().forward(its_order, 0, space)
+
+    @contextmanager
+    def _on(self, piece):
+        """Take examples from a piece of the data, whose rows have other numbers, during the block."""
+        self.data = piece
+        try:
+            yield
+        finally:
+            self.data = self._streamed
