@@ -257,14 +257,14 @@ class Model:
     def evaluate(self, data=None, *, split="test", test=None, label_column=None, data_dir=None) -> dict:
         """Accuracy, loss and more by name, as `hw5 eval --json`, on a split of the data that it was trained on, or on others.
 
-        data: as for load_data. Raises InputError.
+        split: test, train or validation. data, test, label_column, data_dir: as for load_data. Raises InputError.
         """
         require_known("split", split, ("test", "train", "validation"))
         dataset = self._dataset(data, test, label_column, data_dir)
         return evaluation(self._model, self.checkpoint.subset(dataset, split))
 
     def _dataset(self, data=None, test=None, label_column=None, data_dir=None):
-        if data is None and self.dataset is not None:
+        if data is None and test is None and label_column is None and self.dataset is not None:
             return self.dataset
         if data is None:
             self.checkpoint.data.require_loadable()

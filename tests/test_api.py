@@ -57,6 +57,35 @@ def test_a_model_is_not_saved_in_the_place_of_a_device(digits, tmp_path):
     assert (tmp_path / "pipe").is_fifo()
 
 
+def test_a_test_set_and_its_labels_are_those_that_are_given(tmp_path):
+    FRAME.to_csv(tmp_path / "table.csv", index=False)
+    others = FRAME.assign(kind=np.where(FRAME["kind"] == "up", "down", "up"))
+    others.to_csv(tmp_path / "others.csv", index=False)
+    model = hw5.fit(tmp_path / "table.csv", label_column="kind", **QUICK | {"epochs": 30})
+    assert model.evaluate(test=tmp_path / "others.csv")["accuracy"] < 0.2 < 0.8 < model.evaluate()["accuracy"]
+    with pytest.raises(InputError, match="'nonsense'"):
+        model.evaluate(label_column="nonsense")
+    with pytest.raises(InputError, match="pass the data with data"):
+        hw5.fit(FRAME, label_column="kind", **QUICK).evaluate(test=others)
+
+
+def test_validation_sets(tmp_path):
+    model, without = (hw5.fit((X, NAMES), validation=share, **QUICK) for share in (0.2, 0))
+    assert model.evaluate(split="validation")["examples"] == 19  # of 96 that were not held out
+    with pytest.raises(InputError, match="is not the training data, so it has no validation set"):
+        model.evaluate((X + 1, NAMES), split="validation")
+    with pytest.raises(InputError, match="the model was trained without a validation set"):
+        without.evaluate(split="validation")
+
+
+def test_a_copy_of_the_training_data_is_no_test_set(tmp_path):
+    for name in ("table.csv", "copy.csv"):
+        FRAME.to_csv(tmp_path / name, index=False)
+    model = hw5.fit(tmp_path / "table.csv", test=tmp_path / "table.csv", label_column="kind", **QUICK)
+    with pytest.raises(InputError, match="copy.csv has no test set"):
+        model.evaluate(tmp_path / "copy.csv")
+
+
 def test_columns_are_given_as_a_list_or_as_for_the_program():
     frame = FRAME.assign(a=1.0, b=2.0)
     for drop in (["a", "b"], "a, b", ("b", "a")):

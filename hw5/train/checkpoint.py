@@ -310,18 +310,20 @@ class Checkpoint:
         )
 
     def subset(self, dataset: Dataset, split, digests=None):
-        """The "test" or "train" subset of a data set that was loaded for this schema.
+        """The "test", "train" or "validation" subset of a data set that was loaded for this schema.
 
         For the data set that the checkpoint was trained on, these are the subsets of the training, or the test set
-        that was loaded now. For another one, they are its own subsets, or all of it if it has no test set. digests: of
+        that was loaded now. Another one has no validation set; its "test" is its own test set, or all of it. digests: of
         the data set, if its features are not in memory. Raises InputError if there is no such subset.
         """
         is_own = self._is_own(dataset, digests)
+        if split == "validation" and not is_own:
+            raise InputError(f"{dataset.name} is not the training data, so it has no validation set; use another split")
         if dataset.source != self.data.source and not is_own:
             return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
         subset = self._trained_splits(dataset, is_own).get(split)
-        if subset is None and dataset.source != self.data.source:
-            return Subset.whole(dataset.train)
+        if subset is None and split == "validation":
+            raise InputError(f"the model was trained without a validation set; use another split of {dataset.name}")
         if subset is None:
             raise InputError(
                 f"{dataset.name} has no test set, and nothing was held out for testing; pass test data with --test, or "
