@@ -1,8 +1,4 @@
-"""Training of a network on a data set step by step, and evaluation in chunks.
-
-Device.stepper chooses among this Stepper, the compiled one (native/) and the recorded ones (recorded.py, fused.py,
-streaming.py).
-"""
+"""Training and evaluation step by step; native/, recorded.py, fused.py, persistent.py and streaming.py have others."""
 
 from math import prod
 
@@ -54,10 +50,11 @@ class Stepper:
         self.device.minibatch(self.data, order, start, space.X, space.y)
         self.network.forward(space)
 
-    def evaluate(self, rows, chunk=None):
+    def evaluate(self, rows, chunk=None, outputs=None):
         """Mean loss, accuracy and predicted classes (n,) of the examples data[rows]; rows on the host.
 
         For a regression, only the mean loss is meaningful. Of several labels, all must be right, and there is no class.
+        outputs: an array (n, m) on the host that gets what outputs() returns, or None.
         """
         chunk = chunk or self.chunk
         network, tally = self.network, Tally(self.device, chunk)
@@ -65,6 +62,11 @@ class Stepper:
         for chunk_of_rows, space in self._forward_in_chunks(rows, chunk):
             Z, b = space.Z, network.layers[-1].b
             network.loss.predict(self.device, Z, b, classes[chunk_of_rows])
+            if outputs is not None:
+                z = self.device.empty(Z.shape)  # a copy, for the gradient overwrites Z
+                self.device.copy(z, Z)
+                network.loss.output(self.device, z, b)
+                outputs[chunk_of_rows] = self.device.download(z)
             network.loss.gradient(self.device, Z, b, space.y, network.unit_weights, tally)
         loss, correct = tally.read()
         return loss / len(rows), correct / len(rows), self.device.download(classes)

@@ -89,11 +89,10 @@ def _outcomes(model, subset):
     if task == "regression":
         loss, predicted = model.regress(subset)
         return _Outcomes(y, predicted, loss)
+    loss, classes, P = model.evaluate(subset)
     if task == "multilabel":
-        return _Outcomes(y, model.probabilities(subset) > 0.5, model.evaluate(subset)[0])
-    loss, _, classes = model.evaluate(subset)
+        return _Outcomes(y, P > 0.5, loss)
     classes = classes.astype(np.int32)
-    P = model.probabilities(subset)
     if P is None:
         return _Outcomes(y, classes, loss)
     score = P[:, 1].copy() if P.shape[1] == 2 else None

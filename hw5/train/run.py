@@ -172,20 +172,14 @@ class Model:
         self.network = Network(device, checkpoint.parameters, loss=settings.loss, layers=checkpoint.layers())
 
     def evaluate(self, subset):
-        """Mean loss, accuracy and predicted classes (n,) of a Subset, whose labels are numbered as here.
+        """Mean loss, predicted classes (n,) and P of a Subset, whose labels are numbered as here.
 
-        An example of another class counts as a mistake, and has no loss.
+        P (n, m) has the probability of each class or label; it is None if the model has none. An example of another
+        class counts as a mistake, and has no loss.
         """
         with np.errstate(all="ignore"):  # numbers beyond float32 show in the loss
-            return _evaluate(self._stepper(subset.examples), subset)
-
-    def probabilities(self, subset):
-        """The probability of each class (n, m) for the examples of a Subset, or None if the model has none."""
-        loss = self.network.loss
-        if not loss.gives_probabilities:
-            return None
-        with np.errstate(all="ignore"):
-            return loss.classes(self._stepper(subset.examples).outputs(subset.rows))
+            loss, _, classes, outputs = _evaluate_with_outputs(self._stepper(subset.examples), subset)
+            return loss, classes, self.network.loss.classes(outputs) if self.network.loss.gives_probabilities else None
 
     def regress(self, subset):
         """Mean loss, and predictions (n,) or (n, q) in units of the targets, of a Subset."""
@@ -246,24 +240,31 @@ def _arrays(examples, standardisation, of_targets):
     return examples.X, y, standardisation.mean, standardisation.scale
 
 
-def _evaluate(stepper, subset):
+def _evaluate(stepper, subset, outputs=None):
     """As Stepper.evaluate, of a Subset whose labels may be UNKNOWN."""
     y = subset.examples.y[subset.rows]
     known = y != UNKNOWN
     if known.all() or stepper.network.loss.task != "classification":
-        return stepper.evaluate(subset.rows)
-    classes = np.empty(len(y), np.int64)
+        return stepper.evaluate(subset.rows, outputs=outputs)
+    of_all, classes = stepper.outputs(subset.rows), np.empty(len(y), np.int64)
+    if outputs is not None:
+        outputs[:] = of_all
     if known.any():
         loss, accuracy, classes[known] = stepper.evaluate(subset.rows[known])
     else:
         loss, accuracy = np.nan, 0.0
-    outputs = stepper.outputs(subset.rows[~known])
-    classes[~known] = stepper.network.loss.classes(outputs).argmax(axis=1)
+    classes[~known] = stepper.network.loss.classes(of_all[~known]).argmax(axis=1)
     return loss, accuracy * known.mean(), classes
+
+
+def _evaluate_with_outputs(stepper, subset):
+    """As _evaluate, and the loss's outputs (n, m), as those of Stepper.outputs."""
+    outputs = np.empty((len(subset.rows), stepper.network.outputs), stepper.device.dtype)
+    return *_evaluate(stepper, subset, outputs), outputs
 
 
 def _regress(stepper, of_targets, subset):
     with np.errstate(all="ignore"):
-        loss, *_ = stepper.evaluate(subset.rows)
-        predicted = of_targets.inverse_transform(stepper.outputs(subset.rows))
+        loss, *_, outputs = _evaluate_with_outputs(stepper, subset)
+        predicted = of_targets.inverse_transform(outputs)
         return loss, predicted[:, 0] if subset.examples.y.ndim == 1 else predicted

@@ -1,11 +1,13 @@
 """Runs as a whole: the evaluated network is the saved one."""
 
 import numpy as np
+import pytest
 
 from hw5.datasets import load
+from hw5.datasets.preprocessing import Subset
 from hw5.devices.cpu import CpuDevice
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.train.run import Run
+from hw5.train.run import Model, Run
 from hw5.train.settings import Settings
 
 
@@ -47,3 +49,17 @@ def test_early_stopping_is_resumed_after_the_best_epoch(tmp_path):
     uninterrupted = run(14)
     run(8)
     assert run(14, Checkpoint.load(tmp_path / "model.npz")) == uninterrupted
+
+
+@pytest.mark.parametrize("source, loss", [("xor", "cross-entropy"), ("sine", "squared")])
+def test_a_model_is_evaluated_in_one_pass(source, loss, monkeypatch):
+    """One upload of the data, and the outputs of a pass of its own, bit for bit."""
+    settings = Settings(hidden=(5,), loss=loss)
+    dataset = load(source, task=settings.task)
+    model = Model(CpuDevice(), Run(CpuDevice(), dataset, settings, DataSource.of(dataset, None, None)).checkpoint())
+    expected, uploads, upload = model.predict(dataset.train.X), [], CpuDevice.upload_data
+    monkeypatch.setattr(CpuDevice, "upload_data", lambda *args: uploads.append(1) or upload(*args))
+    subset = Subset.whole(dataset.train)
+    predicted = model.regress(subset)[1][:, None] if loss == "squared" else model.evaluate(subset)[2]
+    np.testing.assert_array_equal(predicted, expected)
+    assert len(uploads) == 1
