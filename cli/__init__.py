@@ -123,7 +123,7 @@ def _in_words(message):
 
 def _explain(error):
     """(exit code, message) for an error that the user can fix; (None, None) for a bug."""
-    from hw5.errors import InputError, Interrupted, RunError
+    from hw5.errors import InputError, Interrupted, RunError, reason_of
 
     if isinstance(error, click.Abort):
         return 130, "interrupted"
@@ -141,7 +141,7 @@ def _explain(error):
         return 2, "the current directory no longer exists; change to another one"
     if isinstance(error, OSError):
         what = f"{error.filename}:" if error.filename else "standard output could not be written:"
-        return 1, f"{what} {(error.strerror or str(error)).lower()}"
+        return 1, f"{what} {reason_of(error)}"
     if isinstance(error, Interrupted):
         return 128 + error.signum, str(error)
     for kind, code in ((InputError, 2), (RunError, 1)):

@@ -6,7 +6,7 @@ import sys
 import click
 
 from hw5.cli.options import File
-from hw5.errors import InputError, did_you_mean
+from hw5.errors import InputError, did_you_mean, reason_of
 from hw5.opening import open_regular
 from hw5.tables.table import quoted
 
@@ -57,7 +57,7 @@ def _load(path):
         with open(path, "rb", opener=open_regular) as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise InputError(f"--config {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise InputError(f"--config {path} cannot be read: {reason_of(error)}") from error
     if len(content) > _MOST_BYTES:
         raise InputError(f"--config {path} is larger than {_MOST_BYTES:,} bytes; remove what is not an option")
     try:

@@ -24,6 +24,7 @@ from hw5.cli.plan import given_options
 from hw5.cli.signals import stoppable
 from hw5.cli.train import command as train
 from hw5.datasets import STANDARD_INPUT
+from hw5.datasets.preprocessing import require_validation, split_dataset
 from hw5.devices import open_device
 from hw5.devices.native import usable_cores
 from hw5.errors import InputError, Interrupted, RunError
@@ -35,7 +36,7 @@ from hw5.train.run import Run
 from hw5.train.saving import Saver
 from hw5.train.space import SEARCHED, space_of
 from hw5.train.study import Study, require_optuna, study_file
-from hw5.train.trials import Task, Worker, open_there, require_validation, run_in_processes, run_in_turn, run_on_ranks
+from hw5.train.trials import Task, Worker, open_there, run_in_processes, run_in_turn, run_on_ranks
 
 # Options of hw5 train about a single training, or about several; and those that change nothing of the trials
 _NOT_HERE = (
@@ -113,7 +114,9 @@ def _first_worker(plan, given, space, path, open_with, threads, data_dir):
         dataset = load_data()
     warn_of(dataset)
     plan = plan.for_data(dataset)
-    require_validation(dataset, plan.settings)
+    settings = plan.settings
+    splits = split_dataset(dataset, settings.validation, settings.holdout, settings.seed_of_splits)
+    require_validation(splits, settings, "hw5 tune")
     source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
     purpose = {"data": source.digest} | {name: value for name, value in given.items() if name not in _FREE}
     arguments = path, space, plan.settings.seed, plan.settings.epochs

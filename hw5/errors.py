@@ -20,6 +20,11 @@ class Interrupted(RunError):
         self.signum = signum
 
 
+def reason_of(error):
+    """What an OSError says, for the middle of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
 def did_you_mean(name, names):
     """A hint for an unknown name, such as " (did you mean 'relu'?)", or "" if none of names is similar."""
     by_lower_case = {known.lower(): known for known in names}

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hw5.errors import InputError
+from hw5.errors import InputError, reason_of
 
 try:
     import fcntl
@@ -154,5 +154,5 @@ def require_writable(path, option):
             if not is_regular:
                 raise OSError(0, "it is not a regular file")
     except OSError as error:
-        reason = error.strerror.lower() if error.strerror else str(error)
+        reason = reason_of(error)
         raise InputError(f"{option} {path} cannot be written: {reason}; choose a file in a writable folder") from error

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
-from hw5.errors import InputError
+from hw5.errors import InputError, reason_of
 
 _CHUNK = 1 << 20
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # for a pipe, or by taking over a terminal
@@ -83,7 +83,7 @@ class Spool:
             shutil.copyfileobj(stream, self._file)
             self._file.flush()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise InputError(f"{name} cannot be copied to a temporary file: {reason}; save it to a file") from error
 
     def __del__(self):

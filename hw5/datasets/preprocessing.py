@@ -45,6 +45,14 @@ def split_dataset(dataset: Dataset, validation, holdout, seed):
     return {name: subset for name, subset in subsets.items() if len(subset.rows)}
 
 
+def require_validation(splits, settings, what):
+    """Raise InputError if the splits of these settings have no validation set, which `what` needs."""
+    if "validation" not in splits:
+        raise InputError(
+            f"{what} needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
+        )
+
+
 def training_rows(y, has_test, validation, holdout, seed):
     """The rows of labels y (n,) that split_dataset keeps to train on."""
     return _hold_out(y, _outside_test(y, has_test, holdout, seed), validation, (seed, Stream.VALIDATION))[0]

@@ -5,12 +5,13 @@ the slices, which depends on the minibatch and --slices alone.
 """
 
 from functools import cached_property
+from itertools import accumulate
 
 ALIGNED = 16  # a slice has a multiple of this number of examples: that is what a vector of the compiled step holds
 
 
 class Division:
-    """A minibatch of k examples in at most so many slices of `size` examples, shared by ranks; the last may be shorter."""
+    """A minibatch of k examples in at most `slices` slices of `size` examples, shared by ranks; the last may be shorter."""
 
     def __init__(self, k, slices, ranks=1):
         self.k, self.ranks = k, ranks
@@ -41,6 +42,10 @@ class Division:
                 else:
                     counts[-1] += 1
         return counts
+
+    def depths(self, rank):
+        """The number of sums on the rank's stack when each of its slices is pushed."""
+        return list(accumulate((1 - times for times in self.additions(rank)), initial=0))[:-1]
 
     def sums(self, rank):
         """The nodes that are left on the rank's stack in the end."""

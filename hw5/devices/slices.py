@@ -13,12 +13,6 @@ from hw5.devices.native.sliced import CompiledSlices
 from hw5.devices.streaming import StreamedData
 
 
-def deepest(additions):
-    """The number of sums on the stack at most, given Division.additions."""
-    depths = np.cumsum(1 - np.array([0, *additions[:-1]])) if additions else [0]
-    return int(max(depths))
-
-
 def counted(n, word):
     """1 slice, 2 slices."""
     return f"{n} {word}" + "s" * (n != 1)
@@ -76,7 +70,7 @@ class NetworkSlices:
         (height, n) is a host array. Without it, this rank has all slices.
         """
         additions = division.additions(rank)
-        height = max(1, deepest(additions))
+        height = max(division.depths(rank), default=0) + 1
         if len(self._stack) < height:
             self._stack = self.device.empty((height, self.size))
         for start in range(0, len(order), division.k):

@@ -128,6 +128,20 @@ def _triple(size):
     return (*size, 1, 1)[: max(3, len(size))]
 
 
+_SHARED, _DEVICE, _CONSTANT, _UNSET_CONSTANT, _GUARD = range(5)  # as hw5_declare numbers spaces
+
+
+def _space_of(variable, constants):
+    """Where a variable is; constants: {name: whether it has a value}."""
+    if variable.name == GUARD:
+        return _GUARD
+    if variable.is_shared:
+        return _SHARED
+    if variable.owner or variable.name not in constants:
+        return _DEVICE
+    return _CONSTANT if constants[variable.name] else _UNSET_CONSTANT
+
+
 class Module:
     """A module library, loaded and registered with the runtime."""
 
@@ -146,18 +160,7 @@ class Module:
         self.variables = {}  # {name: (address, bytes)}
         constants, found = about["constants"], variables(library)
         for v in found:
-            space = (
-                4
-                if v.name == GUARD
-                else 0
-                if v.is_shared
-                else 1
-                if v.owner or v.name not in constants
-                else 2
-                if constants[v.name]
-                else 3
-            )
-            address = runtime.declare(self.handle, v.name.encode(), space, v.offset, v.size)
+            address = runtime.declare(self.handle, v.name.encode(), _space_of(v, constants), v.offset, v.size)
             if not v.is_shared and not v.owner:
                 self.variables[v.name] = (address, v.size)
         first, size = ctypes.addressof(table.kernels.contents), ctypes.sizeof(table.kernels.contents)

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import asdict
 
-from hw5.errors import InputError
+from hw5.errors import InputError, reason_of
 
 
 class EpochFile(ABC):
@@ -29,7 +29,7 @@ class EpochFile(ABC):
             _append(self.path, self.separator() + b"".join(self._waiting))
             self.error, self._waiting = None, []
         except OSError as error:
-            is_new, self.error = self.error is None, f"{self.path} could not be written: {_reason(error)}"
+            is_new, self.error = self.error is None, f"{self.path} could not be written: {reason_of(error)}"
             if is_new:
                 self.warn(f"{self.error}; training continues, and every epoch tries again")
 
@@ -81,7 +81,3 @@ def _append(path, data):
         except OSError:
             os.truncate(path, size)
             raise
-
-
-def _reason(error):
-    return (error.strerror or str(error)).lower()

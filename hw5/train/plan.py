@@ -38,9 +38,7 @@ class Plan(NamedTuple):
     @property
     def rows_to_train_on(self):
         """The argument training_rows of load."""
-        settings = self.settings
-        split = {"validation": settings.validation, "holdout": settings.holdout, "seed": settings.seed_of_splits}
-        return partial(training_rows, has_test=self.test is not None, **split)
+        return partial(self._training_rows, has_test=self.test is not None)
 
     def for_data(self, dataset):
         """The plan with the settings that are chosen by the number of training examples."""
@@ -48,9 +46,11 @@ class Plan(NamedTuple):
 
     def examples_to_train_on(self, dataset):
         """The number of training examples."""
+        return len(self._training_rows(dataset.train.y, dataset.test is not None))
+
+    def _training_rows(self, y, has_test):
         settings = self.settings
-        split = settings.validation, settings.holdout, settings.seed_of_splits
-        return len(training_rows(dataset.train.y, dataset.test is not None, *split))
+        return training_rows(y, has_test, settings.validation, settings.holdout, settings.seed_of_splits)
 
 
 def new_plan(model, hidden, task, loss, data, test, label_column, reading=Reading(), **settings):

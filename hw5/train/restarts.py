@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hw5.errors import InputError
+from hw5.datasets.preprocessing import require_validation
 from hw5.train.run import Run
 
 
@@ -14,10 +14,7 @@ def restarts(device, dataset, settings, source, n):
     """
     for seed in range(settings.seed, settings.seed + n):
         run = Run(device, dataset, _with_seed(settings, seed), source)
-        if "validation" not in run.splits:
-            raise InputError(
-                f"--restarts needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
-            )
+        require_validation(run.splits, settings, "--restarts")
         yield run
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw5.datasets import Examples
-from hw5.datasets.preprocessing import Standardisation, class_weights, split_dataset
+from hw5.datasets.preprocessing import Standardisation, class_weights, require_validation, split_dataset
 from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
 from hw5.nn.hidden import example_shape
@@ -38,10 +38,8 @@ class Run:
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
         fractions = settings.validation, settings.holdout
         self.splits = splits or split_dataset(dataset, *fractions, settings.seed_of_splits)
-        if settings.patience and settings.validation and "validation" not in self.splits:
-            raise InputError(
-                f"--patience needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
-            )
+        if settings.patience and settings.validation:
+            require_validation(self.splits, settings, "--patience")
         train = self.splits["train"]
         if checkpoint:
             self._require_the_data_of(checkpoint)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from hw5.errors import InputError
+from hw5.errors import InputError, reason_of
 from hw5.files import temporary_prefix
 
 _UNITS = {"step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epochs", "": "epochs", "s": "s"}
@@ -97,7 +97,7 @@ class Saver:
             self._save(checkpoint)
             self.error = None
         except OSError as error:
-            is_new, self.error = self.error is None, f"{self.path} could not be saved: {_reason(error)}"
+            is_new, self.error = self.error is None, f"{self.path} could not be saved: {reason_of(error)}"
             if is_new:
                 self.warn(f"{self.error}; training continues, and the next checkpoint tries again")
 
@@ -138,7 +138,3 @@ def _link(path, copy, like):
         except OSError:  # a file system without hard links
             shutil.copy(path, temporary)
         os.replace(temporary, copy)
-
-
-def _reason(error):
-    return (error.strerror or str(error)).lower()

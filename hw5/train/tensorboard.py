@@ -10,7 +10,7 @@ import struct
 import time
 from dataclasses import asdict
 
-from hw5.errors import InputError
+from hw5.errors import InputError, reason_of
 from hw5.train.log import EpochFile
 
 
@@ -110,5 +110,5 @@ def _event_file(folder):
         with open(path, "xb"):
             return path
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise InputError(f"--tensorboard {folder} cannot be written: {reason}; choose another directory") from error

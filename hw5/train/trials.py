@@ -13,7 +13,6 @@ from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
-from hw5.datasets.preprocessing import split_dataset
 from hw5.errors import InputError, RunError
 from hw5.train.checkpoint import DataSource
 from hw5.train.defaults import settings_for
@@ -68,15 +67,6 @@ class Worker:
             self.study.tell(trial, loss, **figures)
         else:
             self.study.tell(trial, ending=ending or "diverged", **figures)
-
-
-def require_validation(dataset, settings):
-    """Raise InputError if there is no validation set to judge trials on."""
-    fractions = settings.validation, settings.holdout
-    if "validation" not in split_dataset(dataset, *fractions, settings.seed_of_splits):
-        raise InputError(
-            f"hw5 tune needs a validation set, and --validation {settings.validation:g} leaves none; increase it"
-        )
 
 
 _GIVEN_UP = "given up"

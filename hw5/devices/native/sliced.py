@@ -15,9 +15,8 @@ class CompiledSlices:
 
     def train(self, order, division, rank, rates, tally, exchange=None):
         """As NetworkSlices.train."""
-        additions = np.array(division.additions(rank), np.int64)
-        depths = np.cumsum(1 - additions) + additions - 1  # the sums below each slice's, when it is pushed
-        height = max([0, *depths]) + 1
+        additions, depths = (np.array(a, np.int64) for a in (division.additions(rank), division.depths(rank)))
+        height = max(depths, default=0) + 1
         if len(self._stack) < height:
             self._stack = np.empty((height, self.size), np.float32)
         failures, count = [], len(division.sums(rank))
