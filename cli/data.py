@@ -19,6 +19,7 @@ from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 from hw5.errors import InputError
 from hw5.files import atomic_write, temporary_prefix
 from hw5.tables.table import shortened
+from hw5.text import counted
 
 _MOST_ROWS = 30  # of a table
 
@@ -222,17 +223,13 @@ def _room_for(out):
 def _headline(dataset):
     X, shape = dataset.train.X, dataset.image_shape
     colours = f" of {shape[2]} channels" if shape and len(shape) == 3 else ""
-    what = f"images of {shape[0]} x {shape[1]} pixels{colours}" if shape else _count(X.shape[1], "feature")
+    what = f"images of {shape[0]} x {shape[1]} pixels{colours}" if shape else counted(X.shape[1], "feature")
     kind = "labels" if dataset.train.y.dtype.kind == "i" else "targets"
     several = f", {len(dataset.target_names)} {kind}" if dataset.target_names else ", regression"
     classes = f", {len(dataset.class_names)} classes" if dataset.class_names else several
     test = f", {len(dataset.test.y):,} test" if dataset.test else ""
     counts = f"{len(X):,} train{test} examples" if test else f"{len(X):,} examples"
     return f"{dataset.name}: {counts}; {what}{classes}"
-
-
-def _count(n, noun):
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _labels(dataset):

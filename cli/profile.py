@@ -12,6 +12,7 @@ from hw5.dialect.source import same_instance
 from hw5.emulator import occupancy
 from hw5.emulator.profile import GPUS
 from hw5.errors import InputError
+from hw5.text import counted
 
 
 class Shape(click.ParamType):
@@ -177,7 +178,7 @@ def print_profile(profile, gpu, resources=None):
         )
     print_tables(listing)
     say("cost: sectors of 32 bytes in global memory, wavefronts in shared memory")
-    say(f"{profile.barriers:,} barriers; {profile.distinct:,} bytes of global memory touched")
+    say(f"{counted(profile.barriers, 'barrier')}; {counted(profile.distinct, 'byte')} of global memory touched")
     if gpu:
         say(f"no {gpu} needs less than {1e6 * profile.least_seconds(gpu):.3g} us, by its memory bandwidth (a bound)")
     if resources:

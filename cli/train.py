@@ -19,6 +19,7 @@ from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
 from hw5.nn.losses import LOSSES
 from hw5.plots import plot_training, require_matplotlib
+from hw5.text import counted
 from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.defaults import UNSET
@@ -356,7 +357,7 @@ def _headline(run, before=""):
     theta = f" {settings.activation}" if settings.hidden else ""
     table = "".join(f"{line}\n" for line in described(run.dataset))
     return (
-        f"{run.dataset.name}: {run.network.features} features, {classes}; {before}{counts} examples\n{table}"
+        f"{run.dataset.name}: {counted(run.network.features, 'feature')}, {classes}; {before}{counts} examples\n{table}"
         f"{settings.model} {run.network}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
         f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
     )

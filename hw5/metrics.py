@@ -94,17 +94,12 @@ def roc_auc(y, scores):
     return float((ranks[y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)) if ones and zeros else np.nan
 
 
-def calibration_error(P, y, bins=10):
-    """The expected calibration error of probabilities P (n, m): the mean gap of confidence and accuracy by bin.
+def calibration_error(confidence, correct, bins=10):
+    """The expected calibration error: the mean gap of confidence and accuracy by bin (Guo et al. 2017).
 
-    The predictions are put into equal bins of confidence, the largest probability (Guo et al. 2017). NaN if a
-    probability is.
+    confidence: the largest probability of each example (n,); correct: whether its class is the true one (n,). The bins of
+    confidence are equally wide. NaN if a probability is.
     """
-    return calibration_error_of(P.max(axis=1), P.argmax(axis=1) == y, bins)
-
-
-def calibration_error_of(confidence, correct, bins=10):
-    """As calibration_error, from the largest probability of each example (n,), and whether its class is correct (n,)."""
     if not np.isfinite(confidence).all():
         return np.nan
     of_bin = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -25,6 +25,11 @@ def lines_of(text):
     return io.StringIO(text, newline="").readlines()
 
 
+def counted(n, noun):
+    """1 slice, 2,000 slices."""
+    return f"{n:,} {noun}" + "s" * (n != 1)
+
+
 _LONGEST = 900  # characters of a sentence
 
 

@@ -80,6 +80,6 @@ def test_roc_auc_and_balanced_accuracy_are_scikit_learns():
 
 def test_calibration_error():
     """Two predictions of 0.95, one right, and two of 0.65, both right: 2/4 * 0.45 + 2/4 * 0.35."""
-    P = np.array([[0.95, 0.05], [0.95, 0.05], [0.35, 0.65], [0.35, 0.65]])
-    assert calibration_error(P, np.array([0, 1, 1, 1])) == pytest.approx(0.4)
-    assert calibration_error(np.array([[1.0, 0.0]]), np.array([0])) == 0
+    correct = np.array([True, False, True, True])
+    assert calibration_error(np.array([0.95, 0.95, 0.65, 0.65]), correct) == pytest.approx(0.4)
+    assert calibration_error(np.array([1.0]), np.array([True])) == 0

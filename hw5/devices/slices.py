@@ -11,11 +11,7 @@ from hw5.devices.division import Division
 from hw5.devices.native import CompiledStepper
 from hw5.devices.native.sliced import CompiledSlices
 from hw5.devices.streaming import StreamedData
-
-
-def counted(n, word):
-    """1 slice, 2 slices."""
-    return f"{n} {word}" + "s" * (n != 1)
+from hw5.text import counted
 
 
 def slices_of(stepper):

@@ -9,7 +9,7 @@ from hw5.datasets.preprocessing import Subset
 from hw5.metrics import (
     SparseConfusions,
     balanced_accuracy,
-    calibration_error_of,
+    calibration_error,
     confusion_matrix,
     precision_recall_f1,
     r2_and_rmse,
@@ -172,7 +172,7 @@ def _in_perspective(C, accuracy, outcomes):
         if outcomes.score is not None:
             figures["roc_auc"] = roc_auc(y[known], outcomes.score[known])
         each = outcomes.confidence[known], outcomes.is_likeliest[known]
-        figures["calibration_error"] = calibration_error_of(*each)
+        figures["calibration_error"] = calibration_error(*each)
     return figures
 
 

@@ -15,8 +15,9 @@ from hw5.devices.base import Tally
 from hw5.devices.cuda.requirements import gpus
 from hw5.devices.division import Division
 from hw5.devices.doctor import first_failure
-from hw5.devices.slices import SlicedStepper, counted, slices_of
+from hw5.devices.slices import SlicedStepper, slices_of
 from hw5.errors import InputError
+from hw5.text import counted
 
 _PATIENCE = 0.5  # seconds in which a launcher's signal to all ranks has reached rank 0
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
@@ -148,7 +149,22 @@ def _share_out(submit, indices, jobs, seconds, is_stopped):
                 running |= {submit(index) for _, index in zip(range(1), left)}
 
 
-_workers = []  # of this process
+@dataclass
+class _Process:
+    """This process, if another gives it trials: its Task, its Worker, the signals it got, its number on the machine."""
+
+    task: Task | None = None
+    worker: Worker | None = None
+    signals: list = field(default_factory=list)
+    number: int = 0
+
+    def worker_for(self, task):
+        """The Worker, made at the first trial: here, and not at the start, an error reaches the parent."""
+        self.worker = self.worker or Worker(task)
+        return self.worker
+
+
+_here = _Process()
 
 
 def _start(task):
@@ -156,7 +172,7 @@ def _start(task):
     for name in {"SIGINT", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], signal.SIG_IGN)
     threading.Thread(target=_die_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _workers.append(task)
+    _here.task = task
 
 
 def _die_with(parent):
@@ -165,9 +181,7 @@ def _die_with(parent):
 
 
 def _run(index):
-    if not isinstance(_workers[0], Worker):  # here, and not in _start, an error reaches the parent
-        _workers[0] = Worker(_workers[0])
-    _workers[0].run(index)
+    _here.worker_for(_here.task).run(index)
     return index
 
 
@@ -176,23 +190,17 @@ def _run_there(task, index):
     path, *_ = task.study
     if not os.path.exists(path):
         raise InputError(f"the ranks of another machine do not see {path}; give --study a file that all of them share")
-    if not _workers:
-        _workers.append(Worker(task))
-    _workers[0].run(index, lambda: bool(_signals))
+    _here.worker_for(task).run(index, lambda: bool(_here.signals))
     return index
-
-
-_signals = []  # of a rank, while it makes trials
-_numbers = [0]  # the last is that of this rank among those of its machine
 
 
 def take_part(number):
     """Be a rank that rank 0 tells what to do: signals end trials, not the process. number: among those of its machine."""
-    _numbers.append(number)
+    _here.number = number
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
-        signal.signal(signal.Signals[name], lambda signum, frame: _signals.append(signum))
+        signal.signal(signal.Signals[name], lambda signum, frame: _here.signals.append(signum))
 
 
 def open_there(name, precision, threads):
     """The device of this name at a rank; with cuda, each of a machine has a GPU of its own, if there are enough."""
-    return open_here(name, precision, threads, _numbers[-1])
+    return open_here(name, precision, threads, _here.number)

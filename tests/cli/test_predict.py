@@ -49,7 +49,7 @@ def test_a_regression_from_training_to_prediction(tmp_path):
     out = tmp_path / "sine.npz"
     options = ("--activation", "tanh", "--lr", 0.03, "--momentum", 0.9, "--epochs", 60, "--out", out)
     lines = hw5("train", "--task", "regression", "--data", "sine", *options).stdout.splitlines()
-    assert lines[0].startswith("sine: 1 features, regression; ") and lines[1].startswith("mlp 1-128-1 tanh")
+    assert lines[0].startswith("sine: 1 feature, regression; ") and lines[1].startswith("mlp 1-128-1 tanh")
     assert "accuracy" not in "".join(lines)
     figures = json.loads(hw5("eval", out, "--json").stdout)
     assert figures.keys() == {"r2", "rmse", "loss", "examples"}
