@@ -63,11 +63,8 @@ def _no_compiler():
 
 
 def _no_mnist():
-    return (
-        None
-        if find_downloaded("mnist", None)
-        else "MNIST is not here: hw5 data fetch mnist (12 MB), then this step again"
-    )
+    is_here = find_downloaded("mnist", None)
+    return None if is_here else "MNIST is not here: hw5 data fetch mnist (12 MB), then this step again"
 
 
 STEPS = (

@@ -359,11 +359,11 @@ def _headline(run, before=""):
     return (
         f"{run.dataset.name}: {counted(run.network.features, 'feature')}, {classes}; {before}{counts} examples\n{table}"
         f"{settings.model} {run.network}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _going_on(run.training)
+        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _resuming(run.training)
     )
 
 
-def _going_on(training):
+def _resuming(training):
     if not training.steps or training.is_over:
         return ""
     return f"\nresuming in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"

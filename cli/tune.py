@@ -26,7 +26,7 @@ from hw5.cli.train import command as train
 from hw5.datasets import STANDARD_INPUT
 from hw5.datasets.preprocessing import require_validation, split_dataset
 from hw5.devices import open_device
-from hw5.devices.native import usable_cores
+from hw5.devices.cores import usable_cores
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import write_lock
 from hw5.train.checkpoint import DataSource

@@ -97,7 +97,7 @@ def fit(
         if name not in _SETTINGS:
             known = [*_SETTINGS, *_READING, *inspect.signature(fit).parameters]
             raise InputError(f"fit has no argument {name!r}{did_you_mean(name, known)}; help(hw5.fit) lists them")
-    given = {name: getattr(DEFAULT, name) for name in ("activation",)} | options
+    given = {"activation": DEFAULT.activation} | options
     label_column = _column(label_column)
     plan = new_plan(model, _hidden(hidden), task, loss, _source(data), _source(test), label_column, reading, **given)
     opened = _open(device, threads)
@@ -125,7 +125,8 @@ def _trained(run, progress):
         for now in with_bar(run.train(), run.settings.epochs) if progress else run.train():
             if asked:
                 warnings.warn(
-                    f"interrupted in epoch {now.epoch} of {run.settings.epochs}; resume() goes on", stacklevel=4
+                    f"interrupted in epoch {now.epoch} of {run.settings.epochs}; call resume() to continue",
+                    stacklevel=4,
                 )
                 break
     return Model(run.checkpoint(), run.network.device, run.dataset)
@@ -177,10 +178,10 @@ def _hidden(hidden):
 
 
 class Model:
-    """A trained model on a device. checkpoint has all that a file of it has, and history a row for every epoch."""
+    """A trained model on a device. checkpoint holds everything that save writes, and history a row per epoch."""
 
     def __init__(self, checkpoint, device, dataset=None):
-        """dataset: what it was trained on, if that is at hand."""
+        """dataset: the training data, if known."""
         self.checkpoint, self.device, self.dataset = checkpoint, device, dataset
         self._model = _Model(device, checkpoint)
 
@@ -274,7 +275,9 @@ class Model:
 
     @_in_python
     def resume(self, epochs: int | None = None, *, data=None, progress: bool = True) -> "Model":
-        """Go on with the training, to this number of epochs in all, and return the new model; the same bits as in one go.
+        """Resume the training up to this number of epochs in total, and return the new model.
+
+        Its bits are those of an uninterrupted training.
 
         data: if the model was trained on data in memory and loaded from a file. Raises InputError and RunError.
         """

@@ -157,7 +157,6 @@ _INFLATE = {  # by the first bytes of a file
     b"\x28\xb5\x2f\xfd": lambda stream: _zstd(stream),
     _ZIP: lambda stream: _only_member(stream),
 }
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 @contextmanager

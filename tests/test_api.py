@@ -163,7 +163,7 @@ def test_a_file_of_data_in_memory_is_resumed_with_the_data(tmp_path):
 def test_ctrl_c_keeps_what_was_learnt():
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.warns(UserWarning, match=r"interrupted in epoch \d+ of 100000; resume\(\) goes on"):
+    with pytest.warns(UserWarning, match=r"interrupted in epoch \d+ of 100000; call resume\(\) to continue"):
         model = hw5.fit("xor", epochs=100_000, progress=False, device="numpy")
     timer.join()
     assert model.checkpoint.state.epoch >= 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler

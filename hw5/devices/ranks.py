@@ -14,8 +14,8 @@ from time import monotonic, sleep
 
 import numpy as np
 
+from hw5.devices.cores import usable_cores
 from hw5.devices.launcher import launch
-from hw5.devices.native import usable_cores
 from hw5.errors import InputError, RunError
 
 _SMALL = 1 << 16  # bytes of all sums together, which every rank adds up by itself: one exchange instead of two

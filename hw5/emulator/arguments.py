@@ -71,11 +71,7 @@ def _as(kind, number):
 
 def _same_bytes(given, expected):
     """Whether an array of one type may be passed as the other: the same size, and both whole numbers or both not."""
+    if expected.itemsize == 1:
+        return True  # void * and char * point to anything
     whole = "iub"
-    return (
-        given.itemsize == expected.itemsize
-        and (given.kind in whole) == (expected.kind in whole)
-        or (
-            expected.itemsize == 1  # void * and char * point to anything
-        )
-    )
+    return given.itemsize == expected.itemsize and (given.kind in whole) == (expected.kind in whole)

@@ -15,9 +15,7 @@ from hw5.train.run import Model, Run
 
 UNITS = (1, 2, 4, 8, 16, 32)
 _POINTS = 256
-_SEEDS = (
-    5  # trainings of each network, of which the best counts: a few units often end where they cannot get any better
-)
+_SEEDS = 5  # trainings of each network, of which the best counts: a few units often end far from the best fit
 _SETTINGS = {
     "loss": "squared",
     "epochs": 1000,

@@ -62,7 +62,7 @@ def check_hidden(entries, activation="relu"):
 
 
 def example_shape(image_shape, d):
-    """The shape of an example of d numbers: (h, w, c), or (d,) if it is no image, which image_shape tells."""
+    """The shape of an example of d numbers: (h, w, c), or (d,) without an image_shape."""
     return (*image_shape, 1)[:3] if image_shape else (d,)
 
 

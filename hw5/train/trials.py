@@ -90,7 +90,7 @@ def _train(run, trial, is_stopped):
 
 
 def run_in_turn(worker, indices, seconds, is_stopped):
-    """Make the trials in this process, yielding after each; none begins after so many seconds.
+    """Make the trials in this process, yielding after each; none begins after this number of seconds.
 
     It ends if is_stopped(), without an exception, which could hit Optuna while it writes.
     """

@@ -27,11 +27,7 @@ NETWORKS = (  # (shape of an example, hidden layers, classes, labels or targets)
     ((6,), (7,), 4),
     ((5,), (6, 4), 3),
     ((7, 6, 2), ("conv:3x3+1", "pool:2", "conv:4x2x1/2", "meanpool:2/1+1", 5), 3),
-    (
-        (5, 6, 1),
-        ("pool:3x2/2+1", "conv:3x1", "conv:2x2+1"),
-        4,
-    ),  # windows over the edge, and a convolution below the top
+    ((5, 6, 1), ("pool:3x2/2+1", "conv:3x1", "conv:2x2+1"), 4),  # windows over the edge; a convolution below the top
     ((784,), (128,), 10),
 )
 

@@ -168,9 +168,13 @@ def test_a_terminal_that_lacks_the_characters_of_the_classes(tmp_path, encoding)
 
 
 def test_a_class_weight_for_a_name_with_a_comma(tmp_path):
-    path = tmp_path / "oaks.csv"
+    path, model = tmp_path / "oaks.csv", tmp_path / "m.npz"
     path.write_text(text(([i % 5, ('"oak, red"', '"oak, white"', "a=b")[i % 3]] for i in range(45)), "x,tree"))
-    hw5("train", "--data", path, "--epochs", 1, "--class-weight", '"oak, red"=2,a=b=3')
+    parameters = []
+    for weights in ((), ("--class-weight", '"oak, red"=2,a=b=3')):
+        hw5("train", "--data", path, "--epochs", 1, *weights, "--out", model)
+        parameters.append(Checkpoint.load(model).parameters[0][0])
+    assert abs(parameters[0] - parameters[1]).max() > 1e-3
 
 
 def test_targets_of_many_digits(tmp_path):

@@ -47,10 +47,6 @@ def test_log_is_appended_to_and_plot_drawn(tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
-def test_batch_larger_than_the_set_is_one_minibatch(flowers):
-    hw5("train", "--data", flowers[0], "--batch-size", 10**6, "--epochs", 2)
-
-
 def test_batch_gradient_descent_is_the_batch_that_holds_all(flowers, tmp_path):
     for batch_size in ("all", 10**6):
         out = tmp_path / f"{batch_size}.npz"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hw5.compiler import CompileError, find_compiler
-from hw5.devices import native, open_device
+from hw5.devices import cores, native, open_device
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
@@ -218,7 +218,7 @@ def test_the_number_of_threads_depends_on_the_work(monkeypatch):
 
 def test_only_cores_available_to_the_process_are_used(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert native.usable_cores() == 1
+    assert cores.usable_cores() == 1
     assert open_device("cpu").how == "compiled step, 1 thread"
     assert open_device("cpu", threads=3).how == "compiled step, up to 3 threads"
 
@@ -239,12 +239,12 @@ def test_the_cpu_quota_of_a_container(tmp_path, limits, quota):
         file = tmp_path / "groups" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n")
-    assert native._quota(tmp_path / "membership", tmp_path / "groups") == quota
+    assert cores._quota(tmp_path / "membership", tmp_path / "groups") == quota
 
 
 def test_a_quota_of_half_a_core_is_one_thread(monkeypatch):
-    monkeypatch.setattr(native, "_quota", lambda: 0.5)
-    assert native.usable_cores() == 1
+    monkeypatch.setattr(cores, "_quota", lambda: 0.5)
+    assert cores.usable_cores() == 1
 
 
 def without_compiler(monkeypatch, tmp_path):

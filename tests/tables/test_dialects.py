@@ -121,7 +121,8 @@ HEADERS = {  # first rows that are no header, over columns of text; and the clas
 def test_a_first_row_that_is_an_example(write, name):
     content, n = HEADERS[name]
     data = load(write(content))
-    assert len(data.train.y) == n and data.feature_names is None or "column" in data.feature_names[0]
+    assert len(data.train.y) == n
+    assert data.feature_names is None or "column" in data.feature_names[0]
 
 
 @pytest.mark.parametrize("header", ["site,kind", "2019,2020,2021,group", "1,2,3,4"])

@@ -6,7 +6,6 @@ step.cpp is for networks of dense layers, images.cpp for those with other layers
 import ctypes
 import functools
 import math
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from hw5.compiler import build_shared_library
 from hw5.devices.activations import Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON
+from hw5.devices.cores import usable_cores
 from hw5.devices.cpu import CpuDevice
 from hw5.devices.native.job import Job, address, is_dense, layers_for_job
 from hw5.devices.stepper import Stepper
@@ -193,21 +193,3 @@ def _load(source):
         return _Library(ctypes.CDLL(str(path)))
     except OSError as error:
         raise InputError(f"the compiled step does not load: {error}") from error
-
-
-def usable_cores():
-    """The number of physical cores that this process may use, at most its CPU quota rounded up."""
-    cores = set()
-    for cpu in os.sched_getaffinity(0):
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        cores.add(siblings.read_text() if siblings.is_file() else cpu)
-    return math.ceil(min(len(cores), _quota()))
-
-
-def _quota(membership=Path("/proc/self/cgroup"), root=Path("/sys/fs/cgroup")):
-    """The CPU quota of this process's control groups (version 2), in cores; infinity without a limit."""
-    lines = membership.read_text().splitlines() if membership.is_file() else []
-    groups = [root / line[len("0::/") :] for line in lines if line.startswith("0::/")]
-    limits = [folder / "cpu.max" for group in groups for folder in (group, *group.parents)]
-    quotas = [limit.read_text().split() for limit in limits if limit.is_file()]
-    return min((int(time) / int(period) for time, period in quotas if time != "max"), default=math.inf)
