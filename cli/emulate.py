@@ -27,7 +27,10 @@ _FILLS = {
 }
 
 
-_NUMBERS = {code: np.dtype(kind) for code, (kind, _) in TYPES.items() if code not in "Ps"} | {"e": np.dtype(np.float16)}
+_NUMBERS = {code: np.dtype(kind) for code, (kind, _) in TYPES.items() if code not in "PsTS"} | {
+    "e": np.dtype(np.float16)
+}
+_IMAGES = {"T": "texture", "S": "surface"}
 
 
 class Size(click.ParamType):
@@ -54,7 +57,7 @@ class Size(click.ParamType):
     "arguments",
     default="",
     help="Arguments, separated by commas or spaces: zeros:N, ones:N, arange:N, random:N or FILE.npy for a pointer, null "
-    "for a null pointer, and numbers.",
+    "for a null pointer, FILE.npy for a texture or surface, and numbers.",
 )
 @click.option("--shared", type=click.IntRange(0), default=0, help="Bytes of dynamic shared memory.  [default: 0]")
 @click.option(
@@ -186,8 +189,9 @@ def _list(emulator, as_json):
 def _parameters(kernel):
     """The types of the parameters, such as float32* and int32."""
     for code, target in zip(kernel.signature, kernel.targets):
-        number = _NUMBERS.get(target if code == "P" else code)
-        yield (number.name if number else "struct") + "*" * (code == "P")
+        kind = target if code == "P" else code
+        name = _NUMBERS[kind].name if kind in _NUMBERS else _IMAGES.get(kind, "struct")
+        yield name + "*" * (code == "P")
 
 
 def _arguments(kernel, text, seed):
@@ -204,21 +208,28 @@ def _arguments(kernel, text, seed):
 
 def _argument(text, types, random):
     code, target = types
-    if code != "P":
+    if code in _IMAGES and not text.endswith(".npy"):
+        raise InputError(f"--args: {text}: the parameter is a {_IMAGES[code]}; pass a FILE.npy of its shape")
+    if code != "P" and code not in _IMAGES:
         return _number(text, code)
     if text == "null":
         return None
     if text.endswith(".npy"):
-        try:
-            return np.load(text, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"--args: {text} cannot be read: {error}") from error
+        return _saved(text)
     fill, _, count = text.partition(":")
     if fill not in _FILLS or not count.isdecimal():
         raise InputError(f"--args: {text} is no array; write {', '.join(f'{f}:N' for f in _FILLS)}, FILE.npy or null")
     if target not in _NUMBERS:
         raise InputError(f"--args: the pointer for {text} is to a structure or a pointer; pass a FILE.npy of its bytes")
     return _FILLS[fill](int(count), _NUMBERS[target], random)
+
+
+def _saved(file):
+    """The array in a .npy file."""
+    try:
+        return np.load(file, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--args: {file} cannot be read: {error}") from error
 
 
 def _number(text, code):

@@ -11,15 +11,16 @@ _HOST_ONLY = (
 _STREAMS = "cout cerr clog cin endl".split()
 _CONTAINERS = "vector string map set unordered_map unordered_set list deque thread mutex unique_ptr shared_ptr".split()
 _UNSUPPORTED = {
-    "textures": r"texture|tex[123]D\w*|texCubemap\w*|tex1Dfetch|cudaTextureObject_t|CUtexObject",
-    "surfaces": r"surface|surf[123]D\w*|cudaSurfaceObject_t|CUsurfObject",
+    "this kind of texture": r"texCubemap\w*|tex2Dgather|tex[12]DLayered(?:Lod|Grad)",
+    "cubic surfaces": r"surfCubemap\w*",
     "Tensor Cores (wmma)": r"wmma|nvcuda|__hmma\w*|__imma\w*",
     "CUB": r"cub",
     "Thrust": r"thrust",
     "numbers of 8 bits and fewer (cuda_fp8.h)": r"__nv_(?:fp[468]|cvt_\w*fp[468]|saturation_t)\w*",
     "asynchronous copies": r"__pipeline_\w+|memcpy_async|cuda_pipeline\w*",
     "libcu++ (cuda::std)": r"cuda",
-    "the CUDA runtime in kernels": r"cuda(?!Stream_t|Event_t|Error_t|Success|Extent|PitchedPtr)[A-Z]\w+",
+    "the CUDA runtime in kernels": r"cuda(?!(?:Stream|Event|Error|TextureObject|SurfaceObject|Array|MipmappedArray)_t|Success|Extent|PitchedPtr"
+    r"|TextureType|SurfaceType|ReadMode|BoundaryMode|TextureDesc|ResourceDesc|ChannelFormatDesc)[A-Z]\w+",
     "cuFFT callbacks": r"cufftCallback\w+",
     "thread block clusters": r"cluster_group|this_cluster|__cluster_dims__",
     "curand's other generators and distributions": r"curandState(?:Scrambled)?(?:Sobol|Mtgp)\w*"

@@ -105,7 +105,7 @@ def _kept(found, instances):
     """The declarations that stay, in order."""
     prototypes = {d.name for d in found if d.kind == "function" and d.is_device and not d.body}
     namespaces = _KNOWN_NAMESPACES | {scope for d in found for scope in d.scopes}
-    kept = {d for d in found if _is_root(d, prototypes, namespaces)}
+    kept = {d for d in found if _is_root(d, prototypes, namespaces) or _is_reference(d, found)}
     by_name = {}
     for declaration in found:
         if declaration.kind != "function" or "constexpr" in declaration.words:
@@ -148,6 +148,17 @@ def _is_root(declaration, prototypes, namespaces):
     if declaration.words[:2] == ["using", "namespace"]:
         return len(declaration.words) == 3 and declaration.words[2] in namespaces
     return declaration.kind == "variable" and declaration.is_device and "constexpr" not in declaration.words
+
+
+_REFERENCES = {"texture": "hw5_texture", "surface": "hw5_surface"}
+
+
+def _is_reference(declaration, found):
+    """Whether it is a variable of CUDA's template texture or surface, which the host sets and kernels read."""
+    if declaration.kind != "variable" or not _REFERENCES.keys() & set(declaration.words):
+        return False
+    words = [word for word in declaration.words if word not in ("static", "extern", "const")]
+    return words[0] in _REFERENCES and words[1] == "<" and not any(d.name == words[0] for d in found)
 
 
 def _may_stay(declaration, namespaces):
@@ -388,6 +399,7 @@ def _edited(source, found, kept, check, assembly):
     edits = list(assembly)
     tables = {name for d in kept if d.kind != "function" for name, _ in _tables(d)}
     staying = set(kept)
+    references = {d for d in kept if _is_reference(d, found)}
     called_later = _recursive(kept) | _pointed_to(kept)
     for declaration in found:
         tokens = declaration.tokens
@@ -406,7 +418,10 @@ def _edited(source, found, kept, check, assembly):
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
         if declaration.kind == "function" and declaration.name in called_later:
             edits += [(t.start, t.end, f"{'unused':{len(t.text)}}") for t in tokens if t.text == "always_inline"]
+        variable = variable or declaration in references
         gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
+        if references:
+            edits += _reference_types(tokens, gap if declaration in references else "")
         edits += _indices(tokens) + _overloads(tokens) + _pauses(tokens)
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
@@ -436,6 +451,15 @@ def _indices(tokens):
         (tokens[i].start, tokens[i].end, f"({_AT[tokens[i].text]})")
         for i in found
         if tokens[i].text not in own and not _is_member(tokens, i)
+    ]
+
+
+def _reference_types(tokens, before):
+    """Edits that put the emulator's templates for CUDA's texture<> and surface<>, after the text `before`."""
+    return [
+        (token.start, token.end, before + _REFERENCES[token.text])
+        for token, after in zip(tokens, tokens[1:])
+        if token.text in _REFERENCES and after.text == "<"
     ]
 
 

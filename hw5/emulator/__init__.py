@@ -11,18 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from hw5.compiler import CompileError, with_includes
 from hw5.dialect.source import example_instance, same_instance
 from hw5.emulator.arguments import Arguments
 from hw5.emulator.build import CHECK, FAST, module_library
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
+from hw5.emulator.images import Surface, Texture
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module
 from hw5.emulator.profile import record
 from hw5.emulator.runtime import ORDERS, runtime_of
 from hw5.errors import InputError
 
-__all__ = ["CompileError", "Emulator", "Kernel", "KernelFault", "Memory"]
+__all__ = ["CompileError", "Emulator", "Kernel", "KernelFault", "Memory", "Surface", "Texture"]
 
 CHECK_TIME_LIMIT = 10.0  # seconds
 MOST_SHARED = 227 * 1024  # bytes
@@ -81,6 +84,7 @@ class Emulator:
         self.check = check
         self.order, self.seed = order, seed
         self.notes, self._prints_to_stderr = [], False
+        self._references = {}  # {name: the image bound to it}
         self.threads = len(os.sched_getaffinity(0)) if threads is None else int(threads)
         self.shared_limit = int(shared_limit)
         if not 0 <= self.shared_limit <= MOST_SHARED:
@@ -187,6 +191,35 @@ class Emulator:
         if not self._runtime.contains(address, host.nbytes):
             sentence = f"a copy of {host.nbytes} bytes at {address:#x} is not within an array"
             raise KernelFault("out-of-bounds", None, sentence)
+
+    def texture(
+        self,
+        array,
+        *,
+        address_mode="clamp",
+        filter_mode="point",
+        read_mode="element_type",
+        normalized_coords=False,
+        components=None,
+    ):
+        """A Texture of a copy of an array, or of a Surface's memory, to pass to kernels, or int(texture) in a structure.
+
+        array: of the shape (w,), (h, w) or (d, h, w), and a last axis of 2 or 4 components if kernels read vectors.
+        address_mode: "wrap", "clamp", "mirror" or "border", or one for each of x, y and z. filter_mode: "point" or
+        "linear". read_mode: "element_type" or "normalized_float". components: to check the last axis against; by default
+        it is what a fetch reads, so that (4, 4, 4) may be a volume for tex3D<float> or an image for tex2D<float4>.
+        """
+        return Texture(self, array, address_mode, filter_mode, read_mode, normalized_coords, components)
+
+    def surface(self, array, *, components=None):
+        """A Surface of a copy of an array, with the shapes of texture; surface.read() is what kernels have made of it."""
+        return Surface(self, array, components)
+
+    def bind(self, name, image):
+        """Bind a Texture or Surface to the texture or surface reference of a name, a variable texture<...> or surface<...>."""
+        address, _ = self.variable(name)
+        self._references[name] = image  # alive
+        self.write(address, np.array(int(image), np.uint64))
 
     def profile(self, kernel, launch, capacity=8_000_000, by_line=True):
         """A Profile of a kernel: what it does to memory while launch() runs it, once, in check mode.

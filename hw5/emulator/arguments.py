@@ -4,6 +4,7 @@ import numbers
 
 import numpy as np
 
+from hw5.emulator.images import Image
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import TYPES
 from hw5.errors import InputError
@@ -35,6 +36,8 @@ class Arguments:
         where = f"argument {position} of {self._kernel.name}"
         if code == "P":
             return self._pointer(position, where, target, arg)
+        if code in "TS":
+            return self._image(code, where, arg)
         if code == "s":
             return arg if isinstance(arg, (bytes, np.generic)) else np.asarray(arg)[()]
         kind = TYPES[code][0]
@@ -45,6 +48,22 @@ class Arguments:
             raise InputError(f"{where} is {arg}, but the parameter is {TYPES[code][1]}")
         return value
 
+    def _image(self, code, where, arg):
+        if isinstance(arg, (Image, int, np.uint64)):
+            return arg
+        kind = "texture" if code == "T" else "surface"
+        if not isinstance(arg, np.ndarray):
+            raise InputError(
+                f"{where} is a {kind}; pass a NumPy array or Emulator.{kind}(...), not {type(arg).__name__}"
+            )
+        try:
+            image = getattr(self._emulator, kind)(arg)
+        except ValueError as error:
+            raise InputError(f"{where}: {error}") from error
+        if code == "S":
+            self._copies.append((image.texels, arg))
+        return image
+
     def _pointer(self, position, where, target, arg):
         if isinstance(arg, (Memory, int, np.uint64)):
             return arg
@@ -52,7 +71,7 @@ class Arguments:
             return 0  # a null pointer
         if not isinstance(arg, np.ndarray):
             raise InputError(f"{where} is a pointer; pass a NumPy array, not {type(arg).__name__}")
-        expected = TYPES[target][0] if target in TYPES and target not in "Ps" else None
+        expected = TYPES[target][0] if target in TYPES and target not in "PsTS" else None
         if expected is not None and not _same_bytes(arg.dtype, np.dtype(expected)):
             raise InputError(f"{where} points to {np.dtype(expected)}, but the array is {arg.dtype}")
         memory = self._emulator.allocate(arg.nbytes, f"argument {position}")

@@ -151,6 +151,8 @@ _STANDARD = {
     "cmath": r"f?abs|sqrt|cbrt|exp\w*|log\w*|a?(?:sin|cos|tan)h?|atan2|pow|f?mod|floor|ceil|round|trunc|hypot|f?min|f?max|fma"
     r"|erfc?|isnan|isinf|isfinite|signbit|copysign",
 }
+_OF_TEXTURES = "tex1D tex2D tex3D surf1D surf2D surf3D TextureObject_t SurfaceObject_t CUtexObject CUsurfObject cudaArray_t".split()
+_OF_TEXTURES += ["texture<", "texture <", "surface<", "surface <"]
 
 
 def _text(compiler, source, flags, preprocessed, mode):
@@ -159,14 +161,22 @@ def _text(compiler, source, flags, preprocessed, mode):
     while True:
         missing = preprocess(compiler, source, (*flags, *headers), preprocessed)
         text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
-        if headers or "std::" not in text[text.index(START) :]:
-            return text, missing
-        names = device_code(text, (), mode is CHECK).standard
-        wanted = [header for header, of_it in _STANDARD.items() if any(re.fullmatch(of_it, name) for name in names)]
-        wanted = [header for header in wanted if not re.search(rf'^# 1 "[^"]*/{header}"', text, re.MULTILINE)]
+        wanted = [] if headers else _wanted(text, mode)
         if not wanted:
             return text, missing
         headers = tuple(word for header in wanted for word in ("-include", header))
+
+
+def _wanted(text, mode):
+    """The headers that a preprocessed file needs without including them."""
+    own, wanted = text[text.index(START) :], []
+    if any(word in own for word in _OF_TEXTURES):
+        wanted.append("cuda_texture.h")
+    if "std::" in own:
+        names = device_code(text, (), mode is CHECK).standard
+        standard = [header for header, of_it in _STANDARD.items() if any(re.fullmatch(of_it, name) for name in names)]
+        wanted += [header for header in standard if not re.search(rf'^# 1 "[^"]*/{header}"', text, re.MULTILINE)]
+    return wanted
 
 
 def _errors(message):

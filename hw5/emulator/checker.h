@@ -123,7 +123,7 @@ class Checker {
         open_.party = current_party(nullptr, frame);
         open_.party.site = site;
         open_.offset = index;
-        snprintf(open_.text, sizeof open_.text, "%s", type);
+        snprintf(open_.text, sizeof open_.text, "uses index %lld of an array %s", (long long)index, type);
         pending_ = Pending::index;
     }
 

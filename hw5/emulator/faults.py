@@ -142,7 +142,7 @@ def _pointer(address):
 
 def _out_of_bounds(fault, thread, kernel):
     if fault.text:
-        return f"{thread} uses index {fault.offset} of an array {_text(fault.text)}"
+        return f"{thread} {_text(fault.text)}"
     if _pointer(fault.address):
         verb = _VERBS[fault.party.access] if fault.size else "accesses"
         what = _bytes(fault.size) if fault.size else "memory"
@@ -168,6 +168,8 @@ def _uninitialised(fault, thread, kernel):
 
 
 def _misaligned(fault, thread, kernel):
+    if fault.text:
+        return f"{thread} {_text(fault.text)}"
     return (
         f"{thread} {_VERBS[fault.party.access]} {fault.size} bytes at byte {fault.offset} of {_array(fault)}, "
         f"an address that is not a multiple of {fault.size}"

@@ -44,6 +44,11 @@ enum class WarpOp : int {
 };
 enum class AccessKind : int { read, write, atomic, compare_and_swap, volatile_read, volatile_write };
 
+enum class FaultKind : int {
+    launch, race, out_of_bounds, uninitialised, misaligned, divergence, timeout, assertion, arithmetic, stack_overflow,
+    illegal
+};
+
 // The functions of the runtime that a module calls. They are passed as pointers instead of linked, so that the
 // libraries share no symbols, and a fast and a checking emulator can be in the same process.
 struct Runtime {
@@ -69,6 +74,8 @@ struct Runtime {
     void (*index)(Site site, const char *type, int64_t index, const void *frame);
     void *(*allocate)(size_t size);  // malloc and free in check mode
     void (*release)(void *memory);
+    // A fault that a function of the headers found, with the rest of the sentence on it, as printf's.
+    void (*fault)(FaultKind kind, Site site, const void *frame, const char *format, ...);
 };
 
 // A part of each module that the runtime fills in.
@@ -83,7 +90,7 @@ struct alignas(8) Slot {
 
 struct Kernel {
     const char *name;
-    const char *signature;  // a format character of Python's struct module for each parameter, or s for a structure
+    const char *signature;  // a format character of Python's struct module for each parameter, or s for a structure, T texture, S surface
     const char *targets;    // of each pointer, the format character of what it points to; else a space
     const unsigned *sizes, *offsets;  // of each parameter, in bytes; from the first slot
     Site site;              // the beginning of its body
@@ -115,10 +122,6 @@ struct Launch {
     alignas(16) Slot arguments[max_arguments];
 };
 
-enum class FaultKind : int {
-    launch, race, out_of_bounds, uninitialised, misaligned, divergence, timeout, assertion, arithmetic, stack_overflow,
-    illegal
-};
 // The kinds of divergence; faults.py has a message for each.
 enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited, grid };
 enum class Space : int { none, device, shared, dynamic_shared, variable, constant };

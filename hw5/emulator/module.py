@@ -9,6 +9,7 @@ import numpy as np
 from hw5.compiler import CompileError
 from hw5.emulator.elf import GUARD, variables
 from hw5.emulator.faults import KernelFault
+from hw5.emulator.images import Image
 from hw5.emulator.lines import Lines
 from hw5.emulator.memory import Memory
 from hw5.emulator.runtime import ModuleTable
@@ -27,6 +28,8 @@ TYPES = {
     "Q": (np.uint64, "an unsigned 64-bit integer (np.uint64)"),
     "f": (np.float32, "a float (np.float32)"),
     "d": (np.float64, "a double (np.float64)"),
+    "T": (int, "a texture (Emulator.texture, or a NumPy array)"),
+    "S": (int, "a surface (Emulator.surface, or a NumPy array)"),
     "s": (bytes, "a structure (bytes, or a NumPy scalar of its size)"),
 }
 STATIC_SHARED_LIMIT = 48 * 1024  # bytes
@@ -100,8 +103,8 @@ class Kernel:
 
     def _cast(self, position, code, value):
         expected, description = TYPES[code]
-        if code == "P":
-            if isinstance(value, (int, Memory, np.uint64)):
+        if code in "PTS":
+            if isinstance(value, (int, Memory, Image, np.uint64)):
                 return int(value)
         elif code == "s":
             if isinstance(value, (bytes, np.generic)) and len(bytes(value)) == self.sizes[position - 1]:
@@ -120,7 +123,7 @@ def _slots(signature, sizes, offsets):
     """Formats of the arguments, with the gaps between them."""
     position = 0
     for code, size, offset in zip(signature, sizes, offsets):
-        yield f"{offset - position}x" + {"P": "Q", "s": f"{size}s"}.get(code, code)
+        yield f"{offset - position}x" + {"P": "Q", "T": "Q", "S": "Q", "s": f"{size}s"}.get(code, code)
         position = offset + size
 
 

@@ -10,13 +10,20 @@ namespace hw5 {
 
 static FILE *output;  // of printf
 
-static void fail_assertion_at(const char *expression, Site site, const void *frame) {
+__attribute__((format(printf, 4, 5))) static void fail_at(FaultKind kind, Site site, const void *frame, const char *format, ...) {
+    checker().settle();
     Fault fault = {};
-    fault.kind = FaultKind::assertion;
+    fault.kind = kind;
     fault.party = current_party(nullptr, frame);
     fault.party.site = site;
-    snprintf(fault.text, sizeof fault.text, "%s", expression);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fault.text, sizeof fault.text, format, arguments);
+    va_end(arguments);
     fail(fault);
+}
+static void fail_assertion_at(const char *expression, Site site, const void *frame) {
+    fail_at(FaultKind::assertion, site, frame, "%s", expression);
 }
 
 #ifdef HW5_CHECK
@@ -64,7 +71,7 @@ static int print(const char *format, va_list arguments) {
 }
 
 static const Runtime runtime = {barrier, grid_barrier, warp_operation, check_access, check_fence, converge, converged,   spin,    before_atomic,
-                                print,   fail_assertion, memmove,      memset,      check_index, allocate, release};
+                                print,   fail_assertion, memmove,      memset,      check_index, allocate, release, fail_at};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};

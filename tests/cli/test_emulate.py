@@ -85,6 +85,21 @@ def test_bad_input_is_refused(compiler, file, arguments, sentence):
     assert sentence in refused("emulate", file, *arguments)
 
 
+def test_textures_and_surfaces(compiler, tmp_path):
+    file = tmp_path / "shift.cu"
+    file.write_text(
+        "__global__ void shift(cudaTextureObject_t t, cudaSurfaceObject_t s) {\n"
+        "    surf2Dwrite(tex2D<short>(t, threadIdx.x + 1, 0), s, 2 * threadIdx.x, 0);\n}\n"
+    )
+    assert "shift(texture, surface)" in hw5("emulate", file).stdout
+    np.save(tmp_path / "x.npy", np.arange(32, dtype=np.int16).reshape(1, 32))
+    np.save(tmp_path / "y.npy", np.zeros((1, 32), np.int16))
+    out = hw5("emulate", file, "--kernel", "shift", "--args", f"{tmp_path / 'x.npy'},{tmp_path / 'y.npy'}").stdout
+    assert "arg1: int16, 32 elements, unchanged" in out and "arg2: int16, 32 elements, changed: 1 2 3 4" in out
+    error = refused("emulate", file, "--kernel", "shift", "--args", "zeros:32,zeros:32")
+    assert "--args: zeros:32: the parameter is a texture; pass a FILE.npy of its shape" in error
+
+
 def test_an_instance_of_a_template(compiler, file):
     out = hw5("emulate", file, "--kernel", "fill<int>", "--args", "zeros:32,3").stdout
     assert "arg1: int32, 32 elements, changed: 3 3 3" in out

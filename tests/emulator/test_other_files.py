@@ -188,9 +188,8 @@ def test_a_reference_is_passed_as_a_pointer(tmp_path):
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("struct P { cudaTextureObject_t t; };\n__global__ void k(P p) {}", r"k\.cu:1: cudaTextureObject_t.*textures"),
+        ("struct P { cudaGraph_t t; };\n__global__ void k(P p) {}", r"k\.cu:1: cudaGraph_t.*the CUDA runtime"),
         ("#include <cuda_fp8.h>\n__global__ void k(__nv_fp8_e4m3 *y) {}", r"k\.cu:2: __nv_fp8_e4m3.*cuda_fp8"),
-        ("__global__ void k(CUsurfObject s) {}", r"k\.cu:1: CUsurfObject.*surfaces"),
         ("__device__ cufftCallbackLoadC d = 0;\n__global__ void k() { d; }", r"k\.cu:1: cufftCallbackLoadC.*callbacks"),
     ],
 )

@@ -97,7 +97,11 @@ def test_the_line_of_an_error_is_that_of_the_file(tmp_path):
         ("throw 1;", r"k\.cu:3: a kernel cannot use exceptions"),
         ("std::cout << 1;", r"k\.cu:3: cout is a stream of the host"),
         ("other<<<1, 1>>>(y);", r"k\.cu:3: it launches a kernel from a kernel"),
-        ("*y = tex1Dfetch<int>(0, 1);", r"k\.cu:3: tex1Dfetch: the emulator does not have textures"),
+        (
+            "*y = tex2Dgather<int4>(0, 1, 1).x;",
+            r"k\.cu:3: tex2Dgather: the emulator does not have this kind of texture",
+        ),
+        ("surfCubemapwrite(1, 0, 0, 0, 0);", r"k\.cu:3: surfCubemapwrite: the emulator does not have cubic surfaces"),
         ('asm("wgmma.fence.sync.aligned;");', r"k\.cu:3: the PTX instruction wgmma.* is not one"),
         ("*(void **)__builtin_frame_address(0) = 0;", r"k\.cu:3: a kernel cannot use __builtin_frame_address"),
         ("hw5_link.runtime.fence();", r"k\.cu:3: hw5_link belongs to the emulator"),
