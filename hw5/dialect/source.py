@@ -105,7 +105,8 @@ def _kept(found, instances):
     """The declarations that stay, in order."""
     prototypes = {d.name for d in found if d.kind == "function" and d.is_device and not d.body}
     namespaces = _KNOWN_NAMESPACES | {scope for d in found for scope in d.scopes}
-    kept = {d for d in found if _is_root(d, prototypes, namespaces) or _is_reference(d, found)}
+    references = _reference_types(found)
+    kept = {d for d in found if _is_root(d, prototypes, namespaces) or _is_reference(d, references)}
     by_name = {}
     for declaration in found:
         if declaration.kind != "function" or "constexpr" in declaration.words:
@@ -153,12 +154,18 @@ def _is_root(declaration, prototypes, namespaces):
 _REFERENCES = {"texture": "hw5_texture", "surface": "hw5_surface"}
 
 
-def _is_reference(declaration, found):
-    """Whether it is a variable of CUDA's template texture or surface, which the host sets and kernels read."""
-    if declaration.kind != "variable" or not _REFERENCES.keys() & set(declaration.words):
+def _reference_types(found):
+    """Which of CUDA's templates texture and surface a file may use; another class of the name is its own."""
+    own = {d.name for d in found if d.kind == "type"} | {d.words[1] for d in found if d.words[:1] == ["using"]}
+    return _REFERENCES.keys() - own
+
+
+def _is_reference(declaration, types):
+    """Whether it is a texture or surface reference, a variable of file scope that the host binds."""
+    if declaration.kind != "variable" or not types & set(declaration.words):
         return False
     words = [word for word in declaration.words if word not in ("static", "extern", "const")]
-    return words[0] in _REFERENCES and words[1] == "<" and not any(d.name == words[0] for d in found)
+    return words[0] in types and words[1:2] == ["<"]
 
 
 def _may_stay(declaration, namespaces):
@@ -399,7 +406,7 @@ def _edited(source, found, kept, check, assembly):
     edits = list(assembly)
     tables = {name for d in kept if d.kind != "function" for name, _ in _tables(d)}
     staying = set(kept)
-    references = {d for d in kept if _is_reference(d, found)}
+    references = _reference_types(found)
     called_later = _recursive(kept) | _pointed_to(kept)
     for declaration in found:
         tokens = declaration.tokens
@@ -418,10 +425,9 @@ def _edited(source, found, kept, check, assembly):
         variable = declaration.kind in ("variable", "type") and {DEVICE, CONSTANT} & set(declaration.words)
         if declaration.kind == "function" and declaration.name in called_later:
             edits += [(t.start, t.end, f"{'unused':{len(t.text)}}") for t in tokens if t.text == "always_inline"]
-        variable = variable or declaration in references
-        gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable else ""
-        if references:
-            edits += _reference_types(tokens, gap if declaration in references else "")
+        is_reference = _is_reference(declaration, references)
+        gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable or is_reference else ""
+        edits += _references(tokens, references, gap * is_reference)
         edits += _indices(tokens) + _overloads(tokens) + _pauses(tokens)
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
@@ -454,13 +460,14 @@ def _indices(tokens):
     ]
 
 
-def _reference_types(tokens, before):
-    """Edits that put the emulator's templates for CUDA's texture<> and surface<>, after the text `before`."""
-    return [
-        (token.start, token.end, before + _REFERENCES[token.text])
-        for token, after in zip(tokens, tokens[1:])
-        if token.text in _REFERENCES and after.text == "<"
-    ]
+def _references(tokens, types, before):
+    """Edits that put the emulator's templates for CUDA's, after the text `before`, in texture<float, 2> name and the like."""
+    for i, token in enumerate(tokens):
+        if token.text in types and tokens[i + 1].text == "<":
+            end = closing_angle(tokens, i + 1)
+            inside = tokens[i + 2 : end]
+            if end and all(t.is_name or t.text.isalnum() or t.text in (",", "::", "<", ">") for t in inside):
+                yield token.start, token.end, before + _REFERENCES[token.text]
 
 
 def _pauses(tokens):

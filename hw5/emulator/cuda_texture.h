@@ -7,7 +7,7 @@ enum cudaTextureAddressMode { cudaAddressModeWrap, cudaAddressModeClamp, cudaAdd
 enum cudaTextureFilterMode { cudaFilterModePoint, cudaFilterModeLinear };
 enum cudaSurfaceBoundaryMode { cudaBoundaryModeZero, cudaBoundaryModeClamp, cudaBoundaryModeTrap };
 enum { cudaTextureType1D = 1, cudaTextureType2D, cudaTextureType3D, cudaTextureType1DLayered = 0xF1, cudaTextureType2DLayered };
-enum { cudaSurfaceType1D = 1, cudaSurfaceType2D, cudaSurfaceType3D };
+enum { cudaSurfaceType1D = 1, cudaSurfaceType2D, cudaSurfaceType3D, cudaSurfaceType1DLayered = 0xF1, cudaSurfaceType2DLayered };
 
 // Types of the CUDA runtime that structures have beside a texture.
 typedef struct cudaArray *cudaArray_t;

@@ -205,12 +205,17 @@ def test_handles_in_structures_variables_and_arrays(tmp_path, check):
 REFERENCES = """
 texture<float, cudaTextureType2D, cudaReadModeElementType> image;
 static texture<uchar4, 2, cudaReadModeNormalizedFloat> colours;
-texture<int> row;
+template <class T> struct Mode { static const cudaTextureReadMode mode = cudaReadModeElementType; };
+texture<int, 1, Mode<int>::mode> row;
 surface<void, cudaSurfaceType2D> result;
+typedef void (*UseOf)(int texture);
+template <class T, enum cudaTextureReadMode mode> __device__ float at(texture<T, 2, mode> t, int x, int texture) {
+    return texture < 2 && 1 > 0 ? tex2D(t, x, texture) : 0;
+}
 __global__ void k(int n) {
     int i = threadIdx.x;
     float4 c = tex2D(colours, i + 0.5f, 0.5f);
-    float value = tex2D(image, i, 1) + tex1Dfetch(row, i) + c.x + c.w;
+    float value = at(image, i, 1) + tex1Dfetch(row, i) + c.x + c.w;
     surf2Dwrite(value, result, i * sizeof(float), 0);
 }
 int main() {
@@ -224,7 +229,7 @@ int main() {
 @pytest.mark.parametrize("check", [False, True])
 def test_references_are_bound_by_name(tmp_path, check):
     emulator = Emulator(write_kernel(tmp_path, REFERENCES), check=check)
-    with pytest.raises(KernelFault, match="k.cu:8 fails: tex2D: .*nothing is bound to the reference"):
+    with pytest.raises(KernelFault, match="k.cu:13 fails: tex2D: .*nothing is bound to the reference"):
         emulator.run("k", 1, 4, [4])
     colours = np.arange(16, dtype=u8).reshape(1, 4, 4)
     result = emulator.surface(np.zeros((1, 4), f32))
