@@ -26,7 +26,8 @@ _KNOWN_NAMESPACES = {"std", "cooperative_groups"}
 class KernelSource:
     """A kernel: its name, the C++ expression for it, the file and line of its body, and the functions it may call.
 
-    cooperative: whether blocks may wait for each other in it, or in one of them.
+    cooperative: whether blocks may wait for each other in it, or in one of them. scopes: its namespaces, which may
+    have the types in the expression.
     """
 
     name: str
@@ -35,6 +36,7 @@ class KernelSource:
     line: int
     reaches: frozenset
     cooperative: bool
+    scopes: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -196,14 +198,14 @@ def _kernels(found, kept, source, instances):
         file, line = source.place(declaration.tokens[declaration.body[0] - 1].start)
         expression = "::" + "::".join([*declaration.scopes, declaration.name])
         reaches = _reachable(declaration.name, calls)
-        cooperative = bool(reaches & waiting_names)
+        about = (file, line, reaches, bool(reaches & waiting_names), declaration.scopes)
         if not declaration.template:
             name, expression = _chosen(declaration, expression, overloads)
-            kernels.append(KernelSource(name, expression, file, line, reaches, cooperative))
+            kernels.append(KernelSource(name, expression, *about))
             continue
         for arguments in wanted.get(declaration.name, ()):
             name = f"{declaration.name}<{arguments}>"
-            kernels.append(KernelSource(name, f"{expression}<{arguments}>", file, line, reaches, cooperative))
+            kernels.append(KernelSource(name, f"{expression}<{arguments}>", *about))
         if declaration.name not in wanted:
             parameters = _spaced(" ".join(token.text for token in declaration.template))
             templates[declaration.name] = f"{file}:{line}: template <{parameters}>"

@@ -231,17 +231,21 @@ def preprocess(compiler, source, flags, output):
 _TABLE = "<the emulator's table of kernels>"
 
 
+def _described(kernel):
+    """The C++ expression for the Kernel of a KernelSource; the names in it are those of its namespaces."""
+    site, cooperative = f'{{"{kernel.file}", {kernel.line}}}', str(kernel.cooperative).lower()
+    described = f'hw5::describe<{kernel.expression}>("{kernel.name}", {site}, {cooperative})'
+    inner = ["::".join(kernel.scopes[: i + 1]) for i in range(len(kernel.scopes))]
+    return f"[] {{ {''.join(f'using namespace ::{n}; ' for n in inner)}return {described}; }}()" if inner else described
+
+
 def _epilogue(code, missing):
     """The table of kernels, and aliases that make all dynamic shared arrays one array."""
     aliases = "".join(
         f'asm(".globl {name}\\n.hidden {name}\\n.set {name}, hw5_dynamic_shared\\n");\n'
         for name in dict.fromkeys(code.dynamic_arrays)
     )
-    kernels = "".join(
-        f'    hw5::describe<{kernel.expression}>("{kernel.name}", {{"{kernel.file}", {kernel.line}}}, '
-        f"{str(kernel.cooperative).lower()}),\n"
-        for kernel in code.kernels
-    )
+    kernels = "".join(f"    {_described(kernel)},\n" for kernel in code.kernels)
     about = {
         "templates": code.templates,
         "refused": code.refused,
@@ -253,7 +257,7 @@ def _epilogue(code, missing):
 # 1 "{_TABLE}"
 {aliases}
 namespace hw5 {{
-static const Kernel kernels[] = {{
+static constexpr Kernel kernels[] = {{
 {kernels}    {{}}
 }};
 static unsigned char *dynamic_shared() {{ return hw5_dynamic_shared; }}

@@ -46,6 +46,19 @@ CASES = {
         "cudaRun",
         4,
     ),
+    "an instance whose types are in the kernel's namespace": (
+        "namespace a { struct X { __device__ static int v() { return 3; } }; namespace b { enum E { one, two };\n"
+        "template <class T, E e> __global__ void k(float *y, int n) { y[0] = T::v() + e; }\n"
+        "void run(float *y) { k<X, two><<<1, 1>>>(y, 1); } } }",
+        "k<X, two>",
+        4,
+    ),
+    "overloads whose types are in their namespace": (
+        "namespace a { struct X { float v; };\n__global__ void k(float *y, X x) { y[0] = x.v; }\n"
+        "__global__ void k(float *y, int n) { y[0] = n; } }",
+        "k(float*, int)",
+        7,
+    ),
     "virtual functions": (
         "struct A { __device__ virtual float f() const = 0; __device__ virtual ~A() {} };\n"
         "struct B : A { float v; __device__ B(float v) : v(v) {} __device__ float f() const override { return v; } };\n"
