@@ -314,6 +314,11 @@ typedef hw5::Handle<1> cudaSurfaceObject_t, CUsurfObject;
 // Texture and surface references, which nvcc 12 does not take any more: variables that Python binds to an array.
 template <class T, int type = cudaTextureType1D, cudaTextureReadMode mode = cudaReadModeElementType> struct hw5_texture {
     cudaTextureObject_t object = 0;
+    // for PyCUDA, whose scripts do not say it
+    unsigned char is_float = hw5::is_float<typename hw5::TexelType<T>::Scalar>;
+    unsigned char is_signed = (typename hw5::TexelType<T>::Scalar)-1 < 0, bytes = sizeof(typename hw5::TexelType<T>::Scalar);
+    unsigned char components = hw5::TexelType<T>::components;
+    unsigned normalized_float = mode;
 };
 template <class T, int type = cudaSurfaceType1D> struct hw5_surface {
     cudaSurfaceObject_t object = 0;

@@ -13,6 +13,20 @@ import numpy as np
 
 from hw5.emulator import CompileError as _CompileError
 from hw5.emulator import Emulator, KernelFault
+from hw5.emulator.pycuda_textures import (  # noqa: F401
+    TR_DEFAULT,
+    TRSA_OVERRIDE_FORMAT,
+    TRSF_NORMALIZED_COORDINATES,
+    TRSF_READ_AS_INTEGER,
+    TextureReference,
+    address_mode,
+    bind_array_to_texref,
+    filter_mode,
+    make_multichannel_2d_array,
+    matrix_to_array,
+    matrix_to_texref,
+    np_to_array,
+)
 from hw5.errors import InputError, RunError
 
 CHECK = os.environ.get("HW5_EMULATOR_CHECK") != "0"
@@ -272,14 +286,14 @@ def get_version():
 class Function:
     """A kernel; called as PyCUDA's Function, or prepared."""
 
-    def __init__(self, emulator, kernel):
-        self._emulator, self.kernel = emulator, kernel
+    def __init__(self, emulator, kernel, texrefs):
+        self._emulator, self.kernel, self._texrefs = emulator, kernel, texrefs
         self.num_regs, self.local_size_bytes, self.shared_size_bytes = 0, 0, kernel.static_shared
         self.max_threads_per_block = 1024
 
     def __call__(self, *args, block, grid=(1, 1), stream=None, shared=0, texrefs=(), time_kernel=False):
-        if texrefs:
-            raise LogicError("the emulator does not have textures")
+        for texref in self._texrefs:
+            texref.bind()
         handlers = [arg for arg in args if isinstance(arg, _Argument)]
         values = [_value(arg) for arg in args]
         began = time.perf_counter()
@@ -324,10 +338,18 @@ class Module:
 
     def __init__(self, emulator, folder):
         self._emulator, self._folder = emulator, folder  # the folder is there for the lines of reports
+        self._texrefs = []
+
+    def get_texref(self, name):
+        try:
+            self._texrefs.append(TextureReference(self._emulator, name))
+        except InputError as error:
+            raise LogicError(f"cuModuleGetTexRef failed: {error}") from error
+        return self._texrefs[-1]
 
     def get_function(self, name):
         try:
-            return Function(self._emulator, self._emulator.find(name))
+            return Function(self._emulator, self._emulator.find(name), self._texrefs)
         except KernelFault as fault:
             raise LogicError(f"cuModuleGetFunction failed: {fault}") from fault
 

@@ -1,6 +1,6 @@
 """pycuda._driver over the emulator: PyCUDA's own Python files, where they are installed, run on it unchanged.
 
-So pycuda.gpuarray, pycuda.cumath, pycuda.reduction and the like are PyCUDA's. What only a GPU has, such as textures,
+So pycuda.gpuarray, pycuda.cumath, pycuda.reduction and the like are PyCUDA's. What only a GPU has, such as linking,
 raises LogicError.
 """
 
@@ -33,8 +33,19 @@ from hw5.emulator.pycuda_basics import (  # noqa: F401  what PyCUDA's files impo
     memset_d32,
     memset_d32_async,
 )
+from hw5.emulator.pycuda_textures import (  # noqa: F401
+    TR_DEFAULT,
+    TRSA_OVERRIDE_FORMAT,
+    TRSF_NORMALIZED_COORDINATES,
+    TRSF_READ_AS_INTEGER,
+    Array,
+    ArrayDescriptor,
+    TextureReference,
+    address_mode,
+    array_format,
+    filter_mode,
+)
 
-TRSA_OVERRIDE_FORMAT, TRSF_READ_AS_INTEGER, TRSF_NORMALIZED_COORDINATES, TR_DEFAULT = 1, 1, 2, -1
 LIMITS = {
     "MAX_THREADS_PER_BLOCK": 1024,
     "MAX_BLOCK_DIM_X": 1024,
@@ -79,13 +90,7 @@ mem_attach_flags = enum.IntEnum("mem_attach_flags", "GLOBAL HOST SINGLE")
 host_alloc_flags = _enum("host_alloc_flags", "NONE PORTABLE DEVICEMAP WRITECOMBINED")
 mem_host_register_flags = _enum("mem_host_register_flags", "NONE PORTABLE DEVICEMAP")
 limit = _enum("limit", "STACK_SIZE PRINTF_FIFO_SIZE MALLOC_HEAP_SIZE")
-array_format = _enum(
-    "array_format",
-    "UNSIGNED_INT8 UNSIGNED_INT16 UNSIGNED_INT32 SIGNED_INT8 SIGNED_INT16 SIGNED_INT32 HALF FLOAT",
-)
 direction_vector_set = _enum("direction_vector_set", "VECTOR_32 SCRAMBLED_VECTOR_32 VECTOR_64 SCRAMBLED_VECTOR_64")
-address_mode = _enum("address_mode", "WRAP CLAMP MIRROR BORDER")
-filter_mode = _enum("filter_mode", "POINT LINEAR")
 
 
 class MemoryError(Error):
@@ -380,10 +385,11 @@ class _Copy:
     def set_dst_device(self, memory):
         self._target = int(memory)
 
-    def _array(self, array):
-        raise LogicError("the emulator has no CUDA arrays")
+    def set_src_array(self, array):
+        self._source, self.src_pitch, self.src_height = array.texels.ctypes.data, array.pitch, array.height
 
-    set_src_array = set_dst_array = _array
+    def set_dst_array(self, array):
+        self._target, self.dst_pitch, self.dst_height = array.texels.ctypes.data, array.pitch, array.height
 
     def __call__(self, *_, **__):
         for z in range(self.depth):
@@ -410,14 +416,6 @@ class _OnlyOnGpus:
         raise LogicError(f"the emulator has no {type(self).__name__}")
 
 
-class Array(_OnlyOnGpus):
-    pass
-
-
-class TextureReference(_OnlyOnGpus):
-    pass
-
-
 class SurfaceReference(_OnlyOnGpus):
     pass
 
@@ -426,12 +424,7 @@ class Linker(_OnlyOnGpus):
     pass
 
 
-class ArrayDescriptor:
-    pass
-
-
-class ArrayDescriptor3D:
-    pass
+ArrayDescriptor3D = ArrayDescriptor
 
 
 # ---- kernels
@@ -440,8 +433,8 @@ class ArrayDescriptor3D:
 class Function:
     """A kernel. PyCUDA's driver.py adds the ways to call it, all of which end in _launch_kernel."""
 
-    def __init__(self, emulator, kernel):
-        self._emulator, self._kernel = emulator, kernel
+    def __init__(self, emulator, kernel, texrefs):
+        self._emulator, self._kernel, self._texrefs = emulator, kernel, texrefs
 
     def _set_block_shape(self, *block):
         pass
@@ -450,6 +443,8 @@ class Function:
         codes, kernel = self._kernel.signature, self._kernel
         if len(codes) != len(arguments.items):
             raise LaunchError(f"{kernel.name} takes {len(codes)} arguments, but got {len(arguments.items)}")
+        for texref in self._texrefs:
+            texref.bind()
         values = [self._value(*each) for each in zip(range(1, 1 + len(codes)), codes, kernel.sizes, arguments.items)]
         try:
             self._emulator.launch(kernel.name, tuple(map(int, grid)), tuple(map(int, block)), values, int(shared))
@@ -466,7 +461,7 @@ class Function:
         return given if code == "s" else np.frombuffer(given, TYPES[code][0])[0]
 
     def param_set_texref(self, texref):
-        raise LogicError("the emulator has no textures")
+        pass
 
     def set_cache_config(self, config):
         pass
@@ -480,12 +475,10 @@ class Module(basics.Module):
     """The kernels of a .cu file."""
 
     def get_function(self, name):
-        return Function(self._emulator, super().get_function(name).kernel)
+        return Function(self._emulator, super().get_function(name).kernel, self._texrefs)
 
-    def get_texref(self, name):
-        raise LogicError("the emulator has no textures")
-
-    get_surfref = get_texref
+    def get_surfref(self, name):
+        raise LogicError("the emulator has no surface references of PyCUDA")
 
 
 class _Packed(bytes):

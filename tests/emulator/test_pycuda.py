@@ -71,6 +71,62 @@ def test_a_script_of_pycuda(tmp_path, way):
     assert done.stdout == "done\n", done.stderr
 
 
+TEXTURES = '''
+import numpy as np
+import pycuda.autoinit
+import pycuda.driver as drv
+from pycuda.compiler import SourceModule
+
+mod = SourceModule("""
+texture<float, 2> tex;
+texture<uchar4, 2, cudaReadModeNormalizedFloat> colours;
+texture<int, 1> row;
+__global__ void read(float *dest, float4 *c, int *r)
+{
+  const int x = threadIdx.x, y = threadIdx.y, i = y * blockDim.x + x;
+  dest[i] = tex2D(tex, x + 0.5f, y + 0.5f);
+  c[i] = tex2D(colours, (x + 0.5f) / blockDim.x, (y + 0.5f) / blockDim.y);
+  r[i] = tex1Dfetch(row, i);
+}
+""")
+tex, colours, row = map(mod.get_texref, ("tex", "colours", "row"))
+read = mod.get_function("read")
+a = np.random.randn(3, 5).astype(np.float32)
+rgba = np.random.default_rng(0).integers(0, 256, (3, 5, 4)).astype(np.uint8)
+drv.matrix_to_texref(a, tex, order="C")
+drv.bind_array_to_texref(drv.make_multichannel_2d_array(rgba, "C"), colours)
+colours.set_flags(drv.TRSF_NORMALIZED_COORDINATES)
+colours.set_filter_mode(drv.filter_mode.LINEAR)
+numbers = drv.to_device(np.arange(12, dtype=np.int32))
+assert row.set_address(numbers, 48) == 0
+dest, c, r = np.zeros((3, 5), np.float32), np.zeros((3, 5, 4), np.float32), np.zeros(15, np.int32)
+read(drv.Out(dest), drv.Out(c), drv.Out(r), block=(5, 3, 1), texrefs=[tex, colours, row])
+assert (dest == a).all() and (c == (rgba / 255).astype(np.float32)).all() and r.tolist() == [*range(12), 0, 0, 0]
+drv.matrix_to_texref(np.asfortranarray(a.T), tex, order="F")
+read.prepare("PPP", texrefs=[tex])
+outputs = [drv.to_device(array) for array in (dest, c, r)]
+read.prepared_call((1, 1), (5, 3, 1), *outputs)
+assert (drv.from_device_like(outputs[0], dest) == a).all()
+try:
+    mod.get_texref("none")
+except drv.LogicError as error:
+    assert "none" in str(error)
+print("done")
+'''
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_texture_references(tmp_path, installed):
+    """With PyCUDA's own files on the emulator's driver, and without them."""
+    if installed and not (importlib.util.find_spec("pycuda") and importlib.util.find_spec("pytools")):
+        pytest.skip("PyCUDA is not installed")
+    script = tmp_path / "textures.py"
+    without = "import sys\nsys.modules['pytools'] = None\n"
+    script.write_text(("" if installed else without) + "import hw5.emulator.pycuda\n" + TEXTURES)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.stdout == "done\n", done.stderr
+
+
 DRIVER = '''
 import numpy as np
 import hw5.emulator.pycuda_driver as drv
