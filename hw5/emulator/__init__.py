@@ -18,7 +18,7 @@ from hw5.dialect.source import example_instance, same_instance
 from hw5.emulator.arguments import Arguments
 from hw5.emulator.build import CHECK, FAST, module_library
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note
-from hw5.emulator.images import Surface, Texture
+from hw5.emulator.images import Image, Surface, Texture
 from hw5.emulator.memory import Memory
 from hw5.emulator.module import Kernel, Module
 from hw5.emulator.profile import record
@@ -217,6 +217,8 @@ class Emulator:
 
     def bind(self, name, image):
         """Bind a Texture or Surface to the texture or surface reference of a name, a variable texture<...> or surface<...>."""
+        if not isinstance(image, Image):
+            raise ValueError(f"pass Emulator.texture(...) or Emulator.surface(...), not {type(image).__name__}")
         address, _ = self.variable(name)
         self._references[name] = image  # alive
         self.write(address, np.array(int(image), np.uint64))

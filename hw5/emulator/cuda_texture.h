@@ -19,7 +19,7 @@ struct cudaResourceDesc { int resType; };
 
 namespace hw5 {
 
-// CUDA's are numbers; as types of their own, Python can tell them from other numbers.
+// CUDA's are numbers; here they have types, by which Python knows them.
 template <int is_surface> struct Handle {
     uint64_t number;
     Handle() = default;
@@ -29,7 +29,7 @@ template <int is_surface> struct Handle {
 template <> inline constexpr char type_code<Handle<0>> = 'T';
 template <> inline constexpr char type_code<Handle<1>> = 'S';
 
-// An array in memory and how it is read. The number of a handle is its address; textures.py writes it.
+// An array in memory and how it is read. A handle is its address; images.py writes it.
 struct Image {
     uint64_t mark;
     unsigned char *texels;
@@ -60,7 +60,9 @@ static inline HW5_UNCHECKED const Image &image_of(uint64_t handle, bool is_surfa
     const char *const what = is_surface ? "surface" : "texture";
     if (!handle) HW5_FAIL(assertion, call, "%s: the %s object is 0, or nothing is bound to the reference", call.name, what);
     const Image &image = *(const Image *)handle;
-    if (image.mark != marks[is_surface]) HW5_FAIL(assertion, call, "%s: the argument is no %s object", call.name, what);
+    const bool is_address = handle % 4096 == 0 && handle >> 48 == 0;  // as those of allocated memory are
+    if (!is_address || image.mark != marks[is_surface])
+        HW5_FAIL(assertion, call, "%s: the argument is no %s object", call.name, what);
     return image;
 }
 
@@ -275,9 +277,10 @@ struct Place {
 static inline HW5_UNCHECKED unsigned char *surface_at(uint64_t handle, int dims, Place at, int size, int mode, bool writes,
                                                       const Call &call) {
     const Image &image = image_of(handle, true, call);
-    if (image.axes != dims && !has_components(image, dims))
-        HW5_FAIL(assertion, call, "%s uses a surface whose array has %d dimensions", call.name, image.axes);
     const Shape shape = shape_of(image, dims);
+    const bool are_components = shape.components == 1 || shape.components == 2 || shape.components == 4;
+    if (image.axes != dims && !(has_components(image, dims) && are_components))
+        HW5_FAIL(assertion, call, "%s uses a surface whose array has %d dimensions", call.name, image.axes);
     const int width = shape.size[0] * shape.components * image.bytes, *n = shape.size;
     const char *const verb = writes ? "writes" : "reads";
     if (at.x % size)

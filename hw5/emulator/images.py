@@ -73,8 +73,9 @@ def _copied(emulator, array, name):
 
 
 def _check(array, components):
-    if not (array.dtype.kind in "iu" and array.dtype.itemsize <= 4 or array.dtype.name in ("float32", "float16")):
-        raise ValueError(f"a texel is an integer of up to 32 bits, float32 or float16, not {array.dtype}")
+    dtype = array.dtype
+    if not dtype.isnative or not (dtype.kind in "iu" and dtype.itemsize <= 4 or dtype.name in ("float32", "float16")):
+        raise ValueError(f"a texel is an integer of up to 32 bits, float32 or float16, not {dtype}")
     if components not in (None, 1, 2, 4) or (components or 1) > 1 and array.shape[-1:] != (components,):
         raise ValueError(f"components must be 1, 2 or 4, and the length of the last axis if not 1, not {components}")
     if not (1 <= array.ndim <= 4 and 0 < array.size <= _MOST):

@@ -343,6 +343,7 @@ def test_what_does_not_fit_is_reported(tmp_path, check):
         ),
         (("fetch", 1, y, 0), "assertion", 3, "the texture object is 0"),
         (("fetch", 1, y, emulator.surface(image)), "assertion", 3, "the argument is no texture object"),
+        (("fetch", 1, y, 12345), "assertion", 3, "the argument is no texture object"),
         (("whole", 1, y.astype(i32), image), "assertion", 6, "tex2D reads whole numbers from a texture of float"),
         (
             ("outside", 9, image),
@@ -357,6 +358,12 @@ def test_what_does_not_fit_is_reported(tmp_path, check):
             "writes 4 bytes at x = 0, y = 1 of a surface of 32 bytes x 1 rows",
         ),
         (("elements", 9, image), "misaligned", 12, "writes 4 bytes at x = 1 of a surface; x is in bytes"),
+        (
+            ("outside", 1, np.zeros((2, 3, 5), f32)),
+            "assertion",
+            9,
+            "surf2Dwrite uses a surface whose array has 3 dimensions",
+        ),
         (("outside", 1, np.zeros(8, f32)), "assertion", 9, "surf2Dwrite uses a surface whose array has 1 dimensions"),
     ]
     for call, kind, line, sentence in cases:
@@ -375,6 +382,7 @@ def test_what_does_not_fit_is_reported(tmp_path, check):
     "array, settings, sentence",
     [
         (np.zeros(4), {}, "float32 or float16, not float64"),
+        (np.zeros(4, ">f4"), {}, "not >f4"),
         (np.zeros((2, 3, 4, 2, 1), f32), {}, "1 to 3 axes"),
         (np.zeros((4, 3), f32), {"components": 4}, "the length of the last axis"),
         (np.zeros((4, 3), f32), {"components": 3}, "components must be 1, 2 or 4"),
