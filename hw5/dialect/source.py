@@ -158,7 +158,7 @@ _REFERENCES = {"texture": "hw5_texture", "surface": "hw5_surface"}
 
 def _reference_types(found):
     """Which of CUDA's templates texture and surface a file may use; another class of the name is its own."""
-    own = {d.name for d in found if d.kind == "type"} | {d.words[1] for d in found if d.words[:1] == ["using"]}
+    own = {d.name for d in found if d.kind == "type" or d.words[:1] == ["using"]}
     return _REFERENCES.keys() - own
 
 
@@ -429,7 +429,8 @@ def _edited(source, found, kept, check, assembly):
             edits += [(t.start, t.end, f"{'unused':{len(t.text)}}") for t in tokens if t.text == "always_inline"]
         is_reference = _is_reference(declaration, references)
         gap = f"__attribute__((used{', aligned(4096)' * check})) " if variable or is_reference else ""
-        edits += _references(tokens, references, gap * is_reference)
+        if references & declaration.names:
+            edits += _references(tokens, references, gap * is_reference)
         edits += _indices(tokens) + _overloads(tokens) + _pauses(tokens)
         for token in tokens:
             if token.text in (DEVICE, GLOBAL, HOST):
@@ -464,8 +465,8 @@ def _indices(tokens):
 
 def _references(tokens, types, before):
     """Edits that put the emulator's templates for CUDA's, after the text `before`, in texture<float, 2> name and the like."""
-    for i, token in enumerate(tokens):
-        if token.text in types and tokens[i + 1].text == "<":
+    for i, (token, after) in enumerate(zip(tokens, tokens[1:])):
+        if token.text in types and after.text == "<":
             end = closing_angle(tokens, i + 1)
             inside = tokens[i + 2 : end]
             if end and all(t.is_name or t.text.isalnum() or t.text in (",", "::", "<", ">") for t in inside):
