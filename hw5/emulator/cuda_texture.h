@@ -58,7 +58,7 @@ struct Call {
 
 static inline HW5_UNCHECKED const Image &image_of(uint64_t handle, bool is_surface, const Call &call) {
     const char *const what = is_surface ? "surface" : "texture";
-    if (!handle) HW5_FAIL(assertion, call, "%s: the %s object is 0, or nothing is bound to the reference", call.name, what);
+    if (!handle) HW5_FAIL(assertion, call, "%s: the %s object is 0, or nothing is bound to the reference (Emulator.bind)", call.name, what);
     const Image &image = *(const Image *)handle;
     const bool is_address = handle % 4096 == 0 && handle >> 48 == 0;  // as those of allocated memory are
     if (!is_address || image.mark != marks[is_surface])
@@ -89,10 +89,10 @@ static inline HW5_UNCHECKED Shape row_of(const Image &image, int components) {
 static inline HW5_UNCHECKED void check_type(const Image &image, const Shape &shape, int dims, int components, bool is_float,
                                             const Call &call) {
     static const char *const formats[] = {
-        "%s reads texels of %d components from an array of the shape (%d)",
-        "%s reads texels of %d components from an array of the shape (%d, %d)",
-        "%s reads texels of %d components from an array of the shape (%d, %d, %d)",
-        "%s reads texels of %d components from an array of the shape (%d, %d, %d, %d)",
+        "%s reads %d-component texels from an array of the shape (%d)",
+        "%s reads %d-component texels from an array of the shape (%d, %d)",
+        "%s reads %d-component texels from an array of the shape (%d, %d, %d)",
+        "%s reads %d-component texels from an array of the shape (%d, %d, %d, %d)",
     };
     const int *n = image.extents;
     const bool fits = shape.components == components && (!dims || image.axes == dims || has_components(image, dims)) &&

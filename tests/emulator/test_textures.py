@@ -271,7 +271,7 @@ def test_layers_levels_and_gradients(tmp_path):
         np.zeros((3, 2, 5), f32),
     )
     texture = emulator.texture(array, address_mode="border", filter_mode="linear")
-    with pytest.raises(KernelFault, match="tex2DLod reads texels of 1 components from an array of the shape"):
+    with pytest.raises(KernelFault, match="tex2DLod reads 1-component texels from an array of the shape"):
         emulator.run("k", 1, 9, [texture, ones, y, 9])
     text = text.replace("y[2 * w + i] = tex2DLod<float>(t", "t = other; y[2 * w + i] = tex2DLod<float>(t")
     text = text.replace("cudaSurfaceObject_t s", "cudaTextureObject_t other, cudaSurfaceObject_t s")
@@ -327,13 +327,13 @@ def test_what_does_not_fit_is_reported(tmp_path, check):
             ("fetch", 1, y, np.zeros(8, f32)),
             "assertion",
             3,
-            "tex2D reads texels of 1 components from an array of the shape (8)",
+            "tex2D reads 1-component texels from an array of the shape (8)",
         ),
         (
             ("fetch", 1, y, np.zeros((4, 8, 4), f32)),
             "assertion",
             3,
-            "of 1 components from an array of the shape (4, 8, 4)",
+            "1-component texels from an array of the shape (4, 8, 4)",
         ),
         (
             ("fetch", 1, y, image.astype(u8)),
