@@ -223,6 +223,15 @@ def test_clang(monkeypatch, check):
             Arrays(emulator).run("reverse", (1,), (100,), x, 0 * x, np.int32(100), shared=399)
 
 
+@pytest.mark.skipif(not shutil.which("clang++"), reason="clang++ is not installed")
+def test_clang_with_a_table(monkeypatch, tmp_path):
+    """The emulator's own atomic operations, which count the tables of a module, are not instrumented."""
+    monkeypatch.setenv("CXX", "clang++")
+    text = "__global__ void k(float *y) { __shared__ float t[2][16]; t[0][threadIdx.x] = 1; y[threadIdx.x] = t[0][threadIdx.x]; }"
+    (y,) = Arrays(Emulator(write_kernel(tmp_path, text), check=True)).run("k", (1,), (32,), np.zeros(32, np.float32))
+    assert y.tolist() == [1] * 32
+
+
 @pytest.mark.parametrize("mode", ["FAST", "CHECK"])
 def test_portable_fibers_give_the_same_results(monkeypatch, mode):
     x = np.random.default_rng(5).standard_normal((3, 100), dtype=np.float32)
