@@ -13,7 +13,8 @@ _CONTAINERS = "vector string map set unordered_map unordered_set list deque thre
 _UNSUPPORTED = {
     "this kind of texture": r"texCubemap\w*|tex2Dgather|tex[12]DLayered(?:Lod|Grad)",
     "cubic surfaces": r"surfCubemap\w*",
-    "Tensor Cores (wmma)": r"wmma|nvcuda|__hmma\w*|__imma\w*",
+    "Tensor Cores by these names (wmma has them)": r"__hmma\w*|__imma\w*|__dmma\w*",
+    "numbers of 4 bits and fewer of Tensor Cores": r"experimental|bmma\w*",
     "CUB": r"cub",
     "Thrust": r"thrust",
     "numbers of 8 bits and fewer (cuda_fp8.h)": r"__nv_(?:fp[468]|cvt_\w*fp[468]|saturation_t)\w*",

@@ -19,7 +19,7 @@ _MARK = re.compile(rf"\b(?:{GLOBAL}|{DEVICE}|{HOST}|{CONSTANT})\b")
 # Inlined, a structure that is passed or returned by value is copied by instructions that check mode sees.
 _INLINE = "__attribute__((always_inline)) "
 _INLINED = {"inline", "__inline__", "__inline"}
-_KNOWN_NAMESPACES = {"std", "cooperative_groups"}
+_KNOWN_NAMESPACES = {"std", "cooperative_groups", "nvcuda", "wmma"}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _is_root(declaration, prototypes, namespaces):
         marked = declaration.is_device and "constexpr" not in declaration.words
         return marked or (declaration.name in prototypes and declaration.name != "operator")
     if declaration.words[:2] == ["using", "namespace"]:
-        return len(declaration.words) == 3 and declaration.words[2] in namespaces
+        return namespaces.issuperset(word for word in declaration.words[2:] if word != "::")
     return declaration.kind == "variable" and declaration.is_device and "constexpr" not in declaration.words
 
 

@@ -25,9 +25,11 @@ _DIVERGENCES = (
     "{thread} uses the mask {mask}, which does not include its own lane",
     "{thread} reads from lane {fault.lane}, which is in the mask {mask} but has exited",
     "{thread} waits for all blocks of the grid, but block {fault.other.block} has ended",
+    "{thread} waits for all 32 lanes of its warp, but lane {fault.lane} has exited or is not part of the block",
 )
 _NOWHERE, _DEVICE, _SHARED, _DYNAMIC_SHARED, _VARIABLE, _CONSTANT = range(6)
 _VERBS = ("reads", "writes", "atomically updates", "atomically updates", "reads", "writes")
+_WITH_TEXT = ("misaligned", "divergence", "uninitialised", "illegal")  # whose sentence may be of the emulator's headers
 
 
 class KernelFault(RunError):
@@ -80,6 +82,8 @@ def kernel_fault(fault, kernel):
     location = Location(fault.party, kernel.lines)
     if kind == "race":
         location, sentence = _race(fault, location, Location(fault.other, kernel.lines))
+    elif fault.text and kind in _WITH_TEXT:
+        sentence = f"{_thread(fault.party)} at {location} {_text(fault.text)}"
     else:
         sentence = _SENTENCES[kind](fault, f"{_thread(fault.party)} at {location}", kernel)
     return KernelFault(kind, kernel.name, f"{kind} in {kernel.name}: {sentence}", location.file, location.line)

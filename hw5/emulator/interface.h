@@ -40,9 +40,14 @@ struct Site {
 };
 
 enum class WarpOp : int {
-    sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor, match
+    sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor, match, collective
 };
 enum class AccessKind : int { read, write, atomic, compare_and_swap, volatile_read, volatile_write };
+
+// What a lane brings to a collective operation, by address: the last of the 32 lanes to arrive runs it for all.
+struct Collective {
+    void (*run)(Collective *const *lanes, Site site);
+};
 
 enum class FaultKind : int {
     launch, race, out_of_bounds, uninitialised, misaligned, divergence, timeout, assertion, arithmetic, stack_overflow,
@@ -123,7 +128,7 @@ struct Launch {
 };
 
 // The kinds of divergence; faults.py has a message for each.
-enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited, grid };
+enum class Divergence : int { exited, two_barriers, warp_incomplete, warp_mixed, not_in_mask, source_exited, grid, lane_missing };
 enum class Space : int { none, device, shared, dynamic_shared, variable, constant };
 
 // An access that is recorded for a profile.
@@ -161,7 +166,7 @@ struct Fault {
     int waiting, waiting_elsewhere, exited, threads;
     unsigned mask;
     int lane;
-    char text[256];  // a failed assertion, or why a launch is invalid
+    char text[256];  // a failed assertion, why a launch is invalid, or what the thread does
 };
 
 }  // namespace hw5

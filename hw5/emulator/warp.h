@@ -63,6 +63,15 @@ inline void match(unsigned lanes, uint64_t *value) {
     for_each_lane(lanes, [&](int lane) { value[lane] = equal[lane]; });
 }
 
+inline void run_collective(int warp_number, unsigned lanes, Collective *const *operands) {
+    const int leader = __builtin_ctz(lanes), thread = warp_number * warp_size + leader;
+    if (lanes != ~0u) fail_warp(Divergence::lane_missing, thread, __builtin_ctz(~lanes));
+    for_each_lane(lanes, [&](int lane) {
+        if (operands[lane]->run != operands[leader]->run) fail_warp(Divergence::warp_mixed, warp_number * warp_size + lane);
+    });
+    operands[leader]->run(operands, machine().thread[thread].site);
+}
+
 inline void exchange(int warp_number, unsigned lanes) {
     Operands &operands = machine().operands[warp_number];
     uint64_t *value = operands.value;
@@ -70,6 +79,7 @@ inline void exchange(int warp_number, unsigned lanes) {
     const WarpOp op = operands.op[leader];
     if (op == WarpOp::shuffle) return shuffle(warp_number, lanes, operands);
     if (op == WarpOp::match) return match(lanes, value);
+    if (op == WarpOp::collective) return run_collective(warp_number, lanes, (Collective *const *)value);
     if (op == WarpOp::sync) return checker().warp_synchronised(warp_number * warp_size, lanes);
     uint64_t result = 0;
     if (op == WarpOp::ballot) {
