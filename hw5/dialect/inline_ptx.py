@@ -102,10 +102,20 @@ class _Inline(Translator):
         return f"hw5r_{name} = {value};"
 
     def address(self, operand, space):
-        if space == "shared":
-            raise Unknown("shared memory by address, in inline PTX, is not something that the emulator knows")
         base, _, offset = operand.strip().strip("[]").partition("+")
-        return f"{self.read(base, 'uint64_t')} + {offset.strip() or 0}"
+        place = f"{self.read(base, 'uint64_t')} + {self.read(offset, 'int64_t') if offset else 0}"
+        return f"(uintptr_t)__cvta_shared_to_generic({place})" if space == "shared" else place
+
+    def _cvta(self, parts, a):
+        name = {("cvta", "to", "shared"): "generic_to_shared", ("cvta", "shared"): "shared_to_generic"}
+        name = name.get(tuple(parts[:-1]))
+        x = self.read(a[1], "uint64_t")
+        return self.write(
+            a[0], f"(uint64_t)__cvta_{name}({'(void *)' * ('to' in parts)}({x}))" if name else x, "uint64_t"
+        )
+
+    def _is_predicate(self, operand):
+        return self._registers.get(operand.lstrip("%")) == "bool"
 
 
 def _differ(a, b):

@@ -122,6 +122,29 @@ class Translator:
     def _cvta(self, parts, a):
         return self.write(a[0], self.read(a[1], "uint64_t"), "uint64_t")
 
+    def _cp(self, parts, a):
+        """Asynchronous copies, in groups for which the thread waits."""
+        if parts[1] != "async":
+            raise KeyError
+        if parts[2] == "commit_group":
+            return "hw5_link.runtime.commit();"
+        if parts[2] == "wait_all":
+            return "hw5_link.runtime.await(0, true);"
+        if parts[2] == "wait_group":
+            return f"hw5_link.runtime.await({self.read(a[0], 'uint32_t')}, false);"
+        if not {"ca", "cg"} & set(parts):
+            raise KeyError
+        to, source = self.address(a[0], "shared"), self.address(a[1], "global")
+        size = self.read(a[2], "uint32_t")
+        read = size
+        if len(a) - ("L2::cache_hint" in parts) > 3:
+            ignored = self._is_predicate(a[3])
+            read = f"{self.read(a[3], 'bool')} ? 0 : {size}" if ignored else self.read(a[3], "uint32_t")
+        return f"hw5_copy_async((void *)({to}), (const void *)({source}), {size}, {read});"
+
+    def _is_predicate(self, operand):
+        return False
+
     def _cvt(self, parts, a):
         T, F = _C[parts[-2]], _C[parts[-1]]
         x = self.read(a[1], F)

@@ -18,7 +18,6 @@ _UNSUPPORTED = {
     "CUB": r"cub",
     "Thrust": r"thrust",
     "numbers of 8 bits and fewer (cuda_fp8.h)": r"__nv_(?:fp[468]|cvt_\w*fp[468]|saturation_t)\w*",
-    "asynchronous copies": r"__pipeline_\w+|memcpy_async|cuda_pipeline\w*",
     "libcu++ (cuda::std)": r"cuda",
     "the CUDA runtime in kernels": r"cuda(?!(?:Stream|Event|Error|TextureObject|SurfaceObject|Array|MipmappedArray)_t|Success|Extent|PitchedPtr"
     r"|TextureType|SurfaceType|ReadMode|BoundaryMode|TextureDesc|ResourceDesc|ChannelFormatDesc)[A-Z]\w+",

@@ -395,7 +395,8 @@ def _assembly(kept, source):
             try:
                 text, end = inline_ptx.statements(tokens, i)
                 text = re.sub(rf"\b({'|'.join(_AT)})\b", lambda index: _AT[index.group()], text)
-                edits.append((token.start, tokens[end].end, text))
+                lines = blanked(source.text[token.start : tokens[end].end])
+                edits.append((token.start, tokens[end].end, text + lines))
             except (inline_ptx.Unknown, IndexError, KeyError, ValueError) as error:
                 file, line = source.place(token.start)
                 reason = str(error) if isinstance(error, InputError) else "this assembly is not understood"

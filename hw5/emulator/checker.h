@@ -39,6 +39,8 @@ class Checker {
     uint32_t latest() const { return 0; }
     void grid_opens(uint32_t) {}
     void undo() {}
+    void copy_begins(const Copy &, const void *) {}
+    void copy_arrives(const Copy &) {}
 };
 inline Checker &checker() { return *machine().checker; }
 
@@ -208,7 +210,33 @@ class Checker {
         }
     }
 
+    // An access to bytes that an asynchronous copy writes, which its thread has not waited for.
+    HW5_COLD_MEMBER void check_copies(uintptr_t address, uint64_t size, AccessKind kind, const void *pc, const void *frame) {
+        if (const Copy *copy = machine().copies->find(address, size)) fail_unawaited(address, size, kind, *copy, pc, frame);
+    }
+    void copy_begins(const Copy &copy, const void *frame) {
+        if (copy.from_size) access(copy.from, copy.from_size, AccessKind::read, copy.from_size == copy.size, copy.pc, frame);
+        access(copy.to, copy.size, AccessKind::write, true, copy.pc, frame);
+        const Copy *other = machine().copies->find(copy.to, copy.size);
+        if (other && !other->is_same(copy)) fail_unawaited(copy.to, copy.size, AccessKind::copy, *other, copy.pc, frame);
+    }
+    void copy_arrives(const Copy &copy) {
+        Record *const recording = records;
+        records = nullptr;
+        access(copy.to, copy.size, AccessKind::write, false, copy.pc, nullptr);
+        records = recording;
+    }
+
   private:
+    [[noreturn]] HW5_COLD_MEMBER void fail_unawaited(uintptr_t address, uint64_t size, AccessKind kind, const Copy &copy,
+                                                     const void *pc, const void *frame) {
+        settle();
+        pc_ = pc, frame_ = frame;
+        const uintptr_t first = address > copy.to ? address : copy.to;
+        const Access past = {machine().block * max_block_threads + (uint32_t)copy.thread, 0,
+                             (uint32_t)(module_offset(copy.pc) - 1)};
+        fail(race_fault(*region_of(first), first, size, kind, past, AccessKind::copy));
+    }
     static AccessKind plain(AccessKind kind) {
         return kind == AccessKind::volatile_read ? AccessKind::read : kind == AccessKind::volatile_write ? AccessKind::write : kind;
     }
@@ -613,6 +641,7 @@ inline void check_access(uintptr_t address, size_t size, AccessKind kind, bool a
                          const void *frame) {
     if (machine().time_is_up) fail_timeout_at(pc, frame);
     if (is_update(kind)) spin();
+    if (machine().copies && machine().copies->any()) checker().check_copies(address, size, kind, pc, frame);
     checker().access(address, size, kind, aligned, pc, frame);
 }
 

@@ -117,6 +117,7 @@ struct cudaPitchedPtr { void *ptr; size_t pitch, xsize, ysize; };
 #include "cuda_assert.h"
 #include "cuda_print.h"
 #include "cuda_ptx.h"
+#include "cuda_async.h"
 #include "kernel.h"
 #ifdef HW5_CHECK
 #include "hooks.h"

@@ -28,7 +28,8 @@ _DIVERGENCES = (
     "{thread} waits for all 32 lanes of its warp, but lane {fault.lane} has exited or is not part of the block",
 )
 _NOWHERE, _DEVICE, _SHARED, _DYNAMIC_SHARED, _VARIABLE, _CONSTANT = range(6)
-_VERBS = ("reads", "writes", "atomically updates", "atomically updates", "reads", "writes")
+_COPY = 6
+_VERBS = ("reads", "writes", "atomically updates", "atomically updates", "reads", "writes", "copies to")
 _WITH_TEXT = ("misaligned", "divergence", "uninitialised", "illegal")  # whose sentence may be of the emulator's headers
 
 
@@ -124,7 +125,9 @@ def _race(fault, here, there):
     (party, location), (other, other_location) = sorted(
         [(fault.party, here), (fault.other, there)], key=lambda side: side[1].order, reverse=True
     )
-    if str(party.block) == str(other.block):
+    if fault.other.access == _COPY:
+        reason = "and the copy has not been waited for"
+    elif str(party.block) == str(other.block):
         reason = "with no barrier between"
     else:
         reason = "and blocks run in any order"

@@ -42,7 +42,7 @@ struct Site {
 enum class WarpOp : int {
     sync, shuffle, ballot, add, min_signed, max_signed, min, max, bit_and, bit_or, bit_xor, match, collective
 };
-enum class AccessKind : int { read, write, atomic, compare_and_swap, volatile_read, volatile_write };
+enum class AccessKind : int { read, write, atomic, compare_and_swap, volatile_read, volatile_write, copy };
 
 // What a lane brings to a collective operation, by address: the last of the 32 lanes to arrive runs it for all.
 struct Collective {
@@ -81,6 +81,11 @@ struct Runtime {
     void (*release)(void *memory);
     // A fault that a function of the headers found, with the rest of the sentence on it, as printf's.
     void (*fault)(FaultKind kind, Site site, const void *frame, const char *format, ...);
+    // Copy bytes to shared memory, and zeros after the first from_size of them, when the thread waits: for all of its
+    // copies, or for those that are not in the last groups that it has committed.
+    void (*copy)(void *to, const void *from, unsigned size, unsigned from_size, const void *pc, const void *frame);
+    void (*commit)();
+    void (*await)(unsigned groups_left, bool all);
 };
 
 // A part of each module that the runtime fills in.

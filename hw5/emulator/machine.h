@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "copies.h"
 #include "fiber.h"
 #include "interface.h"
 #include "loaded.h"
@@ -87,6 +88,7 @@ struct Machine {
     Stacks stacks;
     Fiber host;  // the caller of the launch
     Checker *checker;
+    Copies *copies;  // null until a kernel copies asynchronously
     Fault fault;
     bool faulted;
     unsigned fault_block;

@@ -166,17 +166,17 @@ template <class Stored> static inline void wait_for_access(const Stored *matrix,
 #ifdef HW5_CHECK
 #define HW5_ELEMENT(p, kind) \
     hw5_link.runtime.access((uintptr_t)(p), sizeof *(p), hw5::AccessKind::kind, true, pc, frame)
-#define HW5_CALLER const void *pc = __builtin_return_address(0), *frame = __builtin_frame_address(0)
+#define HW5_ACCESSED_HERE const void *pc = __builtin_return_address(0), *frame = __builtin_frame_address(0)
 #else
 #define HW5_ELEMENT(p, kind)
-#define HW5_CALLER
+#define HW5_ACCESSED_HERE
 #endif
 static inline size_t offset(Place place, unsigned stride, bool by_rows) {
     return by_rows ? (size_t)place.row * stride + place.column : (size_t)place.column * stride + place.row;
 }
 template <class Fragment, class Stored>
 static HW5_UNCHECKED void load(Fragment &f, const Stored *matrix, unsigned stride, bool by_rows, hw5::Site site) {
-    HW5_CALLER;
+    HW5_ACCESSED_HERE;
     wait_for_access(matrix, stride, site);
     for (int i = 0; i < Fragment::num_elements; i++) {
         const Stored *p = matrix + offset(Fragment::hw5_place(i, hw5::position_here().lane), stride, by_rows);
@@ -186,7 +186,7 @@ static HW5_UNCHECKED void load(Fragment &f, const Stored *matrix, unsigned strid
 }
 template <class Fragment, class Stored>
 static HW5_UNCHECKED void store(Stored *matrix, const Fragment &f, unsigned stride, bool by_rows, hw5::Site site) {
-    HW5_CALLER;
+    HW5_ACCESSED_HERE;
     wait_for_access(matrix, stride, site);
     for (int i = 0; i < Fragment::num_elements; i++) {
         Stored *p = matrix + offset(Fragment::hw5_place(i, hw5::position_here().lane), stride, by_rows);
@@ -195,7 +195,7 @@ static HW5_UNCHECKED void store(Stored *matrix, const Fragment &f, unsigned stri
     }
 }
 #undef HW5_ELEMENT
-#undef HW5_CALLER
+#undef HW5_ACCESSED_HERE
 
 // What a lane brings to a product, and takes from it: its elements of the factors and of the sum.
 template <class A, class B, class D, class Sum> struct Product : hw5::Collective {

@@ -26,6 +26,26 @@ static void fail_assertion_at(const char *expression, Site site, const void *fra
     fail_at(FaultKind::assertion, site, frame, "%s", expression);
 }
 
+// Check mode sees a copy twice, because the bytes may arrive at any time from its line to that of the wait.
+static void copy(void *to, const void *from, unsigned size, unsigned from_size, const void *pc, const void *frame) {
+    Machine &m = machine();
+    if (!m.copies) m.copies = new Copies();
+    const Copy copy = {(uintptr_t)to, (uintptr_t)from, size, from_size, 0, m.current, pc, 0};
+    checker().copy_begins(copy, frame);
+    m.copies->add(copy);
+}
+static void commit() {
+    if (machine().copies) machine().copies->commit(machine().current);
+}
+static void await(unsigned groups_left, bool all) {
+    Machine &m = machine();
+    Copy copy;
+    while (m.copies && m.copies->take(m.current, groups_left, all, copy)) {
+        checker().copy_arrives(copy);
+        copy.arrive();
+    }
+}
+
 #ifdef HW5_CHECK
 static void *allocate(size_t size) {
     before_effect();
@@ -71,7 +91,7 @@ static int print(const char *format, va_list arguments) {
 }
 
 static const Runtime runtime = {barrier, grid_barrier, warp_operation, check_access, check_fence, converge, converged,   spin,    before_atomic,
-                                print,   fail_assertion, memmove,      memset,      check_index, allocate, release, fail_at};
+                                print,   fail_assertion, memmove,      memset,      check_index, allocate, release, fail_at,     copy,    commit,  await};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};

@@ -297,6 +297,7 @@ inline void run_block(unsigned number) {
     m.ready.fill(lanes, grid.warps);
     m.shared->poison(grid.launch->shared);
     checker().block_begins();
+    if (m.copies) m.copies->block_begins();
     run_ready(m);
 }
 
