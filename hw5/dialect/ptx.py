@@ -50,6 +50,18 @@ _ATOMIC = {op: f"atomic{op.capitalize()}" for op in ("add", "min", "max", "and",
 _ATOMIC |= {"exch": "atomicExch", "cas": "atomicCAS"}
 _STRONG = {"volatile", "relaxed", "acquire", "release"}  # of loads and stores by which threads tell each other
 _BITS = {"and": "&", "or": "|", "xor": "^"}
+# Of mma.sync: the types of factors and sums, and the (type, rows, depth) of the first factor
+_FACTORS = {
+    "f16": "__half",
+    "bf16": "__nv_bfloat16",
+    "tf32": "nvcuda::wmma::precision::tf32",
+    "s8": "signed char",
+    "u8": "unsigned char",
+    "f64": "double",
+}
+_SUMS = {"f32": "float", "f16": "__half", "s32": "int", "f64": "double"}
+_SHAPES = {(T, 16, K) for T, depths in {"f16": (8, 16), "bf16": (8, 16), "tf32": (4, 8)}.items() for K in depths}
+_SHAPES |= {(T, M, K) for T in ("s8", "u8") for M, K in ((8, 16), (16, 16), (16, 32))} | {("f64", 8, 4)}
 # The result in terms of the operands a, b, c of type T
 _FUNCTIONS = {
     "ex2": "hw5_ptx::ex2{ftz}(a)", "lg2": "log2f(a)", "rcp": "hw5_ptx::rcp{ftz}(a)", "rsqrt": "(T)(1 / sqrt(a))",
@@ -121,6 +133,35 @@ class Translator:
 
     def _cvta(self, parts, a):
         return self.write(a[0], self.read(a[1], "uint64_t"), "uint64_t")
+
+    def _mma(self, parts, a):
+        """A product by a warp: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 d, a, b, c"""
+        shape = re.fullmatch(r"m(8|16)n8k(\d+)", parts[3])
+        d, first, second, c = (o.strip("{}").split(",") for o in a)
+        T, S = _FACTORS[parts[-3]], _SUMS[parts[-4]]
+        if not shape or parts[-3:-1] != [parts[-3]] * 2 or parts[-1] != parts[-4] or parts[4:6] != ["row", "col"]:
+            raise KeyError
+        M, K = map(int, shape.groups())
+        if (parts[-3], M, K) not in _SHAPES:
+            raise KeyError
+        R, D = ("double", "double") if T == "double" else ("uint32_t", {"__half": "uint32_t"}.get(S, S))
+        declared = "".join(
+            f"const {kind} {OWN}{name}[] = {{{', '.join(self.read(o, kind) for o in operands)}}}; "
+            for name, kind, operands in (("x", R, first), ("y", R, second), ("z", D, c))
+        )
+        saturate = str("satfinite" in parts).lower()
+        call = f"hw5_mma::mma_sync<{M}, {K}, {T}, {S}>({OWN}d, {OWN}x, {OWN}y, {OWN}z, {saturate});"
+        writes = " ".join(self.write(o, f"{OWN}d[{i}]", D) for i, o in enumerate(d))
+        return f"{{ {declared}{D} {OWN}d[{len(d)}]; {call} {writes} }}"
+
+    def _ldmatrix(self, parts, a):
+        if "m8n8" not in parts or parts[-1] != "b16":
+            raise KeyError
+        registers = a[0].strip("{}").split(",")
+        where = self.address(a[1], "shared" if {"shared", "shared::cta"} & set(parts) else "generic")
+        call = f"hw5_mma::ldmatrix<{len(registers)}, {str('trans' in parts).lower()}>({OWN}r, {where});"
+        writes = " ".join(self.write(r, f"{OWN}r[{i}]", "uint32_t") for i, r in enumerate(registers))
+        return f"{{ uint32_t {OWN}r[{len(registers)}]; {call} {writes} }}"
 
     def _cp(self, parts, a):
         """Asynchronous copies, in groups for which the thread waits."""

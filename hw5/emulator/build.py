@@ -151,8 +151,11 @@ _STANDARD = {
     "cmath": r"f?abs|sqrt|cbrt|exp\w*|log\w*|a?(?:sin|cos|tan)h?|atan2|pow|f?mod|floor|ceil|round|trunc|hypot|f?min|f?max|fma"
     r"|erfc?|isnan|isinf|isfinite|signbit|copysign",
 }
-_OF_TEXTURES = "tex1D tex2D tex3D surf1D surf2D surf3D TextureObject_t SurfaceObject_t CUtexObject CUsurfObject cudaArray_t".split()
-_OF_TEXTURES += ["texture<", "texture <", "surface<", "surface <"]
+_OWN = {  # headers that nvcc needs no include for, or that PTX needs, by what is in a file that needs them
+    "cuda_texture.h": r"tex[123]D|surf[123]D|TextureObject_t|SurfaceObject_t|CU(?:tex|surf)Object|cudaArray_t"
+    r"|(?:texture|surface) ?<",
+    "mma.h": r"\b(?:mma\.sync|ldmatrix)\.",
+}
 
 
 def _text(compiler, source, flags, preprocessed, mode):
@@ -169,14 +172,11 @@ def _text(compiler, source, flags, preprocessed, mode):
 
 def _wanted(text, mode):
     """The headers that a preprocessed file needs without including them."""
-    own, wanted = text[text.index(START) :], []
-    if any(word in own for word in _OF_TEXTURES):
-        wanted.append("cuda_texture.h")
-    if "std::" in own:
-        names = device_code(text, (), mode is CHECK).standard
-        standard = [header for header, of_it in _STANDARD.items() if any(re.fullmatch(of_it, name) for name in names)]
-        wanted += [header for header in standard if not re.search(rf'^# 1 "[^"]*/{header}"', text, re.MULTILINE)]
-    return wanted
+    own = text[text.index(START) :]
+    names = device_code(text, (), mode is CHECK).standard if "std::" in own else ()
+    wanted = [header for header, of_it in _STANDARD.items() if any(re.fullmatch(of_it, name) for name in names)]
+    wanted += [str(HERE / header) for header, of_it in _OWN.items() if re.search(of_it, own)]
+    return [each for each in wanted if not re.search(rf'^# 1 "[^"]*/{Path(each).name}"', text, re.MULTILINE)]
 
 
 def _errors(message):

@@ -80,6 +80,9 @@ struct Place {
 };
 template <class A, class B> constexpr bool is_same = false;
 template <class A> constexpr bool is_same<A, A> = true;
+template <class T> struct Decay { using type = T; };
+template <class T> struct Decay<T &> { using type = T; };
+template <class T> using decay = typename Decay<T>::type;
 template <class Layout, int rows, int columns> struct Order;
 template <int rows, int columns> struct Order<row_major, rows, columns> {
     static constexpr Place place(int e) { return {e / columns, e % columns}; }
@@ -194,12 +197,11 @@ static HW5_UNCHECKED void store(Stored *matrix, const Fragment &f, unsigned stri
         *p = f.x[i];
     }
 }
-#undef HW5_ELEMENT
-#undef HW5_ACCESSED_HERE
 
 // What a lane brings to a product, and takes from it: its elements of the factors and of the sum.
 template <class A, class B, class D, class Sum> struct Product : hw5::Collective {
-    Sum a[A::num_elements], b[B::num_elements], d[D::num_elements];
+    static constexpr int elements_a = A::num_elements, elements_b = B::num_elements, elements_d = D::num_elements;
+    Sum a[elements_a], b[elements_b], d[elements_d];
     static constexpr int M = A::Shape::rows, K = A::Shape::columns, N = B::Shape::columns;
 
     static HW5_UNCHECKED void multiply(hw5::Collective *const *lanes, hw5::Site) {
@@ -225,6 +227,90 @@ template <class T, class Sum> static inline T rounded(Sum sum, bool) { return T(
 template <> inline int rounded<int, long long>(long long sum, bool saturate) {
     return saturate && sum > INT_MAX ? INT_MAX : saturate && sum < INT_MIN ? INT_MIN : (int)sum;
 }
+
+// Multiply the elements of a lane, together with the other lanes.
+template <class Number, class Product, class A, class B, class C, class D>
+static inline void multiply(const A &a, const B &b, const C &c, D &d, bool saturate, hw5::Site site) {
+    Product product;
+    product.run = Product::multiply;
+    for (int i = 0; i < Product::elements_a; i++) product.a[i] = Number::read(a[i]);
+    for (int i = 0; i < Product::elements_b; i++) product.b[i] = Number::read(b[i]);
+    for (int i = 0; i < Product::elements_d; i++) product.d[i] = (typename Number::Sum)c[i];
+    hw5_link.runtime.warp(hw5::WarpOp::collective, ~0u, (uint64_t)(uintptr_t)&product, 0, site);
+    for (int i = 0; i < Product::elements_d; i++) d[i] = rounded<decay<decltype(d[0])>>(product.d[i], saturate);
+}
+
+// ---- PTX: mma.sync and ldmatrix, which say which lane has which element
+
+// A register has `packed` neighbours in a row of the first factor, and in a column of the second.
+template <int M, int K, int packed> struct FirstRegisters {
+    struct Shape { static constexpr int rows = M, columns = K; };
+    static constexpr int num_elements = M * K / 32;
+    static constexpr Place hw5_place(int i, int lane) {
+        const int number = i / packed, down = number % (M / 8), right = number / (M / 8);
+        return {lane / 4 + 8 * down, (lane % 4 + 4 * right) * packed + i % packed};
+    }
+};
+template <int K, int packed> struct SecondRegisters {
+    struct Shape { static constexpr int rows = K, columns = 8; };
+    static constexpr int num_elements = K * 8 / 32;
+    static constexpr Place hw5_place(int i, int lane) {
+        return {(lane % 4 + 4 * (i / packed)) * packed + i % packed, lane / 4};
+    }
+};
+template <int M> struct SumRegisters {
+    static constexpr int num_elements = M * 8 / 32;
+    static constexpr Place hw5_place(int i, int lane) { return Order<void, M, 8>::place(i * 32 + lane); }
+};
+
+template <int M, int K, class T, class Sums, class Register, class Sum>
+static inline void mma_sync(Sum *d, const Register *a, const Register *b, const Sum *c, bool saturate, HW5_SITE) {
+    using Number = hw5_mma::Number<T>;
+    using Stored = typename Number::Stored;
+    constexpr int packed = sizeof(Register) / sizeof(Stored);
+    using A = FirstRegisters<M, K, packed>;
+    using B = SecondRegisters<K, packed>;
+    using D = SumRegisters<M>;
+    Stored elements_a[A::num_elements], elements_b[B::num_elements];
+    Sums elements[D::num_elements];
+    __builtin_memcpy(elements_a, a, sizeof elements_a);
+    __builtin_memcpy(elements_b, b, sizeof elements_b);
+    __builtin_memcpy(elements, c, sizeof elements);
+    multiply<Number, Product<A, B, D, typename Number::Sum>>(elements_a, elements_b, elements, elements, saturate, {file, line});
+    __builtin_memcpy(d, elements, sizeof elements);
+}
+
+// The rows of which a lane gets elements; each lane brings the address of a row, from lane 0 on.
+template <int count, bool transposed> struct Rows : hw5::Collective {
+    uintptr_t address, rows[2 * count];
+
+    static HW5_UNCHECKED void find(hw5::Collective *const *lanes, hw5::Site site) {
+        for (int lane = 0; lane < 8 * count; lane++)
+            if (row(lanes, lane) % 16)
+                fail(hw5::FaultKind::misaligned, "loads matrices of which a row has an address that is not a multiple of 16 bytes",
+                     site);
+        for (int lane = 0; lane < 32; lane++)
+            for (int i = 0; i < 2 * count; i++)
+                ((Rows *)lanes[lane])->rows[i] = row(lanes, i / 2 * 8 + (transposed ? lane % 4 * 2 + i % 2 : lane / 4));
+    }
+    static HW5_UNCHECKED uintptr_t row(hw5::Collective *const *lanes, int lane) { return ((const Rows *)lanes[lane])->address; }
+};
+template <int count, bool transposed>
+static HW5_UNCHECKED void ldmatrix(uint32_t (&registers)[count], uintptr_t address, HW5_SITE) {
+    HW5_ACCESSED_HERE;
+    Rows<count, transposed> rows;
+    rows.run = rows.find;
+    rows.address = address;
+    hw5_link.runtime.warp(hw5::WarpOp::collective, ~0u, (uint64_t)(uintptr_t)&rows, 0, {file, line});
+    const int lane = hw5::position_here().lane;
+    for (int i = 0; i < 2 * count; i++) {
+        const auto *p = (const uint16_t *)rows.rows[i] + (transposed ? lane / 4 : lane % 4 * 2 + i % 2);
+        HW5_ELEMENT(p, read);
+        registers[i / 2] = i % 2 ? registers[i / 2] | (uint32_t)*p << 16 : *p;
+    }
+}
+#undef HW5_ELEMENT
+#undef HW5_ACCESSED_HERE
 
 }  // namespace hw5_mma
 
@@ -253,19 +339,12 @@ static inline void mma_sync(fragment<accumulator, M, N, K, TD> &d, const fragmen
                             const fragment<matrix_b, M, N, K, T, LB> &b, const fragment<accumulator, M, N, K, TC> &c,
                             bool saturate = false, HW5_SITE) {
     using Number = hw5_mma::Number<T>;
-    using Sum = typename Number::Sum;
     using Product = hw5_mma::Product<fragment<matrix_a, M, N, K, T, LA>, fragment<matrix_b, M, N, K, T, LB>,
-                                     fragment<accumulator, M, N, K, TD>, Sum>;
+                                     fragment<accumulator, M, N, K, TD>, typename Number::Sum>;
     static_assert(Number::has_shape(M, N, K), "Tensor Cores do not have this shape for these elements");
     const hw5::Site site = {file, line};
     a.hw5_check(site), b.hw5_check(site), c.hw5_check(site);
-    Product product;
-    product.run = Product::multiply;
-    for (int i = 0; i < a.num_elements; i++) product.a[i] = Number::read(a.x[i]);
-    for (int i = 0; i < b.num_elements; i++) product.b[i] = Number::read(b.x[i]);
-    for (int i = 0; i < c.num_elements; i++) product.d[i] = (Sum)c.x[i];
-    hw5_link.runtime.warp(hw5::WarpOp::collective, ~0u, (uint64_t)(uintptr_t)&product, 0, site);
-    for (int i = 0; i < d.num_elements; i++) d.x[i] = hw5_mma::rounded<TD>(product.d[i], saturate);
+    hw5_mma::multiply<Number, Product>(a.x, b.x, c.x, d.x, saturate, site);
 }
 
 }  // namespace wmma
