@@ -18,7 +18,8 @@ _UNSUPPORTED = {
     "CUB": r"cub",
     "Thrust": r"thrust",
     "numbers of 8 bits and fewer (cuda_fp8.h)": r"__nv_(?:fp[468]|cvt_\w*fp[468]|saturation_t)\w*",
-    "libcu++ (cuda::std)": r"cuda",
+    "this part of libcu++": r"cuda",
+    "pipelines with producers and consumers": r"pipeline_role",
     "the CUDA runtime in kernels": r"cuda(?!(?:Stream|Event|Error|TextureObject|SurfaceObject|Array|MipmappedArray)_t|Success|Extent|PitchedPtr"
     r"|TextureType|SurfaceType|ReadMode|BoundaryMode|TextureDesc|ResourceDesc|ChannelFormatDesc)[A-Z]\w+",
     "cuFFT callbacks": r"cufftCallback\w+",
@@ -26,6 +27,11 @@ _UNSUPPORTED = {
     "curand's other generators and distributions": r"curandState(?:Scrambled)?(?:Sobol|Mtgp)\w*"
     r"|curand_(?:poisson|discrete|mtgp32)\w*|curandD\w+",
     "curand's functions of the host in kernels": r"curand(?:Create|Destroy|Generate|Set|Get)\w*",
+}
+_LIBCUPP = set("pipeline pipeline_shared_state make_pipeline memcpy_async aligned_size_t".split())  # of cuda::
+_LIBCUPP |= {
+    "pipeline_consumer_wait_prior",
+    *(f"thread_scope{s}" for s in ("", "_thread", "_block", "_device", "_system")),
 }
 _REASONS = {re.compile(pattern): f"the emulator does not have {what}" for what, pattern in _UNSUPPORTED.items()}
 _DIALECT = {
@@ -87,6 +93,8 @@ def _first_reason(declaration, source, own):
         before = tokens[i - 1].text if i else ""
         after = tokens[i + 1].text if i + 1 < len(tokens) else ""
         reason = _reason(token, before, after, declaration, own)
+        if token.text == "cuda" and after == "::" and tokens[i + 2].text in _LIBCUPP:
+            reason = None
         if token.text == "<" and [t.text for t in tokens[i : i + 3]] == ["<"] * 3 and "<" != before:
             reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
         if i in attributes and token.text.strip("_") in _ATTRIBUTES:

@@ -92,6 +92,7 @@ def module_library(source, mode, instances=(), include=()):
     own = [
         *sorted(HERE.rglob("*.h")),
         HERE / "complex",
+        HERE / "cuda" / "pipeline",
         *sorted(_DIALECT.glob("*.py")),
         HERE / "build.py",
         HERE / "elf.py",

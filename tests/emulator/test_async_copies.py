@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hw5.emulator import KernelFault
+from hw5.errors import InputError
 
 from .support import SCHEDULES, Arrays, Emulator, line_of, schedule, write_kernel
 
@@ -13,6 +14,7 @@ N, TILES = 64, 5
 KERNELS = r"""
 #include <cooperative_groups.h>
 #include <cooperative_groups/memcpy_async.h>
+#include <cuda/pipeline>
 #include <cuda_pipeline.h>
 namespace cg = cooperative_groups;
 constexpr int N = 64;
@@ -69,6 +71,42 @@ __global__ void odd(const char *x, char *y, int n) {
     cg::memcpy_async(block, s + 1, x, n);
     cg::wait(block);
     for (int i = threadIdx.x; i < n; i += blockDim.x) y[i] = s[1 + n - 1 - i];
+}
+
+__global__ void pipe_of_thread(const float *x, float *y, int tiles) {
+    __shared__ float s[2][N];
+    const int t = threadIdx.x;
+    cuda::pipeline<cuda::thread_scope_thread> pipe = cuda::make_pipeline();
+    auto fetch = [&](int i) {
+        pipe.producer_acquire();
+        if (i < tiles) cuda::memcpy_async(&s[i % 2][t], x + i * N + t, cuda::aligned_size_t<4>(4), pipe);
+        pipe.producer_commit();
+    };
+    fetch(0);
+    for (int i = 0; i < tiles; i++) {
+        fetch(i + 1);
+        pipe.consumer_wait();
+        __syncthreads();
+        y[i * N + t] = s[i % 2][N - 1 - t];
+        pipe.consumer_release();
+        __syncthreads();
+    }
+}
+__global__ void pipe_of_block(const float *x, float *y, int tiles) {
+    extern __shared__ float s[];
+    __shared__ cuda::pipeline_shared_state<cuda::thread_scope::thread_scope_block, 2> state;
+    auto block = cg::this_thread_block();
+    auto pipe = cuda::make_pipeline(block, &state);
+    for (int i = 0, next = 0; i < tiles; i++) {
+        for (; next < tiles && next < i + 2; next++) {
+            pipe.producer_acquire();
+            cuda::memcpy_async(block, s + next % 2 * N, x + next * N, sizeof(float) * N, pipe);
+            pipe.producer_commit();
+        }
+        pipe.consumer_wait();
+        y[i * N + threadIdx.x] = s[i % 2 * N + N - 1 - threadIdx.x];
+        pipe.consumer_release();
+    }
 }
 
 __device__ void copy16(void *to, const void *from, bool inside) {
@@ -141,6 +179,14 @@ __global__ void no_wait(const float *x, float *y, int n) {
 __global__ void own(const float *x, float *y, int n) {
     FIRST
     y[t] = s[0][t];  // OWN
+}
+__global__ void no_consumer_wait(const float *x, float *y, int n) {
+    __shared__ float s[N];
+    auto pipe = cuda::make_pipeline();
+    cuda::memcpy_async(&s[threadIdx.x], x + threadIdx.x, sizeof(float), pipe);
+    pipe.producer_commit();
+    y[threadIdx.x] = s[threadIdx.x];  // NO_CONSUMER_WAIT
+    pipe.consumer_wait();
 }
 __global__ void wrong_stage(const float *x, float *y, int n) {
     FIRST
@@ -215,7 +261,9 @@ def emulator(request, file):
     return Emulator(file, check=request.param)
 
 
-@pytest.mark.parametrize("kernel", ["two_stages", "four_stages", "groups", "warps", "ptx"])
+@pytest.mark.parametrize(
+    "kernel", ["two_stages", "four_stages", "groups", "warps", "pipe_of_thread", "pipe_of_block", "ptx"]
+)
 @pytest.mark.parametrize("order, seed", SCHEDULES, ids=str)
 def test_reversed_tiles(emulator, kernel, order, seed):
     x = np.random.default_rng(1).random((TILES, N), f32)
@@ -268,6 +316,7 @@ UNAWAITED = "and the copy has not been waited for"
 WRONG = {  # in check mode
     "no_wait": ("race", f"copies to it at k.cu:.*, {UNAWAITED}"),
     "own": ("race", UNAWAITED),
+    "no_consumer_wait": ("race", UNAWAITED),
     "wrong_stage": ("race", f"of __shared__ 's' .*{UNAWAITED}"),
     "no_commit": ("race", UNAWAITED),
     "no_barrier": ("race", "with no barrier between"),
@@ -300,3 +349,9 @@ def test_without_a_wait_nothing_arrives_in_fast_mode(emulator):
     x = np.arange(TILES * N, dtype=f32)
     _, y = Arrays(emulator).run("no_wait", (1,), (N,), x, 0 * x, i32(x.size))
     assert np.isnan(y[:N]).all()
+
+
+def test_other_parts_of_libcupp_are_refused(tmp_path):
+    text = "#include <cuda/pipeline>\n__global__ void k() { __shared__ cuda::barrier<cuda::thread_scope_block> b; }"
+    with pytest.raises(InputError, match="k.cu:2: cuda: the emulator does not have this part of libcu"):
+        Emulator(write_kernel(tmp_path, text))
