@@ -52,7 +52,7 @@ namespace std {}
 #define __CUDACC_VER_MINOR__ 4
 #define CUDA_VERSION 12040
 #define CUDART_VERSION 12040
-#define __CUDA_ARCH__ 750
+#define __CUDA_ARCH__ 800
 
 // source.py finds these words in the preprocessed text, leaves out what has none of them, and replaces them.
 #define __global__ hw5_global

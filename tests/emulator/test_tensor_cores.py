@@ -258,6 +258,15 @@ def test_wrong(kernels, file, kernel):
         assert fault.kind == kind and (fault.line in place or kernel == "race"), fault
 
 
+def test_code_for_these_gpus_runs(tmp_path):
+    """Many kernels with bfloat16, tf32, double or asynchronous copies are empty for GPUs before 8.0."""
+    text = (
+        "__global__ void k(float *y) {\n#if __CUDA_ARCH__ >= 800 && __CUDA_ARCH__ < 900\ny[threadIdx.x] = 1;\n#endif\n}"
+    )
+    (y,) = Arrays(Emulator(write_kernel(tmp_path, text))).run("k", (1,), (32,), np.zeros(32, f32))
+    assert y.all()
+
+
 def test_a_block_that_is_no_warp(kernels):
     with pytest.raises(KernelFault, match="but lane 24 has exited or is not part of the block"):
         Arrays(kernels).run("elements", (1,), (24,), np.zeros((16, 16), f32))
