@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from hw5.tables.decimals import BOTH, COMMA, POINT
+
 MISSING = {"", "?", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "nan", "-nan", "none", "nil", "-", "--", "---", ".", "..", "*",
            "missing", "nat", "#value!", "#div/0!", "#ref!", "#null!", "#num!", "#name?", "0000-00-00", "0000-00-00 00:00:00"}  # fmt: skip
 LABEL_MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "null", "nan"}  # in a column of classes: none may be a class
@@ -23,9 +25,10 @@ _NUMBER = (
     rf"(?P<exponent>(?:[eE][-+]?\d+)?)\s?(?P<unit>(?:{_UNIT})?)$"
 )
 _DIGITS = {
-    ".": rf"(?:\d{{1,3}}(?:[,{_GROUPS}]\d{{3}})+|\d+)(?:\.\d*)?|\.\d+",
-    ",": rf"(?:\d{{1,3}}(?:[.{_GROUPS}]\d{{3}})+|\d+)(?:,\d*)?|,\d+|\d+\.\d+",
+    POINT: rf"(?:\d{{1,3}}(?:[,{_GROUPS}]\d{{3}})+|\d{{1,2}}(?:,\d\d)+,\d{{3}}|\d+)(?:\.\d*)?|\.\d+",  # 1,50,000 in India
+    COMMA: rf"(?:\d{{1,3}}(?:[.{_GROUPS}]\d{{3}})+|\d+)(?:,\d*)?|,\d+|\d+\.\d+",
 }
+_DIGITS[BOTH] = _DIGITS[COMMA]
 _PATTERN = {decimal: _NUMBER.replace("{digits}", digits) for decimal, digits in _DIGITS.items()}
 _LOOKS = re.compile(_PATTERN["."].replace(r"\x{2212}", "\u2212"))
 
@@ -174,12 +177,12 @@ def missing_mask(strings):
     return pc.or_(pc.is_null(strings), pc.is_in(lower, value_set=pa.array(sorted(MISSING), lower.type)))
 
 
-def unit_of(array, decimal="."):
+def unit_of(array, decimal=POINT):
     """The unit or currency that most numbers of a pyarrow array of text have, or ""."""
     import pyarrow.compute as pc
     import pyarrow.types as types
 
-    if not types.is_string(array.type) or _is_cast(array):  # RE2 takes 0.3 ms to compile the pattern
+    if not types.is_string(array.type) or is_cast(array):  # RE2 takes 0.3 ms to compile the pattern
         return ""
     units = pc.drop_null(_units(pc.extract_regex(_unbracketed(array), _PATTERN[decimal])))
     return (
@@ -187,7 +190,7 @@ def unit_of(array, decimal="."):
     )
 
 
-def _is_cast(strings) -> bool:
+def is_cast(strings) -> bool:
     """Whether all cells are numbers as programs write them, or null."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -206,7 +209,7 @@ def _units(parts):
     return pc.utf8_trim_whitespace(pc.binary_join_element_wise(*units, ""))
 
 
-def numbers(array, decimal=".", also_missing=(), unit=""):
+def numbers(array, decimal=POINT, also_missing=(), unit=""):
     """(values, bad) of a pyarrow array of text or numbers: float64 with NaN where missing, and a mask or None.
 
     unit: what numbers may have, before or after them. bad: the cells that are no numbers; infinities are bad too.
@@ -237,13 +240,11 @@ def numbers(array, decimal=".", also_missing=(), unit=""):
 
 
 def has_thousands(array, decimal: str) -> bool:
-    """Whether a column has points, and they are between thousands: the comma is the decimal sign, and none is in 12.5."""
+    """Whether a column has points, and they are between thousands."""
     import pyarrow.compute as pc
     from pyarrow.types import is_string
 
-    if decimal == "." or not is_string(array.type) or not pc.any(pc.match_substring(array, ".")).as_py():
-        return False
-    return not pc.any(pc.match_substring_regex(array, _FRACTION)).as_py()
+    return decimal == COMMA and is_string(array.type) and bool(pc.any(pc.match_substring(array, ".")).as_py())
 
 
 def as_numpy(array) -> np.ndarray:
@@ -258,7 +259,6 @@ def _infinite(values):
     return infinite if infinite.any() else None
 
 
-_FRACTION = r"(?:^|[^\d.])(?:0?\.\d+|\d+\.(?:\d{1,2}|\d{4,}))(?:[^\d.,]|$)"  # 0.125, 12.5 or 12.3456, not 1.234
 _WHOLE = r"^[-+]?\d+$"
 _PLAIN = r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|^[-+]?(?i:inf|infinity)$"
 
@@ -270,9 +270,9 @@ def _plain(strings, decimal, unit, is_grouped):
     parts = pc.extract_regex(strings, _PATTERN[decimal])
     field = lambda name: pc.struct_field(parts, name)  # noqa: E731
     digits = pc.replace_substring_regex(field("digits"), rf"[{_GROUPS}]", "")
-    if decimal == ",":
+    if decimal != POINT:
         has_comma = pc.match_substring(digits, ",")
-        grouped = pc.match_substring_regex(digits, r"^\d{1,3}(\.\d{3})+$")
+        grouped = pc.match_substring_regex(digits, r"^[1-9]\d{0,2}(\.\d{3})+$")
         digits = pc.if_else(pc.or_(has_comma, grouped), pc.replace_substring(digits, ".", ""), digits)
         digits = pc.replace_substring(digits, ",", ".")
     else:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hw5.tables.cells import DATE_FORMATS
+from hw5.tables.decimals import DECIMALS, POINT
 
 _DAY = 86_400
 CYCLES = {"day": _DAY, "week": 7 * _DAY, "year": 365.2425 * _DAY}  # in seconds
@@ -31,6 +32,7 @@ class Number:
     offset: float = 0.0
     gap_word: str | None = None  # what stands for a missing cell, apart from the usual
     unit: str | None = None  # that numbers may have, such as % or cm
+    decimal: str = POINT  # the decimal sign
 
     kind = "number"
 
@@ -152,12 +154,18 @@ class Columns:
     each: tuple[Column, ...]
     labels: tuple[int, ...]
     label_names: tuple[str, ...] = ()  # if the table had a header
-    decimal: str = "."  # a comma if numbers had decimal commas
+    label_decimals: tuple[str, ...] = ()  # the decimal signs of targets, if some are no points
 
     @property
     def width(self) -> int:
         """The number of features."""
         return sum(len(column.features) for column in self.each)
+
+    @property
+    def are_points(self) -> bool:
+        """Whether all numbers have decimal points."""
+        signs = (*self.label_decimals, *(c.decimal for c in self.each if isinstance(c, Number)))
+        return all(sign == POINT for sign in signs)
 
     @property
     def are_plain(self) -> bool:
@@ -226,7 +234,8 @@ def are_valid(columns: Columns) -> bool:
         len(set(labels)) == len(labels)
         and all(0 <= p < len(columns.each) + len(labels) for p in labels)
         and len(columns.label_names) in (0, len(labels))
-        and columns.decimal in (".", ",")
+        and len(columns.label_decimals) in (0, len(labels))
+        and {*columns.label_decimals, *(c.decimal for c in columns.each if isinstance(c, Number))} <= {*DECIMALS}
         and all(map(math.isfinite, numbers))
         and all(
             set(c.cycles) <= CYCLES.keys() and c.format in DATE_FORMATS for c in columns.each if isinstance(c, Date)

@@ -48,6 +48,7 @@ class TextRecords:
     """The rows of a text table.
 
     wanted: names of columns; a first row with all of them is the header. label: the position of the labels, if known.
+    decimal, decimals: the decimal sign of numbers, and of columns that have another one, by position.
     """
 
     _has_quotes = True
@@ -65,6 +66,7 @@ class TextRecords:
         self.notes += self.dialect.notes
         self.names, self.width = self.dialect.names, self.dialect.width
         self.decimal, self.label = self.dialect.decimal, self.dialect.last
+        self.decimals = {}
         if self.width > _MOST_COLUMNS:
             raise InputError(
                 f"{self.where}: the table has {self.width:,} columns, and hw5 reads tables of up to {_MOST_COLUMNS:,}; "
@@ -80,13 +82,6 @@ class TextRecords:
     def first(self) -> tuple[str, ...]:
         """The first row, which is the header or an example."""
         return self.dialect.first
-
-    def take_decimal(self, decimal: str) -> None:
-        """Read numbers as those of a model were, unless they say otherwise."""
-        if decimal == "," and self.decimal == "." and self.dialect.points != "decimal":
-            self.decimal = decimal
-            if self.dialect.points:
-                self.notes.append("read the points in numbers as those between thousands, as in training")
 
     def batches(self, has_nulls: bool, numbers=()) -> Iterator[list]:
         """The rows as lists of columns, pyarrow arrays of text. With has_nulls, unquoted missing cells are null.

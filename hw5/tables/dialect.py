@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
+from hw5.tables.decimals import signs_among
 from hw5.tables.table import quoted
 from hw5.text import lines_of
 
@@ -28,7 +29,6 @@ _DECIMAL_COMMA = re.compile(
     r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*([%$€£¥₽₺₴]|EUR|CHF|PLN|zł|Kč|kr\.?|руб\.?)?"
 )
 _POINT = re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
-_THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}\.\d{3}\s*")
 LABEL_NAMES = ("label", "class", "target", "species", "y")
 
 
@@ -42,7 +42,7 @@ class Dialect:
     comment: str = "#"  # rows that begin with it, and have another number of cells, are skipped
     spaces: bool = False  # blanks between a delimiter and a quote
     decimal: str = "."
-    points: str = ""  # in numbers: "decimal", or "thousands" if all may be between thousands
+    signs: tuple[frozenset, ...] = ()  # by column, what its numbers show of their decimal sign (decimals.py)
     header: bool = False
     row_names: bool = False  # the header has no cell for the first column
     is_open: bool = False  # the rows end in a delimiter, and the header does not
@@ -263,7 +263,7 @@ def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | 
         last=_last_filled([row for row in below if len(row) == of_all], of_all, first if header else []),
         first=tuple(first),
         decimal=decimal,
-        points=_points(below or rows),
+        signs=tuple(map(signs_among, zip(*(below or rows)))),
         notes=tuple(_notes(dialect, above, header, row_names, decimal, first, below)),
     )
 
@@ -343,13 +343,8 @@ def _has_decimal_commas(rows: list, delimiter: str) -> bool:
     cells = [cell.strip() for row in rows for cell in row if "," in cell]
     commas = sum(1 for cell in cells if _DECIMAL_COMMA.fullmatch(without_brackets(cell)))
     points = sum(1 for row in rows for cell in row if _POINT.fullmatch(cell))
-    return commas > len(cells) / 2 and commas > points / 4
-
-
-def _points(rows: list) -> str:
-    """As Dialect.points: that of 1.234 may be between thousands."""
-    cells = [cell for row in rows for cell in row if _POINT.fullmatch(cell)]
-    return "" if not cells else "thousands" if all(map(_THOUSANDS.fullmatch, cells)) else "decimal"
+    least = points if delimiter == "," else points / 4  # "1,5" in a column of its own may be two codes
+    return commas > len(cells) / 2 and commas > least
 
 
 def _is_text(cell: str) -> bool:

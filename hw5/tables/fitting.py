@@ -8,6 +8,7 @@ import numpy as np
 from hw5.errors import InputError
 from hw5.tables.cells import is_date, is_missing, is_number, is_summary
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
+from hw5.tables.decimals import POINT, decimal_at, said
 from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
 from hw5.tables.table import as_option, listed, quoted
 
@@ -50,7 +51,20 @@ class Fitting:
                 f"{'; '.join(f'{self.name(p)}: {c.why}' for p, c in list(zip(positions, columns))[:5])}"
             )
         names = tuple(self.records.names[p] for p in self.labels) if self.records.names else ()
-        return Columns(columns, tuple(self.labels), names, self.records.decimal)
+        self._say_decimals()
+        return Columns(columns, tuple(self.labels), names, self._label_decimals())
+
+    def _label_decimals(self):
+        found = tuple(decimal_at(self.records, p) for p in self.labels) if self.classes is None else ()
+        return found if set(found) - {POINT} else ()
+
+    def _say_decimals(self):
+        told = {}
+        for position, signs in self.gathered.signs.items():
+            how = said(decimal_at(self.records, position), signs, self.records.decimal)
+            if how and (position in self._number_of or position in self.labels):
+                told.setdefault(how, []).append(self.name(position))
+        self.notes += [f"{_several(names)}: read {how}" for how, names in told.items()]
 
     def name(self, position: int) -> str:
         """A column, for messages."""
@@ -142,11 +156,11 @@ class Fitting:
         return Number(name, None if refuses else _short(mean), bool(gaps), offset, *self._words(position))
 
     def _words(self, position):
-        """The word for a gap, and the unit, if there are any."""
+        """The word for a gap, and the unit, if there are any, and the decimal sign."""
         unit = self.gathered.units.get(position)
         if unit:
             self._units.setdefault(unit, []).append(self.name(position))
-        return self._gap_words.get(position), unit
+        return self._gap_words.get(position), unit, decimal_at(self.records, position)
 
     def _index_or_id(self, name, position, i):
         """Why a column is left out as an index or ID, or None; a warning if it may be one."""

@@ -124,7 +124,7 @@ class _NamedText(TextRecords):
 
     def __init__(self, head, names, dialect, label=None, categorical=(), left_out=()):
         self.path, self.where, self.notes, self._encoding = head.path, str(head.path), head.notes, head.encoding
-        self.dialect, self.width, self.decimal = dialect, len(names), "."
+        self.dialect, self.width, self.decimal, self.decimals = dialect, len(names), ".", {}
         self.names, self.label = names, label
         self.categorical, self.left_out = set(categorical), dict(left_out)
         self._longest = 1 << 12
@@ -287,7 +287,7 @@ class ArrowRecords:
 
     def __init__(self, path, schema, read):
         self.where, self.names, self.notes, self._read = str(path), tuple(map(str, schema.names)), [], read
-        self.width = len(schema)
+        self.width, self.decimals = len(schema), {}
         self.categorical = {i for i, field in enumerate(schema) if _has_codes(field.type)}
         self.unreadable = {i: what for i, field in enumerate(schema) if (what := _unreadable(field.type))}
 

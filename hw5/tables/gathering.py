@@ -12,6 +12,7 @@ from hw5.errors import InputError
 from hw5.opening import require_memory
 from hw5.tables import cells
 from hw5.tables.blocks import MOST_GROWTH, Blocks
+from hw5.tables.decimals import POINT, decimal_at, decimal_of, signs_in
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, as_option, number, quoted
@@ -67,14 +68,14 @@ class Gathered:
 
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
     has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
-    dates: (format, seconds (N,)) by position. Positions of columns: categorical, whose numbers name categories; padded,
+    dates: (format, seconds (N,)) by position. signs: what numbers show of their decimal sign, by position. Positions of columns: categorical, whose numbers name categories; padded,
     with numbers such as 007; bracketed, with numbers in brackets, which are negative.
     labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 
     def __init__(self, blocks: Blocks | None = None, categorical: set = frozenset()):
         self.categorical = categorical
-        self.numbers, self.offsets, self.units = [], None, {}
+        self.numbers, self.offsets, self.units, self.signs = [], None, {}, {}
         self.blocks = Blocks() if blocks is None else blocks
         self.has_gaps = False
         self.texts, self.dates, self.bad, self.bracketed, self.padded = {}, {}, [], set(), set()
@@ -107,6 +108,10 @@ class _Contradiction(Exception):
     """Columns that seemed to hold numbers hold text; args: their positions."""
 
 
+class _OtherDecimal(Exception):
+    """Numbers whose decimal sign is another than that of the rows before."""
+
+
 class _OtherDates(Exception):
     """A column that seemed to hold dates in a format has other cells; args: its position and the format."""
 
@@ -121,14 +126,17 @@ def gather(
     """
     require_readable(records, [p for p in range(records.width) if p not in left_out])
     categorical = as_text | getattr(records, "categorical", set())
-    as_text, refused, is_typed = set(as_text), {}, True
+    as_text, refused, signs, is_typed = set(as_text), {}, {}, True
     while True:
         try:
             gathered = Gathered(new_blocks(), categorical)
+            gathered.signs = signs
             _Pass(records, labels, left_out, as_text, refused, task, is_typed, gathered)
             return gathered
         except NotNumbers:
             is_typed = False
+        except _OtherDecimal:
+            pass  # the signs are known now
         except _Contradiction as contradiction:
             as_text |= set(contradiction.args)
         except _OtherDates as other:
@@ -160,7 +168,7 @@ class _Pass:
         for columns in self._whole_rows():
             self._choose_kinds(columns)
             break
-        self._is_typed = is_typed and records.decimal == "." and not self.gathered.units
+        self._is_typed = is_typed and self._are_points and not self.gathered.units
         for columns in self._whole_rows(self.gathered.numbers if self._is_typed else ()):
             self._add(columns)
             self._require_room()
@@ -179,11 +187,13 @@ class _Pass:
                 yield columns
 
     def _choose_kinds(self, columns):
-        gathered, decimal = self.gathered, self.records.decimal
+        gathered = self.gathered
         no_numbers = self.as_text | gathered.categorical
         maybe = [p for p in self._columns if p not in no_numbers]
+        self._observe_signs(columns, maybe)
         if _cast_together([columns[p] for p in maybe]) is None:
             for p in maybe:
+                decimal = decimal_at(self.records, p)
                 unit = cells.unit_of(columns[p], decimal)
                 if _are_numbers(columns[p], decimal, unit):
                     gathered.numbers.append(p)
@@ -210,6 +220,7 @@ class _Pass:
     def _add(self, columns):
         gathered, start = self.gathered, self.gathered.rows
         gathered.rows += len(columns[0])
+        self._require_same_signs(columns)
         self._add_numbers([columns[p] for p in gathered.numbers], start)
         for p, texts in gathered.texts.items():
             texts.add(self._texts(columns, p), cells.is_missing)
@@ -229,7 +240,8 @@ class _Pass:
                 gathered.blocks.append(block)
                 return
         units = [gathered.units.get(p, "") for p in gathered.numbers]
-        values, bad, is_plain = numbers_together(columns, self.records.decimal, n, units=units)
+        decimals = [decimal_at(self.records, p) for p in gathered.numbers]
+        values, bad, is_plain = numbers_together(columns, decimals, n, units=units)
         if not is_plain:
             gathered.bracketed |= {p for p, column in zip(gathered.numbers, columns) if cells.has_brackets(column)}
         if bad and self._is_typed:
@@ -254,6 +266,26 @@ class _Pass:
         gathered.blocks.append(block)
         if self._bad.any():
             self._require_few_bad()
+
+    @property
+    def _are_points(self):
+        return {self.records.decimal, *self.records.decimals.values()} == {POINT}
+
+    def _require_same_signs(self, columns):
+        of_targets = self.labels if self.task != "classification" or len(self.labels) > 1 else ()
+        if not self._is_typed and self._observe_signs(columns, [*self.gathered.numbers, *of_targets]):
+            raise _OtherDecimal
+
+    def _observe_signs(self, columns, positions) -> bool:
+        """Set the decimal signs of columns by all rows so far; whether one changes."""
+        records, before = self.records, dict(self.records.decimals)
+        if self._are_points and _cast_together([columns[p] for p in positions]) is not None:
+            return False
+        for p in positions:
+            signs = self.gathered.signs.setdefault(p, set())
+            signs |= signs_in(columns[p], signs)
+            records.decimals[p] = decimal_of(signs, records.decimal)
+        return any(decimal != before.get(p, records.decimal) for p, decimal in records.decimals.items())
 
     def _require_room(self):
         """Raise InputError before a large table takes the last of the memory."""
@@ -352,19 +384,19 @@ def _cast_together(columns: list):
         return None
 
 
-def numbers_together(columns: list, decimal: str, n: int, gap_words=None, units=None):
+def numbers_together(columns: list, decimals: list, n: int, gap_words=None, units=None):
     """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers}, is_plain).
 
     is_plain: whether all cells are written as programs write numbers.
     """
-    is_grouped = any(cells.has_thousands(column, decimal) for column in columns)
+    is_grouped = any(map(cells.has_thousands, columns, decimals))
     values = None if is_grouped else _cast_together(columns) if columns else np.empty((0, n))
     bad, is_plain = {}, values is not None
     if not is_plain:
         values = np.empty((len(columns), n))
         for i, array in enumerate(columns):
             words = [gap_words[i]] if gap_words and gap_words[i] else ()
-            values[i], mask = cells.numbers(array, decimal, words, units[i] if units else "")
+            values[i], mask = cells.numbers(array, decimals[i], words, units[i] if units else "")
             if mask is not None:
                 bad[i] = mask
     with np.errstate(invalid="ignore", over="ignore"):
@@ -406,7 +438,7 @@ def has_gaps(block: np.ndarray) -> bool:
 
 def targets(records, array, position: int, start: int) -> np.ndarray:
     """The targets of a regression, float64 with NaN where missing; InputError names a cell that is no number."""
-    values, bad = cells.numbers(array, records.decimal)
+    values, bad = cells.numbers(array, decimal_at(records, position))
     with np.errstate(invalid="ignore"):
         bad = (np.abs(values) >= BEYOND_FLOAT32) | (False if bad is None else bad)
     if bad.any():

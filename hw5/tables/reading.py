@@ -21,7 +21,7 @@ from hw5.opening import require_memory
 from hw5.tables import cells, labels
 from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.columns import Columns, Date, LeftOut, Number
-from hw5.tables.delimited import TextRecords
+from hw5.tables.decimals import POINT, as_in_training, decimal_at, said_of_open
 from hw5.tables.dialect import LABEL_NAMES
 from hw5.tables.fitting import Fitting, label_warnings, one_hot_warnings, summary_warnings
 from hw5.tables.gathering import (
@@ -396,12 +396,22 @@ class ForModel:
                 f"{records.where}: the table has one column, but needs a feature and a label; separate columns by commas"
             )
         self.columns = schema.columns or Columns.of_names(schema.feature_names, schema.features)
-        if isinstance(records, TextRecords):
-            records.take_decimal(self.columns.decimal)
         self.unseen, self.labels = Counter(), []
         self.positions = self._positions(needs_label, label_column)
         used = [p for p, c in zip(self.positions, self.columns.each) if not isinstance(c, LeftOut)]
         require_readable(records, [*used, *self.labels])
+        self._take_decimals()
+
+    def _take_decimals(self) -> None:
+        """Read numbers with the decimal signs of training, unless they show others."""
+        records, signs = self.records, getattr(getattr(self.records, "dialect", None), "signs", ())
+        pairs = zip(self.positions, self.columns.each)
+        of_labels = self.columns.label_decimals or [POINT] * len(self.labels)
+        decimals = {p: c.decimal for p, c in pairs if isinstance(c, Number)} | dict(zip(self.labels, of_labels))
+        records.decimals = as_in_training(decimals, signs, records.decimal)
+        kept = {p: decimal for p, decimal in records.decimals.items() if decimal == decimals[p] and p < len(signs)}
+        told = dict.fromkeys(said_of_open(decimal, signs[p], records.decimal) for p, decimal in kept.items())
+        records.notes += [f"read {how}, as in training" for how in told if how]
 
     def _positions(self, needs_label, label_column) -> list:
         """Where the columns of the model are; sets self.labels if labels are needed."""
@@ -503,7 +513,7 @@ class ForModel:
             at += len(column.features)
         values, bad, is_plain = numbers_together(
             [arrays[p] for _, p, _ in numbers],
-            records.decimal,
+            [decimal_at(records, p) for _, p, _ in numbers],
             n,
             [c.gap_word for c, *_ in numbers],
             [c.unit or "" for c, *_ in numbers],

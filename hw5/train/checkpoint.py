@@ -10,7 +10,7 @@
     history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
     description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
-Format 5 has the `decimal` comma of a table in its `columns`. Format 4 has `target_names` in its description, for examples
+Format 5 has the `decimal` sign of columns of a table that is no point. Format 4 has `target_names` in its description, for examples
 with several targets or labels each. Format 3 has an array `history`, which takes a tenth of its text and of the time to
 write it. Format 2 has `columns` in its description, for a model of a table: see hw5/tables/columns.py. Others are of
 format 1.
@@ -39,6 +39,7 @@ from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
 from hw5.opening import open_plain
 from hw5.tables.columns import Columns, are_valid
+from hw5.tables.decimals import POINT
 from hw5.tables.labels import LABEL_TYPES, is_text, values_of
 from hw5.tables.table import Reading
 from hw5.train.decode import decode
@@ -187,7 +188,7 @@ class Checkpoint:
     @property
     def _format(self):
         """1, which older versions read, unless the file has what they do not know."""
-        if self.columns and self.columns.decimal == ",":
+        if self.columns and not self.columns.are_points:
             return FORMAT
         if self.target_names:
             return 4
@@ -358,7 +359,9 @@ def _array(text):
 
 def _as_dict(columns):
     """As older versions read them, unless numbers have decimal commas."""
-    return {name: value for name, value in asdict(columns).items() if (name, value) != ("decimal", ".")}
+    entries = asdict(columns)
+    entries["each"] = [{n: x for n, x in each.items() if (n, x) != ("decimal", POINT)} for each in entries["each"]]
+    return {name: value for name, value in entries.items() if (name, value) != ("label_decimals", ())}
 
 
 def _text(array):

@@ -141,7 +141,7 @@ def test_points_between_thousands_beside_decimal_commas(write):
     data = load(write(f"price;people;rate;kind\n{rows}"))
     X = data.train.X.astype(float) + [c.offset for c in data.columns.each]
     np.testing.assert_array_equal(X[:, 1:], [[12500, 3.25], [900, 3.125], [1.2e6, -1.5], [1200.5, 0.125]])
-    assert data.columns.decimal == ","
+    assert [c.decimal for c in data.columns.each] == [",", ",", "."]
 
 
 def test_a_one_column_file_of_decimal_commas(write):

@@ -1,0 +1,87 @@
+"""The decimal sign is that of the column, in all blocks of the training table and of a table to predict."""
+
+import numpy as np
+import pytest
+
+from hw5.datasets import load, open_inputs
+from hw5.tables import delimited
+from hw5.tables.table import Schema
+
+MIXED = "price;people;rate;kind\n1,5;12.500;3.25;a\n2,5;900;3.125;b\n3,75;1.200.000;-1.5;a\n4,5;1.200,5;1.125;b\n"
+
+
+def numbers(data):
+    return data.train.X.astype(float) + data.columns.offsets
+
+
+def for_model(path, columns):
+    schema = Schema(columns.width, ("a", "b"), feature_names=columns.feature_names, columns=columns)
+    rows = open_inputs(path, schema)
+    X = np.concatenate([block.X for block in rows.blocks()])
+    return (X + columns.offsets).tolist(), " ".join(rows.notes())
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected", "words"),
+    [
+        ("1.234;1.234;1.234\n", [1234, 1234, 1.234], "between thousands, as in training"),
+        ("1,25;2;1.234\n", [1.25, 2, 1.234], "decimal point, as in training"),
+        ("1.25;1.234;1.234\n", [1.25, 1.234, 1.234], ""),
+        ("1,25;1.234;12,5\n", [1.25, 1234, 12.5], "decimal comma"),
+    ],
+)
+def test_the_signs_of_training_are_those_of_a_table_to_predict_unless_it_shows_others(write, rows, expected, words):
+    columns = load(write(MIXED)).columns
+    path = write(f"price;people;rate\n{rows}", "new.csv")
+    (X,), notes = for_model(path, columns)
+    np.testing.assert_allclose(X, expected, rtol=1e-6)
+    assert words in notes and bool(words) == bool(notes)
+
+
+@pytest.mark.parametrize(
+    ("late", "early", "expected"),
+    [("12,5", "1.234", [1234, 12.5]), ("12.5", "1.234", [1.234, 12.5]), ("1.234.567", "1.234", [1234, 1234567])],
+)
+def test_a_sign_that_shows_late_holds_for_the_rows_before(write, monkeypatch, late, early, expected):
+    monkeypatch.setattr(delimited, "_BLOCK", 1 << 10)
+    lines = [f"{early};1,5;{'ab'[i % 2]}\n" for i in range(400)] + [f"{late};2,5;b\n"]
+    X = numbers(load(write(f"size;price;kind\n{''.join(lines)}")))
+    np.testing.assert_allclose([X[0, 0], X[-1, 0]], expected, rtol=1e-6)
+
+
+def test_a_column_of_decimal_commas_in_a_table_of_decimal_points(write):
+    rows = "".join(f'{i}.5,{i / 7:.3f},"1.{i + 100},{i + 10}",{"ab"[i % 2]}\n' for i in range(20))
+    data = load(write(f"x,y1,price,kind\n{rows}"))
+    np.testing.assert_allclose(numbers(data)[3], [3.5, 0.429, 1103.13], rtol=1e-6)
+    assert "'price': read the comma in numbers as a decimal comma" in " ".join(data.notes)
+
+
+def test_ratings_with_a_decimal_comma_among_decimal_points(write):
+    rows = "".join(f'{i}.5,"{i % 5},{i % 3}",{"ab"[i % 2]}\n' for i in range(20))
+    assert load(write(f"x,rating,kind\n{rows}")).train.X[4].tolist() == [4.5, np.float32(4.1)]
+
+
+def test_a_list_of_two_codes_is_no_decimal_comma_in_a_table_of_decimal_points(write):
+    rows = "".join(f'{i}.5,"{i % 2 + 1},{i % 3 + 3}",{"ab"[i % 2]}\n' for i in range(20))
+    assert load(write(f"x,answers,kind\n{rows}")).columns.each[1].kind == "categories"
+
+
+def test_points_between_thousands_are_said(write):
+    data = load(write("price;people;kind\n1,5;12.500;a\n2,5;9.000;b\n3,75;1.200;a\n4,5;1.100;b\n"))
+    assert numbers(data)[:, 1].tolist() == [12500, 9000, 1200, 1100]
+    assert "'people': read the points in numbers as those between thousands" in data.notes
+
+
+def test_indian_thousands(write):
+    data = load(write('price,kind\n"1,50,000",a\n"12,34,567.5",b\n900,a\n"99,999",b\n'))
+    assert numbers(data)[:, 0].tolist() == [150000, 1234567.5, 900, 99999]
+
+
+def test_targets_have_a_decimal_sign_of_their_own(write, tmp_path):
+    """It is stored in the checkpoint: here in one of format 5, whose numbers had decimal commas."""
+    rows = "".join(f"{i},5;{i}.250\n" for i in range(1, 31))
+    data = load(write(f"x;price\n{rows}"), task="regression")
+    assert data.train.y.tolist()[:3] == [1250, 2250, 3250] and data.columns.label_decimals == (",",)
+    schema = Schema(1, feature_names=("x",), columns=data.columns)
+    again = load(write("x;price\n3;1.250\n4;2.250\n", "new.csv"), schema=schema, task="regression")
+    assert again.train.y.tolist() == [1250, 2250]
