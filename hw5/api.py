@@ -65,7 +65,12 @@ def load_data(
     text, missing, drop, only and categorical, as for `hw5 train`. Raises InputError.
     """
     require_known("task", task, TASKS)
-    options = {"label_column": _column(label_column), "data_dir": data_dir, "task": task, "reading": _reading(reading)}
+    options = {
+        "label_column": _column(label_column, data),
+        "data_dir": data_dir,
+        "task": task,
+        "reading": _reading(reading, data),
+    }
     return load(_source(data), test=_source(test), **options)
 
 
@@ -92,13 +97,13 @@ def fit(
     progress: show a bar. Ctrl-C ends the training, and the model has what was learnt. Raises InputError for bad
     arguments, RunError if the loss is no longer finite.
     """
-    reading = _reading({name: options.pop(name) for name in _READING if name in options})
+    reading = _reading({name: options.pop(name) for name in _READING if name in options}, data)
     for name in options:
         if name not in _SETTINGS:
             known = [*_SETTINGS, *_READING, *inspect.signature(fit).parameters]
             raise InputError(f"fit has no argument {name!r}{did_you_mean(name, known)}; help(hw5.fit) lists them")
     given = {"activation": DEFAULT.activation} | options
-    label_column = _column(label_column)
+    label_column = _column(label_column, data)
     plan = new_plan(model, _hidden(hidden), task, loss, _source(data), _source(test), label_column, reading, **given)
     opened = _open(device, threads)
     test = {"test": plan.test} if plan.test is not None else {}
@@ -141,29 +146,35 @@ def _source(data):
     raise InputError(f"data are a name, a path, arrays (X, y) or a DataFrame, not a {type(data).__name__}; give one")
 
 
-def _reading(options):
+def _reading(options, data):
     """The Reading of these options, of which those that are None have their defaults."""
     for name in options:
         require_known("argument", name, _READING)
     given = {name: value for name, value in options.items() if value is not None}
-    lists = {name: _columns(value) for name, value in given.items() if name not in ("text", "missing")}
+    lists = {name: _columns(value, data) for name, value in given.items() if name not in ("text", "missing")}
     return Reading(**given | lists)
 
 
-def _columns(value):
-    """Columns by name or position, given as those of --drop or as a list."""
+def _columns(value, data):
+    """Columns by name or position, given as those of --drop or as a list; see _name."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(map(_name, value if np.iterable(value) else [value]))
+    return tuple(_name(each, data) for each in (value if np.iterable(value) else [value]))
 
 
-def _column(value):
-    """label_column, which may be None."""
-    return None if value is None else _name(value)
+def _column(value, data):
+    """label_column, which may be None; see _name."""
+    return None if value is None else _name(value, data)
 
 
-def _name(value):
-    """The name or position of a column. Raises InputError for a number, which may also be a name in a DataFrame."""
+def _name(value, data):
+    """The name or position of a column of data as text. In a DataFrame a name may be a number, of which this is the position.
+
+    Raises InputError for other numbers.
+    """
+    if not isinstance(value, str) and is_frame(data):
+        position = next((i for i, name in enumerate(data.columns, 1) if type(name) is not str and name == value), None)
+        value = value if position is None else str(position)
     if not isinstance(value, str):
         raise InputError(f"a column is given by its name, or its position as text, such as '-1', not by {value!r}")
     return value
@@ -270,7 +281,7 @@ class Model:
         if data is None:
             self.checkpoint.data.require_loadable()
             data, test = self.checkpoint.data.source, test or self.checkpoint.data.test
-        options = {"label_column": _column(label_column), "data_dir": data_dir, "schema": self.checkpoint.schema}
+        options = {"label_column": _column(label_column, data), "data_dir": data_dir, "schema": self.checkpoint.schema}
         return load(_source(data), test=_source(test), **options)
 
     @_in_python

@@ -331,3 +331,12 @@ def test_options_that_python_cannot_print_or_convert(options):
     with pytest.raises(InputError) as caught:
         hw5.fit("xor", **{"epochs": 1} | options)
     assert len(str(caught.value)) < 1000
+
+
+def test_columns_of_a_frame_whose_names_are_numbers():
+    """label_column=0 is the column of this name, not of a position; a file has no such names."""
+    frame = pd.DataFrame(np.c_[NAMES, X])
+    data = hw5.load_data(frame.astype({1: float, 2: float, 3: float}), label_column=0, drop=[2])
+    assert data.columns.label_names == ("0",) and data.feature_names == ("1", "3")
+    model = hw5.fit(frame.astype({1: float, 2: float, 3: float}), label_column=0, epochs=1, progress=False)
+    assert model.evaluate(frame.astype({1: float, 2: float, 3: float}), label_column=np.int64(0))["examples"]
