@@ -7,12 +7,14 @@ nothing speaks for something else (_SIGNS_OF_OTHERS). What was assumed is said.
 
 import codecs
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 
 from hw5.errors import InputError
 from hw5.opening import Spool, input_errors, open_inflated
+from hw5.tables.alphabets import likely_encoding
 
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _CHUNK = 1 << 20
@@ -23,12 +25,12 @@ _HIGH_LETTERS = [byte for byte in range(0xC0, 0x100) if byte not in (0xD7, 0xF7)
 _CONTROLS = [byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r"]
 _LACKING = [0x81, 0x8D, 0x8F, 0x90, 0x9D]
 _HIGH = re.compile(rb"(?:[A-Za-z]?[\x80-\xff]+)+[A-Za-z]?")
+_ALPHABET = "it looks like another alphabet"
+_DAMAGED = "other characters look like UTF-8, so the file may be damaged"
 _SIGNS_OF_OTHERS = {  # what speaks for another encoding around high bytes, and what it says about the text
-    re.compile(rb"[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}"): (
-        "other characters look like UTF-8, so the file may be damaged"
-    ),
+    re.compile(rb"[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}"): _DAMAGED,
     # three in a row, apart from dashes, spaces, and signs that are repeated
-    re.compile(rb"(?s)(?!(.)\1\1)[\x80-\x95\x98-\x9f\xa1-\xff]{3}"): "it looks like another alphabet",
+    re.compile(rb"(?s)(?!(.)\1\1)[\x80-\x95\x98-\x9f\xa1-\xff]{3}"): _ALPHABET,
     # signs inside of words, apart from apostrophes, dashes and the like; and capitals there
     re.compile(
         rb"[A-Za-z][\x80-\x84\x86-\x89\x8b\x93-\x95\x98\x99\x9b\xa1-\xa9\xab\xac\xae-\xb3\xb6\xb8\xb9\xbb-\xbf][A-Za-z]"
@@ -56,7 +58,10 @@ class Encoding:
         why = "the file begins with the mark of UTF-8"
         why = _why_not_windows_1252(self._path) if self.name == "utf-8" else why
         if why:
-            raise InputError(f"{self._path}: {what}, and {why}; save the file as UTF-8")
+            likely = _likely(self._path) if why in (_ALPHABET, _DAMAGED) else None
+            why = f"{_ALPHABET}, probably in {likely}" if likely else why
+            command = f", such as by {_conversion(self._path, likely)}" if likely else ""
+            raise InputError(f"{self._path}: {what}, and {why}; save the file as UTF-8{command}")
         self.name = "cp1252"
         self._notes.append(f"{what}: read the text as Windows-1252; if letters are wrong, save the file as UTF-8")
 
@@ -70,6 +75,21 @@ class Encoding:
 
     def _decode(self, data):
         return codecs.getincrementaldecoder(self.name)("strict").decode(data)
+
+
+def _likely(path) -> str | None:
+    """The likely encoding of a file in another alphabet; None if it is unknown, or most characters are UTF-8."""
+    start = next(_chunks(path))
+    others = [each for each in start.decode("utf-8", "replace") if each > "\x7f"]
+    return likely_encoding(start) if 2 * others.count("\ufffd") > len(others) else None
+
+
+def _conversion(path, encoding) -> str:
+    """The command that converts a file to UTF-8."""
+    command = f"iconv -f {encoding} -t UTF-8"
+    if isinstance(path, Spool) or Path(path).suffix in (".gz", ".bz2", ".xz", ".zst", ".zip"):
+        return command
+    return f"{command} {shlex.quote(str(path))} > {shlex.quote(f'{Path(path).stem}-utf-8{Path(path).suffix}')}"
 
 
 def _chunks(path):
@@ -111,5 +131,5 @@ def _why_not_windows_1252(path) -> str | None:
     if counts[0x80:].sum() == 1 and end[-1] >= 0xC2:
         return "it is the last, so the file may have been cut off"
     if 3 * counts[_HIGH_LETTERS].sum() > counts[_LETTERS].sum():
-        return "it looks like another alphabet"
+        return _ALPHABET
     return None

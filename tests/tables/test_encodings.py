@@ -164,3 +164,23 @@ def test_wherever_the_pieces_of_a_file_end(write, size, monkeypatch):
     assert "byte 33 (" in load(write(encoded(in_words("oak ü", "hêtre")))).notes[0]
     with input_error("byte 33 (", "damaged"):
         load(write(encoded(in_words("oak ü", "hêtre")) + "1,2,ö\n".encode()))
+
+
+LANGUAGES = {  # (encoding, header and rows)
+    "Russian": ("cp1251", "Город;Цена;Тип\nМосква;1;дом\nКазань;2;квартира\n"),
+    "Russian, KOI8-R": ("koi8-r", "Город;Цена;Тип\nМосква;1;дом\nКазань;2;квартира\n"),
+    "Japanese": ("cp932", "名前;年齢;性別\n佐藤;31;男\nさくら;25;女\n"),
+    "Japanese, EUC-JP": ("euc-jp", "名前;年齢;性別\n佐藤;31;男\nさくら;25;女\n"),
+    "Chinese": ("gbk", "城市;价格;类型\n北京;1;公寓\n上海;2;别墅\n"),
+    "Chinese in Taiwan": ("big5", "城市;價格;類型\n臺北;1;公寓\n高雄;2;別墅\n"),
+    "Korean": ("euc-kr", "도시;가격;종류\n서울;1;아파트\n부산;2;주택\n"),
+    "Greek": ("cp1253", "Πόλη;Τιμή;Τύπος\nΑθήνα;1;σπίτι\nΠάτρα;2;διαμέρισμα\n"),
+    "Hebrew": ("cp1255", "עיר;מחיר;סוג\nחיפה;1;דירה\nירושלים;2;בית\n"),
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_another_alphabet_is_named_with_the_command_that_converts_it(write, name):
+    encoding, text = LANGUAGES[name]
+    with input_error(f"iconv -f {encoding.upper()} -t UTF-8", "my data.csv' > 'my data-utf-8.csv'"):
+        load(write(text.encode(encoding), "my data.csv"))
