@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+_HIGH, _LETTERS = re.compile(rb"[\x80-\xff]"), re.compile(rb"[A-Za-z]")
 _MOST = 1 << 16  # bytes
 _WORDS = re.compile(rb"[\x80-\xff][\x40-\x7e\x80-\xff]*")  # runs with the second bytes of characters
 
@@ -34,7 +35,12 @@ _CANDIDATES = [
 
 
 def likely_encoding(data: bytes) -> str | None:
-    """The encoding in which most characters beyond ASCII of these bytes are common ones of its language."""
+    """The encoding in which most characters beyond ASCII of these bytes are common ones of its language.
+
+    None if these are few among plain letters, as accents are.
+    """
+    if 4 * len(_HIGH.findall(data[:_MOST])) < len(_LETTERS.findall(data[:_MOST])):
+        return None
     found = _WORDS.findall(data[:_MOST])
     words = b" ".join(found[:-1] if len(data) > _MOST else found)  # the last one may have been cut
     name, share = max(((name, _share(words, name, common)) for name, common in _CANDIDATES), key=lambda pair: pair[1])

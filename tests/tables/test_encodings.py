@@ -179,6 +179,13 @@ LANGUAGES = {  # (encoding, header and rows)
 }
 
 
+def test_the_encoding_of_a_few_odd_letters_is_not_guessed(write):
+    names = "".join(f"a long name in English {i},{i % 2}\n" for i in range(20))
+    with input_error("save the file as UTF-8") as caught:
+        load(write(f"name,kind\n{names}".encode() + "Núñez,1\n".encode("mac-roman") + b"\xb7\xd5\xc7\xc7,0\n"))
+    assert "iconv" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_another_alphabet_is_named_with_the_command_that_converts_it(write, name):
     encoding, text = LANGUAGES[name]
