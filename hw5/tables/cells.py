@@ -11,9 +11,19 @@ import numpy as np
 
 from hw5.tables.decimals import BOTH, COMMA, POINT
 
-MISSING = {"", "?", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "nan", "-nan", "none", "nil", "-", "--", "---", ".", "..", "*",
+MISSING = {"", "?", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "nan", "-nan", "none", "nil", "-", "--", "---", ".", "..", "*", r"\n",
            "missing", "nat", "#value!", "#div/0!", "#ref!", "#null!", "#num!", "#name?", "0000-00-00", "0000-00-00 00:00:00"}  # fmt: skip
-LABEL_MISSING = {"", "?", "na", "n/a", "#n/a", "<na>", "null", "nan"}  # in a column of classes: none may be a class
+LABEL_MISSING = {
+    "",
+    "?",
+    "na",
+    "n/a",
+    "#n/a",
+    "<na>",
+    "null",
+    "nan",
+    r"\n",
+}  # in a column of classes: none may be a class
 
 _GROUPS = "'’\u00a0\u2009\u202f "  # that part thousands, apart from the comma or point
 _CURRENCY = "$€£¥₹₽₩₺₴₫฿₱₪₦"
@@ -33,6 +43,7 @@ _PATTERN = {decimal: _NUMBER.replace("{digits}", digits) for decimal, digits in 
 _LOOKS = re.compile(_PATTERN["."].replace(r"\x{2212}", "\u2212"))
 
 _BRACKETS = rf"^((?:{_CODE})?\s?)\(([^()+\-]+)\)(\s?%?)$"  # around a negative number, as accountants write it
+_MINUS_AFTER = r"^([^()+\-]*\d[.,]\d+)-$"  # 1.50-, but not 2-, which may be a grade
 
 _LONGEST = 60  # number or date
 
@@ -94,6 +105,9 @@ DATE_FORMATS = (  # the first that fits all cells; day before month as most of t
     "%I:%M %p",
     "%I:%M:%S %p",
     "%Y年%m月%d日",
+    "%d%b%Y",
+    "%d%b%Y:%H:%M:%S",
+    "%Y/%m/%d %I:%M:%S %p",
 )
 _FIELDS = {  # of strptime, which takes "Jan 1974" for the 19th of January in the year 74
     "%Y": r"\d{4}",
@@ -106,10 +120,11 @@ _FIELDS = {  # of strptime, which takes "Jan 1974" for the 19th of January in th
 }
 _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
-    r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
+    r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|\d{1,2}[A-Z]{3}\d{4}(:\d\d:\d\d:\d\d)?|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
 )
 _FROM_2050, _CENTURY = 2_524_608_000, 36_525 * 86_400  # seconds; two digits of a year mean 1950 to 2049
 _SUMMARY = re.compile(r"((grand |sub)?totals?|sum|averages?|mean|overall) *:?", re.IGNORECASE)
+_NAMED_ZONE = r" (GMT|UTC)([+-]\d{1,2}(:?\d\d)?)?$"  # the time is a local one, as the others of its column
 _ZONE = r"(Z|[+-]\d\d:?\d\d)$"
 
 
@@ -137,8 +152,10 @@ def is_number(cell: str) -> bool:
 
 
 def without_brackets(cell: str) -> str:
-    """-5 for (5), and other text unchanged."""
-    return re.sub(_BRACKETS, r"-\1\2\3", cell) if cell.endswith((")", "%")) and len(cell) < _LONGEST else cell
+    """-5.0 for (5.0) and 5.0-, and other text unchanged."""
+    if not cell.endswith((")", "%", "-")) or len(cell) >= _LONGEST:
+        return cell
+    return re.sub(_MINUS_AFTER, r"-\1", re.sub(_BRACKETS, r"-\1\2\3", cell))
 
 
 def has_zeros_before(array) -> bool:
@@ -150,17 +167,28 @@ def has_zeros_before(array) -> bool:
 
 
 def has_brackets(array) -> bool:
-    """Whether a pyarrow array of text has numbers in brackets."""
+    """Whether a pyarrow array of text has numbers in brackets, or with a minus after them."""
     import pyarrow.compute as pc
     import pyarrow.types as types
 
-    return types.is_string(array.type) and bool(pc.any(pc.match_substring_regex(array, r"\(.*\d.*\)")).as_py())
+    return types.is_string(array.type) and bool(
+        pc.any(pc.match_substring_regex(array, r"\(.*\d.*\)|[.,]\d+-\s*$")).as_py()
+    )
+
+
+def lacks_percent(array) -> bool:
+    """Whether a pyarrow array of text has numbers without a percent sign, apart from 0."""
+    import pyarrow.compute as pc
+    import pyarrow.types as types
+
+    return types.is_string(array.type) and bool(pc.any(pc.match_substring_regex(array, "^[^%]*[1-9][^%]*$")).as_py())
 
 
 def _unbracketed(strings):
     import pyarrow.compute as pc
 
-    return pc.replace_substring_regex(pc.utf8_trim_whitespace(strings), _BRACKETS, r"-\1\2\3")
+    strings = pc.replace_substring_regex(pc.utf8_trim_whitespace(strings), _BRACKETS, r"-\1\2\3")
+    return pc.replace_substring_regex(strings, _MINUS_AFTER, r"-\1")
 
 
 def is_date(cell: str) -> bool:
@@ -322,7 +350,7 @@ def _order_of(seconds) -> tuple[bool, bool]:
 
 
 def is_datelike(cell):
-    return re.search(r"\d", cell) is not None and re.search(r"\d[-/.: 年]|[-/.: ,]\d", cell) is not None
+    return re.search(r"\d", cell) is not None and re.search(r"\d[-/.: 年]|[-/.: ,]\d|\d[A-Za-z]{3}\d", cell) is not None
 
 
 def dates(array, format):
@@ -332,6 +360,7 @@ def dates(array, format):
 
     missing = missing_mask(array)
     present = pc.if_else(missing, None, pc.utf8_trim_whitespace(array))
+    present = pc.replace_substring_regex(present, _NAMED_ZONE, "")
     times = _iso(present) if format == ISO else _strptime(present, format)
     seconds = pc.cast(times, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1e6
     if "%y" in format:

@@ -6,9 +6,12 @@ Numbers such as 12.5 and 1.234.567 show it. Those such as 1.234 do not, and are 
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 POINT, COMMA, BOTH = ".", ",", ",."
 DECIMALS = (POINT, COMMA, BOTH)
 
+_FIRST = 200  # numbers, of which one usually shows its decimal point
 _EDGE, _END = r"(?:^|[^\d.,])", r"(?:[^\d.,]|$)"
 _GROUPED = r"\d{1,3}(?:{other}\d{3})+{sign}\d+|\d{1,3}(?:{other}\d{3}){2,}"
 _CLEAR = _GROUPED + r"|\d*{sign}\d+[eE][-+]?\d+|0?{sign}\d{2,}|\d+{sign}(?:\d{2}|\d{4,})|\d{4,}{sign}\d+"
@@ -28,9 +31,13 @@ _SIGNS = {
     "clear comma": _pattern(f"{_CLEAR}|{_NO_LIST}", COMMA, POINT),
     "grouping point": _pattern(_GROUPED, COMMA, POINT),
     "1.234": _pattern(r"[1-9]\d{0,2}\.\d{3}", POINT, COMMA),
+    "900": _pattern(r"\d{1,3}", POINT, COMMA),
+    "1.230": _pattern(r"[1-9]\d{0,2}\.\d\d0", POINT, COMMA),
     "1,234": _pattern(r"[1-9]\d{0,2},\d{3}", COMMA, POINT),
 }
-_NEEDED = dict.fromkeys(("point", "grouping point", "1.234"), ".")  # in the cells; of the others, the comma
+_NEEDED = dict.fromkeys(
+    ("point", "grouping point", "1.234", "900", "1.230"), "."
+)  # in the cells; of the others, the comma
 _SETTLED_BY = {"1,234": "comma", "1.234": "grouping point"}
 _COMPILED = {sign: re.compile(pattern) for sign, pattern in _SIGNS.items()}
 
@@ -57,8 +64,18 @@ def decimal_of(signs: set[str], default: str) -> str:
     """The decimal sign of a column that shows `signs`, in a table whose sign is `default`."""
     if default == COMMA:
         return COMMA if "point" not in signs else BOTH if "comma" in signs else POINT
-    is_open = "1.234" in signs and "grouping point" not in signs
-    return COMMA if "clear comma" in signs and "point" not in signs and not is_open else POINT
+    if "point" in signs:
+        return POINT
+    if "1.234" not in signs or "grouping point" in signs:
+        return COMMA if "clear comma" in signs else POINT
+    return COMMA if {"900", "1.230"} <= signs else POINT  # who writes 1.230 for 1.23 does not write 900 for 900.000
+
+
+def may_be_thousands(values: np.ndarray) -> np.ndarray:
+    """Which columns (k, n), read with decimal points, may have numbers such as 1.230 and 900, and points between thousands."""
+    with np.errstate(invalid="ignore"):
+        parts = np.nan_to_num(values[:, :_FIRST] % 1)
+    return (parts > 0).any(axis=1) & (np.abs(parts * 1000 - np.round(parts * 1000)) < 1e-6).all(axis=1)
 
 
 def decimal_at(records, position: int) -> str:

@@ -160,6 +160,8 @@ class Fitting:
         unit = self.gathered.units.get(position)
         if unit:
             self._units.setdefault(unit, []).append(self.name(position))
+        if position in self.gathered.partly_percent:
+            self.warnings.append(f"{self.name(position)} has numbers with and without %, which are read alike, 5% as 5")
         return self._gap_words.get(position), unit, decimal_at(self.records, position)
 
     def _index_or_id(self, name, position, i):
@@ -347,7 +349,10 @@ def _short(value) -> float:
 
 
 def summary_warnings(fitting: Fitting) -> list[str]:
-    """A warning if the last row seems to sum up the others: it alone has a word for that in a column of text."""
+    """A warning if the last row seems to sum up the others: it alone has a word for that in a column of text.
+
+    Or if some rows have a text for the total of others.
+    """
     gathered = fitting.gathered
     labels = {fitting.labels[0]: gathered.labels} if isinstance(gathered.labels, Texts) else {}
     for position, texts in (gathered.texts | labels).items():
@@ -355,7 +360,16 @@ def summary_warnings(fitting: Fitting) -> list[str]:
         word = texts.values[last] or ""
         if is_summary(word) and np.count_nonzero(texts.codes == last) == 1:
             return [f"the last row has {quoted(word)} in {fitting.name(position)}; remove it if it sums up the others"]
+        several = [value for value in texts.values if value and _sums_up(value, texts.index)]
+        if several:
+            return [f"rows have {listed(several)} in {fitting.name(position)}; remove them if they sum up others"]
     return []
+
+
+def _sums_up(value: str, others) -> bool:
+    """Whether a text is that of the total of another one, as "north total" is."""
+    name = re.sub(r"(?i)[ :-]*\b(sub)?totals?$|^(sub)?total (of )?", "", value)
+    return name != value and name in others
 
 
 def _alike(names) -> list[str]:

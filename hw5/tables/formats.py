@@ -107,7 +107,8 @@ def _kind_of_text(start: bytes) -> str:
         return "json lines"
     if text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"["):
         return "json"
-    if lines and all(map(_SVMLIGHT.match, lines[: max(1, min(5, len(lines) - 1))])):
+    rows = [line for line in lines if not line.startswith(b"#")]
+    if rows and all(map(_SVMLIGHT.match, rows[: max(1, min(5, len(rows) - 1))])):
         return "svmlight"
     if len(lines) > 2 and b"|" in lines[0] and _RULE.fullmatch(lines[1].strip()):
         return "markdown"

@@ -12,7 +12,7 @@ from hw5.errors import InputError
 from hw5.opening import require_memory
 from hw5.tables import cells
 from hw5.tables.blocks import MOST_GROWTH, Blocks
-from hw5.tables.decimals import POINT, decimal_at, decimal_of, signs_in
+from hw5.tables.decimals import POINT, decimal_at, decimal_of, may_be_thousands, signs_in
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
 from hw5.tables.table import BEYOND_FLOAT32, as_option, number, quoted
@@ -69,7 +69,7 @@ class Gathered:
     numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
     has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
     dates: (format, seconds (N,)) by position. signs: what numbers show of their decimal sign, by position. Positions of columns: categorical, whose numbers name categories; padded,
-    with numbers such as 007; bracketed, with numbers in brackets, which are negative.
+    with numbers such as 007; bracketed, with numbers in brackets, which are negative; partly_percent, with 5% and 0.05.
     labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
     """
 
@@ -79,6 +79,7 @@ class Gathered:
         self.blocks = Blocks() if blocks is None else blocks
         self.has_gaps = False
         self.texts, self.dates, self.bad, self.bracketed, self.padded = {}, {}, [], set(), set()
+        self.partly_percent = set()
         self.rows = 0
         self.row_numbers = None  # of the rows in the file, if some were dropped
         self.labels = None
@@ -164,6 +165,7 @@ class _Pass:
     def __init__(self, records, labels, left_out, as_text, refused, task, is_typed, gathered):
         self.records, self.labels, self.task, self.as_text, self.refused = records, labels, task, as_text, refused
         self.gathered, self._targets, self._present = gathered, [], None
+        self._targets_at = labels if task != "classification" or len(labels) > 1 else []
         self._columns = [p for p in range(records.width) if p not in left_out and p not in labels]
         for columns in self._whole_rows():
             self._choose_kinds(columns)
@@ -190,7 +192,7 @@ class _Pass:
         gathered = self.gathered
         no_numbers = self.as_text | gathered.categorical
         maybe = [p for p in self._columns if p not in no_numbers]
-        self._observe_signs(columns, maybe)
+        self._observe_signs(columns, [*maybe, *self._targets_at])
         if _cast_together([columns[p] for p in maybe]) is None:
             for p in maybe:
                 decimal = decimal_at(self.records, p)
@@ -220,7 +222,6 @@ class _Pass:
     def _add(self, columns):
         gathered, start = self.gathered, self.gathered.rows
         gathered.rows += len(columns[0])
-        self._require_same_signs(columns)
         self._add_numbers([columns[p] for p in gathered.numbers], start)
         for p, texts in gathered.texts.items():
             texts.add(self._texts(columns, p), cells.is_missing)
@@ -242,8 +243,12 @@ class _Pass:
         units = [gathered.units.get(p, "") for p in gathered.numbers]
         decimals = [decimal_at(self.records, p) for p in gathered.numbers]
         values, bad, is_plain = numbers_together(columns, decimals, n, units=units)
+        if not (is_plain and self._are_points):
+            self._require_same_signs(dict(zip(gathered.numbers, columns)))
         if not is_plain:
             gathered.bracketed |= {p for p, column in zip(gathered.numbers, columns) if cells.has_brackets(column)}
+            percent = [(p, each) for p, each, unit in zip(gathered.numbers, columns, units) if unit == "%"]
+            gathered.partly_percent |= {p for p, each in percent if cells.lacks_percent(each)}
         if bad and self._is_typed:
             raise NotNumbers  # to name the cell as it is written
         for i, mask in bad.items():
@@ -271,16 +276,16 @@ class _Pass:
     def _are_points(self):
         return {self.records.decimal, *self.records.decimals.values()} == {POINT}
 
-    def _require_same_signs(self, columns):
-        of_targets = self.labels if self.task != "classification" or len(self.labels) > 1 else ()
-        if not self._is_typed and self._observe_signs(columns, [*self.gathered.numbers, *of_targets]):
+    def _require_same_signs(self, columns: dict):
+        if self._observe_signs(columns, [*columns]):
             raise _OtherDecimal
 
     def _observe_signs(self, columns, positions) -> bool:
         """Set the decimal signs of columns by all rows so far; whether one changes."""
         records, before = self.records, dict(self.records.decimals)
-        if self._are_points and _cast_together([columns[p] for p in positions]) is not None:
-            return False
+        values = _cast_together([columns[p] for p in positions]) if self._are_points else None
+        if values is not None:
+            positions = [positions[i] for i in np.flatnonzero(may_be_thousands(values))] if values.size else []
         for p in positions:
             signs = self.gathered.signs.setdefault(p, set())
             signs |= signs_in(columns[p], signs)
@@ -315,6 +320,7 @@ class _Pass:
     def _add_labels(self, columns, start):
         if not self.labels:
             return
+        self._require_same_signs({p: columns[p] for p in self._targets_at})
         if self.task != "classification":
             self._targets.append(targets_in(self.records, columns, self.labels, start))
             if (self._targets[-1] < 0).any():

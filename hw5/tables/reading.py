@@ -177,7 +177,9 @@ def _headers(records) -> list[str]:
 
 def _brackets(records, gathered: Gathered) -> list[str]:
     places = [_place(records, position) for position in sorted(gathered.bracketed)]
-    return [f"{', '.join(places[:5])}: read numbers in brackets as negative"] if places else []
+    return (
+        [f"{', '.join(places[:5])}: read numbers in brackets or with a minus after them as negative"] if places else []
+    )
 
 
 def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:

@@ -27,9 +27,11 @@ def test_numbers_in_brackets_are_negative(write, name):
     data = load(write(text(cells, delimiter=delimiter)))
     want = -abs(X) if "first row" in name else X
     np.testing.assert_allclose(data.train.X, want, rtol=1e-6)
-    assert data.feature_names == ("leaf", "bark", "height") and "read numbers in brackets as negative" in "".join(
-        data.notes
-    )
+    assert data.feature_names == (
+        "leaf",
+        "bark",
+        "height",
+    ) and "read numbers in brackets or with a minus after them as negative" in "".join(data.notes)
 
 
 def test_thousands_in_brackets(write):
@@ -42,7 +44,7 @@ def test_a_target_in_brackets(write):
     cells = [[i, f"({i}.5)" if i % 2 else i] for i in range(30)]
     data = load(write(text(cells, "month,balance")), task="regression")
     np.testing.assert_allclose(data.train.y, [-i - 0.5 if i % 2 else i for i in range(30)])
-    assert "column 2 ('balance'): read numbers in brackets as negative" in data.notes
+    assert "column 2 ('balance'): read numbers in brackets or with a minus after them as negative" in data.notes
 
 
 @pytest.mark.parametrize("cell", ["(-5)", "(5", "5)", "((5))", "()", "(x)"])

@@ -295,3 +295,16 @@ def test_a_header_that_is_repeated_in_part_is_no_missing_value(write):
     cells[20] = cells[30] = ["leaf", "bark", "of what"]
     with input_error("trees.csv", "row 22: the header is repeated in part"):
         load(write(text(cells, "leaf,bark,tree")))
+
+
+def test_the_gaps_of_a_database(write):
+    r"""\N is missing, also in the first row of a table without a header."""
+    data = load(write("1\t\\N\ta\n2\t5\tb\n3\t6\ta\n4\t\\N\tb\n", "dump.tsv"))
+    assert data.train.X.tolist() == [[1, 5.5, 1], [2, 5, 0], [3, 6, 0], [4, 5.5, 1]]
+
+
+def test_a_minus_after_a_number(write):
+    """1.50- is negative; 2- may be a grade."""
+    data = load(write("balance,kind\n1.50,a\n20.25-,b\n3.00,a\n4.75-,b\n"))
+    assert data.train.X[:, 0].tolist() == [1.5, -20.25, 3, -4.75] and "with a minus after them" in data.notes[0]
+    assert load(write("grade,kind\n2-,a\n3,b\n2-,a\n3,b\n1,a\n1,b\n")).columns.each[0].kind == "categories"

@@ -107,3 +107,18 @@ def in_small_batches(function):
 )
 def test_days_of_a_month_are_no_years(write, texts, is_date):
     assert isinstance(column_of(write, texts), Date) == is_date
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seconds"),
+    [
+        ("01JAN2019", "15FEB2019", 45 * 86_400),
+        ("01JAN2019:10:00:00", "01JAN2019:10:00:30", 30),
+        ("2019/01/01 9:00:00 AM GMT+1", "2019/01/01 1:00:00 PM GMT+1", 4 * 3600),
+        ("2019-01-01 00:00:00 UTC", "2019-01-01 01:00:00 UTC", 3600),
+    ],
+)
+def test_dates_of_sas_and_of_forms(write, first, second, seconds):
+    data = load(write(f"day,kind\n{first},a\n{second},b\n"))
+    days = data.train.X[:, 0].astype(float)
+    assert data.columns.each[0].kind == "date" and days[1] - days[0] == pytest.approx(seconds / 86_400, abs=1e-6)

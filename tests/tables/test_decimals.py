@@ -72,9 +72,25 @@ def test_points_between_thousands_are_said(write):
     assert "'people': read the points in numbers as those between thousands" in data.notes
 
 
+def test_points_between_thousands_in_a_table_without_a_decimal_sign(write):
+    """1.230 beside 900 are no decimals, which would have all three digits or none at the end."""
+    data = load(write("people;kind\n900;a\n1.230;b\n12.500;a\n999;b\n"))
+    assert numbers(data)[:, 0].tolist() == [900, 1230, 12500, 999]
+    assert "'people': read the points in numbers as those between thousands" in data.notes
+    (X,), notes = for_model(write("people\n1.234\n", "new.csv"), data.columns)
+    assert X == [1234] and "as in training" in notes
+    for rows in ("900;a\n1.235;b\n", "1.230;a\n2.000;b\n", "900;a\n1.230;b\n0.500;a\n"):
+        assert numbers(load(write(f"people;kind\n{rows}")))[:, 0].max() in (900, 2)
+
+
 def test_indian_thousands(write):
     data = load(write('price,kind\n"1,50,000",a\n"12,34,567.5",b\n900,a\n"99,999",b\n'))
     assert numbers(data)[:, 0].tolist() == [150000, 1234567.5, 900, 99999]
+
+
+def test_targets_with_a_decimal_comma_among_decimal_points(write):
+    rows = "".join(f'{i}.5,{i}.25,"{i},75"\n' for i in range(10))
+    assert load(write(f"x,z,price\n{rows}"), task="regression").train.y.tolist() == [i + 0.75 for i in range(10)]
 
 
 def test_targets_have_a_decimal_sign_of_their_own(write, tmp_path):

@@ -94,6 +94,8 @@ def test_svmlight(write):
     data = load(write("\n".join(lines), "trees.txt"))
     np.testing.assert_array_equal(data.train.X, X.astype(np.float32))
     assert data.class_names == ("0", "1")
+    comments = "# trees\n" + "\n".join(f"{line} # a tree" for line in lines)
+    np.testing.assert_array_equal(load(write(comments, "comments.txt")).train.X, X.astype(np.float32))
     assert load(write("1e300 1:2\n0 2:1\n", "large.txt")).class_names == ("0.0", "1e+300")
 
 

@@ -163,3 +163,15 @@ def test_an_index_that_pandas_named(write, name):
 def test_numbers_that_begin_with_0(write, codes, warned):
     data = load(write(table(place=[codes[i % 3] for i in range(60)], leaf=SQUARES)))
     assert sum("--categorical place" in warning for warning in data.warnings) == warned
+
+
+def test_subtotals_among_the_rows(write):
+    rows = "".join(f"{region},{i},{'ab'[i % 2]}\n" for region in ("north", "south") for i in range(9))
+    data = load(write(f"region,sales,kind\n{rows}north Total,36,a\nsouth Total,36,b\nnorth,3,b\n"))
+    assert "rows have 'north Total', 'south Total' in 'region'; remove them if they sum up others" in data.warnings
+
+
+def test_percent_and_fractions_in_one_column(write):
+    warned = "'rate' has numbers with and without %, which are read alike, 5% as 5"
+    assert warned in load(write("rate,kind\n5%,a\n0.07,b\n6%,a\n8%,b\n")).warnings
+    assert warned not in load(write("rate,kind\n5%,a\n0,b\n6%,a\n8%,b\n")).warnings
