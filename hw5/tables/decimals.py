@@ -117,6 +117,8 @@ def said(decimal: str, signs: set[str], default: str) -> str | None:
     """How the numbers of a column are read, if this is a guess that the sign of the table does not say."""
     if decimal != default and signs & {"point", "comma"}:
         return _HOW[decimal, "," if decimal == COMMA else "."]
+    if decimal == POINT and "1,234" in signs and not signs & {"point", "comma"}:
+        return _HOW[POINT, ","]
     return said_of_open(decimal, signs, default)
 
 

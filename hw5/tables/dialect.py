@@ -26,7 +26,7 @@ _YEAR = re.compile(r"\s*(1[5-9]|2[01])\d\d\s*")
 _SEP = re.compile(r'^"?sep=(.)"?\r?$')
 _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
 _DECIMAL_COMMA = re.compile(
-    r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)([eE][-+]?\d+)?\s*([%$€£¥₽₺₴]|EUR|CHF|PLN|zł|Kč|kr\.?|руб\.?)?"
+    r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}([.'’\u00a0\u202f ]\d{3})+,\d+)([eE][-+]?\d+)?\s*([%$€£¥₽₺₴]|EUR|CHF|PLN|zł|Kč|kr\.?|руб\.?)?"
 )
 _POINT = re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
 LABEL_NAMES = ("label", "class", "target", "species", "y")

@@ -83,6 +83,17 @@ def test_points_between_thousands_in_a_table_without_a_decimal_sign(write):
         assert numbers(load(write(f"people;kind\n{rows}")))[:, 0].max() in (900, 2)
 
 
+def test_a_blank_between_thousands_is_no_delimiter(write):
+    data = load(write("price;kind\n1 000,50;a\n2 007,50;b\n3 014,75;a\n"))
+    assert numbers(data)[:, 0].tolist() == [1000.5, 2007.5, 3014.75] and data.class_names == ("a", "b")
+
+
+def test_commas_between_thousands_are_said_where_they_may_be_decimal(write):
+    data = load(write("price;kind\n1,000;a\n2,007;b\n3,014;a\n"))
+    assert numbers(data)[:, 0].tolist() == [1000, 2007, 3014]
+    assert data.notes == ("'price': read the commas in numbers as those between thousands",)
+
+
 def test_indian_thousands(write):
     data = load(write('price,kind\n"1,50,000",a\n"12,34,567.5",b\n900,a\n"99,999",b\n'))
     assert numbers(data)[:, 0].tolist() == [150000, 1234567.5, 900, 99999]
