@@ -153,13 +153,13 @@ def _explain(error):
 def _printable(sentence, error):
     """The sentence in one line, except for the lines of a compiler, and click's own list of commands."""
     from hw5.compiler import CompileError
-    from hw5.text import printable, shortened
+    from hw5.text import printable, without_middle
 
     if isinstance(error, (click.exceptions.NoArgsIsHelpError, CompileError)):
         return printable(sentence, keep="\n\t")
     if isinstance(error, click.MissingParameter):  # click lists the choices on lines of their own
         sentence = " ".join(sentence.split())
-    return shortened(printable(sentence))
+    return without_middle(printable(sentence))
 
 
 def _print_traceback(kind, error, trace):

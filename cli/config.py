@@ -8,7 +8,7 @@ import click
 from hw5.cli.options import File
 from hw5.errors import InputError, did_you_mean, reason_of
 from hw5.opening import open_regular
-from hw5.tables.table import quoted
+from hw5.text import quoted
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -18,8 +18,7 @@ from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded
 from hw5.errors import InputError
 from hw5.files import atomic_write, temporary_prefix
-from hw5.tables.table import shortened
-from hw5.text import counted
+from hw5.text import counted, shortened
 
 _MOST_ROWS = 30  # of a table
 

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import click
 
 from hw5.tables.fitting import described as describe
-from hw5.tables.table import shortened
-from hw5.text import printable
+from hw5.text import printable, shortened
 from hw5.train.progress import with_bar
 
 

@@ -12,7 +12,7 @@ from hw5.devices import DEVICES, PRECISIONS, is_device, open_device
 from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
 from hw5.nn.hidden import read_hidden
-from hw5.tables.table import Reading
+from hw5.tables.table import Reading, columns_of
 from hw5.train.plan import TASKS
 from hw5.train.settings import MOST_COUNTED, RANGES
 
@@ -164,10 +164,7 @@ def reading(verb):
 
 def reading_of(text, missing, drop, only, categorical):
     """The Reading that the options of `reading` ask for."""
-    lists = (
-        tuple(name.strip() for name in (names or "").split(",") if name.strip()) for names in (drop, only, categorical)
-    )
-    return Reading(text, missing, *lists)
+    return Reading(text, missing, *map(columns_of, (drop, only, categorical)))
 
 
 data_dir = click.option(

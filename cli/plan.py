@@ -6,7 +6,7 @@ import click
 
 from hw5.datasets import BUILT_IN
 from hw5.errors import InputError
-from hw5.tables.table import Reading
+from hw5.tables.table import Reading, columns_of
 from hw5.train.plan import Plan, written_option
 
 # Options that may be changed when resuming: settings, and options that are not settings
@@ -48,7 +48,7 @@ def resumed_plan(checkpoint, path, given):
         if name in _NOT_SETTINGS or name in _MAY_CHANGE or name in moved and value not in BUILT_IN:
             continue
         if name in ("drop", "only", "categorical"):
-            value = tuple(part.strip() for part in value.split(","))
+            value = columns_of(value)
         if name == "model" and value == "mlp" and ours[name] == "lenet":
             continue  # with LeNet's hidden layers
         if value != ours[name]:

@@ -26,7 +26,7 @@ from hw5.nn.hidden import read_hidden
 from hw5.tables.fitting import described
 from hw5.tables.frames import features_of
 from hw5.tables.numeric import as_features
-from hw5.tables.table import Reading, as_images
+from hw5.tables.table import Reading, as_images, columns_of
 from hw5.train.advice import advice
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.evaluation import evaluation
@@ -158,7 +158,7 @@ def _reading(options, data):
 def _columns(value, data):
     """Columns by name or position, given as those of --drop or as a list; see _name."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return columns_of(value)
     return tuple(_name(each, data) for each in (value if np.iterable(value) else [value]))
 
 

@@ -30,10 +30,25 @@ def counted(n, noun):
     return f"{n:,} {noun}" + "s" * (n != 1)
 
 
+def shortened(text):
+    """`text` cut to 40 characters."""
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def quoted(text):
+    """`text` in quotes, cut to 40 characters."""
+    return repr(shortened(text))
+
+
+def listed(names):
+    """The first ten of `names`, quoted."""
+    return ", ".join(map(quoted, names[:10])) + (", ..." if len(names) > 10 else "")
+
+
 _LONGEST = 900  # characters of a sentence
 
 
-def shortened(sentence):
+def without_middle(sentence):
     """The sentence without the middle if a value in it is very long, which would hide what is wrong and what to do."""
     if len(sentence) <= _LONGEST:
         return sentence

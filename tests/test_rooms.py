@@ -24,7 +24,7 @@ ROOMS = (  # from the top down; each may import those below it
     {"dialect"},
     {"compiler", "metrics", "text"},
     {"cache"},
-    {"files", "interrupts", "opening", "scratch"},
+    {"files", "interrupts", "opening", "random_streams", "scratch"},
     {"errors"},
 )
 CORE = (  # in the order in which the README suggests to read them

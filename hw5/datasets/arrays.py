@@ -30,11 +30,10 @@ from hw5.tables.table import (
     channels_note,
     column_index,
     image_shape_of,
-    listed,
     make_table,
-    quoted,
     training_label_column,
 )
+from hw5.text import listed, quoted
 
 _FEATURES = (
     *("x_train", "X_train", "X", "x", "data", "images"),  # which messages name

@@ -9,7 +9,7 @@ from hw5.nn.dropout import Dropout
 from hw5.nn.image_layers import Convolution, MaxoutConvolution, MaxPool, MeanPool, require_units
 from hw5.nn.layers import Dense
 from hw5.nn.maxout import Maxout
-from hw5.tables.table import quoted
+from hw5.text import quoted
 
 _LAYERS = (  # that --hidden names
     Convolution,

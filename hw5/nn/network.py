@@ -20,11 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw5.datasets.random_streams import Stream
 from hw5.devices.base import Array
 from hw5.nn.hidden import dense_layers_of, written
 from hw5.nn.layers import Slot
 from hw5.nn.losses import LOSSES
+from hw5.random_streams import Stream
 
 
 def initial_parameters(layers, seed):

@@ -10,7 +10,7 @@ from hw5.opening import free_memory
 from hw5.sklearn.several import without_single_column
 from hw5.tables.frames import features_of, fitted_features, is_table
 from hw5.tables.numeric import array_columns, as_features
-from hw5.tables.table import listed
+from hw5.text import listed
 
 _FLOAT32 = 4  # bytes; the type of features, which are made of X
 _CHECKS = {"dtype": (np.float64, np.float32, np.uint8), "order": "C", "accept_sparse": True}

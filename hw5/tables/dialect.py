@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
 from hw5.tables.decimals import signs_among
-from hw5.tables.table import quoted
-from hw5.text import lines_of
+from hw5.text import lines_of, quoted
 
 NO_QUOTE = "\x01"  # as a quote: no character encloses cells
 BLANKS = " "  # as a delimiter: runs of blanks and tabs

@@ -10,7 +10,8 @@ from hw5.tables.cells import is_date, is_missing, is_number, is_summary
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.decimals import POINT, decimal_at, said
 from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
-from hw5.tables.table import as_option, listed, quoted
+from hw5.tables.table import as_option
+from hw5.text import listed, quoted
 
 _MOST_ALIKE = 1000  # classes that are compared
 _MOST_CATEGORIES = 100  # the rarer ones share a feature

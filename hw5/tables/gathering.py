@@ -15,7 +15,8 @@ from hw5.tables.blocks import MOST_GROWTH, Blocks
 from hw5.tables.decimals import POINT, decimal_at, decimal_of, may_be_thousands, signs_in
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.numeric import offsets
-from hw5.tables.table import BEYOND_FLOAT32, as_option, number, quoted
+from hw5.tables.table import BEYOND_FLOAT32, as_option, number
+from hw5.text import quoted
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
 _LARGE = 1 << 28  # bytes of a table

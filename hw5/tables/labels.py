@@ -11,7 +11,8 @@ import numpy as np
 from hw5.errors import InputError
 from hw5.tables.cells import is_missing_label
 from hw5.tables.numeric import offsets
-from hw5.tables.table import Table, listed, number, quoted
+from hw5.tables.table import Table, number
+from hw5.text import listed, quoted
 
 UNKNOWN = -1  # the class of an example whose label training did not have: any prediction is a mistake
 _WHOLE = re.compile(r"[-+]?(0|[1-9]\d*)(\.0*)?|[-+]?\d\.\d+e[-+]\d\d")  # also as numpy.savetxt writes them

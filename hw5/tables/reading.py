@@ -39,7 +39,8 @@ from hw5.tables.gathering import (
     without_blank_rows,
 )
 from hw5.tables.numeric import are_pixels, as_pixels
-from hw5.tables.table import Reading, Schema, Table, column_index, listed, quoted, training_label_column
+from hw5.tables.table import Reading, Schema, Table, column_index, columns_of, training_label_column
+from hw5.text import listed, quoted
 
 _AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 
@@ -134,8 +135,7 @@ def positions_of(records, wanted: str) -> list[int]:
     """The positions of columns given as NAME or POSITION, or several of these with commas."""
     if records.names and wanted in records.names or "," not in wanted:
         return [position_of(records, wanted)]
-    parts = [part.strip() for part in wanted.split(",") if part.strip()]
-    found = [position_of(records, part) for part in parts or [wanted]]
+    found = [position_of(records, part) for part in columns_of(wanted) or [wanted]]
     if len(set(found)) < len(found):
         raise InputError(f"{records.where}: {wanted} names a column twice; name each once")
     return found

@@ -1,7 +1,7 @@
 """Table, which every reader returns: numeric features, and labels as they are in the file (labels.py decodes them)."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from hw5.errors import InputError, require_known
 from hw5.tables.cells import is_missing
 from hw5.tables.columns import Columns
+from hw5.text import quoted, shortened
 
 BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity
 
@@ -30,6 +31,11 @@ class Reading:
     def __post_init__(self):
         require_known("--text", self.text, ("encode", "refuse"))
         require_known("--missing", self.missing, ("mean", "refuse", "drop"))
+
+
+def columns_of(text: str | None) -> tuple[str, ...]:
+    """The columns in an option such as --drop: names or positions with commas between them."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 @dataclass(frozen=True)
@@ -76,25 +82,10 @@ class Schema:
         return "classification" if self.class_names else "multilabel" if self.has_labels else "regression"
 
 
-def shortened(text: str) -> str:
-    """`text` cut to 40 characters."""
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def quoted(text: str) -> str:
-    """`text` in quotes, cut to 40 characters."""
-    return repr(shortened(text))
-
-
 def as_option(name: str, position: int) -> str:
     """A column for an option: by its name if that is short and plain, else by its position, which counts from 0."""
     is_plain = name and name == shortened(name) and name.isprintable() and "," not in name
     return shlex.quote(name) if is_plain else str(position + 1)
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first ten of `names`, quoted."""
-    return ", ".join(map(quoted, names[:10])) + (", ..." if len(names) > 10 else "")
 
 
 _NOT_A_NUMBER = {

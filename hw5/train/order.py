@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from hw5.datasets.random_streams import Stream
 from hw5.devices.division import Division
+from hw5.random_streams import Stream
 
 _POOL = 64  # blocks
 

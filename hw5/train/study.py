@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets.random_streams import Stream
 from hw5.errors import InputError
 from hw5.files import require_writable, write_lock
+from hw5.random_streams import Stream
 from hw5.train.space import point_of, settings_at
 
 _NAME = "hw5"

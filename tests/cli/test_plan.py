@@ -85,10 +85,11 @@ def test_the_epochs_of_a_cosine_schedule_cannot_be_changed(tmp_path):
 def test_unchanged_options_may_be_repeated(tmp_path, monkeypatch):
     """A file may have another path. Only the number of epochs may change."""
     data, out = tmp_path / "a.csv", tmp_path / "model.npz"
-    data.write_text("".join(f"{i},{i % 2}\n" for i in range(50)))
-    hw5("train", "--data", data, "--hidden", "8,4", "--lr", 0.1, "--epochs", 1, "--out", out)
+    data.write_text("".join(f"{i * 3 % 7},{i},{i % 2}\n" for i in range(50)))
+    options = ("--hidden", "8,4", "--lr", 0.1, "--drop", "2,")
+    hw5("train", "--data", data, *options, "--epochs", 1, "--out", out)
     monkeypatch.chdir(tmp_path)
-    hw5("train", "--resume", out, "--data", "a.csv", "--hidden", "8,4", "--lr", 0.1, "--epochs", 2)
+    hw5("train", "--resume", out, "--data", "a.csv", *options, "--epochs", 2)
     assert len(Checkpoint.load(out).history) == 2
 
 

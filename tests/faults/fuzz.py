@@ -53,7 +53,7 @@ from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.opening import inflation_limit
-from hw5.text import printable, shortened
+from hw5.text import printable, without_middle
 from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
 from hw5.train.plan import new_plan
 from hw5.train.settings import Settings
@@ -574,7 +574,7 @@ def _plan(arguments):
 
 def _as_shown(message):
     """The InputError with what hw5 prints: nothing that acts on a terminal. Characters beyond ASCII are of no interest."""
-    shown = shortened(printable(message))
+    shown = without_middle(printable(message))
     assert not re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", shown)
     return InputError(shown.encode("ascii", "replace").decode())
 

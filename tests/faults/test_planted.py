@@ -23,8 +23,7 @@ from hw5.datasets import load
 from hw5.datasets.preprocessing import Standardisation
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
-from hw5.tables.table import shortened
-from hw5.text import encodable, printable
+from hw5.text import encodable, printable, shortened
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.settings import Settings
 from hw5.train.training import State
