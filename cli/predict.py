@@ -20,7 +20,7 @@ from hw5.datasets.inputs import ArrayInputs
 from hw5.devices.stepper import MOST_AT_ONCE
 from hw5.errors import InputError
 from hw5.opening import standard_input
-from hw5.tables.reading import ForModel
+from hw5.tables.for_model import ForModel
 from hw5.text import encodable
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.run import Model

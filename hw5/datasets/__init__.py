@@ -1,9 +1,9 @@
 """Data sets: `load` reads a named data set, a folder or a file into a Dataset.
 
 digits is bundled; xor, spirals and sine are synthetic (synthetic.py); mnist and the like are in the data directory, to
-which fetch.py downloads them. Files are IDX (idx.py), .npz and .npy (arrays.py), and tables (tables.py) of delimited
-text (delimited.py) and other formats (formats.py). In messages, rows and columns count from 1, and the rows of a text
-table are the lines of the file, including the header.
+which fetch.py downloads them. Files are IDX (idx.py), .npz and .npy (arrays.py), svmlight (sparse.py), and tables
+(hw5/tables/). In messages, rows and columns count from 1, and the rows of a text table are the lines of the file,
+including the header.
 """
 
 import os
@@ -22,9 +22,10 @@ from hw5.datasets.inputs import ArrayInputs
 from hw5.errors import InputError, did_you_mean
 from hw5.opening import Spool, memory_errors, standard_input
 from hw5.tables import labels
-from hw5.tables import reading as tables
 from hw5.tables.columns import Columns, LeftOut
+from hw5.tables.for_model import ForModel
 from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
+from hw5.tables.reading import read
 from hw5.tables.streamed import StreamedExamples
 from hw5.tables.table import Reading, Schema, Table
 from hw5.text import printable
@@ -136,7 +137,7 @@ def load(
 
     source: the name or path, or arrays (X, y), or a DataFrame of pandas or polars.
     test: a source whose test set, or whose only set, becomes the test set.
-    label_column: the name or position of the label column of a table or .npy; see tables.
+    label_column: the name or position of the label column of a table or .npy; see hw5/tables/label_columns.py.
     data_dir: the directory of downloaded data sets; see data_directory.
     task: "classification"; "regression" if the labels are numbers to predict; "multilabel" if each example has several
     labels that are 0 or 1.
@@ -265,10 +266,10 @@ def open_arrays(path: str | Path, schema: Schema) -> ArrayInputs:
     return ArrayInputs(file, schema, reader.open_values, reader.has_label_column)
 
 
-def open_inputs(path: str | Path | Spool, schema: Schema) -> tables.ForModel:
+def open_inputs(path: str | Path | Spool, schema: Schema) -> ForModel:
     """The rows of a table for a model to predict, to be read block by block. Raises InputError."""
     file = path if isinstance(path, Spool) else _existing(str(path))
-    return tables.ForModel(_records(file, schema, None), schema, needs_label=False)
+    return ForModel(_records(file, schema, None), schema, needs_label=False)
 
 
 def open_labelled(
@@ -283,7 +284,7 @@ def open_labelled(
     path = standard_input() if source == STANDARD_INPUT else _existing(source, BUILT_IN)
     if not isinstance(path, Spool) and not is_table(path):
         return None
-    rows = tables.ForModel(_records(path, schema, label_column), schema, True, label_column)
+    rows = ForModel(_records(path, schema, label_column), schema, True, label_column)
     name, source = _name_and_source(source)
     nothing = Examples(np.empty((0, schema.features), np.float32), np.empty(0, np.int32))
     dataset = Dataset(name, source, nothing, None, schema.class_names, None, schema.image_shape)
@@ -356,8 +357,8 @@ def _read_table(path: Path | Spool | Any, options: _Options) -> Table:
     schema, label_column = options.schema, options.label_column
     records = memory.records(path) if memory.is_frame(path) else _records(path, schema, label_column)
     if schema is None:
-        return tables.read(records, label_column, options.reading, options.task, options.training_rows, options.out)
-    return tables.ForModel(records, schema, True, label_column).read(options.task)
+        return read(records, label_column, options.reading, options.task, options.training_rows, options.out)
+    return ForModel(records, schema, True, label_column).read(options.task)
 
 
 def _records(path: Path | Spool, schema: Schema | None, label_column: str | None):

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from hw5.tables import labels
-from hw5.tables.reading import ForModel, Labels, explained
+from hw5.tables.for_model import ForModel, Labels
+from hw5.tables.reading import explained
 from hw5.tables.table import Table
 
 _MISSING = -2  # a row without a label, which is left out

@@ -12,7 +12,7 @@ from hw5 import opening
 from hw5.datasets import load, stored
 from hw5.datasets import mapped as mapped_module
 from hw5.datasets.mapped import read_ahead
-from hw5.tables import delimited, gathering, reading
+from hw5.tables import delimited, features, gathering
 from hw5.tables.blocks import Blocks
 from hw5.tables.table import Reading
 from hw5.train.checkpoint import Checkpoint
@@ -143,7 +143,7 @@ def test_a_table_is_converted_as_it_is_loaded(tmp_path, monkeypatch, name):
     whole = load(str(tmp_path / "trees.csv"))
     monkeypatch.setattr(delimited, "_BLOCK", 1 << 10)
     in_blocks = load(str(tmp_path / "trees.csv"))
-    monkeypatch.setattr(reading, "_AT_ONCE", 100)
+    monkeypatch.setattr(features, "_AT_ONCE", 100)
     hw5("data", "convert", tmp_path / "trees.csv", "--out", tmp_path / "new" / "X_trees.npy")
     X, y = (np.load(tmp_path / "new" / name) for name in ("X_trees.npy", "y_trees.npy"))
     np.testing.assert_array_equal(X, in_blocks.train.X)
