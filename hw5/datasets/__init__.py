@@ -24,7 +24,8 @@ from hw5.opening import Spool, memory_errors, standard_input
 from hw5.tables import labels
 from hw5.tables.columns import Columns, LeftOut
 from hw5.tables.for_model import ForModel
-from hw5.tables.formats import READERS, REFUSED, kind_of, open_records
+from hw5.tables.formats import READERS
+from hw5.tables.kinds import REFUSED, kind_of
 from hw5.tables.reading import read
 from hw5.tables.streamed import StreamedExamples
 from hw5.tables.table import Reading, Schema, Table
@@ -376,7 +377,7 @@ def _records(path: Path | Spool, schema: Schema | None, label_column: str | None
         raise InputError(
             f"{path}: this is not a table, as {'standard input' if isinstance(path, Spool) else 'it'} must be"
         )
-    return open_records(path, kind, wanted, position)
+    return READERS[kind](path, wanted, position)
 
 
 def _label_position(schema: Schema) -> int | None:

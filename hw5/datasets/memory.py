@@ -1,6 +1,6 @@
 """Data in memory: DataFrames of pandas and polars as the records of a table."""
 
-from hw5.tables.formats import ArrowRecords
+from hw5.tables.columnar import ArrowRecords
 from hw5.tables.frames import records_of
 
 WHERE = "the data"  # in messages

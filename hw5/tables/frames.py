@@ -3,11 +3,11 @@
 import numpy as np
 
 from hw5.errors import InputError
+from hw5.tables.columnar import ArrowRecords
 from hw5.tables.columns import Columns
 from hw5.tables.features import encoded
 from hw5.tables.fitting import Fitting
 from hw5.tables.for_model import ForModel
-from hw5.tables.formats import ArrowRecords
 from hw5.tables.gathering import gather
 from hw5.tables.table import Reading, Schema
 
