@@ -95,6 +95,12 @@ __attribute__((aligned(4096))) hw5::Link hw5_link = {};  // not on the page of a
 thread_local __attribute__((aligned(65536))) unsigned char hw5_dynamic_shared[hw5::max_dynamic_shared];
 }
 
+// End the launch with a fault that a header found: the text says what the thread does.
+[[noreturn]] static inline HW5_UNCHECKED void hw5_fail(hw5::FaultKind kind, const char *text, hw5::Site site) {
+    hw5_link.runtime.fault(kind, site, __builtin_frame_address(0), "%s", text);
+    __builtin_unreachable();
+}
+
 // source.py puts these for CUDA's names in the kernel file.
 #define HW5_threadIdx hw5::position_here().thread
 #define HW5_blockIdx hw5::position_here().block

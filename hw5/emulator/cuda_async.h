@@ -9,9 +9,9 @@
 
 static inline HW5_UNCHECKED void hw5_copy_async(void *to, const void *from, size_t size, size_t from_size, HW5_SITE) {
     if (size != 4 && size != 8 && size != 16)
-        hw5_link.runtime.fail(hw5::FaultKind::illegal, "copies asynchronously, but not 4, 8 or 16 bytes", {file, line});
+        hw5_fail(hw5::FaultKind::illegal, "copies asynchronously, but not 4, 8 or 16 bytes", {file, line});
     if (from_size > size)
-        hw5_link.runtime.fail(hw5::FaultKind::illegal, "copies asynchronously, with more zeros than bytes", {file, line});
+        hw5_fail(hw5::FaultKind::illegal, "copies asynchronously, with more zeros than bytes", {file, line});
     hw5_link.runtime.copy(to, from, (unsigned)size, (unsigned)from_size, HW5_CALLER);
 }
 

@@ -31,12 +31,6 @@ static inline float __float_to_tf32(float x) {
 namespace hw5_mma {
 using namespace nvcuda::wmma;
 
-// End the launch: the text says what the thread does.
-[[noreturn]] static HW5_UNCHECKED __attribute__((noinline, cold)) void fail(hw5::FaultKind kind, const char *text, hw5::Site site) {
-    hw5_link.runtime.fault(kind, site, __builtin_frame_address(0), "%s", text);
-    __builtin_unreachable();
-}
-
 // How an element is stored, and in which type it is added.
 template <class T> struct Number {
     using Stored = T;
@@ -127,7 +121,7 @@ template <class Use, int M, int N, int K, class T, class Layout = void> struct f
         if (sizeof x[0] == 1) return;
         for (unsigned i = 0; i < sizeof x; i++)
             if (bytes[i] != (char)hw5_unset) return;
-        hw5_mma::fail(hw5::FaultKind::uninitialised, "uses a fragment that was neither filled nor loaded", site);
+        hw5_fail(hw5::FaultKind::uninitialised, "uses a fragment that was neither filled nor loaded", site);
 #endif
     }
 };
@@ -152,13 +146,13 @@ struct Access : hw5::Collective {
         for (int lane = 1; lane < 32; lane++) {
             const Access &other = *(const Access *)lanes[lane];
             if (other.matrix != first.matrix || other.stride != first.stride)
-                fail(hw5::FaultKind::divergence,
-                     "accesses a matrix with another address or stride than other lanes of its warp", site);
+                hw5_fail(hw5::FaultKind::divergence,
+                         "accesses a matrix with another address or stride than other lanes of its warp", site);
         }
         if ((uintptr_t)first.matrix % 16)
-            fail(hw5::FaultKind::misaligned, "accesses a matrix whose address is not a multiple of 16 bytes", site);
+            hw5_fail(hw5::FaultKind::misaligned, "accesses a matrix whose address is not a multiple of 16 bytes", site);
         if (first.bytes % 16)
-            fail(hw5::FaultKind::misaligned, "accesses a matrix whose stride (ldm) is not a multiple of 16 bytes", site);
+            hw5_fail(hw5::FaultKind::misaligned, "accesses a matrix whose stride (ldm) is not a multiple of 16 bytes", site);
     }
 };
 template <class Stored> static inline void wait_for_access(const Stored *matrix, unsigned stride, hw5::Site site) {
@@ -287,8 +281,8 @@ template <int count, bool transposed> struct Rows : hw5::Collective {
     static HW5_UNCHECKED void find(hw5::Collective *const *lanes, hw5::Site site) {
         for (int lane = 0; lane < 8 * count; lane++)
             if (row(lanes, lane) % 16)
-                fail(hw5::FaultKind::misaligned, "loads matrices of which a row has an address that is not a multiple of 16 bytes",
-                     site);
+                hw5_fail(hw5::FaultKind::misaligned,
+                         "loads matrices of which a row has an address that is not a multiple of 16 bytes", site);
         for (int lane = 0; lane < 32; lane++)
             for (int i = 0; i < 2 * count; i++)
                 ((Rows *)lanes[lane])->rows[i] = row(lanes, i / 2 * 8 + (transposed ? lane % 4 * 2 + i % 2 : lane / 4));
