@@ -10,16 +10,15 @@
     history                     of more than 500 epochs: a row for each with the columns HISTORY, float64
     description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
-Format 5 has the `decimal` sign of columns of a table that is no point. Format 4 has `target_names` in its description, for examples
-with several targets or labels each. Format 3 has an array `history`, which takes a tenth of its text and of the time to
-write it. Format 2 has `columns` in its description, for a model of a table: see hw5/tables/columns.py. Others are of
-format 1.
+Format 5 has columns whose decimal sign is no point. Format 4 has `target_names` in its description, for examples with
+several targets or labels each. Format 3 has an array `history`, which takes a tenth of its text and of the time to write
+it. Format 2 has `columns` of a table (hw5/tables/columns.py), colours, layers other than dense ones, a `label_type`, or
+settings that versions before 0.2 lack. Others are of format 1.
 The file has no pickles and no timestamps: equal runs write equal bytes.
 """
 
 import hashlib
 import json
-import math
 import os
 import sys
 from dataclasses import asdict, dataclass, replace
@@ -38,10 +37,11 @@ from hw5.interrupts import interrupt_afterwards
 from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
 from hw5.opening import open_plain
-from hw5.tables.columns import Columns, are_valid
+from hw5.tables.columns import Columns
 from hw5.tables.decimals import POINT
-from hw5.tables.labels import LABEL_TYPES, is_text, values_of
+from hw5.tables.labels import values_of
 from hw5.tables.table import Reading
+from hw5.train.consistency import is_consistent
 from hw5.train.decode import decode
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
@@ -265,50 +265,9 @@ class Checkpoint:
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
-        if not checkpoint._is_consistent():
+        if not (is_consistent(checkpoint) and _is_history(checkpoint.history)):
             raise InputError(f"{path} is damaged: its arrays are inconsistent; use an earlier checkpoint")
         return checkpoint
-
-    def _is_consistent(self):
-        """Whether the arrays are finite float32 of the right shapes, and the description agrees with them."""
-        settings, m, d = self.settings, len(self.class_names), self.standardisation.mean.size
-        if bool(self.of_targets) != (settings.task == "regression"):
-            return False
-        if self.image_shape is not None and not (
-            _is_image_shape(self.image_shape) and math.prod(self.image_shape) == d
-        ):
-            return False
-        try:
-            layers = self.layers()
-        except InputError:
-            return False
-        q = len(self.target_names)
-        standardisations = [(self.standardisation, d)] + [(self.of_targets, q or 1)] * bool(self.of_targets)
-        arrays = [array for each, _ in standardisations for array in (each.mean, each.scale)]
-        shapes = [(size,) for _, size in standardisations for _ in range(2)]
-        state = self.state
-        for pairs in (self.parameters, state.velocities, state.squares, state.parameters, state.previous_parameters):
-            if pairs is not None:
-                arrays += [array for pair in pairs for array in pair]
-                shapes += [shape for layer in layers if layer.weighted for shape in layer.parameter_shapes]
-        return (
-            _is_valid(state)
-            and (not settings.tolerance or state.previous_parameters is not None)
-            and (settings.optimizer == "adam") == (state.squares is not None)
-            and all(set(row) == set(HISTORY) and all(map(_is_float, row.values())) for row in self.history)
-            and [array.shape for array in arrays] == shapes
-            and all(map(_is_number, arrays))
-            and all(array.dtype == np.float32 for array in [*arrays[:2], *arrays[2 * len(standardisations) :]])
-            and all(each.scale.min() > 0 for each, _ in standardisations)
-            and _fit(settings, m, q)
-            and _are_class_names(self.class_names)
-            and _are_class_names(self.target_names)
-            and _is_source(self.data)
-            and _are_of_type(self.class_names, self.label_type)
-            and settings.activation.isprintable()  # a parameter may have white space around it
-            and (self.feature_names is None or len(self.feature_names) == d)
-            and (self.columns is None or are_valid(self.columns) and self.columns.width == d)
-        )
 
     def subset(self, dataset: Dataset, split, digests=None):
         """The "test", "train" or "validation" subset of a data set that was loaded for this schema.
@@ -410,67 +369,10 @@ def _history(arrays):
     return [dict(zip(HISTORY, [int(epoch), *others])) for epoch, *others in rows]
 
 
-def _is_valid(state):
-    sums = state.sums
-    return (
-        sums.dtype == np.float64
-        and sums.ndim == 2
-        and len(sums) == 2
-        and np.isfinite(sums).all()
-        and state.epoch >= 1
-        and state.done >= 0
-        and (state.ending is None or state.ending.isprintable())  # a sentence of the program, not of data
-    )
-
-
-def _is_number(array):
-    """Whether an array has finite floats; the means of targets may be float64."""
-    return array.dtype in (np.float32, np.float64) and np.isfinite(array).all()
-
-
-def _is_float(figure):
-    """Whether a figure of the history can be a float; JSON has integers of any size."""
-    return not isinstance(figure, int) or abs(figure) <= sys.float_info.max
-
-
-def _fit(settings, m, q):
-    """Whether a model of these settings can have m classes, and q targets or labels, which is 0 if examples have one."""
-    if settings.task == "classification":
-        return q == 0 and (m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
-    return m == 0 and (q > 1 or q == 0 and settings.task == "regression")
-
-
-def _is_image_shape(shape):
-    return len(shape) in (2, 3) and min(shape) > 0
-
-
-def _is_source(data):
-    """Whether the paths of a DataSource can be those of files, and its range of pixels is one."""
-    pixels = (data.darkest, data.brightest)
-    has_range = None not in pixels and -math.inf < data.darkest <= data.brightest < math.inf
-    return all(map(_is_path, (data.source, data.test or ""))) and (has_range or pixels == (None, None))
-
-
-def _is_path(text):
-    """Whether this may be a path: bytes of a name that are not UTF-8 are surrogates of their own, and no others."""
-    try:
-        return b"\0" not in text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-
-
-def _are_class_names(names):
-    """Whether the names are distinct, and have no characters that are not text."""
-    return len(set(names)) == len(names) and all(map(is_text, names))
-
-
-def _are_of_type(names, label_type):
-    if label_type is None:
-        return True
-    try:
-        return label_type in LABEL_TYPES and len(np.unique(values_of(names, label_type))) == len(names)
-    except (ValueError, OverflowError):
-        return False
+def _is_history(rows):
+    """Whether all rows have the figures of HISTORY, which can be floats; JSON has integers of any size."""
+    figures = (x for row in rows for x in row.values() if isinstance(x, int))
+    return all(set(row) == set(HISTORY) for row in rows) and all(abs(x) <= sys.float_info.max for x in figures)
 
 
 def _checksum(arrays, description):
