@@ -134,7 +134,8 @@ def best_of(device, dataset, plan, source, n, out, observers, announce):
             rows.append(tried.row if tried else {"seed": run.settings.seed, "loss": None})
             if tried and (best is None or tried.order < best.order):
                 best = tried
-                best.saver and best.saver.save()
+                if best.saver:
+                    best.saver.save()
     except KeyboardInterrupt:
         where = f"the best of the finished ones was saved to {out}" if out and best else "nothing was saved"
         raise Interrupted(f"interrupted in training {len(rows) + 1} of {n}; {where}", signal.SIGINT) from None
@@ -152,7 +153,8 @@ def _tried(run, observers, out):
     try:
         progress = observers.watch(run, seed=seed)
     except RunError as error:
-        return say(str(error))
+        say(str(error))
+        return None
     row = {"seed": seed} | figures_on(run, "validation")
     say(f"seed {seed}: validation {in_words(row, run.settings)}")
     return Best(run, progress, Saver(run, out, warn=warn) if out else None, row)

@@ -256,8 +256,10 @@ class Model:
         schema = self.checkpoint.schema
         if is_frame(X):
             return features_of(X, schema)
-        if not isinstance(X, np.ndarray) and not np.iterable(X) or isinstance(X, str) or hasattr(X, "__fspath__"):
+        if isinstance(X, str) or hasattr(X, "__fspath__"):
             return load_inputs(str(X), schema)
+        if not np.iterable(X):
+            raise InputError(f"X is a {type(X).__name__}; give an array, a DataFrame or a path")
         X = as_images(as_array(X, "X"))
         if X.shape == (schema.image_shape or (schema.features,)):
             X = X[np.newaxis]

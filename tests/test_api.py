@@ -188,6 +188,7 @@ WRONG = {
     ),
     "a number out of range": (lambda: hw5.fit("digits", lr=-1), "^lr -1 is out of range; give a number above 0"),
     "no such data": (lambda: hw5.fit("digit"), r"digit: no such file or folder \(did you mean 'digits'\?\)"),
+    "a number to predict": (lambda: hw5.fit("xor", **QUICK).predict(5), "^X is a int; give an array, a DataFrame"),
     "no layer": (lambda: hw5.fit("digits", hidden="conv:6"), "^hidden: 'conv:6' is not a layer"),
     "no labels": (lambda: hw5.fit((X, NAMES[:5])), "X has 120 examples, but y has 5 labels"),
     "one class": (lambda: hw5.fit((X, NAMES[:1].repeat(120))), "at least two classes"),

@@ -66,6 +66,17 @@ def example_shape(image_shape, d):
     return (*image_shape, 1)[:3] if image_shape else (d,)
 
 
+def first_weighted(layers, shape):
+    """The first layer with weights, and the shape (h, w, c) or (d,) of what a row of its W is applied to.
+
+    shape: of an example, as of example_shape.
+    """
+    for layer in layers:
+        if layer.weighted:
+            return layer, (*layer.window.size, layer.window.image[2]) if layer.window else shape
+        shape = layer.shape
+
+
 def layers_of(shape, hidden, outputs, activation):
     """The layers of a network over examples of a shape, (d,) or (h, w, c), with `outputs` units in the top one.
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from hw5.devices.cpu import CpuDevice
-from hw5.nn.hidden import example_shape
+from hw5.nn.hidden import example_shape, first_weighted
 from hw5.nn.network import Network
 from hw5.plots.style import DIVERGING, pictures, show_image, show_mosaic
 
@@ -15,18 +15,10 @@ _LABEL = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "non
 _COLOURS = {1: ("",), 3: ("red", "green", "blue")}
 
 
-def _first_layer(checkpoint):
-    """The first layer with weights, and the shape (h, w, c) of what a row of its W is applied to."""
-    shape = example_shape(checkpoint.image_shape, checkpoint.standardisation.mean.size)
-    for layer in checkpoint.layers():
-        if layer.weighted:
-            return layer, ((*layer.window.size, layer.window.image[2]) if layer.window else shape)
-        shape = layer.shape
-
-
 def draw_weights(figure, view):
     """The weights of the first layer's units, or of those with the largest norms, by channel on one scale."""
-    W, (layer, (height, width, channels)) = view.checkpoint.parameters[0][0], _first_layer(view.checkpoint)
+    W, shape = view.checkpoint.parameters[0][0], example_shape(view.checkpoint.image_shape, 0)
+    layer, (height, width, channels) = first_weighted(view.checkpoint.layers(), shape)
     units = np.arange(len(W))
     if len(W) > _MOST_UNITS:
         units = np.sort(np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:_MOST_UNITS])

@@ -10,6 +10,7 @@ import numpy as np
 from hw5.datasets import Examples
 from hw5.datasets.preprocessing import Subset
 from hw5.metrics import confusion_matrix
+from hw5.nn.hidden import example_shape, first_weighted
 
 _MOST_EXAMPLES = 2000
 _MOST_CLASSES = 30  # of a confusion matrix
@@ -74,19 +75,11 @@ class Snapshots:
 
     def _filters(self):
         """The weights of the first layer that has some, as images: bytes, of which 128 is 0."""
-        height, width, channels = _shape_of_weights(self.run)
+        shape = example_shape(self.run.dataset.image_shape, 0)
+        _, (height, width, channels) = first_weighted(self.run.network.layers, shape)
         W = self.run.network.parameters()[0][0][:_MOST_FILTERS].reshape(-1, height, width, channels).mean(axis=3)
         largest = np.abs(W).max() or 1
         return {"n": len(W), "height": height, "width": width, "weights": _bytes(128 + 127 * W / largest)}
-
-
-def _shape_of_weights(run):
-    """The shape (h, w, c) of what a row of the first W is applied to."""
-    shape = (*run.dataset.image_shape, 1)[:3]
-    for layer in run.network.layers:
-        if layer.weighted:
-            return (*layer.window.size, shape[2]) if layer.window else shape
-        shape = layer.shape
 
 
 def _bytes(numbers):
