@@ -23,7 +23,7 @@ ACTIVATION = {  # each block of lines is inserted before the line that starts li
 }
 LAYER = [  # likewise, in the order of the page; None for a new file
     ("hw5/nn/scale.py", None),
-    ("hw5/nn/hidden.py", "from hw5.tables.table"),
+    ("hw5/nn/hidden.py", "from hw5.text"),
     ("hw5/nn/hidden.py", ")\n_KINDS"),
     ("hw5/devices/base.py", "    @abstractmethod\n    def dropout("),
     ("hw5/devices/cpu_images.py", "    def dropout("),

@@ -39,6 +39,8 @@ _NEEDED = dict.fromkeys(
     ("point", "grouping point", "1.234", "900", "1.230"), "."
 )  # in the cells; of the others, the comma
 _SETTLED_BY = {"1,234": "comma", "1.234": "grouping point"}
+_NONE = frozenset()
+_KNOWN = {}  # sets of signs, each once: there may be one for each of many columns
 _COMPILED = {sign: re.compile(pattern) for sign, pattern in _SIGNS.items()}
 
 
@@ -57,7 +59,8 @@ def signs_in(array, known=frozenset()) -> set[str]:
 def signs_among(cells: Sequence[str]) -> frozenset[str]:
     """As signs_in, of some cells."""
     text = "\n".join(cell.strip() for cell in cells if "." in cell or "," in cell)
-    return frozenset(sign for sign, pattern in _COMPILED.items() if pattern.search(text))
+    signs = frozenset(sign for sign, pattern in _COMPILED.items() if pattern.search(text)) if text else _NONE
+    return _KNOWN.setdefault(signs, signs)
 
 
 def decimal_of(signs: set[str], default: str) -> str:

@@ -281,15 +281,17 @@ class Checkpoint:
             raise InputError(f"{dataset.name} is not the training data, so it has no validation set; use another split")
         if dataset.source != self.data.source and not is_own:
             return Subset.whole(dataset.test if split == "test" and dataset.test else dataset.train)
-        subset = self._trained_splits(dataset, is_own).get(split)
-        if subset is None and split == "validation":
+        splits = self._trained_splits(dataset, is_own)
+        if split in splits:
+            return splits[split]
+        if split == "validation":
             raise InputError(f"the model was trained without a validation set; use another split of {dataset.name}")
-        if subset is None:
-            raise InputError(
-                f"{dataset.name} has no test set, and nothing was held out for testing; pass test data with --test, or "
-                "use the training set with --split train"
-            )
-        return subset
+        if dataset.source != self.data.source and self.data.test is None:
+            return Subset.whole(dataset.train)
+        raise InputError(
+            f"{dataset.name} has no test set, and nothing was held out for testing; pass test data with --test, or "
+            "use the training set with --split train"
+        )
 
     def _is_own(self, dataset, digests):
         return has_digest(dataset.train, self.data.digest) if digests is None else self.data.digest in digests
