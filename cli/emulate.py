@@ -27,9 +27,8 @@ _FILLS = {
 }
 
 
-_NUMBERS = {code: np.dtype(kind) for code, (kind, _) in TYPES.items() if code not in "PsTS"} | {
-    "e": np.dtype(np.float16)
-}
+_NUMBERS = {"e": np.dtype(np.float16)}  # by code
+_NUMBERS |= {code: np.dtype(kind) for code, (kind, _) in TYPES.items() if code not in "PsTS"}
 _IMAGES = {"T": "texture", "S": "surface"}
 
 

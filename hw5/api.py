@@ -168,7 +168,7 @@ def _column(value, data):
 
 
 def _name(value, data):
-    """The name or position of a column of data as text. In a DataFrame a name may be a number, of which this is the position.
+    """The name or position of a column of data, as text: of a DataFrame's column whose name is a number, its position.
 
     Raises InputError for other numbers.
     """

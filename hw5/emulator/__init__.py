@@ -208,15 +208,22 @@ class Emulator:
         address_mode: "wrap", "clamp", "mirror" or "border", or one for each of x, y and z. filter_mode: "point" or
         "linear". read_mode: "element_type" or "normalized_float". components: to check the last axis against; by default
         it is what a fetch reads, so that (4, 4, 4) may be a volume for tex3D<float> or an image for tex2D<float4>.
+        Raises ValueError for an unknown setting, and an array or a setting that textures do not have.
         """
         return Texture(self, array, address_mode, filter_mode, read_mode, normalized_coords, components)
 
     def surface(self, array, *, components=None):
-        """A Surface of a copy of an array, with the shapes of texture; surface.read() is what kernels have made of it."""
+        """A Surface of a copy of an array, with the shapes of texture; surface.read() returns what kernels wrote.
+
+        Raises ValueError for an array that surfaces do not have.
+        """
         return Surface(self, array, components)
 
     def bind(self, name, image):
-        """Bind a Texture or Surface to the texture or surface reference of a name, a variable texture<...> or surface<...>."""
+        """Bind a Texture or Surface to a texture or surface reference, a variable texture<...> or surface<...>, by name.
+
+        Raises ValueError for another object, and InputError if there is no such reference.
+        """
         if not isinstance(image, Image):
             raise ValueError(f"pass Emulator.texture(...) or Emulator.surface(...), not {type(image).__name__}")
         address, _ = self.variable(name)

@@ -25,18 +25,15 @@ from hw5.tables.gathering import (
     without_blank_rows,
 )
 from hw5.tables.label_columns import (
+    drop_unlabelled,
     label_positions,
     labelled,
-    missing_label_error,
-    missing_labels,
-    missing_targets,
-    no_labels_error,
     place_of,
 )
 from hw5.tables.numeric import as_pixels
 from hw5.tables.reading import explained, name_apart, repeated_headers
 from hw5.tables.table import Schema, Table, training_label_column
-from hw5.text import counted, listed, quoted
+from hw5.text import listed, quoted
 
 
 @dataclass(frozen=True)
@@ -274,18 +271,9 @@ class Labels:
 
     def finish(self) -> tuple[Table, np.ndarray]:
         """The Table of all rows that have a label, without features, and which rows these are, (N,)."""
-        rows, records, gathered, notes = self._rows, self._rows.records, self.gathered, []
-        is_class = self._task == "classification"
-        gathered.labels = self.texts if is_class else np.concatenate(self._numbers)
-        missing = missing_labels(self.texts, notes) if is_class else missing_targets(gathered.labels)
-        if missing.any():
-            if missing.all() and len(rows.labels) == 1:
-                raise no_labels_error(records, gathered, rows.labels)
-            if missing.all() or rows.schema.columns is None:
-                raise missing_label_error(records, gathered, rows.labels, missing)
-            line = records.line(int(missing.argmax()))
-            notes.append(f"left out {counted(int(missing.sum()), 'row')} without a label (the first is row {line})")
-            gathered.keep(~missing)
+        rows, records, gathered = self._rows, self._rows.records, self.gathered
+        gathered.labels = self.texts if self._task == "classification" else np.concatenate(self._numbers)
+        missing, notes = drop_unlabelled(records, gathered, rows.labels, refuse=rows.schema.columns is None)
         table = labelled(records, gathered, rows.labels)
         notes += rows.notes()
         names, columns = rows.columns.feature_names, rows.schema.columns

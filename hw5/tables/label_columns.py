@@ -16,7 +16,7 @@ from hw5.tables.gathering import (
     bad_cell,
 )
 from hw5.tables.table import Table, column_index, columns_of
-from hw5.text import listed, quoted
+from hw5.text import counted, listed, quoted
 
 
 def label_positions(records, wanted: str | None) -> list[int]:
@@ -59,12 +59,27 @@ def position_of(records, wanted: str) -> int:
     )
 
 
-def missing_targets(values: np.ndarray) -> np.ndarray:
+def drop_unlabelled(records, gathered: Gathered, chosen, refuse: bool = False) -> tuple[np.ndarray, list[str]]:
+    """Drop the rows without a label; return which these are, (N,), and notes. Raises InputError for all rows, or any with refuse."""
+    notes, is_class = [], isinstance(gathered.labels, Texts)
+    missing = _missing_labels(gathered.labels, notes) if is_class else _missing_targets(gathered.labels)
+    if missing.any():
+        if missing.all() and len(chosen) == 1:
+            raise _no_labels_error(records, gathered, chosen)
+        if missing.all() or refuse:
+            raise _missing_label_error(records, gathered, chosen, missing)
+        line = records.line(gathered.row_number(int(missing.argmax())))
+        notes.append(f"left out {counted(int(missing.sum()), 'row')} without a label (the first is row {line})")
+        gathered.keep(~missing)
+    return missing, notes
+
+
+def _missing_targets(values: np.ndarray) -> np.ndarray:
     """Which rows of targets (N,) or (N, q) lack one, (N,)."""
     return np.isnan(values).reshape(len(values), -1).any(axis=1)
 
 
-def missing_label_error(records, gathered: Gathered, chosen, missing) -> InputError:
+def _missing_label_error(records, gathered: Gathered, chosen, missing) -> InputError:
     """The error for the first row that is missing a label."""
     row = int(missing.argmax())
     if isinstance(gathered.labels, Texts):
@@ -73,7 +88,7 @@ def missing_label_error(records, gathered: Gathered, chosen, missing) -> InputEr
     return bad_cell(records, chosen[column], gathered.row_number(row), "", "target")
 
 
-def no_labels_error(records, gathered: Gathered, chosen) -> InputError:
+def _no_labels_error(records, gathered: Gathered, chosen) -> InputError:
     what = "labels" if isinstance(gathered.labels, Texts) else "targets"
     hint = "choose another column with --label-column"
     return InputError(f"{records.where}: there are no {what} in {_label_name(records, chosen)}; {hint}")
@@ -82,7 +97,7 @@ def no_labels_error(records, gathered: Gathered, chosen) -> InputError:
 _CODE = re.compile(r"[A-Z]{2}")
 
 
-def missing_labels(texts: Texts, notes: list) -> np.ndarray:
+def _missing_labels(texts: Texts, notes: list) -> np.ndarray:
     """Which rows have no class. NA among classes of two capital letters is a class."""
     values = texts.values
     rest = [v for v in values if v is not None]

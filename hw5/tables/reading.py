@@ -15,16 +15,12 @@ from hw5.tables.features import as_bytes, encoded
 from hw5.tables.fitting import Fitting, label_warnings, one_hot_warnings, summary_warnings
 from hw5.tables.gathering import (
     Gathered,
-    Texts,
     gather,
 )
 from hw5.tables.label_columns import (
+    drop_unlabelled,
     label_positions,
     labelled,
-    missing_label_error,
-    missing_labels,
-    missing_targets,
-    no_labels_error,
     place_of,
     position_of,
 )
@@ -129,20 +125,7 @@ def _brackets(records, gathered: Gathered) -> list[str]:
 
 def _drop_rows(records, gathered: Gathered, chosen, reading) -> list[str]:
     """Drop rows without a label, and with --missing drop those with gaps; return what was done."""
-    notes = []
-    if isinstance(gathered.labels, Texts):
-        missing = missing_labels(gathered.labels, notes)
-    else:
-        missing = missing_targets(gathered.labels)
-    if missing.any():
-        if missing.all() and len(chosen) == 1:
-            raise no_labels_error(records, gathered, chosen)
-        if missing.all() or reading.missing == "refuse":
-            raise missing_label_error(records, gathered, chosen, missing)
-        row = gathered.row_number(int(missing.argmax()))
-        line = records.line(row)
-        notes.append(f"left out {counted(int(missing.sum()), 'row')} without a label (the first is row {line})")
-        gathered.keep(~missing)
+    _, notes = drop_unlabelled(records, gathered, chosen, reading.missing == "refuse")
     if reading.missing == "drop":
         gaps = _gaps(gathered)
         if gaps.all():
