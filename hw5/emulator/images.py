@@ -48,7 +48,10 @@ class Texture(Image):
                 raise ValueError("a texture of a surface of float16 is not supported")
             array = array.astype(np.float32)  # as which kernels read it
         modes = _address_modes(address_mode, normalized_coords)
-        linear, normalized = _index(filter_mode, FILTER_MODES), _index(read_mode, READ_MODES)
+        linear, normalized = (
+            _index("filter_mode", filter_mode, FILTER_MODES),
+            _index("read_mode", read_mode, READ_MODES),
+        )
         whole = array.dtype.kind in "iu"
         if normalized and not (whole and array.dtype.itemsize < 4):
             raise ValueError(f"read_mode normalized_float needs whole numbers of 8 or 16 bits, not {array.dtype}")
@@ -79,7 +82,9 @@ def _check(array, components):
     if components not in (None, 1, 2, 4) or (components or 1) > 1 and array.shape[-1:] != (components,):
         raise ValueError(f"components must be 1, 2 or 4, and the length of the last axis if not 1, not {components}")
     if not (1 <= array.ndim <= 4 and 0 < array.size <= _MOST):
-        raise ValueError(f"the array must have 1 to 3 axes, and one of components, but its shape is {array.shape}")
+        raise ValueError(
+            f"the array must have elements, and 1 to 3 axes besides one of components; its shape is {array.shape}"
+        )
 
 
 def _type(dtype):
@@ -87,14 +92,14 @@ def _type(dtype):
     return dtype.kind == "f", dtype.kind == "i", dtype.itemsize
 
 
-def _index(name, names):
-    if name not in names:
-        raise ValueError(f"{name!r} is not one of {', '.join(names)}")
-    return names.index(name)
+def _index(setting, value, names):
+    if value not in names:
+        raise ValueError(f"{setting} must be one of {', '.join(names)}, not {value!r}")
+    return names.index(value)
 
 
 def _address_modes(given, normalized_coords):
     """Of x, y and z. As in CUDA, wrap and mirror need normalized coordinates, and are clamp otherwise."""
     given = (given,) * 3 if isinstance(given, str) else (*given, "clamp", "clamp")[:3]
-    modes = [_index(mode, ADDRESS_MODES) for mode in given]
+    modes = [_index("address_mode", mode, ADDRESS_MODES) for mode in given]
     return [1 if not normalized_coords and mode in (0, 2) else mode for mode in modes]
