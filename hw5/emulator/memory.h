@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "interface.h"
 #include "shadow.h"
@@ -17,7 +18,8 @@ struct Region {
     Space space;
     char name[64];
     Shadow shadow;
-    bool unset;  // a __constant__ that nobody has written
+    bool unset;    // a __constant__ that nobody has written
+    uint64_t gap;  // the inaccessible bytes on both sides of allocated memory
 
     bool contains(uintptr_t address) const { return address - low < size; }
     uint64_t distance(uintptr_t address) const {
@@ -26,7 +28,7 @@ struct Region {
 };
 
 inline Region make_region(uintptr_t low, uint64_t size, Space space, const char *name) {
-    Region region = {low, size, space, {}, Shadow(size), false};
+    Region region = {low, size, space, {}, Shadow(size), false, 0};
     snprintf(region.name, sizeof region.name, "%s", name);
     return region;
 }
@@ -45,13 +47,15 @@ class Memory {
             return nullptr;
         }
         memset(low, 0xFF, size);
-        insert(make_region((uintptr_t)low, size, Space::device, name));
+        Region region = make_region((uintptr_t)low, size, Space::device, name);
+        region.gap = gap;
+        insert(region);
         return low;
     }
 
     void release(void *low) {
         const int i = first_above((uintptr_t)low) - 1;
-        const uint64_t size = regions_[i].size, gap = gap_size(size);
+        const uint64_t size = regions_[i].size, gap = regions_[i].gap;
         regions_[i].shadow.release();
         memmove(regions_ + i, regions_ + i + 1, (size_t)(--count_ - i) * sizeof(Region));
         munmap((char *)low - gap, padded(size) + 2 * gap);
@@ -68,8 +72,13 @@ class Memory {
     static constexpr uint64_t page = 64 * 1024;  // a multiple of every page size in use
 
     static uint64_t padded(uint64_t size) { return (size + page) / page * page; }
-    // In check mode, an index that is off by a few rows should not be in the next array.
-    static uint64_t gap_size(uint64_t size) { return checking ? padded(size) + 16 * page : page; }
+    // In check mode, an index that is off by millions should not be in another array. A gap takes address space, not memory.
+    static constexpr uint64_t wide = 256 * 1024 * 1024, narrow = 1024 * 1024;
+    static uint64_t gap_size(uint64_t size) { return checking ? padded(size) + (is_limited() ? narrow : wide) : page; }
+    static bool is_limited() {
+        rlimit space;
+        return getrlimit(RLIMIT_AS, &space) || space.rlim_cur != RLIM_INFINITY;
+    }
 
     // The position of the first region that starts above the address.
     int first_above(uintptr_t address) const {

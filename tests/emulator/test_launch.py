@@ -116,6 +116,17 @@ def test_copies_stay_in_bounds(emulator, memory):
         emulator.write(int(memory), np.zeros((4, 4), f32)[:, :2])
 
 
+def test_an_index_that_is_off_by_millions_is_in_no_other_array(tmp_path):
+    stray = 'extern "C" __global__ void stray(int *x, int i) { x[i] = 1; }'
+    emulator = Emulator([write_kernel(tmp_path, stray)], check=True)
+    before, x, after = [[emulator.allocate(2_000_000) for _ in range(n)] for n in (20, 1, 20)]
+    for distance in range(500_000, 2**23, 2**14):
+        for i in (distance, -distance):
+            with pytest.raises(KernelFault, match="out-of-bounds"):
+                emulator.launch("stray", (1,), (1,), [int(x[0]), i32(i)])
+    del before, after
+
+
 def test_memory_is_freed_with_its_object():
     emulator = Emulator([HERE / "bugs" / "write_out_of_bounds.cu"], check=True)
     other, memory = emulator.allocate(512, "other"), emulator.allocate(512, "mine")
