@@ -86,7 +86,7 @@ def ranks_of(process):
     return found
 
 
-def are_gone(process, seconds=10):
+def are_gone(process, seconds=60):
     """Whether all ranks of a launcher that has ended have ended, too; some take a moment longer."""
     deadline = time.monotonic() + seconds
     while ranks_of(process) and time.monotonic() < deadline:

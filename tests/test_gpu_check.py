@@ -35,12 +35,12 @@ def test_every_outcome_is_recorded_and_the_run_goes_on(check, monkeypatch, tmp_p
     steps = {
         "fails": python(check, 60, "print('some output'); raise SystemExit(3)"),
         "missing": check.Step(60, ("no-such-program",)),
-        "endless": python(check, 1, f"{endless}sys.exit('interrupted')"),
-        "stubborn": python(check, 1, f"{endless}time.sleep(60)"),
+        "endless": python(check, 3, f"{endless}sys.exit('interrupted')"),
+        "stubborn": python(check, 3, f"{endless}time.sleep(60)"),
         "succeeds": python(check, 60, "import os; print(os.environ['HW5_COMMIT'])"),
     }
     monkeypatch.setenv("HW5_COMMIT", "abc")
-    monkeypatch.setattr(check, "SECONDS_TO_STOP", 1)
+    monkeypatch.setattr(check, "SECONDS_TO_STOP", 3)
     monkeypatch.setattr(check, "STEPS", steps)
     monkeypatch.setattr(check, "STAGES", {"some": ["fails", "missing", "endless"], "others": ["stubborn", "succeeds"]})
     monkeypatch.setattr(sys, "argv", ["gpu_check.py", "--results", str(tmp_path)])
@@ -51,8 +51,8 @@ def test_every_outcome_is_recorded_and_the_run_goes_on(check, monkeypatch, tmp_p
     assert [(record["step"], record["outcome"]) for record in records] == [
         ("fails", "failed with code 3"),
         ("missing", "skipped: no-such-program is not installed"),
-        ("endless", "failed: stopped after 1 s"),
-        ("stubborn", "failed: stopped after 1 s"),
+        ("endless", "failed: stopped after 3 s"),
+        ("stubborn", "failed: stopped after 3 s"),
         ("succeeds", "succeeded"),
     ]
     outputs = {path.stem: path.read_text() for path in (tmp_path / "gpu_check").iterdir()}
