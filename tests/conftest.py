@@ -20,6 +20,13 @@ def _temporary_folder():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _numbers_of_its_own(request):
+    """The generator `rng` of a module begins anew: a test gets the same numbers, whatever ran before it."""
+    if rng := getattr(request.module, "rng", None):
+        rng.bit_generator.state = type(rng.bit_generator)(0).state
+
+
 def pytest_collection_modifyitems(config, items):
     """Where tests run on several cores, the slow ones come first, so that none is left for one core in the end."""
     if hasattr(config, "workerinput"):

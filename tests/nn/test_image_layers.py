@@ -169,7 +169,7 @@ NETWORKS = {
 def test_the_gradient_of_a_training_step(name, theta):
     """Numerically, for what the step drops: to 1e-6 of the array's largest gradient, with h = 1e-5."""
     shape, hidden = NETWORKS[name]
-    layers, k, rng = layers_of(shape, hidden, 3, theta), 6, np.random.default_rng(1)  # the same, whatever ran before
+    layers, k = layers_of(shape, hidden, 3, theta), 6
     parameters = [(W.astype(float), b + 0.1) for W, b in initial_parameters(layers, 1)]
     network = Network(FLOAT64, parameters, layers=layers)
     space, tally = network.workspace(k, np.intp), Tally(FLOAT64, k)
