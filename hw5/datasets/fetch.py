@@ -24,8 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets import data_directory, idx
+from hw5.datasets import idx
 from hw5.datasets.deadline import Deadline
+from hw5.datasets.paths import data_directory
 from hw5.errors import RunError, require_known
 from hw5.files import atomic_write, locked
 

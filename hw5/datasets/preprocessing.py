@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw5.datasets import Dataset, Examples
+from hw5.datasets.dataset import Dataset, Examples
 from hw5.errors import InputError, did_you_mean
 from hw5.random_streams import Stream
 from hw5.text import listed

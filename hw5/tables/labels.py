@@ -56,8 +56,8 @@ def class_finder(class_names: tuple[str, ...]) -> Callable[[str], int]:
 
 
 def unknown_classes(table: Table, y: np.ndarray) -> list[str]:
-    """A sentence about the labels that are UNKNOWN in y, if there are any."""
-    rows = np.flatnonzero(y == UNKNOWN)
+    """A sentence about the labels that are UNKNOWN in y, if there are any; targets have none."""
+    rows = np.flatnonzero(y == UNKNOWN) if y.dtype.kind == "i" else ()
     if not len(rows):
         return []
     names = sorted({str(table.labels[code]) for code in np.unique(table.codes[rows])})
