@@ -21,7 +21,7 @@ def command():
 
 @command.command("kernels")
 @options.device
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all measurements.")
+@options.as_json("Print JSON, with all measurements.")
 def kernels(device_name, as_json):
     """Time each kernel, and compare its memory throughput with a copy's.
 

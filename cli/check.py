@@ -37,7 +37,7 @@ def command():
     show_default=True,
     help="Compiler: the host's C++ compiler, or nvcc, whose PTX then runs in the emulator.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 def kernels(folder, compiler, as_json):
     """Compare each CUDA kernel with its float64 reference, without a GPU.
 
@@ -63,7 +63,7 @@ def kernels(folder, compiler, as_json):
     type=DeviceName([name for name in DEVICES if name != "auto"]),
     help="Device to compute the gradients on, in float32.  [default: NumPy in float64]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 def gradients(device_name, as_json):
     """Compare gradients with numerical differentiation, layer by layer.
 

@@ -32,12 +32,9 @@ def command():
     """
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
 @command.command("list")
 @options.data_dir
-@as_json
+@options.as_json()
 def list_sets(data_dir, as_json):
     """List the built-in data sets and where they are stored."""
     if as_json:
@@ -108,7 +105,7 @@ def _megabytes(size):
 @options.task
 @options.reading
 @click.option("--plot", type=File(), help="Plot samples to this PNG file.")
-@as_json
+@options.as_json()
 def show(source, test, label_column, data_dir, task, plot, as_json, **columns):
     """Show the classes and features of a data set or file.
 

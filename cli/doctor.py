@@ -5,12 +5,13 @@ from dataclasses import asdict
 
 import click
 
+from hw5.cli import options
 from hw5.cli.display import print_tables, table
 from hw5.devices.doctor import REQUIREMENTS, examine
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 def command(as_json):
     """Show for each device whether it works, and how to fix what is missing.
 

@@ -1,35 +1,23 @@
 """hw5 emulate"""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 
+from hw5.cli import options
 from hw5.cli.display import say
+from hw5.cli.kernel_arguments import arguments_of, parameter_types
 from hw5.cli.options import require_picture
 from hw5.cli.profile import as_dict, gpu_option, print_profile, resources_of
 from hw5.dialect.source import example_instance, same_instance
 from hw5.emulator import Emulator, KernelFault
-from hw5.emulator.module import TYPES
 from hw5.emulator.runtime import ORDERS
 from hw5.errors import InputError
 from hw5.plots import require_matplotlib
 from hw5.plots.heat import plot_heat
-
-_FILLS = {
-    "zeros": lambda n, dtype, random: np.zeros(n, dtype),
-    "ones": lambda n, dtype, random: np.ones(n, dtype),
-    "arange": lambda n, dtype, random: np.arange(n).astype(dtype),
-    "random": lambda n, dtype, random: (
-        random.uniform(-1, 1, n).astype(dtype) if dtype.kind == "f" else random.integers(0, 100, n).astype(dtype)
-    ),
-}
-
-
-_NUMBERS = {"e": np.dtype(np.float16)}  # by code
-_NUMBERS |= {code: np.dtype(kind) for code, (kind, _) in TYPES.items() if code not in "PsTS"}
-_IMAGES = {"T": "texture", "S": "surface"}
 
 
 class Size(click.ParamType):
@@ -85,7 +73,7 @@ class Size(click.ParamType):
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Directory for the arrays, as arg1.npy, ..."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 def command(
     file,
     kernel,
@@ -133,35 +121,56 @@ def command(
     emulator.print_to_stderr(as_json)
     if kernel is None:
         return _list(emulator, as_json)
-    try:
-        kernel = emulator.find(kernel)
-    except KernelFault as fault:
-        raise InputError(str(fault)) from None
+    kernel = _found(emulator, kernel)
+    new_arguments = partial(arguments_of, kernel, arguments, seed)
+    launch = partial(emulator.run, kernel.name, grid, block, shared=shared)
     if wants_profile:
         if fast:
             raise InputError("--profile examines every access, and --fast none; leave out one of them")
-        args = _arguments(kernel, arguments, seed)
-        found = emulator.profile(kernel.name, lambda: emulator.run(kernel.name, grid, block, args, shared))
-        if plot:
-            plot_heat(found, plot)
-        made = resources_of(found.source, gpu, include) if gpu else {}
-        if as_json:
-            return click.echo(json.dumps(as_dict(found, gpu, {(found.source, name): it for name, it in made.items()})))
-        return print_profile(found, gpu, made.get(same_instance(found.kernel)))
+        found = emulator.profile(kernel.name, partial(launch, new_arguments()))
+        return _show_profile(found, plot, gpu, include, as_json)
     orders = ORDERS if order == "all" and not fast else ["forward" if order == "all" else order]
+    arrays, changed, notes = _run(emulator, orders, new_arguments, launch)
+    if out:
+        _save(arrays, out)
+    _print(kernel, orders, arrays, changed, notes, emulator.check, as_json)
+
+
+def _found(emulator, name):
+    """The kernel of this name. Raises InputError."""
+    try:
+        return emulator.find(name)
+    except KernelFault as fault:
+        raise InputError(str(fault)) from None
+
+
+def _show_profile(found, plot, gpu, include, as_json):
+    """Plot and print a Profile, with registers and the like of the kernel on a GPU."""
+    if plot:
+        plot_heat(found, plot)
+    made = resources_of(found.source, gpu, include) if gpu else {}
+    if as_json:
+        return click.echo(json.dumps(as_dict(found, gpu, {(found.source, name): it for name, it in made.items()})))
+    return print_profile(found, gpu, made.get(same_instance(found.kernel)))
+
+
+def _run(emulator, orders, new_arguments, launch):
+    """The arrays after the last of the orders of threads and the number of changed elements, by name; the notes of all."""
     notes = []
     for emulator.order in orders:
-        args = _arguments(kernel, arguments, seed)
+        args = new_arguments()
         before = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
-        emulator.run(kernel.name, grid, block, args, shared)
+        launch(args)
         notes += [note for note in emulator.notes if note not in notes]
     arrays = {f"arg{i}": arg for i, arg in enumerate(args, start=1) if isinstance(arg, np.ndarray)}
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, array in arrays.items():
-            np.save(out / f"{name}.npy", array)
     changed = {name: _count_changed(array, before[int(name[3:]) - 1]) for name, array in arrays.items()}
-    _print(kernel, orders, arrays, changed, notes, emulator.check, as_json)
+    return arrays, changed, notes
+
+
+def _save(arrays, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
 
 
 def _count_changed(array, before):
@@ -171,7 +180,7 @@ def _count_changed(array, before):
 
 
 def _list(emulator, as_json):
-    kernels = {kernel.name: list(_parameters(kernel)) for kernel in emulator.kernels.values()}
+    kernels = {kernel.name: list(parameter_types(kernel)) for kernel in emulator.kernels.values()}
     templates = emulator.templates
     if as_json:
         return click.echo(json.dumps({"kernels": kernels, "templates": templates, "refused": emulator.refused}))
@@ -183,63 +192,6 @@ def _list(emulator, as_json):
         say(f"{name}: not emulated: {reason}")
     if not kernels and not templates and not emulator.refused:
         raise InputError("the file has no __global__ function")
-
-
-def _parameters(kernel):
-    """The types of the parameters, such as float32* and int32."""
-    for code, target in zip(kernel.signature, kernel.targets):
-        kind = target if code == "P" else code
-        name = _NUMBERS[kind].name if kind in _NUMBERS else _IMAGES.get(kind, "struct")
-        yield name + "*" * (code == "P")
-
-
-def _arguments(kernel, text, seed):
-    """The arguments in a text, by the types of the kernel's parameters."""
-    texts = text.replace(",", " ").split()
-    if len(texts) != len(kernel.signature):
-        types = ", ".join(_parameters(kernel)) or "none"
-        raise InputError(
-            f"{kernel.name} takes {len(kernel.signature)} arguments ({types}), and --args has {len(texts)}"
-        )
-    random = np.random.default_rng(seed)
-    return [_argument(*both, random) for both in zip(texts, zip(kernel.signature, kernel.targets))]
-
-
-def _argument(text, types, random):
-    code, target = types
-    if code in _IMAGES and not text.endswith(".npy"):
-        raise InputError(f"--args: {text}: the parameter is a {_IMAGES[code]}; pass a FILE.npy of its shape")
-    if code != "P" and code not in _IMAGES:
-        return _number(text, code)
-    if text == "null":
-        return None
-    if text.endswith(".npy"):
-        return _saved(text)
-    fill, _, count = text.partition(":")
-    if fill not in _FILLS or not count.isdecimal():
-        raise InputError(f"--args: {text} is no array; write {', '.join(f'{f}:N' for f in _FILLS)}, FILE.npy or null")
-    if target not in _NUMBERS:
-        raise InputError(f"--args: the pointer for {text} is to a structure or a pointer; pass a FILE.npy of its bytes")
-    return _FILLS[fill](int(count), _NUMBERS[target], random)
-
-
-def _saved(file):
-    """The array in a .npy file."""
-    try:
-        return np.load(file, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--args: {file} cannot be read: {error}") from error
-
-
-def _number(text, code):
-    if code == "s":
-        raise InputError(f"--args: {text}: the parameter is a structure, which only Python can pass (Emulator.run)")
-    try:
-        if code == "?" and text in ("true", "false"):
-            return text == "true"
-        return float(text) if code in "fd" else int(text, 0)
-    except ValueError:
-        raise InputError(f"--args: {text} is not {TYPES[code][1].partition(' (')[0]}") from None
 
 
 def _print(kernel, orders, arrays, changed, notes, check, as_json):

@@ -18,7 +18,7 @@ _WORST = 10
 @click.argument("checkpoint", type=File())
 @options.data(None, "Data to evaluate on.  [default: the data the model was trained on]")
 @options.split
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 @options.device
 @options.threads
 def command(checkpoint, data, test, label_column, data_dir, split, as_json, device_name, threads):

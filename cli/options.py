@@ -178,6 +178,11 @@ split = click.option(
 )
 
 
+def as_json(help="Print JSON."):
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help=help)
+
+
 def data(default, help):
     """The options that select a data set, with default and help of --data."""
 

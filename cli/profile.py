@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from hw5.cli import options
 from hw5.cli.display import print_tables, say, table, warn
 from hw5.cli.options import Layers
 from hw5.cli.plan import given_options
@@ -52,7 +53,7 @@ def command():
 @click.option("--rows", type=click.IntRange(2), default=256, show_default=True, help="Rows of the arrays.")
 @click.option("--columns", type=click.IntRange(2), default=128, show_default=True, help="Columns of the arrays.")
 @gpu_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 def kernels(folder, rows, columns, gpu, as_json):
     """Count sectors, bank conflicts and active lanes of each kernel, as Nsight Compute does on a GPU.
 
@@ -93,7 +94,7 @@ def kernels(folder, rows, columns, gpu, as_json):
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="adam", show_default=True, help="Optimizer.")
 @click.option("--activation", default="relu", show_default=True, help="Activation, as in hw5 train.")
 @gpu_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.as_json()
 @click.pass_context
 def step(ctx, inputs, model, hidden, classes, batch_size, optimizer, activation, gpu, as_json):
     """List the launches of a training step on a GPU: which kernels, how often, and the bytes that they touch.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from hw5.cli.display import say
-from hw5.cli.options import File
+from hw5.cli.options import File, as_json
 from hw5.nn.hidden import written
 from hw5.tables.fitting import described
 from hw5.tables.table import Reading
@@ -18,7 +18,7 @@ from hw5.train.plan import DEFAULT
 
 @click.command("show")
 @click.argument("checkpoint", type=File())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json()
 def command(checkpoint, as_json):
     """Show how a model was trained, as a configuration for hw5 train --config.
 

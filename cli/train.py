@@ -9,112 +9,23 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 import click
 
 from hw5.cli import config, options, output, ranks, several
-from hw5.cli.display import described, figures_as_json, in_words, say, show_progress, task_in_words, waiting, warn
-from hw5.cli.options import BatchSize, File, Known, Layers, OneOf, number
+from hw5.cli.display import figures_as_json, say, show_progress, waiting, warn
+from hw5.cli.options import File, Layers, OneOf
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
+from hw5.cli.run_report import announce, headline, report
+from hw5.cli.setting_options import settings
 from hw5.cli.signals import stoppable
 from hw5.datasets import BUILT_IN
-from hw5.devices.activations import ACTIVATIONS
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
 from hw5.nn.losses import LOSSES
-from hw5.plots import plot_training, require_matplotlib
-from hw5.text import counted
-from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
+from hw5.plots import require_matplotlib
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.train.defaults import UNSET
-from hw5.train.figures import figures_on
 from hw5.train.log import Log, require_log
-from hw5.train.plan import DEFAULT, MODELS, new_plan
+from hw5.train.plan import MODELS, new_plan
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
-from hw5.train.schedules import SCHEDULES
-from hw5.train.settings import OPTIMIZERS
 from hw5.train.tensorboard import TensorBoard
-
-# The options that set the setting of the same name: name, type and help
-_SETTINGS = (
-    (
-        "activation",
-        Known(ACTIVATIONS),
-        f"Activation of hidden layers: {', '.join(ACTIVATIONS)}; leaky_relu:0.01 sets a parameter.",
-    ),
-    (
-        "epochs",
-        number("epochs"),
-        "Maximum number of passes over the training examples.  [default: 100, fewer for more than 20,000 examples; "
-        "50 for sgd]",
-    ),
-    (
-        "batch_size",
-        BatchSize(),
-        "Examples per minibatch; all makes one step per epoch.  [default: 32; 128 for adam with more than 10,000 "
-        "examples; 1 for the perceptron]",
-    ),
-    (
-        "optimizer",
-        OneOf(OPTIMIZERS),
-        "Adam, or stochastic gradient descent.  [default: adam; sgd for the perceptron, and with --momentum]",
-    ),
-    (
-        "lr",
-        number("lr"),
-        "Learning rate.  [default: 0.005; for a linear model 0.03, or 0.003 with more than 10,000 examples; sgd: 0.03, 0.01 for regression, 1 for the "
-        "perceptron]",
-    ),
-    (
-        "lr_schedule",
-        OneOf(list(SCHEDULES)),
-        "Learning rate schedule.  [default: step with --lr-step, else exponential with --lr-decay, else constant]",
-    ),
-    (
-        "lr_decay",
-        number("lr_decay"),
-        "Factor of the learning rate per epoch (step: per --lr-step epochs; 1/t: the rate is lr / (1 + decay t)).  "
-        "[default: for adam, the rate falls to 5 % over the default --epochs]",
-    ),
-    ("lr_step", number("lr_step"), "Epochs between the steps of the step schedule."),
-    ("warmup", number("warmup"), "Number of epochs of linear warmup."),
-    ("momentum", number("momentum"), "Momentum coefficient of sgd."),
-    ("nesterov", bool, "Use Nesterov momentum."),
-    ("l1", number("l1"), "L1 penalty on the weights."),
-    (
-        "l2",
-        number("l2"),
-        "L2 penalty on the weights.  [default: 4 / number of training examples, 1 / number for a linear model; 0 for sgd]",
-    ),
-    ("weight_decay", number("weight_decay"), "Weight decay of Adam, apart from the gradient (AdamW)."),
-    ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),
-    ("tolerance", number("tolerance"), "Stop when an epoch changes the weights by at most this fraction."),
-    (
-        "patience",
-        number("patience"),
-        "Early stopping: stop after N epochs without improvement of the validation loss (with --validation 0, of the "
-        "training loss) and keep the best weights.",
-    ),
-    ("min_delta", number("min_delta"), "Least improvement of the loss that counts for --patience."),
-    ("validation", number("validation"), "Fraction of the training examples held out for validation."),
-    ("holdout", number("holdout"), "Fraction held out for testing, if the data has no test set."),
-    ("seed", number("seed"), "Random seed (weights, shuffling, splits)."),
-    ("split_seed", number("split_seed"), "Random seed of the splits alone.  [default: --seed]"),
-    ("shuffle", bool, "Shuffle the training examples in every epoch."),
-    ("standardise", bool, "Standardise the features, and the targets of a regression."),
-    (
-        "slices",
-        number("slices"),
-        "Maximum number of slices of a minibatch, which the ranks of MPI share.  [default: 8 under mpiexec, else 1]",
-    ),
-)
-
-
-def _settings(verb):
-    for name, kind, text in reversed(_SETTINGS):
-        default = None if name in UNSET else getattr(DEFAULT, name)
-        flag = "--" + name.replace("_", "-")
-        flag += f"/--no-{name}" * (default is True)
-        shown = default is not None and kind is not bool
-        verb = click.option(flag, type=kind, is_flag=kind is bool, default=default, show_default=shown, help=text)(verb)
-    return verb
 
 
 @click.command("train")
@@ -142,7 +53,7 @@ def _settings(verb):
     f"Built-in data set ({', '.join(BUILT_IN)}), or path to a table, or to IDX, NPZ or NPY data; - reads standard input.",
 )
 @options.reading
-@_settings
+@settings
 @options.device
 @options.threads
 @options.precision
@@ -170,7 +81,7 @@ def _settings(verb):
     type=click.IntRange(min=1),
     help="Train with N seeds, --seed and those that follow, and keep the model with the lowest validation loss.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, and all else to standard error.")
+@options.as_json("Print the figures as JSON, and all else to standard error.")
 @click.option("--log", type=File(), help="Append one JSON line per epoch to this file.")
 @click.option("--tensorboard", metavar="DIR", type=File(), help="Write TensorBoard events to this directory.")
 @click.option("--plot", type=File(), help="Plot loss and accuracy to this PNG file.")
@@ -243,11 +154,11 @@ def command(
         observers, common = several.Observers(log, tensorboard), (device, dataset, plan, source)
         if folds:
             options.warn_of(dataset)
-            figures |= several.cross_validate(*common, folds, load_data, observers, _headline)
+            figures |= several.cross_validate(*common, folds, load_data, observers, headline)
         if restarts:
-            best, of_all = several.best_of(*common, restarts, out, observers, _announce)
+            best, of_all = several.best_of(*common, restarts, out, observers, announce)
             figures |= of_all
-            _report(best.run, best.progress, best.saver, plot, figures)
+            report(best.run, best.progress, best.saver, plot, figures)
             output.require_written(best.saver, *observers.logs)
         elif folds and not (out or plot):
             say("not saved; use --out FILE to train a model on all of these examples and save it")
@@ -257,7 +168,7 @@ def command(
             run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
             if checkpoint:
                 require_same_arithmetic(checkpoint, resume, run.stepper, given)
-            say(_headline(run, "a model of all folds: ")) if folds else _announce(run)
+            say(headline(run, "a model of all folds: ")) if folds else announce(run)
             saver = Saver(run, out, every, keep or 0, warn) if out else None
             logs = [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)]
             with _watching(run) if watch else nullcontext() as watcher:
@@ -297,7 +208,7 @@ def _train(run, saver, logs, plot, figures):
     if signals and progress:
         _stop(saver, progress, signals[0])
     try:
-        _report(run, progress, saver, plot, figures)
+        report(run, progress, saver, plot, figures)
     except (KeyboardInterrupt, ImportError) as error:
         if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
             raise  # pybind11 makes an ImportError of an interrupt that comes while it loads a library
@@ -340,67 +251,3 @@ def _check_outputs(outputs, inputs):
     if outputs["--plot"]:
         options.require_picture(outputs["--plot"], "--plot")
         require_matplotlib()
-
-
-def _announce(run):
-    say(_headline(run))
-    if idle := ranks.idle(run):
-        warn(idle)
-    options.warn_of(run.dataset)
-
-
-def _headline(run, before=""):
-    settings, counts = run.settings, ", ".join(f"{len(subset.rows):,} {name}" for name, subset in run.splits.items())
-    classes = (
-        f"{len(run.dataset.class_names)} classes" if run.dataset.class_names else task_in_words(run.dataset, settings)
-    )
-    theta = f" {settings.activation}" if settings.hidden else ""
-    table = "".join(f"{line}\n" for line in described(run.dataset))
-    return (
-        f"{run.dataset.name}: {counted(run.network.features, 'feature')}, {classes}; {before}{counts} examples\n{table}"
-        f"{settings.model} {run.network}{theta}, {settings.optimizer}, minibatch {settings.batch_size}, "
-        f"learning rate {settings.lr:g}, on {run.network.device.name} ({run.training.how})" + _resuming(run.training)
-    )
-
-
-def _resuming(training):
-    if not training.steps or training.is_over:
-        return ""
-    return f"\nresuming in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"
-
-
-def _guessing(run, figures):
-    """A sentence if the figures of the test split are no better than guessing, else None."""
-    if run.settings.task == "multilabel":
-        return None
-    if run.settings.task == "regression":
-        return NO_BETTER_THAN_THE_MEAN if figures["r2"] <= 0 else None
-    labels = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))
-    return worse_than_guessing(figures["accuracy"], *labels, run.dataset.class_names)
-
-
-def _report(run, progress, saver, plot, figures):
-    """Evaluate and plot the trained model, and say what was saved; the test figures are added to figures."""
-    if progress is None:
-        ending = run.training.ending
-        say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
-    elif progress.ending:
-        say(progress.ending)
-    guessing = None
-    if "test" in run.splits:
-        test = figures["test"] = figures_on(run, "test")
-        guessing = _guessing(run, test)
-        say(f"test {in_words(test, run.settings)} ({test['examples']:,} examples)")
-    if progress and not progress.ending and (what_to_do := guessing or advice(run.history, run.settings)):
-        say(what_to_do)
-    if saver and not saver.error:
-        say(f"saved {saver.path}")
-    if plot and run.history:
-        try:
-            plot_training(run.history, plot, title=f"{run.dataset.name}, {run.settings.model}")
-        except Exception:
-            output.require_written(saver)  # where the model is comes first
-            raise
-        say(f"saved {plot}")
-    if not saver:
-        say("not saved; use --out FILE to save the model")

@@ -19,7 +19,7 @@ from hw5.cli.display import (
     waiting,
     warn,
 )
-from hw5.cli.options import READING, File, Number, reading_of, require_another_file, warn_of
+from hw5.cli.options import READING, File, Number, as_json, reading_of, require_another_file, warn_of
 from hw5.cli.plan import given_options
 from hw5.cli.signals import stoppable
 from hw5.cli.train import command as train
@@ -58,7 +58,7 @@ _FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # 
 )
 @click.option("--study", type=File(), help="Keep the trials in this file; if it exists, continue with it.")
 @click.option("--out", type=File(), help="Save the best model to this checkpoint (.npz).")
-@click.option("--json", "as_json", is_flag=True, help="Print the trials as JSON.")
+@as_json("Print the trials as JSON.")
 @click.pass_context
 @ranks.pooled
 def command(ctx, pool, trials, time, jobs, study, out, as_json, device_name, threads, precision, data_dir, **asked):

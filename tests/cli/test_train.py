@@ -397,7 +397,7 @@ def test_an_interrupt_while_a_library_is_loaded(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise ImportError("initialization failed") from cause
 
-    monkeypatch.setattr("hw5.cli.train.plot_training", interrupted)
+    monkeypatch.setattr("hw5.cli.run_report.plot_training", interrupted)
     train = ("train", "--data", "xor", "--epochs", 1, "--device", "numpy", "--plot", tmp_path / "plot.png")
     cause = KeyboardInterrupt()
     assert "interrupted after the training" in refused(*train, code=130)

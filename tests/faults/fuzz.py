@@ -44,7 +44,7 @@ import pyarrow.parquet
 import sklearn.datasets  # noqa: F401
 
 from hw5.cli.options import READING, reading_of
-from hw5.cli.train import _SETTINGS
+from hw5.cli.setting_options import SETTINGS
 from hw5.cli.train import command as train
 from hw5.datasets import Schema, is_table, load, load_inputs, open_arrays
 from hw5.datasets.images import load_image
@@ -560,7 +560,7 @@ def _plan(arguments):
         raise _as_shown(error.format_message()) from error
     except click.exceptions.Exit:  # --help
         return
-    names = ("model", "hidden", "task", "loss", "data", "test", "label_column", *(name for name, *_ in _SETTINGS))
+    names = ("model", "hidden", "task", "loss", "data", "test", "label_column", *(name for name, *_ in SETTINGS))
     try:
         plan = new_plan(reading=reading_of(*(asked[name] for name in READING)), **{name: asked[name] for name in names})
         settings = plan.settings
