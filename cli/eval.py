@@ -8,7 +8,7 @@ from hw5.cli.options import File
 from hw5.datasets import open_labelled
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.evaluation import evaluation, evaluation_of_stream, worst_mistakes
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 _MOST_ROWS = 30  # of a table; for more classes, the worst are shown
 _WORST = 10
@@ -32,7 +32,7 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     the cells that are not 0, as the lists true, predicted (indices of classes) and examples.
     """
     model = Checkpoint.load(checkpoint)
-    trained = Model(options.open_named(device_name, threads=threads), model)
+    trained = Predictor(options.open_named(device_name, threads=threads), model)
     figures, dataset = _evaluated(trained, data, test, label_column, data_dir, split)
     if as_json:
         say(_json(figures))

@@ -12,7 +12,7 @@ from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError
 from hw5.export import FORMATS, Predicted, columns_to_encode, export
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 _MOST_EXAMPLES = 10_000  # of the test split, for a page
 
@@ -72,7 +72,7 @@ def _tested(model, data, test, *arguments):
         return None, str(error)
     rows = subset.rows[:_MOST_EXAMPLES]
     X, y = subset.examples.X[rows], subset.examples.y[rows]
-    return Predicted(X, y, Model(options.open_named("cpu"), model).predict(X)), None
+    return Predicted(X, y, Predictor(options.open_named("cpu"), model).predict(X)), None
 
 
 def _format_of(path):

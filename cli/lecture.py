@@ -13,7 +13,7 @@ from hw5.lectures import derivatives, gates
 from hw5.lectures import descent as descending
 from hw5.plots import require_matplotlib
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 
 @click.group("lecture")
@@ -45,7 +45,7 @@ def _view_of(checkpoint, device, data, test, label_column, data_dir):
 
     model = Checkpoint.load(checkpoint)
     dataset, subset = options.load_split(model, data, test, label_column, data_dir, "test")
-    return View(model, f"{dataset.name}, test split", Model(device, model), subset)
+    return View(model, f"{dataset.name}, test split", Predictor(device, model), subset)
 
 
 _DATA = options.data(None, "Data to take examples from.  [default: the data the model was trained on]")

@@ -10,7 +10,7 @@ from hw5.cli.options import File
 from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 
 @click.command("plot")
@@ -54,7 +54,7 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
         view = View(model, Path(model.data.source).name)
     else:
         dataset, subset = options.load_split(model, data, test, label_column, data_dir, split)
-        view = View(model, f"{dataset.name}, {split} split", Model(options.open_named(device_name), model), subset)
+        view = View(model, f"{dataset.name}, {split} split", Predictor(options.open_named(device_name), model), subset)
     with waiting("drawing"):
         drawn = plot_model(view, names, out)
     say(f"saved {out}: {', '.join(drawn)}")

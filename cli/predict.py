@@ -23,7 +23,7 @@ from hw5.opening import standard_input
 from hw5.tables.for_model import ForModel
 from hw5.text import encodable
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 _STANDARD_INPUT = "standard input"
 _DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
@@ -63,7 +63,7 @@ def command(checkpoint, inputs, top, invert, spreadsheet, device_name, threads):
             raise InputError(
                 f"{each.path}: the columns differ from those of {inputs[0].path}; predict one file at a time"
             )
-    network = Model(options.open_named(device_name, threads=threads), model)
+    network = Predictor(options.open_named(device_name, threads=threads), model)
     if hasattr(sys.stdout, "reconfigure") and not is_terminal(sys.stdout):
         sys.stdout.reconfigure(encoding="utf-8")  # as all tables that hw5 reads
     output, header = CsvOutput(sys.stdout, spreadsheet), [_header(inputs[0].columns, model, top)]

@@ -106,7 +106,7 @@ def _guessing(dataset, mean):
     return worse_than_guessing(mean["accuracy"], y, y, dataset.class_names)
 
 
-class Best(NamedTuple):
+class BestRun(NamedTuple):
     """The best of several trainings so far: its run, its last Progress, its Saver or None, and its figures."""
 
     run: Run
@@ -121,7 +121,7 @@ class Best(NamedTuple):
 
 
 def best_of(device, dataset, plan, source, n, out, observers, announce):
-    """Train n seeds; return the Best, by its validation loss, and the figures of all for JSON.
+    """Train n seeds; return the BestRun, by its validation loss, and the figures of all for JSON.
 
     The best so far is saved, so that an interrupt loses at most one training.
     """
@@ -148,7 +148,7 @@ def best_of(device, dataset, plan, source, n, out, observers, announce):
 
 
 def _tried(run, observers, out):
-    """What came of training a run, as a Best, or None if it diverged, which is said."""
+    """What came of training a run, as a BestRun, or None if it diverged, which is said."""
     seed = run.settings.seed
     try:
         progress = observers.watch(run, seed=seed)
@@ -157,7 +157,7 @@ def _tried(run, observers, out):
         return None
     row = {"seed": seed} | figures_on(run, "validation")
     say(f"seed {seed}: validation {in_words(row, run.settings)}")
-    return Best(run, progress, Saver(run, out, warn=warn) if out else None, row)
+    return BestRun(run, progress, Saver(run, out, warn=warn) if out else None, row)
 
 
 def _say_spread(rows, best, settings):

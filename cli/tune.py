@@ -36,7 +36,7 @@ from hw5.train.run import Run
 from hw5.train.saving import Saver
 from hw5.train.space import SEARCHED, space_of
 from hw5.train.study import Study, require_optuna, study_file
-from hw5.train.trials import Task, Worker, open_there, run_in_processes, run_in_turn, run_on_ranks
+from hw5.train.trials import Task, TrialRunner, open_there, run_in_processes, run_in_turn, run_on_ranks
 
 # Options of hw5 train about a single training, or about several; and those that change nothing of the trials
 _NOT_HERE = (
@@ -77,20 +77,20 @@ def command(ctx, pool, trials, time, jobs, study, out, as_json, device_name, thr
     _check(plan, jobs, study, out, pool)
     with write_lock(out, "--out") if out else nullcontext(), study_file(study) as path:
         open_with = partial(open_device, device_name, precision)
-        worker = _first_worker(plan, given, space, path, open_with, threads, data_dir)
+        runner = _first_runner(plan, given, space, path, open_with, threads, data_dir)
         if pool:
             open_with = partial(open_there, device_name, precision)
         share = pool.threads if pool else threads or max(1, usable_cores() // jobs)
-        task = worker.task._replace(open_device=partial(open_with, share))
-        with stoppable() as signals, closing(_run(worker, task, jobs, pool, trials, time or math.inf, signals)) as done:
-            for _ in show_trials(done, worker.study, trials):
+        task = runner.task._replace(open_device=partial(open_with, share))
+        with stoppable() as signals, closing(_run(runner, task, jobs, pool, trials, time or math.inf, signals)) as done:
+            for _ in show_trials(done, runner.study, trials):
                 pass
         if signals:
             what_to_do = (
                 "run the same command again to continue" if study else "add --study FILE to be able to continue"
             )
-            raise Interrupted(f"stopped after {len(worker.study.finished())} trials; {what_to_do}", signals[0])
-        _report(worker, _command_line(ctx, given), out, as_json)
+            raise Interrupted(f"stopped after {len(runner.study.finished())} trials; {what_to_do}", signals[0])
+        _report(runner, _command_line(ctx, given), out, as_json)
 
 
 def _check(plan, jobs, study, out, pool):
@@ -107,8 +107,8 @@ def _check(plan, jobs, study, out, pool):
         require_another_file(study, "--study", plan.data, plan.test)
 
 
-def _first_worker(plan, given, space, path, open_with, threads, data_dir):
-    """The Worker of this process, and with it the study, new or to be continued."""
+def _first_runner(plan, given, space, path, open_with, threads, data_dir):
+    """The TrialRunner of this process, and with it the study, new or to be continued."""
     load_data = partial(plan.loader(data_dir), test=plan.test, training_rows=plan.rows_to_train_on)
     with waiting(f"reading {plan.data}"):
         dataset = load_data()
@@ -122,30 +122,30 @@ def _first_worker(plan, given, space, path, open_with, threads, data_dir):
     arguments = path, space, plan.settings.seed, plan.settings.epochs
     n = plan.examples_to_train_on(dataset)
     task = Task(arguments, partial(open_with, threads), load_data, plan.given, n, source)
-    return Worker(task, Study.open(*arguments, plan.settings, purpose), dataset=dataset)
+    return TrialRunner(task, Study.open(*arguments, plan.settings, purpose), dataset=dataset)
 
 
-def _run(worker, task, jobs, pool, trials, seconds, signals):
+def _run(runner, task, jobs, pool, trials, seconds, signals):
     """Make the trials that are missing, yielding after each, until there are signals."""
-    missing, limits = range(len(worker.study.finished()), trials), (seconds, lambda: bool(signals))
+    missing, limits = range(len(runner.study.finished()), trials), (seconds, lambda: bool(signals))
     if pool:
         return run_on_ranks(task, missing, pool.executor, pool.size, *limits)
-    return run_in_turn(worker, missing, *limits) if jobs == 1 else run_in_processes(task, missing, jobs, *limits)
+    return run_in_turn(runner, missing, *limits) if jobs == 1 else run_in_processes(task, missing, jobs, *limits)
 
 
-def _report(worker, line, out, as_json):
+def _report(runner, line, out, as_json):
     """Print the trials, and how to train the best again; train and save it if there is a file for it."""
-    best, trials = worker.study.best(), worker.study.finished()
+    best, trials = runner.study.best(), runner.study.finished()
     if best is None:
         raise RunError("no trial was finished: all diverged, or --time is too short")
     rows = [_row(number, trial) for number, trial in enumerate(trials, start=1)]
-    settings = worker.task.settings(best.user_attrs["settings"])
+    settings = runner.task.settings(best.user_attrs["settings"])
     figures = {"trials": rows, "best": rows[trials.index(best)]}
     say_unless_json = (lambda text: None) if as_json else say
     if not as_json:
         print_tables(_table(rows))
     if out:
-        run = _train(worker, settings, out)
+        run = _train(runner, settings, out)
         say_unless_json(f"saved {out}")
         if "test" in run.splits:
             figures["test"] = figures_on(run, "test")
@@ -154,9 +154,9 @@ def _report(worker, line, out, as_json):
     say(figures_as_json(figures) if as_json else f"to train the best again: {figures['command']}")
 
 
-def _train(worker, settings, out):
+def _train(runner, settings, out):
     """Train the best again, which takes one trial's time and gives the same bits, and save it."""
-    run = Run(worker.device, worker.dataset, settings, worker.task.source)
+    run = Run(runner.device, runner.dataset, settings, runner.task.source)
     for _ in show_progress(run.train(), settings.epochs, lines=False):
         pass
     saver = Saver(run, out, warn=warn)

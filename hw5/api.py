@@ -31,8 +31,8 @@ from hw5.train.advice import advice
 from hw5.train.checkpoint import Checkpoint, DataSource
 from hw5.train.evaluation import evaluation
 from hw5.train.plan import DEFAULT, TASKS, new_plan
+from hw5.train.predictor import Predictor
 from hw5.train.progress import with_bar
-from hw5.train.run import Model as _Model
 from hw5.train.run import Run
 from hw5.train.settings import Range, Settings
 
@@ -194,14 +194,14 @@ class Model:
     def __init__(self, checkpoint, device, dataset=None):
         """dataset: the training data, if known."""
         self.checkpoint, self.device, self.dataset = checkpoint, device, dataset
-        self._model = _Model(device, checkpoint)
+        self._predictor = Predictor(device, checkpoint)
 
     def __repr__(self):
         last = self.history[-1] if self.history else {}
         figures = "".join(
             f", {name.replace('_', ' ')} {x:.4f}" for name, x in last.items() if name != "epoch" and x is not None
         )
-        return f"<hw5.Model {self.settings.model} {self._model.network}: {len(self.history)} epochs{figures}>"
+        return f"<hw5.Model {self.settings.model} {self._predictor.network}: {len(self.history)} epochs{figures}>"
 
     @property
     def settings(self):
@@ -250,7 +250,7 @@ class Model:
     @_in_python
     def probabilities(self, X) -> np.ndarray:
         """The probability of each class or label (n, m); a perceptron gives 1 to its class, a regression numbers."""
-        return self._model.predict(self._features(X))
+        return self._predictor.predict(self._features(X))
 
     def _features(self, X):
         schema = self.checkpoint.schema
@@ -275,7 +275,7 @@ class Model:
         """
         require_known("split", split, ("test", "train", "validation"))
         dataset = self._dataset(data, test, label_column, data_dir)
-        return evaluation(self._model, self.checkpoint.subset(dataset, split))
+        return evaluation(self._predictor, self.checkpoint.subset(dataset, split))
 
     def _dataset(self, data=None, test=None, label_column=None, data_dir=None):
         if data is None and test is None and label_column is None and self.dataset is not None:
@@ -314,7 +314,7 @@ class Model:
         require_matplotlib("Model.plot")
         dataset = self._dataset(data)
         subset = self.checkpoint.subset(dataset, split)
-        return figure_of_model(View(self.checkpoint, f"{dataset.name}, {split} split", self._model, subset), panels)
+        return figure_of_model(View(self.checkpoint, f"{dataset.name}, {split} split", self._predictor, subset), panels)
 
     def describe(self) -> str:
         """How the model was trained and how it uses the columns of a table, in a few lines."""

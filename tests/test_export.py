@@ -20,7 +20,7 @@ from hw5.nn.hidden import dense_layers
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import initial_parameters
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 from hw5.train.settings import Settings
 from hw5.train.training import State
 from tests.cli.helpers import hw5, refused
@@ -86,7 +86,7 @@ def test_onnx(model, tmp_path):
     export(model, "onnx", tmp_path / "model.onnx")
     onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    expected = Model(CpuDevice(), model).predict(X)
+    expected = Predictor(CpuDevice(), model).predict(X)
     outputs = [output.name for output in session.get_outputs()]
     results = dict(zip(outputs, session.run(outputs, {"X": X})))
     if model.settings.task == "regression":
@@ -124,7 +124,7 @@ def test_onnx_takes_float64(model, tmp_path):
 
 def assert_same_predictions(model, z):
     """The outputs z (n, m) of an exported network are those of the model."""
-    expected = Model(CpuDevice(), model).predict(X)
+    expected = Predictor(CpuDevice(), model).predict(X)
     if model.settings.task == "regression":
         np.testing.assert_allclose(z, expected, rtol=TOLERANCE)
     elif model.settings.task == "multilabel":
@@ -238,7 +238,7 @@ def test_the_documented_lines_work(heading, tmp_path, monkeypatch):
     export(model, format, name)
     there = {"X": digits}
     exec(documented(heading), there)
-    P = Model(CpuDevice(), model).predict(digits)
+    P = Predictor(CpuDevice(), model).predict(digits)
     if "P" in there:
         actual = there["P"].detach().numpy() if "torch" in libraries else there["P"]
         np.testing.assert_allclose(actual, P, rtol=0, atol=TOLERANCE)
@@ -386,7 +386,7 @@ def test_onnx_of_images(convolutional, tmp_path):
     X = IMAGES.reshape(40, -1).astype(np.float32)
     (found, *_) = session.run(None, {"X": X})
     assert all(len(array) == 0 for array in session.run(None, {"X": X[:0]}))
-    np.testing.assert_allclose(found, Model(CpuDevice(), convolutional).predict(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, Predictor(CpuDevice(), convolutional).predict(X), rtol=1e-5, atol=1e-6)
 
 
 def test_the_modules_of_pytorch(convolutional, tmp_path):
@@ -399,7 +399,7 @@ def test_the_modules_of_pytorch(convolutional, tmp_path):
     X = IMAGES.reshape(40, -1).astype(np.float32)
     x = ((torch.from_numpy(X) - saved["mean"]) * saved["scale"]).reshape(IMAGES.shape).permute(0, 3, 1, 2).contiguous()
     z = network(x).detach().numpy()
-    expected = Model(CpuDevice(), convolutional).predict(X)
+    expected = Predictor(CpuDevice(), convolutional).predict(X)
     if convolutional.settings.task == "regression":
         np.testing.assert_allclose(z, expected, rtol=1e-5)
     else:
@@ -415,7 +415,7 @@ def test_numpy_filters_have_the_channels_last(tmp_path):
     assert filters.shape == (3, 2, 2, 3)
     x = (IMAGES[0].astype(np.float32) - 120) * 0.01
     z = np.einsum("ijc,ijcf->f", x[1:4, 2:4], filters) + b
-    network = Model(CpuDevice(), model).network
+    network = Predictor(CpuDevice(), model).network
     stepper = network.device.stepper(
         network,
         network.device.upload_data(IMAGES.reshape(40, -1), np.zeros(40, int), *(np.full(144, v) for v in (120, 0.01))),

@@ -23,7 +23,7 @@ from hw5.tables.columns import Columns
 
 
 class Predicted(NamedTuple):
-    """Test examples X (n, d), their labels or targets y (n,), and the predictions P (n, m) as those of Model.predict."""
+    """Test examples X (n, d), their labels or targets y (n,), and the predictions P (n, m) as those of Predictor.predict."""
 
     X: np.ndarray
     y: np.ndarray

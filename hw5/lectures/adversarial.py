@@ -34,7 +34,7 @@ class Change(NamedTuple):
 
 
 class Attack:
-    """Looks for images near an image that a Model, as hw5.train.run has it, takes for another class.
+    """Looks for images near an image that a Predictor takes for another class.
 
     Raises InputError if the model has no images, or no classes.
     """

@@ -11,7 +11,8 @@ import numpy as np
 from hw5.datasets import load
 from hw5.train.checkpoint import DataSource
 from hw5.train.defaults import settings_for
-from hw5.train.run import Model, Run
+from hw5.train.predictor import Predictor
+from hw5.train.run import Run
 
 UNITS = (1, 2, 4, 8, 16, 32)
 _POINTS = 256
@@ -60,7 +61,7 @@ def _fit(run):
     for _ in run.train():
         pass
     x, y = target()
-    model = Model(run.network.device, run.checkpoint())
+    model = Predictor(run.network.device, run.checkpoint())
     curve = model.predict(x)[:, 0]
     (W, b), its = model.checkpoint.parameters[0], model.checkpoint.standardisation
     with np.errstate(divide="ignore"):

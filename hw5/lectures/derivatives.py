@@ -41,7 +41,7 @@ def curves(name, z):
 
 
 def of_layers(model, X):
-    """The LayerDerivatives of the hidden layers of a Model for examples X (n, d). Raises InputError if there are none."""
+    """The LayerDerivatives of the hidden layers of a Predictor for examples X (n, d). Raises InputError if there are none."""
     network, its = model.network, model.checkpoint.standardisation
     numbers = [l for l, layer in enumerate(network.layers) if layer.weighted and layer.theta and layer.pieces == 1]
     if not numbers:

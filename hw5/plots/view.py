@@ -10,9 +10,9 @@ from hw5.plots.style import shown
 
 
 class View:
-    """A checkpoint and the name of its data; for panels that need examples, also its Model and a subset of the data.
+    """A checkpoint and the name of its data; for panels that need examples, also its Predictor and a subset of the data.
 
-    X (n, d) and y (n,) are the examples, P the result of Model.predict, and predicted (n,) the predicted classes.
+    X (n, d) and y (n,) are the examples, P the result of Predictor.predict, and predicted (n,) the predicted classes.
     """
 
     def __init__(self, checkpoint, name, model=None, subset=None):

@@ -28,7 +28,8 @@ from hw5.train.checkpoint import IN_MEMORY, DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.increments import continue_from, epochs_of, settings_of_increment
 from hw5.train.opened import opened_device, opened_model
-from hw5.train.run import Model, Run
+from hw5.train.predictor import Predictor
+from hw5.train.run import Run
 from hw5.train.schedules import SCHEDULES
 from hw5.train.settings import OPTIMIZERS, Settings
 from hw5.train.weights import weighted
@@ -298,8 +299,8 @@ class Estimator(BaseEstimator):
         random = check_random_state(self.random_state)
         return int(self.random_state if isinstance(self.random_state, Integral) else random.randint(2**31 - 1))
 
-    def _call(self, X, method=Model.predict):
-        """The result of a method of Model for X."""
+    def _call(self, X, method=Predictor.predict):
+        """The result of a method of Predictor for X."""
         check_is_fitted(self, "checkpoint_")
         with errors_for_python():
             X = checked_features(self, X)

@@ -13,7 +13,7 @@ from hw5.sklearn.features import checked
 from hw5.sklearn.several import LOSS_OF_LABELS, as_labels, names_of_columns
 from hw5.tables.labels import names_and_type
 from hw5.tables.numeric import offsets
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -108,7 +108,7 @@ class _Classifier(ClassifierMixin):
 
         For two classes it is one output z (n,), positive for the second class. Those of labels are positive for 1.
         """
-        z = self._call(X, Model.logits)
+        z = self._call(X, Predictor.logits)
         if self._has_labels:
             return z
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0] if z.shape[1] == 2 else z

@@ -23,7 +23,7 @@ _AT_LEAST = 1 << 14  # examples of a part
 
 
 def evaluation(model, subset):
-    """Figures of a Model on a Subset by name, as hw5 eval --json prints them.
+    """Figures of a Predictor on a Subset by name, as hw5 eval --json prints them.
 
     Of a regression: r2, rmse (in units of the targets), loss and examples; for several targets, r2 and rmse are means, and
     per_target has those of each. Of a classification: accuracy, loss, examples, accuracy_interval (95 %, Wilson),

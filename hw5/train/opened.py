@@ -12,14 +12,14 @@ from weakref import WeakKeyDictionary
 
 from hw5.devices import open_device
 from hw5.errors import RunError
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 MOST_EXAMPLES = 1024  # of a call that uses them; memory for more would stay in use after the call
 _MOST_MODELS = 16  # of a thread; those used last
 
 
 class _Opened:
-    """What one thread of one process has opened. models: by their owners, (Checkpoint, Model)."""
+    """What one thread of one process has opened. models: by their owners, (Checkpoint, Predictor)."""
 
     def __init__(self):
         self.devices, self.models = {}, WeakKeyDictionary()
@@ -27,7 +27,7 @@ class _Opened:
     def model(self, owner, checkpoint, device):
         its_checkpoint, model = self.models.pop(owner, (None, None))
         if its_checkpoint is not checkpoint or model.network.device is not device:
-            model = Model(device, checkpoint)
+            model = Predictor(device, checkpoint)
         self.models[owner] = checkpoint, model  # the last one
         while len(self.models) > _MOST_MODELS:
             self.models.pop(next(iter(self.models)))
@@ -68,11 +68,11 @@ def opened_device(name, threads, examples):
 
 @contextmanager
 def opened_model(owner, checkpoint, name, threads, examples):
-    """The Model of a checkpoint on opened_device(name, threads, examples).
+    """The Predictor of a checkpoint on opened_device(name, threads, examples).
 
     It stays open, with the device, as long as its owner lives and has this checkpoint.
     """
     with opened_device(name, threads, examples) as device:
         is_kept = examples <= MOST_EXAMPLES
         opened = _THREAD.by_process[os.getpid()]
-        yield opened.model(owner, checkpoint, device) if is_kept else Model(device, checkpoint)
+        yield opened.model(owner, checkpoint, device) if is_kept else Predictor(device, checkpoint)

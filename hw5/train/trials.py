@@ -44,7 +44,7 @@ class Task(NamedTuple):
         return settings_for(self.n, **self.given | tuned)
 
 
-class Worker:
+class TrialRunner:
     """Runs trials of a Task, one after the other."""
 
     def __init__(self, task, study=None, device=None, dataset=None):
@@ -89,7 +89,7 @@ def _train(run, trial, is_stopped):
     return None
 
 
-def run_in_turn(worker, indices, seconds, is_stopped):
+def run_in_turn(runner, indices, seconds, is_stopped):
     """Make the trials in this process, yielding after each; none begins after this number of seconds.
 
     It ends if is_stopped(), without an exception, which could hit Optuna while it writes.
@@ -98,7 +98,7 @@ def run_in_turn(worker, indices, seconds, is_stopped):
     for index in indices:
         if monotonic() >= deadline or is_stopped():
             return
-        worker.run(index, is_stopped)
+        runner.run(index, is_stopped)
         yield index
 
 
@@ -151,17 +151,17 @@ def _share_out(submit, indices, jobs, seconds, is_stopped):
 
 @dataclass
 class _Process:
-    """This process, if another gives it trials: its Task, its Worker, the signals it got, its number on the machine."""
+    """This process, if another gives it trials: its Task, its TrialRunner, the signals it got, its number on the machine."""
 
     task: Task | None = None
-    worker: Worker | None = None
+    runner: TrialRunner | None = None
     signals: list = field(default_factory=list)
     number: int = 0
 
-    def worker_for(self, task):
-        """The Worker, made at the first trial: here, and not at the start, an error reaches the parent."""
-        self.worker = self.worker or Worker(task)
-        return self.worker
+    def runner_for(self, task):
+        """The TrialRunner, made at the first trial: here, and not at the start, an error reaches the parent."""
+        self.runner = self.runner or TrialRunner(task)
+        return self.runner
 
 
 _here = _Process()
@@ -181,7 +181,7 @@ def _die_with(parent):
 
 
 def _run(index):
-    _here.worker_for(_here.task).run(index)
+    _here.runner_for(_here.task).run(index)
     return index
 
 
@@ -190,7 +190,7 @@ def _run_there(task, index):
     path, *_ = task.study
     if not os.path.exists(path):
         raise InputError(f"the ranks of another machine do not see {path}; give --study a file that all of them share")
-    _here.worker_for(task).run(index, lambda: bool(_here.signals))
+    _here.runner_for(task).run(index, lambda: bool(_here.signals))
     return index
 
 

@@ -12,7 +12,7 @@ from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.metrics import r2_and_rmse
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 from .helpers import hw5, refused
 
@@ -50,7 +50,7 @@ def test_eval_of_targets(folder):
     assert list(each) == ["price", "area"] and figures["r2"] == np.mean([row["r2"] for row in each.values()]) > 0.98
     checkpoint = Checkpoint.load(folder / "houses.npz")
     subset = checkpoint.subset(load(str(folder / "houses.csv"), schema=checkpoint.schema), "test")
-    predicted = Model(CpuDevice(), checkpoint).predict(subset.examples.X[subset.rows])
+    predicted = Predictor(CpuDevice(), checkpoint).predict(subset.examples.X[subset.rows])
     r2, rmse = r2_and_rmse(subset.examples.y[subset.rows][:, 1], predicted[:, 1])
     assert each["area"]["r2"] == pytest.approx(r2, rel=1e-5) and each["area"]["rmse"] == pytest.approx(rmse, rel=1e-4)
     text = hw5("eval", folder / "houses.npz").stdout
@@ -62,7 +62,7 @@ def test_eval_of_labels(folder):
     checkpoint = Checkpoint.load(folder / "films.npz")
     subset = checkpoint.subset(load(str(folder / "films.csv"), schema=checkpoint.schema), "train")
     y = subset.examples.y[subset.rows]
-    predicted = Model(CpuDevice(), checkpoint).predict(subset.examples.X[subset.rows]) > 0.5
+    predicted = Predictor(CpuDevice(), checkpoint).predict(subset.examples.X[subset.rows]) > 0.5
     assert figures["accuracy"] == (predicted == y).all(axis=1).mean() > 0.7
     assert figures["label_accuracy"] == (predicted == y).mean() and figures["examples"] == len(y)
     sad = figures["per_label"][1]

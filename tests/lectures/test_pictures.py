@@ -13,13 +13,13 @@ from hw5.errors import InputError
 from hw5.lectures import approximation, derivatives, descent, gates
 from hw5.lectures.adversarial import Attack
 from hw5.nn.input_gradient import InputGradient
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 
 QUICK = {"progress": False, "device": "cpu"}
 
 
 def on(device, model):
-    return Model(device, model.checkpoint)
+    return Predictor(device, model.checkpoint)
 
 
 @pytest.fixture(scope="module")

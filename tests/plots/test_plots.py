@@ -20,7 +20,8 @@ from hw5.plots.samples import draw_samples, sheet_size  # noqa: E402
 from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles, page, shown  # noqa: E402
 from hw5.plots.view import View  # noqa: E402
 from hw5.train.checkpoint import DataSource  # noqa: E402
-from hw5.train.run import Model, Run  # noqa: E402
+from hw5.train.predictor import Predictor  # noqa: E402
+from hw5.train.run import Run  # noqa: E402
 from hw5.train.settings import Settings  # noqa: E402
 
 
@@ -31,7 +32,7 @@ def trained(dataset, epochs=3, split="test", **settings):
     for _ in run.train():
         pass
     checkpoint = run.checkpoint()
-    return View(checkpoint, dataset.name, Model(device, checkpoint), run.splits[split])
+    return View(checkpoint, dataset.name, Predictor(device, checkpoint), run.splits[split])
 
 
 def many_classes(m=26, n=600, d=5):

@@ -104,8 +104,10 @@ def test_standardisation_and_class_weights_are_those_of_the_other_folds():
     for fold in folds_of(data, 3, Settings(holdout=0.0)):
         run = fold.run(CpuDevice(), data, dict(class_weight="balanced"), DataSource.of(data, None, None))
         X, y = data.train.X[fold.rows["train"]], data.train.y[fold.rows["train"]]
-        np.testing.assert_allclose(run.standardisation.mean, X.mean(axis=0, dtype=np.float64), rtol=1e-6)
-        np.testing.assert_allclose(run.standardisation.scale, 1 / X.std(axis=0, dtype=np.float64), rtol=1e-6)
+        np.testing.assert_allclose(run.checkpoint().standardisation.mean, X.mean(axis=0, dtype=np.float64), rtol=1e-6)
+        np.testing.assert_allclose(
+            run.checkpoint().standardisation.scale, 1 / X.std(axis=0, dtype=np.float64), rtol=1e-6
+        )
         np.testing.assert_allclose(run.network.class_weights, len(y) / (3 * np.bincount(y)), rtol=1e-6)
 
 

@@ -8,7 +8,8 @@ import pytest
 from hw5.datasets import load, open_inputs
 from hw5.devices.cpu import CpuDevice
 from hw5.train.checkpoint import Checkpoint
-from hw5.train.run import Model, Run
+from hw5.train.predictor import Predictor
+from hw5.train.run import Run
 
 GOLDEN = Path(__file__).parent / "golden"
 PREDICTIONS = {  # (inputs, predictions when the file was written)
@@ -49,7 +50,7 @@ def test_every_file_is_tested():
 def test_an_old_checkpoint_gives_the_same_predictions(name):
     """To 1e-6: another NumPy may round exp and tanh differently."""
     X, expected = PREDICTIONS[name]
-    model = Model(CpuDevice(), Checkpoint.load(GOLDEN / f"{name}.npz"))
+    model = Predictor(CpuDevice(), Checkpoint.load(GOLDEN / f"{name}.npz"))
     np.testing.assert_allclose(model.predict(np.array(X, np.float32)), expected, rtol=0, atol=1e-6)
 
 
@@ -84,7 +85,7 @@ def test_a_table_for_an_old_checkpoint(tmp_path):
         [0, 0, 0, np.float32(22.1 / 7), 1],
     ]
     assert X[:, 0].tolist() == [-326, 273, -442] and rows.unseen == {"site": 1}
-    P = Model(CpuDevice(), checkpoint).predict(X)
+    P = Predictor(CpuDevice(), checkpoint).predict(X)
     np.testing.assert_allclose(P[:2], [[0.6958182, 0.3041818], [0.0332445, 0.9667555]], rtol=0, atol=1e-6)
 
 

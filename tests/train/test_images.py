@@ -9,7 +9,8 @@ from hw5.datasets import Dataset, Examples
 from hw5.devices import open_device
 from hw5.errors import InputError
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.train.run import Model, Run
+from hw5.train.predictor import Predictor
+from hw5.train.run import Run
 from hw5.train.settings import Settings
 
 HIDDEN = ("conv:4x3+1", "dropout:0.2", "pool:2", "conv:3x2x1/2", "meanpool:2/1+1", 6, "dropout:0.5")
@@ -63,7 +64,9 @@ def test_a_run_learns_colours(device):
     for _ in colours.train():
         pass
     assert colours.evaluate("test")[1] == 1
-    assert Model(device, colours.checkpoint()).predict(coloured().train.X[:6]).argmax(axis=1).tolist() == [0, 1, 2] * 2
+    assert (
+        Predictor(device, colours.checkpoint()).predict(coloured().train.X[:6]).argmax(axis=1).tolist() == [0, 1, 2] * 2
+    )
 
 
 def test_layers_that_do_not_fit_the_images_of_a_checkpoint_are_found(tmp_path):

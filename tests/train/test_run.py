@@ -7,7 +7,8 @@ from hw5.datasets import load
 from hw5.datasets.preprocessing import Subset
 from hw5.devices.cpu import CpuDevice
 from hw5.train.checkpoint import Checkpoint, DataSource
-from hw5.train.run import Model, Run
+from hw5.train.predictor import Predictor
+from hw5.train.run import Run
 from hw5.train.settings import Settings
 
 
@@ -56,7 +57,7 @@ def test_a_model_is_evaluated_in_one_pass(source, loss, monkeypatch):
     """One upload of the data, and the outputs of a pass of its own, bit for bit."""
     settings = Settings(hidden=(5,), loss=loss)
     dataset = load(source, task=settings.task)
-    model = Model(CpuDevice(), Run(CpuDevice(), dataset, settings, DataSource.of(dataset, None, None)).checkpoint())
+    model = Predictor(CpuDevice(), Run(CpuDevice(), dataset, settings, DataSource.of(dataset, None, None)).checkpoint())
     expected, uploads, upload = model.predict(dataset.train.X), [], CpuDevice.upload_data
     monkeypatch.setattr(CpuDevice, "upload_data", lambda *args: uploads.append(1) or upload(*args))
     subset = Subset.whole(dataset.train)

@@ -12,7 +12,7 @@ from hw5.tables import delimited
 from hw5.train import evaluation as module
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.evaluation import evaluation, evaluation_of_stream
-from hw5.train.run import Model
+from hw5.train.predictor import Predictor
 from tests.cli.helpers import hw5, refused
 from tests.datasets.helpers import input_error
 
@@ -81,7 +81,7 @@ def test_a_regression(tmp_path, offset):
 
 
 def require_equal_figures(path, sources, device):
-    model = Model(open_device(device), Checkpoint.load(path))
+    model = Predictor(open_device(device), Checkpoint.load(path))
     its = model.checkpoint
     for source in map(str, sources):
         for split in ("test", "train"):
@@ -151,7 +151,7 @@ def test_no_features_are_kept(tmp_path):
     lines = [",".join(map(str, row)) + f",{'ab'[i % 2]}" for i, row in enumerate(rng.integers(0, 9999, (9000, 40)))]
     (tmp_path / "a.csv").write_text("\n".join(lines[:1000]))
     hw5("train", "--data", tmp_path / "a.csv", "--hidden", 8, "--epochs", 1, "--out", tmp_path / "a.npz")
-    model = Model(open_device("cpu"), Checkpoint.load(tmp_path / "a.npz"))
+    model = Predictor(open_device("cpu"), Checkpoint.load(tmp_path / "a.npz"))
     peaks = []
     for n in (2000, 3000, 9000):  # the first fills caches
         (tmp_path / "b.csv").write_text("\n".join(lines[:n]))
