@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from hw5.tables.fitting import described as describe
+from hw5.tables.descriptions import described as describe
 from hw5.text import printable, shortened
 from hw5.train.progress import with_bar
 

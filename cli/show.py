@@ -8,7 +8,7 @@ import click
 from hw5.cli.display import say
 from hw5.cli.options import File, as_json
 from hw5.nn.hidden import written
-from hw5.tables.fitting import described
+from hw5.tables.descriptions import described
 from hw5.tables.table import Reading
 from hw5.text import encodable, printable, toml_string
 from hw5.train.checkpoint import Checkpoint

@@ -23,7 +23,7 @@ from hw5.devices import open_device
 from hw5.errors import InputError, RunError, did_you_mean, in_parameters, require_known
 from hw5.interrupts import interruptible
 from hw5.nn.hidden import read_hidden
-from hw5.tables.fitting import described
+from hw5.tables.descriptions import described
 from hw5.tables.frames import features_of
 from hw5.tables.numeric import as_features
 from hw5.tables.table import Reading, as_images, columns_of

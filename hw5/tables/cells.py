@@ -403,3 +403,8 @@ def _strptime(strings, format):
     day = pc.cast(pc.struct_field(pc.extract_regex(strings, f"^{pattern}$"), "day"), "int64")
     # strptime takes the 30th of February for a day of March
     return pc.if_else(pc.equal(day, pc.day(times)), times, None)
+
+
+def is_gap_word(word: str) -> bool:
+    """Whether a word may stand for missing numbers, as unknown and --- do; 3+ does not."""
+    return not any(map(str.isdigit, word))

@@ -11,6 +11,10 @@ import numpy as np
 POINT, COMMA, BOTH = ".", ",", ",."
 DECIMALS = (POINT, COMMA, BOTH)
 
+# A number that only a decimal comma explains, and its currency
+DECIMAL_COMMA = re.compile(
+    r"[-+]?(\d*,(?!\d{3}$)\d+|0,\d+|\d{4,},\d+|\d{1,3}([.'’\u00a0\u202f ]\d{3})+,\d+)([eE][-+]?\d+)?\s*([%$€£¥₽₺₴]|EUR|CHF|PLN|zł|Kč|kr\.?|руб\.?)?"
+)
 _FIRST = 200  # numbers, of which one usually shows its decimal point
 _EDGE, _END = r"(?:^|[^\d.,])", r"(?:[^\d.,]|$)"
 _GROUPED = r"\d{1,3}(?:{other}\d{3})+{sign}\d+|\d{1,3}(?:{other}\d{3}){2,}"

@@ -4,7 +4,6 @@ Cells stay text, so that what they mean is decided column by column (columns.py)
 is read again with Python's csv module, which tells the row: rows count from 1 and are lines of the file.
 """
 
-import codecs
 import csv
 import io
 import re
@@ -13,18 +12,16 @@ from pathlib import Path
 
 from hw5.errors import InputError
 from hw5.opening import Spool, input_errors, open_inflated
-from hw5.tables.dialect import BLANKS, Dialect, detect
+from hw5.tables.dialect import Dialect, detect
 from hw5.tables.encoding import Encoding
+from hw5.tables.sample_rows import BLANKS
+from hw5.tables.table_bytes import EDGES, NulError, TableBytes, UnexpectedQuote
 from hw5.text import lines_of, printable
 
 _SAMPLE = 1 << 18  # bytes
 _BLOCK = 1 << 20
 LONGEST_CELL = 1 << 17  # characters, as in Python's csv module
 _NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
-
-
-_EDGES = re.compile(r"(?m)^[ \t]*\||\|[ \t]*(?=\r?$)")  # of a row of a table in Markdown
-_BYTE_EDGES = re.compile(_EDGES.pattern.encode())
 _MOST_COLUMNS = 250_000  # each takes about 4 kB while it is read
 
 
@@ -32,51 +29,52 @@ class NotNumbers(Exception):
     """A column that was to be read as numbers has other cells."""
 
 
-class NulError(Exception):
-    """A NUL character, which no text has."""
-
-
 class _OtherEncoding(Exception):
     """Bytes that are no text in the encoding that the file had so far."""
 
 
-class _UnexpectedQuote(Exception):
-    """A quote, in a file that had none so far."""
+def read_text(path: Path | Spool, wanted=frozenset(), label=None) -> "TextRecords":
+    """The records of a text table, whose encoding and dialect are found from its first rows. Raises InputError.
+
+    wanted: names of columns; a first row with all of them is the header. label: the position of the labels, if known.
+    """
+    with open_inflated(path) as stream:
+        start, is_all = _start_of(stream)
+    notes = []
+    encoding = Encoding(path, notes, start)
+    sample = _whole_lines(encoding.decoded(start), is_all)
+    suffix = Path(str(path).lower().removesuffix(".gz")).suffix
+    dialect = detect(sample, suffix, frozenset(wanted), label)
+    notes += dialect.notes
+    if dialect.width > _MOST_COLUMNS:
+        raise InputError(
+            f"{path}: the table has {dialect.width:,} columns, and hw5 reads tables of up to {_MOST_COLUMNS:,}; "
+            "save the numbers as .npz"
+        )
+    longest = max(map(len, lines_of(sample)), default=0)
+    records = TextRecords(path, encoding, dialect, notes, longest, has_quotes=dialect.quote in sample)
+    if not dialect.first:
+        records.require_no_fault()
+        raise InputError(f"{path}: the file has no rows; save or download it again")
+    return records
 
 
 class TextRecords:
     """The rows of a text table.
 
-    wanted: names of columns; a first row with all of them is the header. label: the position of the labels, if known.
-    decimal, decimals: the decimal sign of numbers, and of columns that have another one, by position.
+    decimal, decimals: the decimal sign of numbers, and of columns that have another one, by position. repeated_headers:
+    the number of rows that were left out, since they are the header once more.
     """
 
-    _has_quotes = True
-    repeated_headers = 0  # rows that were left out, since they are the header once more
-
-    def __init__(self, path: Path | Spool, wanted=frozenset(), label=None):
-        self.path, self.where = path, str(path)
-        with open_inflated(path) as stream:
-            start, is_all = _start_of(stream)
-        self.notes = []
-        self._encoding = Encoding(path, self.notes, start)
-        sample = _whole_lines(self._encoding.decoded(start), is_all)
-        suffix = Path(self.where.lower().removesuffix(".gz")).suffix
-        self.dialect = detect(sample, suffix, frozenset(wanted), label)
-        self.notes += self.dialect.notes
-        self.names, self.width = self.dialect.names, self.dialect.width
-        self.decimal, self.label = self.dialect.decimal, self.dialect.last
-        self.decimals = {}
-        if self.width > _MOST_COLUMNS:
-            raise InputError(
-                f"{self.where}: the table has {self.width:,} columns, and hw5 reads tables of up to {_MOST_COLUMNS:,}; "
-                "save the numbers as .npz"
-            )
-        self._longest = max(map(len, lines_of(sample)), default=0)
-        self._has_quotes = self.dialect.quote in sample
-        if not self.dialect.first:
-            self._raise_first_fault()
-            raise InputError(f"{path}: the file has no rows; save or download it again")
+    def __init__(
+        self, path: Path | Spool, encoding: Encoding, dialect: Dialect, notes: list, longest: int, has_quotes=True
+    ):
+        """longest: the characters of the longest line so far. has_quotes: whether there were quotes so far."""
+        self.path, self.where, self.dialect, self.notes = path, str(path), dialect, notes
+        self.names, self.width = dialect.names, dialect.width
+        self.decimal, self.decimals, self.label = dialect.decimal, {}, dialect.last
+        self.repeated_headers = 0
+        self._encoding, self._longest, self._has_quotes = encoding, longest, has_quotes
 
     @property
     def first(self) -> tuple[str, ...]:
@@ -97,7 +95,7 @@ class TextRecords:
                 return
             except _OtherEncoding:
                 self._encoding.give_up_utf8()
-            except _UnexpectedQuote:
+            except UnexpectedQuote:
                 self._has_quotes = True
 
     def _without_headers(self, columns: list) -> list:
@@ -126,12 +124,12 @@ class TextRecords:
     def _as_it_seems(self, has_nulls, numbers):
         """The rows in the encoding and with the quotes that the file has so far.
 
-        Raises _OtherEncoding or _UnexpectedQuote where it has others.
+        Raises _OtherEncoding or UnexpectedQuote where it has others.
         """
         import pyarrow as pa
 
         with open_inflated(self.path) as stream:
-            source = _Source(stream, self._encoding.name, self.dialect, self._has_quotes)
+            source = TableBytes(stream, self._encoding.name, self.dialect, self._has_quotes)
             with input_errors(self.path):
                 try:
                     yield from self._batches(source, has_nulls, numbers)
@@ -145,11 +143,11 @@ class TextRecords:
                 except pa.ArrowException as error:
                     if numbers:
                         raise NotNumbers from error
-                    self._raise_first_fault()
+                    self.require_no_fault()
                     text = printable(str(error).splitlines()[0][:200])
                     raise InputError(f"{self.where}: not a valid table ({text}); save it again as CSV") from error
         if source.is_suspicious:
-            self._raise_first_fault()
+            self.require_no_fault()
 
     def _batches(self, source, has_nulls, numbers):
         from pyarrow import csv as arrow_csv
@@ -211,7 +209,7 @@ class TextRecords:
             next(lines, None)
         line, delimiter = dialect.skipped + 1, dialect.delimiter
         if dialect.edges:
-            lines = (_EDGES.sub("", each) for each in lines)
+            lines = (EDGES.sub("", each) for each in lines)
         if delimiter == BLANKS:
             lines = (re.sub(r"[ \t]+", " ", each.strip()) for each in lines)
         options = {"delimiter": delimiter, "quotechar": dialect.quote, "escapechar": dialect.escape}
@@ -222,7 +220,7 @@ class TextRecords:
                 yield line, cells
             line = dialect.skipped + reader.line_num + 1
 
-    def _raise_first_fault(self) -> None:
+    def require_no_fault(self) -> None:
         """Raise InputError for the first row that is no row of the table, if there is one."""
         line = self.dialect.skipped + 1
         rows = self._rows()
@@ -242,7 +240,7 @@ class TextRecords:
             ) from error
         except UnicodeError:
             self._encoding.give_up_utf8()
-            self._raise_first_fault()
+            self.require_no_fault()
 
     def _row_of_nul(self) -> int:
         with open_inflated(self.path) as file:
@@ -253,7 +251,7 @@ class TextRecords:
         try:
             return self._line(row)
         except (csv.Error, UnicodeError):
-            self._raise_first_fault()
+            self.require_no_fault()
             return self._line(row)
 
     def _line(self, row: int) -> int:
@@ -272,7 +270,7 @@ class TextRecords:
             for _ in self._rows():
                 pass
         except csv.Error:
-            self._raise_first_fault()
+            self.require_no_fault()
         except UnicodeError:
             pass
 
@@ -299,71 +297,3 @@ def _without_first(n: int, batches: Iterator[list]) -> Iterator[list]:
         n -= skipped
         if len(columns[0]) > skipped:
             yield [column.slice(skipped) for column in columns] if skipped else columns
-
-
-class _Source(io.RawIOBase):
-    """The bytes of a table from its first row on, in UTF-8, with one tab for a run of blanks.
-
-    is_suspicious: whether a quote may not be closed, which pyarrow accepts.
-    """
-
-    def __init__(self, stream, encoding: str, dialect: Dialect, has_quotes: bool = True):
-        self._stream, self._dialect, self._has_quotes = stream, dialect, has_quotes
-        self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
-        self._check = codecs.getincrementaldecoder("utf-8")("strict")
-        self._rest, self._skip, self._is_first, self._ends_are_cr = b"", dialect.skipped, True, False
-        self._by_line = dialect.delimiter == BLANKS or dialect.spaces or dialect.edges
-        self._quote, self._quotes = dialect.quote.encode(), 0
-        quote, delimiter = (re.escape(each.encode()) for each in (dialect.quote, dialect.delimiter))
-        blanks = rb" +" if dialect.delimiter == "\t" else rb"[ \t]+"  # a tab more is an empty cell there
-        of_blanks, of_spaces = rb'"[^"\n]*"|[ \t]+', delimiter + blanks + rb"(?=" + quote + rb"(?!" + quote + rb"))"
-        self._gap = re.compile(of_blanks if dialect.delimiter == BLANKS else of_spaces)
-
-    @property
-    def is_suspicious(self) -> bool:
-        return self._quotes % 2 == 1
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = b""
-        while not data:
-            chunk = self._stream.read(size)
-            data = self._converted(chunk)
-            if not chunk:
-                break
-        if b"\0" in data:
-            raise NulError
-        if not data.isascii() or not data or self._check.getstate()[0]:
-            self._check.decode(data, final=not data)  # raises UnicodeDecodeError
-        if self._quote in data:  # five times faster than counting none
-            if not self._has_quotes:
-                raise _UnexpectedQuote
-            self._quotes += data.count(self._quote)
-        return data
-
-    def _converted(self, chunk: bytes) -> bytes:
-        if self._decoder:
-            chunk = self._decoder.decode(chunk, final=not chunk).encode()
-        if self._is_first:
-            chunk, self._is_first = chunk.removeprefix(codecs.BOM_UTF8), False
-            self._ends_are_cr = b"\r" in chunk and b"\n" not in chunk  # as on old Macintoshes
-        if self._ends_are_cr:
-            chunk = chunk.replace(b"\r", b"\n")
-        while self._skip and chunk:
-            head, end, rest = chunk.partition(b"\n")
-            if not end:
-                return b""
-            chunk, self._skip = rest, self._skip - 1
-        if not self._by_line:
-            return chunk
-        data = self._rest + chunk
-        whole = data.rfind(b"\n") + 1 if chunk else len(data)
-        data, self._rest = data[:whole], data[whole:]
-        if self._dialect.edges:
-            return _BYTE_EDGES.sub(b"", data)
-        if self._dialect.delimiter == BLANKS:
-            data = self._gap.sub(lambda gap: gap[0] if gap[0][:1] == b'"' else b"\t", data)
-            return re.sub(rb"(?m)^\t|\t(?=\r?$)", b"", data)
-        return self._gap.sub(lambda gap: gap[0][:1], data)

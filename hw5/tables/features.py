@@ -7,9 +7,7 @@ import numpy as np
 
 from hw5.opening import require_memory
 from hw5.tables.columns import Columns, Date, LeftOut, Number
-from hw5.tables.gathering import (
-    Gathered,
-)
+from hw5.tables.gathered import Gathered
 
 _AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 

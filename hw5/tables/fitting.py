@@ -1,25 +1,21 @@
 """Fit the columns of a table on its training rows, and say what looks odd about them."""
 
 import re
-import unicodedata
 
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables.cells import is_date, is_missing, is_number, is_summary
+from hw5.tables.bad_cells import bad_cell
+from hw5.tables.cells import is_date, is_gap_word, is_number
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.decimals import POINT, decimal_at, said
-from hw5.tables.gathering import MOST_VALUES, Gathered, Texts, bad_cell, has_gaps, is_gap_word
+from hw5.tables.gathered import MOST_VALUES, Gathered
+from hw5.tables.ids import ALL_DIFFERENT, check_first_numbers, index_or_id, is_named_as_id, repeated_id
+from hw5.tables.number_columns import has_gaps
 from hw5.tables.table import as_option
-from hw5.text import listed, quoted
+from hw5.text import quoted
 
-_MOST_ALIKE = 1000  # classes that are compared
-_MOST_CATEGORIES = 100  # the rarer ones share a feature
-_ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
-_NEARLY_ALL = 0.9  # values per row from which whole numbers may be IDs
-_ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "uuid", "guid", "key"}
-_UNNAMED = re.compile(r"unnamed: 0(\.\d+)*")  # as pandas names an index
-_ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
+MOST_CATEGORIES = 100  # the rarer ones share a feature
 _SENTINELS = {float(sign + "9" * n) for n in range(2, 7) for sign in ("", "-")} | {-9.0}  # for missing numbers
 _DAY = 86_400
 _TOGETHER = 16  # rows
@@ -132,8 +128,8 @@ class Fitting:
         if not count:
             return LeftOut(name, "no value in the training rows")
         whole = high > low and low == int(low) and high - low + 1 >= count == len(self.rows) > 2
-        why = self._index_or_id(name, position, i) if whole and not gaps else None
-        why = why or (self._repeated_id(position, i) if self._is_named_as_id(name) else None)
+        why = index_or_id(self, name, position, i) if whole and not gaps else None
+        why = why or (repeated_id(self, position, i) if is_named_as_id(name) else None)
         if why:
             return LeftOut(name, why)
         if high - low < _LEAST_RANGE and not gaps:
@@ -143,7 +139,7 @@ class Fitting:
         else:
             self._check_telltale(position, i)
             if name is None and position == 0:
-                self._check_first_numbers(i)
+                check_first_numbers(self, i)
             self._check_sentinels(position, i, low, high)
             if position in self.gathered.padded:
                 self.warnings.append(
@@ -164,56 +160,6 @@ class Fitting:
         if position in self.gathered.partly_percent:
             self.warnings.append(f"{self.name(position)} has numbers with and without %, which are read alike, 5% as 5")
         return self._gap_words.get(position), unit, decimal_at(self.records, position)
-
-    def _index_or_id(self, name, position, i):
-        """Why a column is left out as an index or ID, or None; a warning if it may be one."""
-        values = self.gathered.number_cells(i)
-        if (values != np.floor(values)).any() or len(np.unique(values)) < len(values):
-            return None
-        counts_up = (np.diff(values) == 1).all()
-        if position == 0 and name == "":
-            return f"an index without a name, which {'counts the rows' if counts_up else 'is different in each row'}"
-        lower = (name or "").strip().lower()
-        if lower in _ID_NAMES or _UNNAMED.fullmatch(lower) or self._is_named_as_id(name):
-            return "an ID: all values are different"
-        if counts_up and len(values) > 9 or lower.endswith(("_no", "number")) or not name and len(values) > 50:
-            self.warnings.append(
-                f"{self.name(position)} has a different whole number in each row; if it is an ID, leave it out with "
-                f"--drop {self.option(position)}"
-            )
-        return None
-
-    @staticmethod
-    def _is_named_as_id(name):
-        stripped = (name or "").strip()
-        return stripped.lower() == "id" or _ENDS_IN_ID.search(stripped) is not None
-
-    def _repeated_id(self, position, i):
-        """Why an ID of which some values occur more than once is left out, or None and a warning."""
-        values = self.gathered.number_cells(i)[self.rows]
-        values = values[~np.isnan(values)]
-        found = len(np.unique(values))
-        if (values != np.floor(values)).any() or found < 3:
-            return None
-        if found > _ALL_DIFFERENT * len(values):
-            return f"an ID: {found:,} different values in {len(values):,} rows"
-        option = self.option(position)
-        self.warnings.append(
-            f"{self.name(position)} is named like an ID, and its numbers are a feature; leave it out with --drop {option}, or "
-            f"make categories of it with --categorical {option}"
-        )
-        return None
-
-    def _check_first_numbers(self, i):
-        """Warn if the first column, which has no name, has whole numbers of which few occur twice, as IDs do."""
-        values = self.gathered.number_cells(i)[self.rows]
-        values = values[~np.isnan(values)]
-        found = len(np.unique(values))
-        if (values == np.floor(values)).all() and 50 < _NEARLY_ALL * len(values) < found < len(values):
-            self.warnings.append(
-                f"column 1 has {found:,} different whole numbers in {len(values):,} rows; if it is an ID, leave it out with "
-                "--drop 1"
-            )
 
     def _check_sentinels(self, position, i, low, high):
         """Warn if a number such as -999 stands apart from the others, as one for missing values does."""
@@ -307,7 +253,7 @@ class Fitting:
             return LeftOut(name, "no value in the training rows")
         if len(found) == 1 and not gaps:
             return LeftOut(name, f"always {quoted(next(iter(found)))}")
-        if len(found) > max(20, _ALL_DIFFERENT * present) or len(found) == present > 5:
+        if len(found) > max(20, ALL_DIFFERENT * present) or len(found) == present > 5:
             return LeftOut(name, _of_many_texts(found, present, position in self.gathered.categorical))
         self._warn_of_telltale(position, texts.codes[self.rows], len(found))
         if len(found) == 2:
@@ -315,7 +261,7 @@ class Fitting:
             return YesNo(name, no, yes, _short(found[yes] / present), gaps)
         ordered = sorted(found, key=lambda v: (-found[v], v))
         return Categories(
-            name, tuple(sorted(ordered[:_MOST_CATEGORIES])), tuple(sorted(ordered[_MOST_CATEGORIES:])), gaps
+            name, tuple(sorted(ordered[:MOST_CATEGORIES])), tuple(sorted(ordered[MOST_CATEGORIES:])), gaps
         )
 
 
@@ -347,138 +293,3 @@ def _reduced(ufunc, rows):
 def _short(value) -> float:
     """A float64 for JSON that float32 holds, since features are float32."""
     return float(np.float32(value))
-
-
-def summary_warnings(fitting: Fitting) -> list[str]:
-    """A warning if the last row seems to sum up the others: it alone has a word for that in a column of text.
-
-    Or if some rows have a text for the total of others.
-    """
-    gathered = fitting.gathered
-    labels = {fitting.labels[0]: gathered.labels} if isinstance(gathered.labels, Texts) else {}
-    for position, texts in (gathered.texts | labels).items():
-        last = texts.codes[-1]
-        word = texts.values[last] or ""
-        if is_summary(word) and np.count_nonzero(texts.codes == last) == 1:
-            return [f"the last row has {quoted(word)} in {fitting.name(position)}; remove it if it sums up the others"]
-        several = [value for value in texts.values if value and _sums_up(value, texts.index)]
-        if several:
-            return [f"rows have {listed(several)} in {fitting.name(position)}; remove them if they sum up others"]
-    return []
-
-
-def _sums_up(value: str, others) -> bool:
-    """Whether a text is that of the total of another one, as "north total" is."""
-    name = re.sub(r"(?i)[ :-]*\b(sub)?totals?$|^(sub)?total (of )?", "", value)
-    return name != value and name in others
-
-
-def _alike(names) -> list[str]:
-    """The first names that look the same but for their case."""
-    by_look = {}
-    for name in (name for name in names if len(name) > 1):
-        look = "".join(each for each in name.casefold() if unicodedata.category(each) != "Cf").strip()
-        by_look.setdefault(look, []).append(name)
-    return next((each for each in by_look.values() if len(each) > 1), [])
-
-
-_TRUTH = {"0": 0, "1": 1, "False": 0, "True": 1, "FALSE": 0, "TRUE": 1, "false": 0, "true": 1}
-
-
-def one_hot_warnings(fitting: Fitting) -> list[str]:
-    """A warning if the label is one of several columns of which each row has one 1."""
-    gathered, (label, *more) = fitting.gathered, fitting.labels
-    labels = _truth_of(gathered.labels) if not more and isinstance(gathered.labels, Texts) else None
-    for step in (-1, 1) if labels is not None and len(labels) > 2 else ():
-        total = labels.copy()
-        for position in range(label + step, label + step * _MOST_CATEGORIES, step):
-            column = _zeros_and_ones(gathered, position)
-            total = total + (2 if column is None else column)
-            if total.max() > 1:
-                break
-            if total.min() == 1:
-                positions = sorted(range(label, position + step, step))
-                return [
-                    f"{', '.join(map(fitting.name, positions))} have one 1 in each row, as one-hot labels do; if they are, give "
-                    f"--label-column {','.join(map(fitting.option, positions))}"
-                ]
-    return []
-
-
-def _zeros_and_ones(gathered: Gathered, position: int) -> np.ndarray | None:
-    """A column (N,) of 0 and 1, or of true and false; None if it has other values."""
-    if position in gathered.numbers:
-        values = gathered.number_cells(gathered.numbers.index(position))
-        return values.astype(int) if np.isin(values, (0, 1)).all() else None
-    texts = gathered.texts.get(position)
-    return _truth_of(texts) if texts else None
-
-
-def _truth_of(texts: Texts) -> np.ndarray | None:
-    if not _TRUTH.keys() >= set(texts.values):
-        return None
-    return np.array([_TRUTH[value] for value in texts.values])[texts.codes]
-
-
-def label_warnings(where_label: str, class_names, y, n: int) -> list[str]:
-    """What may be wrong about the classes of n labels y."""
-    warnings = []
-    odd = [name for name in class_names if is_missing(name) and not any(map(str.isalnum, name))]
-    if odd and not {"+", "-"} <= set(class_names):
-        warnings.append(
-            f"the label {quoted(odd[0])} in {where_label} may mean that it is missing; if so, remove its rows"
-        )
-    alike = _alike(class_names[:_MOST_ALIKE])
-    if alike:
-        warnings.append(
-            f"the labels {listed(alike)} in {where_label} differ only in case, or in signs that are not seen; write them alike "
-            "if they are one"
-        )
-    m, numeric = len(class_names), all(map(is_number, class_names))
-    if m > max(20, n / 10) or m > max(2, n / 2) or numeric and m > 20:
-        kind = " that look like counts or prices" if numeric else ""
-        hint = "did you mean --task regression, or another --label-column?" if numeric else "choose with --label-column"
-        warnings.append(f"the labels in {where_label} have {m:,} classes in {n:,} rows{kind}; {hint}")
-    return warnings
-
-
-def described(columns: Columns, most: int = 8) -> list[str]:
-    """How the columns are used, in a line for each kind."""
-    lines = []
-    kinds = {
-        "number": "numbers",
-        "yes/no": "yes/no",
-        "categories": "categories",
-        "date": "dates",
-        "left out": "left out",
-    }
-    for kind, plural in kinds.items():
-        chosen = [c for c in columns.numbered if c.kind == kind]
-        if chosen:
-            shown = ", ".join(map(_one, chosen[:most])) + (
-                f", ... {len(chosen) - most} more" if len(chosen) > most else ""
-            )
-            lines.append(f"{plural}: {shown}")
-    return lines
-
-
-def _one(column) -> str:
-    name = column.name if column.name else "(no name)"
-    if column.kind == "left out":
-        return f"{name} ({column.why})"
-    notes = []
-    if column.kind == "categories":
-        notes.append(f"{len(column.values)}{' and others' if column.rare else ''}")
-    if column.kind == "yes/no":
-        notes.append(f"{column.no} 0, {column.yes} 1")
-    if column.kind == "date" and column.cycles:
-        notes.append(f"with the {', '.join(column.cycles)}")
-    if getattr(column, "gaps", False):
-        notes.append("missing: a category" if column.kind == "categories" else _fill(column))
-    return f"{name} ({'; '.join(notes)})" if notes else name
-
-
-def _fill(column) -> str:
-    if column.kind == "number":
-        return f"missing filled with {column.fill + column.offset:.6g}"
-    return "missing filled with the mean"

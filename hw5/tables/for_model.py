@@ -8,28 +8,21 @@ import numpy as np
 
 from hw5.errors import InputError
 from hw5.tables import cells
+from hw5.tables.arrow_columns import as_strings, without_blank_rows
+from hw5.tables.bad_cells import bad_cell
 from hw5.tables.columns import Columns, Date, LeftOut, Number
 from hw5.tables.decimals import POINT, as_in_training, decimal_at, said_of_open
-from hw5.tables.dialect import LABEL_NAMES
-from hw5.tables.gathering import (
-    Gathered,
-    Texts,
-    as_float32,
-    as_strings,
-    bad_cell,
-    has_gaps,
-    numbers_together,
-    one_hot_labels,
-    require_readable,
-    targets_in,
-    without_blank_rows,
-)
+from hw5.tables.gathered import Gathered, Texts
+from hw5.tables.gathering import require_readable
+from hw5.tables.header import LABEL_NAMES
+from hw5.tables.label_cells import one_hot_labels, targets_in
 from hw5.tables.label_columns import (
     drop_unlabelled,
     label_positions,
     labelled,
     place_of,
 )
+from hw5.tables.number_columns import as_float32, has_gaps, numbers_together
 from hw5.tables.numeric import as_pixels
 from hw5.tables.reading import explained, name_apart, repeated_headers
 from hw5.tables.table import Schema, Table, training_label_column

@@ -1,12 +1,12 @@
-"""The readers of tables, by the kind of a file (kinds.py). Each takes a path, and wanted and label as TextRecords does."""
+"""The readers of tables, by the kind of a file (kinds.py). Each takes a path, and wanted and label as read_text does."""
 
 from hw5.tables.columnar import read_arrow, read_parquet
-from hw5.tables.delimited import TextRecords
+from hw5.tables.delimited import read_text
 from hw5.tables.json_tables import read_json, read_json_lines
 from hw5.tables.named_text import read_arff, read_excel, read_markdown, read_orange
 
 READERS = {
-    "text": TextRecords,
+    "text": read_text,
     "arff": read_arff,
     "orange": read_orange,
     "markdown": read_markdown,

@@ -9,12 +9,9 @@ import re
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables.dialect import LABEL_NAMES
-from hw5.tables.gathering import (
-    Gathered,
-    Texts,
-    bad_cell,
-)
+from hw5.tables.bad_cells import bad_cell
+from hw5.tables.gathered import Gathered, Texts
+from hw5.tables.header import LABEL_NAMES
 from hw5.tables.table import Table, column_index, columns_of
 from hw5.text import counted, listed, quoted
 

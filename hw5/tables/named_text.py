@@ -7,24 +7,23 @@ import zipfile
 
 from hw5.errors import InputError
 from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
-from hw5.tables.delimited import TextRecords
+from hw5.tables.delimited import TextRecords, read_text
 from hw5.tables.dialect import Dialect
 from hw5.tables.encoding import Encoding
 from hw5.text import lines_of
 
 RULE = re.compile(rb"\|?[ \t]*:?-{3,}:?[ \t]*(?:[|+][ \t]*:?-{3,}:?[ \t]*)+\|?")  # below the names
 _HEAD = 1 << 22  # bytes of a file in which its head is looked for
+_LONGEST = 1 << 12  # characters of a line, as long as none was seen
 
 
 class _NamedText(TextRecords):
     """Delimited text whose format names the columns, and may say which are categories, which are labels, or unused."""
 
     def __init__(self, head, names, dialect, label=None, categorical=(), left_out=()):
-        self.path, self.where, self.notes, self._encoding = head.path, str(head.path), head.notes, head.encoding
-        self.dialect, self.width, self.decimal, self.decimals = dialect, len(names), ".", {}
+        super().__init__(head.path, head.encoding, dialect, head.notes, _LONGEST)
         self.names, self.label = names, label
         self.categorical, self.left_out = set(categorical), dict(left_out)
-        self._longest = 1 << 12
 
     @property
     def first(self):
@@ -120,7 +119,7 @@ def read_markdown(path, wanted=frozenset(), label=None):
     lines = lines_of(head.text)
     rule = next((i for i, line in enumerate(lines) if RULE.fullmatch(line.strip().encode())), None)
     if rule is None:  # bytes that look like one are other characters in this encoding
-        return TextRecords(path, wanted, label)
+        return read_text(path, wanted, label)
     first = next(line.strip() for line in lines if line.strip())
     edges = first.startswith("|")
     names = tuple(cell.strip() for cell in first.removeprefix("|").removesuffix("|" if edges else "").split("|"))
@@ -153,7 +152,7 @@ def read_excel(path, wanted=frozenset(), label=None):
             raise
         except Exception as error:  # openpyxl raises many types for damaged files
             raise _not_excel(path) from error
-    records = TextRecords(
+    records = read_text(
         Spool(io.BytesIO(text.getvalue().encode("utf-8", "backslashreplace")), str(path)), wanted, label
     )
     if len(book.worksheets) > 1:

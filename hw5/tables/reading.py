@@ -12,11 +12,9 @@ from hw5.errors import InputError
 from hw5.tables import labels
 from hw5.tables.blocks import Blocks, BlocksOnDisk
 from hw5.tables.features import as_bytes, encoded
-from hw5.tables.fitting import Fitting, label_warnings, one_hot_warnings, summary_warnings
-from hw5.tables.gathering import (
-    Gathered,
-    gather,
-)
+from hw5.tables.fitting import Fitting
+from hw5.tables.gathered import Gathered
+from hw5.tables.gathering import gather
 from hw5.tables.label_columns import (
     drop_unlabelled,
     label_positions,
@@ -25,6 +23,7 @@ from hw5.tables.label_columns import (
     position_of,
 )
 from hw5.tables.numeric import are_pixels
+from hw5.tables.suspicions import label_warnings, one_hot_warnings, summary_warnings
 from hw5.tables.table import Reading, Table
 from hw5.text import counted, listed, quoted
 

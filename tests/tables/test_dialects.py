@@ -12,8 +12,9 @@ import pytest
 
 from hw5.datasets import load, load_inputs
 from hw5.tables import delimited
-from hw5.tables.delimited import _Source
-from hw5.tables.dialect import BLANKS, Dialect
+from hw5.tables.dialect import Dialect
+from hw5.tables.sample_rows import BLANKS
+from hw5.tables.table_bytes import TableBytes
 from tests.datasets.helpers import input_error
 from tests.tables.helpers import TREES, rows, schema_of, text
 
@@ -259,7 +260,7 @@ def test_the_first_quote_comes_late(tmp_path, end):
 
 def test_a_megabyte_of_blanks():
     """It takes milliseconds, and hours if the search for blanks begins anew at each of them."""
-    source = _Source(io.BytesIO(b"1 2" + b" " * (1 << 20) + b"x\n"), "utf-8", Dialect(delimiter=BLANKS))
+    source = TableBytes(io.BytesIO(b"1 2" + b" " * (1 << 20) + b"x\n"), "utf-8", Dialect(delimiter=BLANKS))
     assert source.read() == b"1\t2\tx\n"
 
 
