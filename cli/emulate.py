@@ -12,7 +12,7 @@ from hw5.cli.display import say
 from hw5.cli.kernel_arguments import arguments_of, parameter_types
 from hw5.cli.options import require_picture
 from hw5.cli.profile import as_dict, gpu_option, print_profile, resources_of
-from hw5.dialect.source import example_instance, same_instance
+from hw5.dialect.instances import example_instance, same_instance
 from hw5.emulator import Emulator, KernelFault
 from hw5.emulator.runtime import ORDERS
 from hw5.errors import InputError

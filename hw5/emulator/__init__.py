@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hw5.compiler import CompileError, with_includes
-from hw5.dialect.source import example_instance, same_instance
+from hw5.dialect.instances import example_instance, same_instance
 from hw5.emulator.arguments import Arguments
 from hw5.emulator.build import CHECK, FAST, module_library
 from hw5.emulator.faults import KernelFault, kernel_fault, same_value_note

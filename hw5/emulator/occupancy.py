@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw5.dialect.source import same_instance
+from hw5.dialect.instances import same_instance
 from hw5.errors import InputError
 
 WARP = 32

@@ -128,6 +128,7 @@ def test_texture_references(tmp_path, installed):
 
 
 DRIVER = '''
+import json
 import numpy as np
 import hw5.emulator.pycuda_driver as drv
 
@@ -138,7 +139,7 @@ __global__ void combine(float *out, const float *a, Pair pair, int n, double sca
     if (i < n) out[i] = (a[i] * pair.x + pair.y) * FACTOR * (float)scale;
 }
 """
-image = drv.json.dumps({"source": "#define FACTOR 2\\n" + kernel, "include_dirs": []}).encode()
+image = json.dumps({"source": "#define FACTOR 2\\n" + kernel, "include_dirs": []}).encode()
 combine = drv.module_from_buffer(image).get_function("combine")
 a = np.arange(10, dtype=np.float32)
 out, memory = drv.mem_alloc(a.nbytes), drv.mem_alloc(a.nbytes)
