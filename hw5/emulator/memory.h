@@ -20,6 +20,7 @@ struct Region {
     Shadow shadow;
     bool unset;    // a __constant__ that nobody has written
     uint64_t gap;  // the inaccessible bytes on both sides of allocated memory
+    bool heap;     // from malloc in a kernel
 
     bool contains(uintptr_t address) const { return address - low < size; }
     uint64_t distance(uintptr_t address) const {
@@ -28,7 +29,7 @@ struct Region {
 };
 
 inline Region make_region(uintptr_t low, uint64_t size, Space space, const char *name) {
-    Region region = {low, size, space, {}, Shadow(size), false, 0};
+    Region region = {low, size, space, {}, Shadow(size), false, 0, false};
     snprintf(region.name, sizeof region.name, "%s", name);
     return region;
 }
@@ -37,7 +38,7 @@ class Memory {
   public:
     // Allocate memory filled with 0xFF bytes (NaN in any floating-point type); null if there is none left. Inaccessible
     // pages on both sides catch accesses far out of bounds in both modes.
-    void *allocate(uint64_t size, const char *name) {
+    void *allocate(uint64_t size, const char *name, bool heap = false) {
         const uint64_t gap = gap_size(size), whole = padded(size) + 2 * gap;
         char *pages = (char *)mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (pages == MAP_FAILED) return nullptr;
@@ -49,6 +50,7 @@ class Memory {
         memset(low, 0xFF, size);
         Region region = make_region((uintptr_t)low, size, Space::device, name);
         region.gap = gap;
+        region.heap = heap;
         insert(region);
         return low;
     }

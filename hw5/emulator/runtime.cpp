@@ -50,12 +50,17 @@ static void await(unsigned groups_left, bool all) {
 static void *allocate(size_t size) {
     before_effect();
     checker().forget_regions();
-    return memory.allocate(size, "malloc");
+    return memory.allocate(size, "malloc", true);
 }
 static void release(void *address) {
+    if (!address) return;
     before_effect();
     checker().forget_regions();
-    if (memory.find((uintptr_t)address)) memory.release(address);
+    const Region *region = memory.find((uintptr_t)address);
+    if (!region || !region->heap || region->low != (uintptr_t)address)
+        fail_at(FaultKind::illegal, {}, __builtin_frame_address(0),
+                "frees memory that is freed already, or that malloc and new have not returned");
+    memory.release(address);
 }
 #else
 static void *allocate(size_t size) { return malloc(size); }

@@ -52,6 +52,15 @@ WRONG = {
         "for (int i = 0; i <= 4; i++) sum[i] = t[0][31 - threadIdx.x]; y[threadIdx.x] = sum[threadIdx.x % 4]; }",
         "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
     ),
+    "memory that is freed twice": (
+        "__global__ void k(float *y) { float *p = new float[4]; p[0] = y[0]; y[0] = p[0]; delete[] p; delete[] p; }",
+        "illegal", "frees memory that is freed already",
+    ),
+    "the end of what is freed": (
+        "__global__ void k(float *y) { float *p = (float *)malloc(8); p[1] = y[0]; y[0] = p[1]; free(p + 1); }",
+        "illegal", "or that malloc and new have not returned",
+    ),
+    "a parameter that is freed": ("__global__ void k(float *y) { free(y); }", "illegal", "malloc and new have not returned"),
     "a null pointer": ("__global__ void k(float *y) { float *p = 0; *p = 1; }", "out-of-bounds", "through a null pointer"),
     "a pointer that was not set": (
         "__global__ void k(float *y) { float *p; if (y[0] > 0) p = y; *p = threadIdx.x; }", "out-of-bounds", "uninitialised or overwritten",
