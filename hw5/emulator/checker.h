@@ -528,11 +528,11 @@ class Checker {
         }
         if (pending_ == Pending::nothing) {
             open_ = fault;
-            stored_low_ = address;
+            stored_low_ = stored_high_ = address;
         }
         pending_ = Pending::store;
+        memcpy(stored_ + (stored_high_ - stored_low_), (void *)stored_high_, address + size - stored_high_);
         stored_high_ = address + size;
-        memcpy(stored_, (void *)stored_low_, stored_high_ - stored_low_);
     }
 
     // Has the thread, or its block before the last barrier, executed an atomic operation on the address? Earlier ones of
@@ -598,7 +598,7 @@ class Checker {
     Pending pending_ = Pending::nothing;
     Fault open_;
     uintptr_t stored_low_, stored_high_;
-    unsigned char stored_[16];  // what was there before the store
+    unsigned char stored_[48 * 1024];  // what was there before the store: at most all static __shared__ arrays
 
     struct Recent {
         struct {

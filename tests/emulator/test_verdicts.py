@@ -140,6 +140,17 @@ RIGHT = {
             global[0][threadIdx.x] = 1;
             y[threadIdx.x] = read<8>(threadIdx.x % 4) + global[0][threadIdx.x];
         }""",
+    "a structure that all threads copy, and shared memory that all clear": """
+        struct P { float v[12]; };
+        __global__ void k(float *y) {
+            __shared__ P s, t;
+            P p;
+            for (int i = 0; i < 12; i++) p.v[i] = i;
+            s = p;
+            memset(&t, 0, sizeof t);
+            __syncthreads();
+            y[threadIdx.x] = s.v[threadIdx.x % 12] + t.v[threadIdx.x % 12];
+        }""",
     "the heap": """
         __global__ void k(float *y) {
             int *p = new int[4];
