@@ -58,7 +58,7 @@ CHECK = Mode(
         "-O1",
         "-g1",
         "-gdwarf-4",
-        "-fsanitize=thread,bounds",
+        "-fsanitize=thread,bounds,alignment,object-size",
         "-DHW5_CHECK",
         "-fno-omit-frame-pointer",
         "-fno-optimize-sibling-calls",

@@ -129,6 +129,21 @@ class Checker {
         pending_ = Pending::index;
     }
 
+    // An access is not aligned, or outside a variable. If it is in shared or global memory, it reports more itself.
+    void misplaced(Site site, const char *type, uintptr_t address, uintptr_t alignment, const void *frame) {
+        if (address & (alignment - 1)) misaligned_ = address;
+        else if (is_on_stack(address, 1)) outside_local(site, type, frame);
+    }
+    [[noreturn]] HW5_COLD_MEMBER void outside_local(Site site, const char *type, const void *frame) {
+        settle();
+        Fault fault = {};
+        fault.kind = FaultKind::out_of_bounds;
+        fault.party = current_party(nullptr, frame);
+        fault.party.site = site;
+        snprintf(fault.text, sizeof fault.text, "accesses a %s outside the local variable that the pointer is to", type);
+        fail(fault);
+    }
+
     void block_begins() {
         for (int t = 0; t < grid.threads; t++) clock_[t] = launch_time_;
         memset(knows_, 0, sizeof knows_);
@@ -196,7 +211,7 @@ class Checker {
         if (!region && kind == AccessKind::read && is_literal(address)) return;
         if (region && region->space == Space::none) return;
         if (!region || address + size > region->low + region->size) fail_bounds(address, size, kind);
-        if (aligned && address & (size - 1)) fail_access(FaultKind::misaligned, *region, address, size, kind);
+        if ((aligned || address == misaligned_) && address & (size - 1)) fail_access(FaultKind::misaligned, *region, address, size, kind);
         settle();
         if (is_atomic(kind) && !in_shared(*region)) needs_order();
         if (records) profile(address, size, plain(kind), region->space);
@@ -594,6 +609,7 @@ class Checker {
     Region *regions_[most_regions];  // by page, as far as known
     const void *pc_, *frame_;
     uintptr_t access_low_, access_high_;  // the current access
+    uintptr_t misaligned_ = 0;            // where the compiler expects an aligned access next
 
     Pending pending_ = Pending::nothing;
     Fault open_;
@@ -625,6 +641,11 @@ inline void check_fence() { checker().fence(); }
 // Runtime::index
 inline void check_index(Site site, const char *type, int64_t index, const void *frame) {
     checker().index_outside(site, type, index, frame);
+}
+
+// Runtime::place
+inline void check_place(Site site, const char *type, uintptr_t address, uintptr_t alignment, const void *frame) {
+    checker().misplaced(site, type, address, alignment, frame);
 }
 
 inline void spin();  // scheduler.h

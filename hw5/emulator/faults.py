@@ -198,6 +198,7 @@ _SENTENCES = {
     "arithmetic": lambda fault, thread, kernel: f"{thread} divides an integer by zero",
     "stack-overflow": lambda fault, thread, kernel: f"{thread} needs more than 256 KiB for its local variables",
     "illegal": lambda fault, thread, kernel: (
-        f"{thread} executes an instruction that ends a program, such as __builtin_trap()"
+        f"{thread} executes an instruction that ends a program: __builtin_trap(), or, with clang++, an access outside a "
+        "local array"
     ),
 }

@@ -122,6 +122,26 @@ HW5_UNCHECKED static bool is_row(const char *type) {
 HW5_INDEX_HOOK(__ubsan_handle_out_of_bounds) HW5_INDEX_HOOK(__ubsan_handle_out_of_bounds_abort)
 #undef HW5_INDEX_HOOK
 
+// -fsanitize=alignment,object-size: a load or store is at an address that its type must not have, or outside the variable
+// that the compiler knows its pointer to be in, such as a local array that a function was called with.
+namespace hw5 {
+struct PlaceReport {
+    const char *file;
+    uint32_t line, column;
+    const IndexType *type;
+    uint8_t alignment, kind;  // the logarithm; 0 for a load, 1 for a store
+};
+}  // namespace hw5
+#define HW5_PLACE_HOOK(hook)                                                                                       \
+    extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void hook(                 \
+        const hw5::PlaceReport *report, uintptr_t address) {                                                     \
+        if (report->kind > 1) return;                                                                            \
+        hw5_link.runtime.place({report->file, (int)report->line}, report->type->name, address,                   \
+                               (uintptr_t)1 << report->alignment, __builtin_frame_address(0));                  \
+    }
+HW5_PLACE_HOOK(__ubsan_handle_type_mismatch_v1) HW5_PLACE_HOOK(__ubsan_handle_type_mismatch_v1_abort)
+#undef HW5_PLACE_HOOK
+
 // The heap of a kernel: each allocation is an array, whose bounds are checked.
 #define HW5_HEAP extern "C" __attribute__((noinline, no_sanitize("thread")))
 HW5_HEAP void *malloc(size_t size) noexcept { return hw5_link.runtime.allocate(size); }

@@ -66,6 +66,7 @@ static void release(void *address) {
 static void *allocate(size_t size) { return malloc(size); }
 static void release(void *address) { free(address); }
 static void check_index(Site, const char *, int64_t, const void *) {}
+static void check_place(Site, const char *, uintptr_t, uintptr_t, const void *) {}
 static void check_access(uintptr_t, size_t, AccessKind, bool, const void *, const void *) {}
 static void check_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 #endif
@@ -96,7 +97,7 @@ static int print(const char *format, va_list arguments) {
 }
 
 static const Runtime runtime = {barrier, grid_barrier, warp_operation, check_access, check_fence, converge, converged,   spin,    before_atomic,
-                                print,   fail_assertion, memmove,      memset,      check_index, allocate, release, fail_at,     copy,    commit,  await};
+                                print,   fail_assertion, memmove,      memset,      check_index, check_place, allocate, release, fail_at, copy, commit, await};
 
 __attribute__((format(printf, 1, 2))) static bool reject(const char *format, ...) {
     Fault fault = {};

@@ -75,6 +75,7 @@ inline void on_tick(const siginfo_t *info, void *context) {
 
 [[noreturn]] inline void on_trap(int signal, const siginfo_t *info, void *context) {
     const auto address = (uintptr_t)info->si_addr;
+    checker().settle();  // of an index that is out of bounds, after which clang++ may trap
     Fault fault = {};
     if (signal == SIGFPE) fault.kind = FaultKind::arithmetic;
     else if (signal == SIGILL || signal == SIGTRAP || signal == SIGABRT) fault.kind = FaultKind::illegal;

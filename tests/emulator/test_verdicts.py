@@ -52,6 +52,16 @@ WRONG = {
         "for (int i = 0; i <= 4; i++) sum[i] = t[0][31 - threadIdx.x]; y[threadIdx.x] = sum[threadIdx.x % 4]; }",
         "out-of-bounds", r"uses index 4 of an array 'float \[4\]'",
     ),
+    "the end of a local array that a function fills": (
+        "__device__ void fill(float *t, int n) { for (int i = 0; i <= n; i++) t[i] = i; }"
+        "__global__ void k(float *y) { float t[4]; fill(t, 4); y[threadIdx.x] = t[threadIdx.x % 4]; }",
+        "out-of-bounds", "accesses a 'float' outside the local variable that the pointer is to",
+    ),
+    "doubles after 4 bytes of shared memory": (
+        "__global__ void k(float *y) { __shared__ char s[512]; double *d = (double *)(s + 4); d[threadIdx.x] = y[threadIdx.x];"
+        "y[threadIdx.x] = d[threadIdx.x]; }",
+        "misaligned", r"writes 8 bytes at byte \d+ of __shared__ 's', an address that is not a multiple of 8",
+    ),
     "memory that is freed twice": (
         "__global__ void k(float *y) { float *p = new float[4]; p[0] = y[0]; y[0] = p[0]; delete[] p; delete[] p; }",
         "illegal", "frees memory that is freed already",
@@ -150,6 +160,20 @@ RIGHT = {
             memset(&t, 0, sizeof t);
             __syncthreads();
             y[threadIdx.x] = s.v[threadIdx.x % 12] + t.v[threadIdx.x % 12];
+        }""",
+    "accesses within local variables, and of types without an alignment": """
+        struct __attribute__((packed)) Packed { char c; double d; };
+        struct Pair { float a, b; };
+        __device__ float sum(const float *v, int n) { float s = 0; for (int i = 0; i < n; i++) s += v[i]; return s; }
+        __global__ void k(float *y) {
+            float4 v = make_float4(1, 2, 3, 4);
+            float table[3][4] = {};
+            __shared__ char s[32 * 12];
+            Packed *p = (Packed *)s;
+            Pair *pair = (Pair *)(s + 32 * 9 + 4);
+            p[threadIdx.x].d = sum(&v.x, 4) + sum(&table[0][0], 12) + sum(&table[1][3], 5);
+            if (threadIdx.x < 8) pair[threadIdx.x] = {1, 2};
+            y[threadIdx.x] = p[threadIdx.x].d;
         }""",
     "the heap": """
         __global__ void k(float *y) {
