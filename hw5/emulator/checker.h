@@ -130,17 +130,17 @@ class Checker {
     }
 
     // An access is not aligned, or outside a variable. If it is in shared or global memory, it reports more itself.
-    void misplaced(Site site, const char *type, uintptr_t address, uintptr_t alignment, const void *frame) {
+    void misplaced(Site site, uintptr_t address, uintptr_t alignment, const void *frame) {
         if (address & (alignment - 1)) misaligned_ = address;
-        else if (is_on_stack(address, 1)) outside_local(site, type, frame);
+        else if (is_on_stack(address, 1)) outside_local(site, frame);
     }
-    [[noreturn]] HW5_COLD_MEMBER void outside_local(Site site, const char *type, const void *frame) {
+    [[noreturn]] HW5_COLD_MEMBER void outside_local(Site site, const void *frame) {
         settle();
         Fault fault = {};
         fault.kind = FaultKind::out_of_bounds;
         fault.party = current_party(nullptr, frame);
         fault.party.site = site;
-        snprintf(fault.text, sizeof fault.text, "accesses a %s outside the local variable that the pointer is to", type);
+        snprintf(fault.text, sizeof fault.text, "accesses memory outside the local variable that the pointer is to");
         fail(fault);
     }
 
@@ -644,8 +644,8 @@ inline void check_index(Site site, const char *type, int64_t index, const void *
 }
 
 // Runtime::place
-inline void check_place(Site site, const char *type, uintptr_t address, uintptr_t alignment, const void *frame) {
-    checker().misplaced(site, type, address, alignment, frame);
+inline void check_place(Site site, uintptr_t address, uintptr_t alignment, const void *frame) {
+    checker().misplaced(site, address, alignment, frame);
 }
 
 inline void spin();  // scheduler.h

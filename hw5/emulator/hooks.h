@@ -136,8 +136,8 @@ struct PlaceReport {
     extern "C" __attribute__((visibility("hidden"), noinline, no_sanitize("thread"))) void hook(                 \
         const hw5::PlaceReport *report, uintptr_t address) {                                                     \
         if (report->kind > 1) return;                                                                            \
-        hw5_link.runtime.place({report->file, (int)report->line}, report->type->name, address,                   \
-                               (uintptr_t)1 << report->alignment, __builtin_frame_address(0));                  \
+        hw5_link.runtime.place({report->file, (int)report->line}, address, (uintptr_t)1 << report->alignment,    \
+                               __builtin_frame_address(0));                                                    \
     }
 HW5_PLACE_HOOK(__ubsan_handle_type_mismatch_v1) HW5_PLACE_HOOK(__ubsan_handle_type_mismatch_v1_abort)
 #undef HW5_PLACE_HOOK

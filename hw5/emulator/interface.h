@@ -77,8 +77,8 @@ struct Runtime {
     void *(*fill)(void *to, int byte, size_t size);
     // Check mode: an index is outside an array of this type, such as 'float [4]'.
     void (*index)(Site site, const char *type, int64_t index, const void *frame);
-    // Check mode: called before an access of this type outside the variable that its pointer is in, or not aligned.
-    void (*place)(Site site, const char *type, uintptr_t address, uintptr_t alignment, const void *frame);
+    // Check mode: called before an access outside the variable that its pointer is to, or not aligned.
+    void (*place)(Site site, uintptr_t address, uintptr_t alignment, const void *frame);
     void *(*allocate)(size_t size);  // malloc and free in check mode
     void (*release)(void *memory);
     // A fault that a function of the headers found, with the rest of the sentence on it, as printf's.

@@ -66,7 +66,7 @@ static void release(void *address) {
 static void *allocate(size_t size) { return malloc(size); }
 static void release(void *address) { free(address); }
 static void check_index(Site, const char *, int64_t, const void *) {}
-static void check_place(Site, const char *, uintptr_t, uintptr_t, const void *) {}
+static void check_place(Site, uintptr_t, uintptr_t, const void *) {}
 static void check_access(uintptr_t, size_t, AccessKind, bool, const void *, const void *) {}
 static void check_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 #endif
