@@ -59,10 +59,11 @@ def load_data(
 ) -> Dataset:
     """The Dataset that fit trains on: X (N, d) and y (N,) or (N, q) in train and test, class_names, target_names, ...
 
-    data: the name of a data set that `hw5 data list` shows, a path, arrays (X, y), or a DataFrame of pandas or polars.
-    test: the same for the test set. label_column: the name or position of the labels in a table. task: classification,
-    regression, or multilabel for several labels that are 0 or 1; in the last two, y may have several columns. reading:
-    text, missing, drop, only and categorical, as for `hw5 train`. Raises InputError.
+    data: a data set of `hw5 data list`, a path, arrays (X, y), or a DataFrame of pandas or polars. test: the same for
+    the test set. label_column: the column of the labels in a table, by name or position. data_dir: the directory of
+    downloaded data sets. task: classification, regression, or multilabel for several labels that are 0 or 1; for the
+    last two, y may have several columns. reading: text, missing, drop, only and categorical, as for `hw5 train`. Raises
+    InputError.
     """
     require_known("task", task, TASKS)
     options = {
@@ -92,10 +93,10 @@ def fit(
 ) -> "Model":
     """Train a model, as `hw5 train` does, and return it.
 
-    data, test, label_column, data_dir: as for load_data. hidden: the units of a hidden layer, several, or the text of
-    --hidden. options: those of `hw5 train`, such as epochs, lr, batch_size, optimizer, seed, text, missing and drop.
-    progress: show a bar. Ctrl-C ends the training, and the model has what was learnt. Raises InputError for bad
-    arguments, RunError if the loss is no longer finite.
+    data, test, label_column, data_dir: as for load_data. hidden: the units of one hidden layer, a list of them, or the
+    text of --hidden. options: those of `hw5 train`, such as epochs, lr, batch_size, optimizer, seed, text, missing and
+    drop. progress: show a bar. Ctrl-C ends training early, and returns the model with what it has learnt. Raises
+    InputError for bad arguments, RunError if the loss is no longer finite.
     """
     reading = _reading({name: options.pop(name) for name in _READING if name in options}, data)
     for name in options:
@@ -114,7 +115,7 @@ def fit(
 
 @_in_python
 def load_model(path, *, device: str = "auto", threads: int | None = None) -> "Model":
-    """The model in a checkpoint of `hw5 train --out` or Model.save. Raises InputError."""
+    """Load the Model in a checkpoint of `hw5 train --out` or Model.save. Raises InputError."""
     return Model(Checkpoint.load(path), _open(device, threads))
 
 
@@ -189,7 +190,7 @@ def _hidden(hidden):
 
 
 class Model:
-    """A trained model on a device. checkpoint holds everything that save writes, and history a row per epoch."""
+    """A trained model on a device. checkpoint holds everything that save writes."""
 
     def __init__(self, checkpoint, device, dataset=None):
         """dataset: the training data, if known."""
@@ -210,34 +211,35 @@ class Model:
 
     @property
     def history(self) -> list[dict]:
-        """Loss and accuracy of every epoch, on the training and the validation examples."""
+        """Loss and accuracy of each epoch, on the training and the validation examples."""
         return self.checkpoint.history
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the probabilities; () without classes."""
+        """The names of the classes, in the order of the probabilities; () if there are none."""
         return self.checkpoint.class_names
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """The names of the targets or labels of an example, in the order of the predictions; () if it has one."""
+        """The names of several targets or labels, in the order of the predictions; () if there is only one."""
         return self.checkpoint.target_names
 
     @property
     def parameters(self):
-        """[(W (m, d), b (m,)), ...] of the layers that have weights, float32."""
+        """The weights [(W (m, d), b (m,)), ...] of the layers that have any, float32."""
         return self.checkpoint.parameters
 
     @property
     def advice(self) -> str | None:
-        """What `hw5 train` would say at the end: a sentence on what to change, or None."""
+        """The advice that `hw5 train` would print at the end: a sentence on what to change, or None."""
         return advice(self.history, self.settings)
 
     @_in_python
     def predict(self, X) -> np.ndarray:
-        """The class, or the number in a regression, of each example, (n,); of several targets or labels (n, q).
+        """Predict the class of each example, or the number in a regression, (n,); (n, q) for several targets or labels.
 
-        X: arrays (n, d) or images (n, h, w) or (n, h, w, c); a DataFrame with the columns of the training; or a path.
+        X: an array (n, d), images (n, h, w) or (n, h, w, c), a DataFrame with the columns of the training data, or a
+        path.
         Raises InputError.
         """
         outputs, its = self.probabilities(X), self.checkpoint
@@ -249,7 +251,10 @@ class Model:
 
     @_in_python
     def probabilities(self, X) -> np.ndarray:
-        """The probability of each class or label (n, m); a perceptron gives 1 to its class, a regression numbers."""
+        """Predict the probability of each class or label (n, m): 1 or 0 for a perceptron; in a regression, the numbers.
+
+        X: as for predict. Raises InputError.
+        """
         return self._predictor.predict(self._features(X))
 
     def _features(self, X):
@@ -269,7 +274,7 @@ class Model:
 
     @_in_python
     def evaluate(self, data=None, *, split="test", test=None, label_column=None, data_dir=None) -> dict:
-        """Accuracy, loss and more by name, as `hw5 eval --json`, on a split of the data that it was trained on, or on others.
+        """Accuracy, loss and more by name, as from `hw5 eval --json`, on a split of the training data or of other data.
 
         split: test, train or validation. data, test, label_column, data_dir: as for load_data. Raises InputError.
         """
@@ -288,25 +293,26 @@ class Model:
 
     @_in_python
     def resume(self, epochs: int | None = None, *, data=None, progress: bool = True) -> "Model":
-        """Resume the training up to this number of epochs in total, and return the new model.
+        """Resume training up to this number of epochs in total, and return the new model.
 
-        Its bits are those of an uninterrupted training.
+        It has the same bits as after an uninterrupted training.
 
-        data: if the model was trained on data in memory and loaded from a file. Raises InputError and RunError.
+        data: the training data, needed if it was in memory and the model was loaded from a file. Raises InputError and
+        RunError.
         """
         its = self.checkpoint
         settings = its.settings if epochs is None else replace(its.settings, epochs=epochs)
         return _trained(Run(self.device, self._dataset(data), settings, its.data, its), progress)
 
     def save(self, path):
-        """Save it as a checkpoint, for load_model and the hw5 command. Raises OSError."""
+        """Save the model as a checkpoint, for load_model and the hw5 command. Raises OSError."""
         self.checkpoint.save(path)
 
     @_in_python
     def plot(self, *panels, split="test", data=None):
-        """A matplotlib Figure, which a notebook shows: the panels of `hw5 plot --what`, by default all that apply.
+        """Plot panels of `hw5 plot --what`, by default all that apply, as a matplotlib Figure, which a notebook shows.
 
-        Raises InputError if one does not apply, or matplotlib is missing.
+        Raises InputError if a panel does not apply, or matplotlib is missing.
         """
         from hw5.plots import figure_of_model, require_matplotlib
         from hw5.plots.view import View
