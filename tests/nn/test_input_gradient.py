@@ -54,7 +54,7 @@ def test_it_is_that_of_the_loss_by_differences_for_layers_of_all_kinds(hidden):
         return np.log(np.exp(z - z.max()).sum()) + z.max() - z[2]
 
     np.testing.assert_allclose(
-        gradient.of_outputs(x, np.zeros((1, 3)))[0], model._model.logits(np.float32(x)), rtol=1e-4, atol=1e-4
+        gradient.of_outputs(x, np.zeros((1, 3)))[0], model._predictor.logits(np.float32(x)), rtol=1e-4, atol=1e-4
     )
     step = h * np.eye(x.size)
     differences = np.array([(loss(x + e) - loss(x - e)) / (2 * h) for e in step])
