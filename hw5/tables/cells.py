@@ -177,11 +177,13 @@ def has_brackets(array) -> bool:
 
 
 def lacks_percent(array) -> bool:
-    """Whether a pyarrow array of text has numbers without a percent sign, apart from 0."""
+    """Whether a pyarrow array of text or numbers has some without a percent sign, apart from 0."""
     import pyarrow.compute as pc
     import pyarrow.types as types
 
-    return types.is_string(array.type) and bool(pc.any(pc.match_substring_regex(array, "^[^%]*[1-9][^%]*$")).as_py())
+    if not types.is_string(array.type):
+        return bool(pc.any(pc.not_equal(array, 0)).as_py())
+    return bool(pc.any(pc.match_substring_regex(array, "^[^%]*[1-9][^%]*$")).as_py())
 
 
 def _unbracketed(strings):

@@ -73,7 +73,7 @@ class TextRecords:
         self.path, self.where, self.dialect, self.notes = path, str(path), dialect, notes
         self.names, self.width = dialect.names, dialect.width
         self.decimal, self.decimals, self.label = dialect.decimal, {}, dialect.last
-        self.repeated_headers = 0
+        self.repeated_headers, self._blanks = 0, {""}  # the cells of rows that are left out
         self._encoding, self._longest, self._has_quotes = encoding, longest, has_quotes
 
     @property
@@ -86,7 +86,7 @@ class TextRecords:
 
         numbers: positions of columns to read as float64, which is faster; raises NotNumbers if a cell is no number.
         """
-        done, self.repeated_headers = 0, 0
+        done, self.repeated_headers, self._blanks = 0, 0, {*_NULLS} if has_nulls else {""}
         while True:
             try:
                 for columns in _without_first(done, self._as_it_seems(has_nulls, numbers)):
@@ -256,7 +256,7 @@ class TextRecords:
 
     def _line(self, row: int) -> int:
         rows = ((line, [cell.strip() for cell in cells]) for line, cells in self._rows())
-        filled = ((line, cells) for line, cells in rows if "".join(cells))
+        filled = ((line, cells) for line, cells in rows if not self._blanks.issuperset(cells))
         header = list(self._header)
         kept = (line for i, (line, cells) in enumerate(filled) if not (i and header and cells == header))
         for position, line in enumerate(kept, start=-self.dialect.header):

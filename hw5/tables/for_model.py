@@ -46,7 +46,10 @@ def _with_blanks(names, index):
 
 
 class ForModel:
-    """The rows of a table as the features of a model; iterate over blocks(). unseen: {column: number of cells}."""
+    """The rows of a table as the features of a model; iterate over blocks().
+
+    unseen: {column: number of cells}. without_percent: the columns with numbers that lack the % of training.
+    """
 
     def __init__(self, records, schema: Schema, needs_label: bool, label_column: str | None = None):
         self.records, self.schema = records, schema
@@ -55,7 +58,7 @@ class ForModel:
                 f"{records.where}: the table has one column, but needs a feature and a label; separate columns by commas"
             )
         self.columns = schema.columns or Columns.of_names(schema.feature_names, schema.features)
-        self.unseen, self.labels = Counter(), []
+        self.unseen, self.without_percent, self.labels = Counter(), {}, []
         self.positions = self._positions(needs_label, label_column)
         used = [p for p, c in zip(self.positions, self.columns.each) if not isinstance(c, LeftOut)]
         require_readable(records, [*used, *self.labels])
@@ -170,6 +173,7 @@ class ForModel:
             elif not isinstance(column, LeftOut):
                 self._encode(column, arrays[position], X[:, at : at + len(column.features)], position, start)
             at += len(column.features)
+        self._look_for_percent(arrays, numbers)
         values, bad, is_plain = numbers_together(
             [arrays[p] for _, p, _ in numbers],
             [decimal_at(records, p) for _, p, _ in numbers],
@@ -194,6 +198,11 @@ class ForModel:
             if missing[i] or column.gaps:
                 column.encode(block[:, i], X[:, at : at + len(column.features)])
         return X, plain
+
+    def _look_for_percent(self, arrays, numbers) -> None:
+        for column, position, _ in numbers:
+            if column.unit == "%" and cells.lacks_percent(arrays[position]):
+                self.without_percent[place_of(self.records, position)] = None
 
     def _encode(self, column, array, out, position, start) -> None:
         strings = as_strings(array)
@@ -237,11 +246,18 @@ class ForModel:
 
     def notes(self) -> list[str]:
         """Sentences about how the file was read, and about values that training did not have."""
-        return [f"{self.records.where}: {note}" for note in [*self.records.notes, *repeated_headers(self.records)]] + [
-            f"{self.records.where}: {count:,} {'value' if count == 1 else 'values'} of {quoted(name)} did not occur in "
+        notes = [*self.records.notes, *repeated_headers(self.records)]
+        notes += [
+            f"{count:,} {'value' if count == 1 else 'values'} of {quoted(name)} did not occur in "
             "training; each counts as none of its categories"
             for name, count in self.unseen.items()
         ]
+        if self.without_percent:
+            notes.append(
+                f"{', '.join([*self.without_percent][:5])}: training had numbers with %, and some here have none; 0.05 is "
+                "read as 0.05%, so write 5% for 5%"
+            )
+        return [f"{self.records.where}: {note}" for note in notes]
 
 
 class Labels:

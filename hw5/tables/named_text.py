@@ -7,6 +7,7 @@ import zipfile
 
 from hw5.errors import InputError
 from hw5.opening import Spool, inflation_limit, input_errors, open_inflated, open_plain
+from hw5.tables import sparse_arff
 from hw5.tables.delimited import TextRecords, read_text
 from hw5.tables.dialect import Dialect
 from hw5.tables.encoding import Encoding
@@ -41,7 +42,7 @@ class _Head:
         self.text = self.encoding.decoded(start)
 
 
-_ATTRIBUTE = re.compile(r"""(?i)\s*@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{]+)\s*(.*)""")
+_ATTRIBUTE = re.compile(rf"(?i)\s*@attribute\s+({sparse_arff.QUOTED}|[^\s{{]+)\s*(.*)")
 
 
 def read_arff(path, wanted=frozenset(), label=None):
@@ -52,22 +53,35 @@ def read_arff(path, wanted=frozenset(), label=None):
         match = _ATTRIBUTE.match(each)
         if match:
             names.append(match[1].strip("'\"").replace("\\", ""))
-            kinds.append(match[2].strip().lower())
+            kinds.append(match[2].strip())
         if each.strip().lower().startswith("@data"):
             break
     else:
         raise InputError(f"{path}: the ARFF file has no @data; save it again")
+    nominal = [i for i, kind in enumerate(kinds) if kind.startswith("{")]
+    lower = [name.lower() for name in names]
+    label = lower.index("class") if "class" in lower else None
     body = "".join(lines_of(text)[line + 1 : line + 200])
     if re.search(r"^\s*\{", body, re.MULTILINE):
-        raise InputError(f"{path}: sparse ARFF is not supported; save it as dense ARFF or CSV")
+        head.path = _dense(head, kinds, line + 1)
+        return _NamedText(head, tuple(names), Dialect(skipped=line + 1, width=len(names)), label, nominal)
     quote = "'" if "'" in body and '"' not in body else '"'
     delimiter = "," if "," in body else "\t"
     escape = "\\" if f"\\{quote}" in body else None
     spaces = bool(re.search(rf",[ \t]+{quote}", body))
     dialect = Dialect(delimiter, quote, line + 1, "%", spaces, width=len(names), escape=escape)
-    nominal = [i for i, kind in enumerate(kinds) if kind.startswith("{")]
-    lower = [name.lower() for name in names]
-    return _NamedText(head, tuple(names), dialect, lower.index("class") if "class" in lower else None, nominal)
+    return _NamedText(head, tuple(names), dialect, label, nominal)
+
+
+def _dense(head, kinds, skipped):
+    """The path of sparse rows as dense ones, in UTF-8."""
+    try:
+        path = sparse_arff.dense(head.path, kinds, skipped, head.encoding.name)
+    except UnicodeError:
+        head.encoding.give_up_utf8()
+        path = sparse_arff.dense(head.path, kinds, skipped, head.encoding.name)
+    head.encoding = Encoding(path, head.notes)
+    return path
 
 
 _ORANGE_KINDS = {

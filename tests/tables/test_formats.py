@@ -211,10 +211,6 @@ REFUSED = {
     "half an object": (lambda: '[{"a": 1, "y"', ["no table in this JSON"]),
     "a pickle": (lambda: b"\x80\x04\x95" + bytes(99), ["pickle, which hw5 never loads"]),
     "ARFF without data": (lambda: "@relation a\n@attribute b numeric\n", ["no @data"]),
-    "sparse ARFF": (
-        lambda: "@relation a\n@attribute b numeric\n@attribute c {x,y}\n@data\n{0 1, 1 x}\n",
-        ["sparse ARFF"],
-    ),
     "a workbook with a member of a gigabyte": (_damaged_workbook, ["not a valid Excel file"]),
     "HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), ["HDF5", "Parquet"]),
     "a pointer of Git LFS": (

@@ -147,3 +147,9 @@ def test_a_header_that_ends_in_delimiters(write, tail):
 def test_a_name_that_begins_like_a_comment(write):
     data = load(write(text([[i, i * i, KINDS[i % 2]] for i in range(20)], "leaf,% sold,kind")))
     assert load_inputs(write("% sold,leaf\n3,4\n", "new.csv"), schema_of(data)).tolist() == [[4, 3]]
+
+
+def test_a_fault_below_rows_of_missing_values_has_its_row(write):
+    cells = [["NA"] * 3, ["", "", ""], *([i, i * i, "xy"[i % 2]] for i in range(30)), [3, "oops", "x"]]
+    with input_error(", row 34, column 2"):
+        load(write(text(cells, "leaf,bark,tree")))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hw5.datasets import load
+from hw5.datasets import load, open_inputs
 from hw5.tables.columns import LeftOut, Number
 from tests.datasets.helpers import input_error
-from tests.tables.helpers import text
+from tests.tables.helpers import schema_of, text
 from tests.tables.test_columns import KINDS, table
 
 SQUARES = [i * i % 23 / 2 for i in range(60)]
@@ -175,3 +175,11 @@ def test_percent_and_fractions_in_one_column(write):
     warned = "'rate' has numbers with and without %, which are read alike, 5% as 5"
     assert warned in load(write("rate,kind\n5%,a\n0.07,b\n6%,a\n8%,b\n")).warnings
     assert warned not in load(write("rate,kind\n5%,a\n0,b\n6%,a\n8%,b\n")).warnings
+
+
+def test_fractions_for_a_model_of_percent(write):
+    model = schema_of(load(write("rate,kind\n5%,a\n7%,b\n6%,a\n8%,b\n")))
+    for content, said in (("rate\n0.05\n0.07\n", True), ("rate\n5%\n0.07\n", True), ("rate\n5%\n0\n", False)):
+        rows = open_inputs(write(content), model)
+        list(rows.blocks())
+        assert any("column 1 ('rate'): training had numbers with %" in note for note in rows.notes()) == said
