@@ -4,6 +4,7 @@ from hw5.tables.columnar import read_arrow, read_parquet
 from hw5.tables.delimited import read_text
 from hw5.tables.json_tables import read_json, read_json_lines
 from hw5.tables.named_text import read_arff, read_excel, read_markdown, read_orange
+from hw5.tables.pairs import read_pairs
 
 READERS = {
     "text": read_text,
@@ -15,4 +16,5 @@ READERS = {
     "arrow": read_arrow,
     "json lines": read_json_lines,
     "json": read_json,
+    "pairs": read_pairs,
 }

@@ -25,7 +25,7 @@ def read_json_lines(path, wanted=frozenset(), label=None):
         return read_json(path)
     if any(len(column) and not column[0].is_valid for column in table.columns):  # Arrow puts new names at the end
         with input_errors(path), open_inflated(path) as stream, suppress(ValueError, AttributeError):
-            table = table.select(_names_in(map(json.loads, stream)))
+            table = table.select(names_in(map(json.loads, stream)))
     return opened(path, lambda: ArrowRecords(path, table.schema, table.to_batches))
 
 
@@ -37,7 +37,7 @@ def read_json(path, wanted=frozenset(), label=None):
         text = stream.read()
     try:
         rows = [dict(_flattened(row)) for row in _objects_in(_document(text))]
-        table = pa.table({name: _array_of([row.get(name) for row in rows]) for name in _names_in(rows)})
+        table = pa.table({name: _array_of([row.get(name) for row in rows]) for name in names_in(rows)})
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError, pa.ArrowException) as error:
         raise InputError(
             f"{path}: no table in this JSON; save it as a list of objects, one a row, or as CSV"
@@ -79,7 +79,7 @@ def _flattened(row: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield prefix + name, value
 
 
-def _names_in(rows: Iterable[dict]) -> list[str]:
+def names_in(rows: Iterable[dict]) -> list[str]:
     """The names in all rows; one that earlier rows lack comes after the one that it follows in its row."""
     names, known = [], set()
     for row in rows:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hw5.opening import Spool, input_errors, open_inflated, open_plain
 from hw5.tables.named_text import RULE, is_orange
+from hw5.tables.pairs import is_pairs
 
 _START = 1 << 16  # bytes
 _SVMLIGHT = re.compile(rb"^[-+.\deE,]+([ \t]+qid:\d+)?([ \t]+\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?$")
@@ -101,6 +102,8 @@ def _kind_of_text(start: bytes) -> str:
         return "markdown"
     if len(lines) > 3 and is_orange(start.splitlines()):
         return "orange"
+    if is_pairs(lines[: max(1, min(5, len(lines) - 1))]):
+        return "pairs"
     return "text"
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from hw5.tables.header import evidence, is_text
+from hw5.tables.header import evidence, is_text, second_header
 from hw5.tables.sample_rows import BLANKS, DELIMITERS, rows_of
 from hw5.text import lines_of
 
@@ -57,8 +57,10 @@ def _short_titles(rows: list) -> int:
 def _padded_titles(rows: list) -> int:
     """The number of titles that a spreadsheet made as wide as the table: one cell is filled, above a header of text."""
     titles = next((i for i, row in enumerate(rows[:6]) if sum(map(bool, map(str.strip, row))) > 1), 0)
-    is_table = len(rows) > titles + 1 and len(rows[titles]) > 2 and all(map(is_text, rows[titles]))
-    return titles if is_table else 0
+    if len(rows) < titles + 2 or len(rows[titles]) < 3:
+        return 0
+    head, below = rows[titles], [row for row in rows[titles + 1 :] if len(row) == len(rows[titles])]
+    return titles if all(map(is_text, head)) or second_header(head, below) else 0
 
 
 def _ragged_titles(rows: list) -> int:

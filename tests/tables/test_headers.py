@@ -153,3 +153,10 @@ def test_a_fault_below_rows_of_missing_values_has_its_row(write):
     cells = [["NA"] * 3, ["", "", ""], *([i, i * i, "xy"[i % 2]] for i in range(30)), [3, "oops", "x"]]
     with input_error(", row 34, column 2"):
         load(write(text(cells, "leaf,bark,tree")))
+
+
+def test_a_title_above_names_in_two_rows(write):
+    rows = [[f"p{i}", i * 7 % 5, i / 2, i % 3, i * i, KINDS[i % 2]] for i in range(30)]
+    head = "Crop report,,,,,\n,,,,,\nplot,soil,,leaf,,kind\n,acid,wet,length,width,\n"
+    data = load(write(head + text(rows, "")))
+    assert data.feature_names == ("soil acid", "soil wet", "leaf length", "leaf width") and len(data.train.y) == 30
