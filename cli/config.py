@@ -57,7 +57,7 @@ def _load(path):
         with open(path, "rb", opener=open_regular) as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise InputError(f"--config {path} cannot be read: {reason_of(error)}") from error
+        raise InputError(f"--config {path} cannot be read: {reason_of(error)}; check the path") from error
     if len(content) > _MOST_BYTES:
         raise InputError(f"--config {path} is larger than {_MOST_BYTES:,} bytes; remove what is not an option")
     try:
@@ -68,7 +68,7 @@ def _load(path):
     except RecursionError as error:
         raise InputError(f"--config {path} is not TOML of options: it is nested too deeply") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"--config {path} is not TOML: {error}") from error
+        raise InputError(f"--config {path} is not TOML: {error}; correct it, or print options with hw5 show") from error
     except ValueError as error:  # Python reads no integer of thousands of digits
         raise InputError(f"--config {path} has a number of too many digits; give a smaller one") from error
 

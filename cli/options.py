@@ -13,6 +13,7 @@ from hw5.errors import InputError, did_you_mean
 from hw5.files import require_writable
 from hw5.nn.hidden import read_hidden
 from hw5.tables.table import Reading, columns_of
+from hw5.text import quoted
 from hw5.train.plan import TASKS
 from hw5.train.settings import MOST_COUNTED, RANGES
 
@@ -163,7 +164,9 @@ def reading(verb):
 
 
 def reading_of(text, missing, drop, only, categorical):
-    """The Reading that the options of `reading` ask for."""
+    """The Reading that the options of `reading` ask for. Raises InputError if --only names no column."""
+    if only is not None and not columns_of(only):
+        raise InputError(f"--only {quoted(only)} names no column; give names or positions, or leave it out")
     return Reading(text, missing, *map(columns_of, (drop, only, categorical)))
 
 
@@ -237,6 +240,11 @@ def require_another_file(path, option, *inputs):
 
 def require_picture(path, option, *inputs):
     """Raise InputError as require_another_file, or if the name is that of another kind of file than a PNG."""
+    require_png(path, option)
     require_another_file(path, option, *inputs)
+
+
+def require_png(path, option):
+    """Raise InputError if the name is that of another kind of file."""
     if os.path.splitext(path)[1].lower() not in ("", ".png"):
         raise InputError(f"{option} {path}: pictures are PNG files; choose a name that ends in .png")

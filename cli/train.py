@@ -238,16 +238,16 @@ def _interval(text, keep, out):
 
 def _check_outputs(outputs, inputs):
     """Raise InputError if an output cannot be written, or is also another output or an input; --out may be --resume."""
+    outputs = {option: path for option, path in outputs.items() if path is not None}
     files = {option: path for option, path in inputs.items() if path and path not in BUILT_IN}
     taken = {os.path.realpath(path): option for option, path in files.items()}
     for option, path in outputs.items():
-        if path is None:
-            continue
         other = taken.setdefault(os.path.realpath(path), option)
         if other != option and (option, other) != ("--out", "--resume"):
             raise InputError(f"{option} and {other} are the same file, {path}; choose different files")
-        require_writable(path, option)
-    require_log(outputs["--log"])
-    if outputs["--plot"]:
-        options.require_picture(outputs["--plot"], "--plot")
+    if "--plot" in outputs:
+        options.require_png(outputs["--plot"], "--plot")
         require_matplotlib()
+    for option, path in outputs.items():  # which makes folders
+        require_writable(path, option)
+    require_log(outputs.get("--log"))

@@ -48,7 +48,9 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
-    assert "cannot be read: no such file or directory" in refused("train", "--config", tmp_path / "a.toml")
+    assert "cannot be read: no such file or directory; check the path" in refused(
+        "train", "--config", tmp_path / "a.toml"
+    )
 
 
 def test_a_file_cannot_change_settings_when_resuming(tmp_path):

@@ -53,6 +53,7 @@ BAD_OPTIONS = {
     "unknown option": (("--foo",), "No such option"),
     "layer larger than any machine": (("--hidden", "8,2147483648"), "2147483648 is not a layer"),
     "no threads": (("--threads", "0"), "not in the range"),
+    "no column alone": (("--data", "xor", "--only", " ,"), "--only ' ,' names no column; give names or positions"),
     "unknown precision": (("--precision", "tf23"), "did you mean 'tf32'?"),
 }
 

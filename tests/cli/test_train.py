@@ -289,10 +289,10 @@ def test_an_output_is_no_other_file_that_is_read(tmp_path):
 
 def test_a_picture_is_no_file_of_another_kind(tmp_path):
     """Else a slip of the finger replaces a model or a table by a picture."""
-    path = tmp_path / "model.npz"
+    path = tmp_path / "new" / "model.npz"
     for command in (("train", "--plot"), ("data", "show", "xor", "--plot"), ("lecture", "xor", "--out")):
         assert f"{path}: pictures are PNG files; choose a name that ends in .png" in refused(*command, path)
-    assert not path.exists()
+    assert not path.parent.exists()
 
 
 def test_a_log_is_not_appended_to_another_file(tmp_path):
