@@ -53,6 +53,8 @@ def input_errors(path: Path) -> Iterator[None]:
 
 
 def _require_regular(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: a folder, not a regular file; choose a file in it")
     if not stat.S_ISREG(status.st_mode):
         raise InputError(
             f"{path}: not a regular file; choose another file, or save what the pipe or device gives to a file"

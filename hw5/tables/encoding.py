@@ -26,6 +26,7 @@ _CONTROLS = [byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r"]
 _LACKING = [0x81, 0x8D, 0x8F, 0x90, 0x9D]
 _HIGH = re.compile(rb"(?:[A-Za-z]?[\x80-\xff]+)+[A-Za-z]?")
 _ALPHABET = "it looks like another alphabet"
+_NO_TEXT = "there are bytes that no text has"
 _DAMAGED = "other characters look like UTF-8, so the file may be damaged"
 _SIGNS_OF_OTHERS = {  # what speaks for another encoding around high bytes, and what it says about the text
     re.compile(rb"[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}"): _DAMAGED,
@@ -61,7 +62,8 @@ class Encoding:
             likely = _likely(self._path) if why in (_ALPHABET, _DAMAGED) else None
             why = f"{_ALPHABET}, probably in {likely}" if likely else why
             command = f", such as by {_conversion(self._path, likely)}" if likely else ""
-            raise InputError(f"{self._path}: {what}, and {why}; save the file as UTF-8{command}")
+            save = "save the table as CSV" if why == _NO_TEXT else "save the file as UTF-8"
+            raise InputError(f"{self._path}: {what}, and {why}; {save}{command}")
         self.name = "cp1252"
         self._notes.append(f"{what}: read the text as Windows-1252; if letters are wrong, save the file as UTF-8")
 
@@ -120,6 +122,8 @@ def _why_not_windows_1252(path) -> str | None:
     counts, end = np.zeros(256, np.int64), b""
     for chunk in _chunks(path):
         counts += np.bincount(np.frombuffer(chunk, np.uint8), minlength=256)
+        if counts[_CONTROLS].sum() > counts.sum() / 100:
+            return _NO_TEXT
         end += chunk
         high = b" ".join(_HIGH.findall(end))
         reason = next((reason for pattern, reason in _SIGNS_OF_OTHERS.items() if pattern.search(high)), None)
@@ -127,7 +131,7 @@ def _why_not_windows_1252(path) -> str | None:
             return reason
         end = end[1 - _LONGEST :]
     if counts[_CONTROLS].any() or counts[_LACKING].any():
-        return "there are bytes that no text has"
+        return _NO_TEXT
     if counts[0x80:].sum() == 1 and end[-1] >= 0xC2:
         return "it is the last, so the file may have been cut off"
     if 3 * counts[_HIGH_LETTERS].sum() > counts[_LETTERS].sum():

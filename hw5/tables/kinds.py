@@ -30,14 +30,16 @@ def kind_of(path: Path | Spool) -> str:
 
 def _kind_of_bytes(start: bytes) -> str | None:
     """The kind of a binary file."""
-    if start[257:262] == b"ustar":
-        return "tar"
+    for place, magic, kind in _MAGIC_INSIDE:
+        if start.startswith(magic, place):
+            return kind
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 
 _ZIP = b"PK\3\4"
 
 
+_MAGIC_INSIDE = ((257, b"ustar", "tar"), (8, b"DUCK", "duckdb"), (200, b"ASCII SPSS PORT FILE", "spss"))
 _MAGIC = {
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
@@ -56,10 +58,16 @@ _MAGIC = {
     b"MATLAB 5.0": "matlab",
     b"RDX": "r data",
     b"RDA": "r data",
+    b"X\n\0\0": "r data",
     b"ORC": "orc",
     b"Obj\x01": "avro",
     b"$FL": "spss",
     b"<stata_dta>": "stata",
+    **{bytes([version, order, 1, 0]): "stata" for version in range(0x68, 0x74) for order in (1, 2)},
+    b"HEADER RECORD*******LIBRARY": "sas",
+    b"SR\0\4": "idl",
+    b"SIMPLE  =": "fits",
+    **{b"CDF" + bytes([version]): "netcdf" for version in (1, 2, 5)},
     b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60": "sas",
     b"\x89PNG": "image",
     b"\xff\xd8\xff": "image",
@@ -74,8 +82,10 @@ def _kind_of_archive(stream) -> str | None:
         names = zipfile.ZipFile(stream).namelist()
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError):
         return "text"  # whose reader names the damage
-    if any(name.startswith("xl/") for name in names):
+    if any(name.startswith("xl/") or name == "workbook.xml" for name in names):
         return "excel"
+    if any(name.startswith("word/") for name in names):
+        return "word"
     if "mimetype" in names and "content.xml" in names:
         return "opendocument"
     return "npz" if names and all(name.endswith(".npy") for name in names) else None
@@ -126,6 +136,8 @@ REFUSED = {
         kind: f"a file of {program}; save the table as CSV or Parquet"
         for kind, program in {
             "sqlite": "SQLite",
+            "duckdb": "DuckDB",
+            "idl": "IDL",
             "matlab": "MATLAB",
             "orc": "ORC",
             "avro": "Avro",
@@ -134,6 +146,9 @@ REFUSED = {
             "sas": "SAS",
         }.items()
     },
+    "word": "a Word document; save the table as CSV or .xlsx",
+    "fits": "a FITS file; save the table as CSV or Parquet",
+    "netcdf": "a NetCDF file; save it as CSV, Parquet or .npz",
     "hdf5": "an HDF5 file; save it as CSV, Parquet or .npz",
     "html": "a web page, not the table itself; download the raw file, or save the table as CSV or .xlsx",
 }

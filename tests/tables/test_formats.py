@@ -223,6 +223,12 @@ REFUSED = {
     "OpenDocument": (lambda: zipped("mimetype", b"", "content.xml"), ["OpenDocument", ".xlsx"]),
     "lz4": (lambda: b"\x04\x22\x4d\x18" + bytes(99), ["an lz4 file; unpack it"]),
     "SQLite": (lambda: b"SQLite format 3\0" + bytes(99), ["SQLite", "CSV"]),
+    "DuckDB": (lambda: gzip.compress(bytes(range(200, 208)) + b"DUCK" + bytes(99)), ["DuckDB", "CSV"]),
+    "an old Stata": (lambda: b"r\2\1\0" + bytes(99), ["Stata"]),
+    "a SAS transport file": (lambda: "HEADER RECORD*******LIBRARY HEADER RECORD!!!!!!!", ["SAS"]),
+    "FITS": (lambda: "SIMPLE  =                    T", ["FITS"]),
+    "a Word document": (lambda: zipped("word/document.xml", b""), ["Word", ".xlsx"]),
+    "bytes of no known file": (lambda: b"\x90\1\2\3\xc8\xee\xf0" * 40, ["bytes that no text has", "as CSV"]),
     "XML": (lambda: '<?xml version="1.0"?>\n<data><row/></data>', ["XML", "CSV"]),
     "an image": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(99), ["an image", "hw5 predict"]),
     "svmlight of a huge position": (lambda: "1 1:2\n0 999999999:1\n", ["too many"]),
@@ -238,6 +244,15 @@ def test_refused(write, name):
     path = write(content(), "a.file")
     with input_error(path, *words):
         load(path)
+
+
+def test_a_workbook_without_folders(write):
+    """As some programs other than Excel write it."""
+    with zipfile.ZipFile(io.BytesIO(excel())) as book, zipfile.ZipFile(file := io.BytesIO(), "w") as flat:
+        for name in book.namelist():
+            moved = book.read(name).replace(b"xl/workbook.xml", b"workbook.xml").replace(b"/xl/", b"/")
+            flat.writestr(name.removeprefix("xl/"), moved)
+    assert len(load(write(file.getvalue(), "a.xlsx")).train.y) == 60
 
 
 def test_the_pip_command_of_what_is_lacking(write, monkeypatch):
