@@ -28,8 +28,8 @@ def command(checkpoint, data, test, label_column, data_dir, split, as_json, devi
     hw5 eval model.npz                      the test split of its own data
     hw5 eval model.npz --data new.csv       other data
 
-    With more than 30 classes, only the worst are printed. --json prints all; with more than 100, its confusion matrix has
-    the cells that are not 0, as the lists true, predicted (indices of classes) and examples.
+    With more than 30 classes, only the worst are printed. --json prints all. With more than 100 classes, its confusion
+    matrix is sparse: the lists true and predicted (indices of classes) and examples have the cells that are not 0.
     """
     model = Checkpoint.load(checkpoint)
     trained = Predictor(options.open_named(device_name, threads=threads), model)

@@ -22,7 +22,7 @@ _MOST_EXAMPLES = 10_000  # of the test split, for a page
 @click.option("--format", type=OneOf(FORMATS), help="Format of the file.  [default: that of the suffix of --out]")
 @click.option("--out", type=File(), required=True, help="File to write.")
 @click.option("--float16", is_flag=True, help="Store the weights of a page in half precision.")
-@click.option("--float64", is_flag=True, help="Let the ONNX graph take features as float64, as pandas has them.")
+@click.option("--float64", is_flag=True, help="Use float64, as in pandas, for the input of the ONNX graph.")
 @options.data(None, "Data whose test split a page shows.  [default: the data the model was trained on]")
 @click.pass_context
 def command(ctx, checkpoint, format, out, float16, float64, data, test, label_column, data_dir):

@@ -62,10 +62,10 @@ _DATA = options.data(None, "Data to take examples from.  [default: the data the 
 @_DATA
 @options.device
 def adversarial(checkpoint, example, out, data, test, label_column, data_dir, device_name):
-    """Change the class of an image by noise that hardly shows.
+    """Change the class of an image by noise that is hardly visible.
 
     Two noises are computed: along the sign of the gradient with respect to the image, and the smallest that was found. The
-    size of a noise is that of its largest change of a pixel.
+    size of a noise is the largest change of a pixel.
 
     \b
     hw5 lecture adversarial model.npz
@@ -114,7 +114,7 @@ def _in_words(change, attacked, names):
 @_seed
 @options.device
 def approximation(units, out, seed, device_name):
-    """Fit a curve with more and more hidden units, whose hinges are marked.
+    """Fit a curve with more and more hidden units, and mark their hinges.
 
     Each network is trained from 5 seeds, and the best of them is shown.
 

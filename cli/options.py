@@ -104,13 +104,17 @@ threads = click.option(
 )
 
 precision = click.option(
-    "--precision", type=OneOf(PRECISIONS), default="fp32", show_default=True, help="GPU precision of matrix products."
+    "--precision",
+    type=OneOf(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="Precision of matrix products on a GPU.",
 )
 
 persistent = click.option(
     "--persistent",
     is_flag=True,
-    help="Train a small network by one kernel launch for many steps (--device cuda or emulator).",
+    help="Train a small network with one kernel launch for many steps (--device cuda or emulator).",
 )
 
 task = click.option(
@@ -126,8 +130,8 @@ test = click.option("--test", metavar="PATH", type=File(), help="Labelled test d
 label_column = click.option(
     "--label-column",
     metavar="COLUMN",
-    help="Column with the labels of a table: a name or position (1 is the first, -1 the last), or several of these: "
-    "one-hot columns, labels or targets.",
+    help="Column with the labels of a table, by name or position (1 is the first, -1 the last); several columns for one-hot "
+    "classes, labels or targets.",
 )
 
 text = click.option(
@@ -135,7 +139,7 @@ text = click.option(
     type=OneOf(["encode", "refuse"]),
     default="encode",
     show_default=True,
-    help="Columns of text: encode them (one feature a category), or refuse them.",
+    help="Columns of text: encode them (one feature per category), or refuse them.",
 )
 
 missing = click.option(
@@ -148,9 +152,11 @@ missing = click.option(
 
 drop = click.option("--drop", metavar="COLUMN,...", help="Columns to leave out, by name or position.")
 
-only = click.option("--only", metavar="COLUMN,...", help="Columns to use, besides the labels.  [default: all]")
+only = click.option("--only", metavar="COLUMN,...", help="Columns to use as features.  [default: all]")
 
-categorical = click.option("--categorical", metavar="COLUMN,...", help="Columns whose numbers are names of categories.")
+categorical = click.option(
+    "--categorical", metavar="COLUMN,...", help="Columns of numbers that are categories, such as postal codes."
+)
 
 
 READING = ("text", "missing", "drop", "only", "categorical")

@@ -33,6 +33,7 @@ def command(checkpoint, out, what, data, test, label_column, data_dir, split, de
     regions      decision regions, for two features
     mistakes     the most confident mistakes
     weights      weights of the first layer, for images
+    maps         feature maps of the first example, for convolutions
     predictions  predicted against true values, for a regression
     fit          the fitted curve, for a regression with one feature
 

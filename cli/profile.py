@@ -30,7 +30,9 @@ class Shape(click.ParamType):
         return tuple(map(int, parts))
 
 
-gpu_option = click.option("--gpu", type=click.Choice(list(GPUS)), help="GPU for a bound of the time.")
+gpu_option = click.option(
+    "--gpu", type=click.Choice(list(GPUS)), help="GPU for which to print a lower bound of the time."
+)
 
 
 @click.group("profile")
@@ -57,8 +59,8 @@ def command():
 def kernels(folder, rows, columns, gpu, as_json):
     """Count sectors, bank conflicts and active lanes of each kernel, as Nsight Compute does on a GPU.
 
-    The emulator records every access. Sectors of 32 bytes are compared with the least that the accesses need, and bytes
-    with the least that the kernel must move.
+    The emulator records every access. The number of 32-byte sectors is compared with the minimum for the accesses, and
+    the number of bytes with the minimum that the kernel must move.
 
     \b
     hw5 profile kernels --kernels my-solution --gpu t4
@@ -85,12 +87,14 @@ def kernels(folder, rows, columns, gpu, as_json):
 
 @command.command("step")
 @click.option("--inputs", type=Shape(), default="784", help="Features, or height x width x channels.  [default: 784]")
-@click.option("--model", type=click.Choice(["mlp", "linear"]), default="mlp", help="With hidden layers or none.")
+@click.option(
+    "--model", type=click.Choice(["mlp", "linear"]), default="mlp", help="Model type: with hidden layers, or none."
+)
 @click.option(
     "--hidden", type=Layers(), default="128", help="Hidden layers of an mlp, as in hw5 train.  [default: 128]"
 )
 @click.option("--classes", type=click.IntRange(2), default=10, show_default=True, help="Units of the top layer.")
-@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Examples of a minibatch.")
+@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Examples per minibatch.")
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="adam", show_default=True, help="Optimizer.")
 @click.option("--activation", default="relu", show_default=True, help="Activation, as in hw5 train.")
 @gpu_option

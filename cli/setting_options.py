@@ -35,13 +35,14 @@ SETTINGS = (  # name, type and help
     (
         "lr",
         number("lr"),
-        "Learning rate.  [default: 0.005; for a linear model 0.03, or 0.003 with more than 10,000 examples; sgd: 0.03, 0.01 for regression, 1 for the "
-        "perceptron]",
+        "Learning rate.  [default: 0.005; for a linear model 0.03, or 0.003 with more than 10,000 examples; sgd: 0.03, "
+        "0.01 for regression, 1 for the perceptron]",
     ),
     (
         "lr_schedule",
         OneOf(list(SCHEDULES)),
-        "Learning rate schedule.  [default: step with --lr-step, else exponential with --lr-decay, else constant]",
+        "Learning rate schedule.  [default: step with --lr-step, else exponential with --lr-decay or for adam, else "
+        "constant]",
     ),
     (
         "lr_decay",
@@ -59,7 +60,7 @@ SETTINGS = (  # name, type and help
         number("l2"),
         "L2 penalty on the weights.  [default: 4 / number of training examples, 1 / number for a linear model; 0 for sgd]",
     ),
-    ("weight_decay", number("weight_decay"), "Weight decay of Adam, apart from the gradient (AdamW)."),
+    ("weight_decay", number("weight_decay"), "Decoupled weight decay of Adam (AdamW)."),
     ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),
     ("tolerance", number("tolerance"), "Stop when an epoch changes the weights by at most this fraction."),
     (

@@ -130,7 +130,7 @@ STEPS = (
 def command(out, step):
     """See what hw5 does, in ten minutes: XOR, a race in a kernel, a page to draw digits on, and LeNet's filters.
 
-    Each command of the tour is shown, and works by itself in the directory of the tour. In a terminal, Enter continues.
+    The tour prints each command before it runs it in the directory of the tour. In a terminal, press Enter to continue.
 
     \b
     hw5 tour --step 3

@@ -72,14 +72,14 @@ from hw5.train.tensorboard import TensorBoard
     "--folds",
     metavar="N",
     type=click.IntRange(min=2),
-    help="Cross-validate: test each of N parts of the examples on a model trained on the others. With --out, a model of "
-    "all of them is trained, too; --holdout is 0 unless given.",
+    help="Cross-validate: split the examples into N folds, and test a model on each that was trained on the others. With "
+    "--out, also train a model on all of them. --holdout is 0 unless given.",
 )
 @click.option(
     "--restarts",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Train with N seeds, --seed and those that follow, and keep the model with the lowest validation loss.",
+    help="Train with N seeds, from --seed on, and keep the model with the lowest validation loss.",
 )
 @options.as_json("Print the figures as JSON, and all else to standard error.")
 @click.option("--log", type=File(), help="Append one JSON line per epoch to this file.")

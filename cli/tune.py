@@ -48,7 +48,7 @@ _FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # 
 
 @click.command("tune", params=[option for option in train.params if option.name not in _NOT_HERE])
 @click.option("--trials", type=click.IntRange(min=1), default=50, show_default=True, help="Number of trials in all.")
-@click.option("--time", metavar="SECONDS", type=Number(min=0, min_open=True), help="Begin no trial after this time.")
+@click.option("--time", metavar="SECONDS", type=Number(min=0, min_open=True), help="Start no trial after this time.")
 @click.option(
     "--jobs",
     type=click.IntRange(1, 1024),
@@ -56,7 +56,7 @@ _FREE = [*_OWN, *"device_name threads precision data_dir data test".split()]  # 
     show_default=True,
     help="Number of processes, which share the cores (--threads is for each).",
 )
-@click.option("--study", type=File(), help="Keep the trials in this file; if it exists, continue with it.")
+@click.option("--study", type=File(), help="Keep the trials in this file; if it exists, continue the search.")
 @click.option("--out", type=File(), help="Save the best model to this checkpoint (.npz).")
 @as_json("Print the trials as JSON.")
 @click.pass_context
