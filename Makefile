@@ -15,20 +15,20 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1:/p' $(MAKEFILE_LIST) | awk -F: '{ printf "%-16s %s\n", $$1, $$2 }'
 
-install: $(VENV)/installed ## set up .venv with hw5 in it
+install: $(VENV)/installed ## install hw5 into .venv
 	@echo "hw5 is installed: $(BIN)/hw5 --help"
 
-train: install ## train 64-128-10 on the bundled digits, evaluate it, and draw the curve
+train: install ## train a network on the bundled digits, evaluate it, and plot the curves
 	$(BIN)/hw5 train --model mlp --hidden 128 --out $(RUN)/model.npz --plot $(RUN)/curve.png
 	$(BIN)/hw5 eval $(RUN)/model.npz
 
-test: docs ## install what the tests need and run them all, on all cores
+test: docs ## install what the tests need, and run all tests on all cores
 	$(PYTEST)
 
-test-fast: test-tools ## run the quick tests, which are all but those marked slow
+test-fast: test-tools ## run all tests except those marked slow
 	$(PYTEST) -m 'not slow'
 
-docs: test-tools ## write the tables of the pages that come from the code
+docs: test-tools ## update the tables in docs/ that are generated from the code
 	@$(BIN)/python docs/tables.py
 
 test-tools: install $(VENV)/installed-dev
@@ -50,7 +50,7 @@ soak: test-tools ## fuzz each reader by 20,000 mutated files and 10,000 guided b
 pycuda: install ## build PyCUDA into .venv, and wheels for a machine without a network; needs nvcc, but no GPU
 	$(ADD_PYCUDA)
 
-gpu-check: test-tools ## run all that needs a GPU, and record what it shows
+gpu-check: test-tools ## run everything that needs a GPU, and record the results
 	$(BIN)/python benchmarks/gpu_check.py
 
 clean: ## remove .venv, runs and wheels
