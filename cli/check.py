@@ -48,7 +48,11 @@ def kernels(folder, compiler, as_json):
     \b
     hw5 check kernels --kernels my-solution
     """
-    reports = list(check_kernels(folder, compiler == "nvcc"))
+    reports = []
+    with waiting("checking kernels") as show:
+        for report in check_kernels(folder, compiler == "nvcc"):
+            reports.append(report)
+            show(f"checking kernels: {report.kernel} is {report.verdict}")
     if as_json:
         click.echo(json.dumps([asdict(report) for report in reports]))
     else:

@@ -42,9 +42,12 @@ def described(dataset):
 
 @contextmanager
 def waiting(text):
-    """Show on a terminal that something takes long, from its second second on, with the time that has passed."""
+    """Show on a terminal that something takes long, from its second second on, with the time that has passed.
+
+    Yields a function that shows another text.
+    """
     if not can_draw(sys.stderr):
-        yield
+        yield lambda text: None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -52,12 +55,12 @@ def waiting(text):
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     own = is_terminal(sys.stdout)  # else what is printed goes to a file, not above the line
     display = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=own)
-    display.add_task(printable(text))
+    task = display.add_task(printable(text))
     timer = threading.Timer(1, display.start)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield lambda text: display.update(task, description=printable(text))
     finally:
         timer.cancel()
         timer.join()

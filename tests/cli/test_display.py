@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+import time
 
 from hw5.cli import display
 from hw5.train.training import Progress
@@ -62,6 +63,16 @@ def test_a_narrow_terminal_has_no_speed(monkeypatch):
     terminal = terminals(monkeypatch, columns=80)
     show()
     assert "epoch 2/10" in terminal.getvalue() and "examples/s" not in terminal.getvalue()
+
+
+def test_what_takes_long_is_shown_after_a_second(monkeypatch):
+    terminal = terminals(monkeypatch)
+    with display.waiting("checking kernels") as change:
+        change("checking kernels: softmax is right")
+        until = time.monotonic() + 60
+        while "checking kernels: softmax is right" not in terminal.getvalue():
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 def test_a_program_without_standard_error_has_no_terminal():
