@@ -2,7 +2,9 @@
 
 import gc
 import os
+import signal
 import tempfile
+import threading
 
 import pytest
 
@@ -25,6 +27,24 @@ def _numbers_of_its_own(request):
     """The generator `rng` of a module begins anew: a test gets the same numbers, whatever ran before it."""
     if rng := getattr(request.module, "rng", None):
         rng.bit_generator.state = type(rng.bit_generator)(0).state
+
+
+@pytest.fixture
+def ctrl_c(monkeypatch):
+    """Ctrl-C, a moment after a training has begun."""
+    from hw5.train.run import Run
+
+    train, timer = Run.train, threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+
+    def interrupted(run):
+        for progress in train(run):
+            if not timer.ident:
+                timer.start()
+            yield progress
+
+    monkeypatch.setattr(Run, "train", interrupted)
+    yield
+    timer.join()
 
 
 def pytest_collection_modifyitems(config, items):

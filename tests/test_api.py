@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from fractions import Fraction
 
 import numpy as np
@@ -160,12 +159,9 @@ def test_a_file_of_data_in_memory_is_resumed_with_the_data(tmp_path):
         model.resume(5, data=(X + 1, NAMES), progress=False)
 
 
-def test_ctrl_c_keeps_what_was_learnt():
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+def test_ctrl_c_keeps_what_was_learnt(ctrl_c):
     with pytest.warns(UserWarning, match=r"interrupted in epoch \d+ of 100000; call resume\(\) to continue"):
         model = hw5.fit("xor", epochs=100_000, progress=False, device="numpy")
-    timer.join()
     assert model.checkpoint.state.epoch >= 1 and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert 0 <= model.evaluate()["accuracy"] <= 1
 
