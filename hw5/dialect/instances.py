@@ -31,7 +31,7 @@ def instances_of(found, kept, source, asked):
         name, _, arguments = instance.partition("<")
         if name.strip() in templates:
             add(name.strip(), spaced(arguments.strip().removesuffix(">")))
-    file_scope = {name for d in kept for name in d.declared} - {""}
+    file_scope = {name for d in kept for name in (*d.declared, *d.scopes)} - {""}
     for declaration, name, after, inside in in_brackets(found, templates):
         explicit = declaration.is_instantiation or declaration.is_specialisation
         if after == ["<", "<", "<"] or (explicit and declaration.is_kernel and after[:1] == ["("]):
@@ -58,7 +58,7 @@ def _required(template):
     return sum(not {"=", "."} & set(part) for part in parts_of([token.text for token in template]))
 
 
-BUILTIN = set("void bool char short int long float double signed unsigned const true false sizeof std".split())
+BUILTIN = set("void bool char short int long float double signed unsigned const true false sizeof std cub".split())
 BUILTIN |= {"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "uint"}
 _VECTOR = re.compile(r"(u?char|u?short|u?int|u?long|u?longlong|float|double)[1-4]|__half2?|half2?")
 
@@ -67,9 +67,9 @@ def _resolved(arguments, declaration, file_scope):
     """The texts of template arguments, with constants of the launching function replaced by their values, or None."""
     parameters = {token.text for token in declaration.template}
     texts = []
-    for token in arguments:
+    for before, token in zip(["", *(a.text for a in arguments)], arguments):
         text = token.text
-        if token.is_name and (text in parameters or not _is_global(text, file_scope)):
+        if token.is_name and before != "::" and (text in parameters or not _is_global(text, file_scope)):
             text = _local_constant(text, declaration)
             if text is None:
                 return None

@@ -15,7 +15,7 @@ _UNSUPPORTED = {
     "cubic surfaces": r"surfCubemap\w*",
     "Tensor Cores by these names (wmma has them)": r"__hmma\w*|__imma\w*|__dmma\w*",
     "numbers of 4 bits and fewer of Tensor Cores": r"experimental|bmma\w*",
-    "CUB": r"cub",
+    "this part of CUB": r"cub",
     "Thrust": r"thrust",
     "numbers of 8 bits and fewer (cuda_fp8.h)": r"__nv_(?:fp[468]|cvt_\w*fp[468]|saturation_t)\w*",
     "this part of libcu++": r"cuda",
@@ -33,6 +33,12 @@ _LIBCUPP |= {
     "pipeline_consumer_wait_prior",
     *(f"thread_scope{s}" for s in ("", "_thread", "_block", "_device", "_system")),
 }
+_CUB = {f"{scope}{what}" for scope in ("Block", "Warp") for what in ("Reduce", "Scan")} | set(
+    "BlockLoad BlockStore".split()
+)
+_CUB |= {f"Block{what}Algorithm" for what in ("Reduce", "Scan", "Load", "Store")} | set(
+    "Sum Max Min ArgMax ArgMin KeyValuePair".split()
+)
 _REASONS = {re.compile(pattern): f"the emulator does not have {what}" for what, pattern in _UNSUPPORTED.items()}
 _DIALECT = {
     "hw5_global",
@@ -75,6 +81,13 @@ def refused(kept, source, unknown):
 _A_TYPE = re.compile(r".*(?:_t|Object)|curandState.*|__nv_fp.*")
 
 
+def _has(namespace, name):
+    """Whether the emulator has a name of a library."""
+    if namespace == "cub":
+        return name in _CUB or name.startswith("BLOCK_")
+    return namespace == "cuda" and name in _LIBCUPP
+
+
 def _is_used(after, declaration):
     """Whether a name before the token `after` is called or qualifies another, or is in a variable's declaration."""
     return after in ("(", "<", "::") or declaration.kind == "variable"
@@ -93,8 +106,9 @@ def _first_reason(declaration, source, own):
         before = tokens[i - 1].text if i else ""
         after = tokens[i + 1].text if i + 1 < len(tokens) else ""
         reason = _reason(token, before, after, declaration, own)
-        if token.text == "cuda" and after == "::" and tokens[i + 2].text in _LIBCUPP:
-            reason = None
+        if reason and after == "::" and token.text in ("cub", "cuda"):
+            name = tokens[i + 2].text
+            reason = None if _has(token.text, name) else reason.replace(":", f"::{name}:", 1)
         if token.text == "<" and [t.text for t in tokens[i : i + 3]] == ["<"] * 3 and "<" != before:
             reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
         if i in attributes and token.text.strip("_") in _ATTRIBUTES:

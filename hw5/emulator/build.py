@@ -156,6 +156,7 @@ _OWN = {  # headers that nvcc needs no include for, or that PTX needs, by what i
     "cuda_texture.h": r"tex[123]D|surf[123]D|TextureObject_t|SurfaceObject_t|CU(?:tex|surf)Object|cudaArray_t"
     r"|(?:texture|surface) ?<",
     "mma.h": r"\b(?:mma\.sync|ldmatrix)\.",
+    "cub.h": r"\bcub\b",
 }
 
 

@@ -356,3 +356,14 @@ def test_names_of_cuda_that_are_qualified_or_hidden(tmp_path):
         numbers = np.zeros(4, i32)
         emulator.run("members", 1, 4, [numbers])
         assert numbers.tolist() == [3, 4, 5, 6]
+
+
+def test_instances_of_enumerators_and_of_names_in_namespaces(tmp_path):
+    text = """
+enum class Mode { A, B };
+namespace m { enum Kind { X, Y }; struct P { static constexpr int n = 3; }; }
+template <Mode mode, m::Kind kind, int n> __global__ void k(int *y) { *y = (mode == Mode::B) + 2 * (kind == m::Y) + 4 * n; }
+int main() { k<Mode::B, m::Y, m::P::n><<<1, 1>>>(0); }"""
+    emulator, y = Emulator(write_kernel(tmp_path, text)), np.zeros(1, i32)
+    emulator.run("k", 1, 1, [y])
+    assert list(emulator.kernels) == ["k<Mode::B, m::Y, m::P::n>"] and y[0] == 15
