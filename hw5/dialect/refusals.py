@@ -111,12 +111,18 @@ def _first_reason(declaration, source, own):
             reason = None if _has(token.text, name) else reason.replace(":", f"::{name}:", 1)
         if token.text == "<" and [t.text for t in tokens[i : i + 3]] == ["<"] * 3 and "<" != before:
             reason = "it launches a kernel from a kernel, which the emulator cannot do (dynamic parallelism)"
+        if token.text in ("tiled_partition", "thread_block_tile") and after == "<" and _is_wide(tokens[i + 2].text):
+            reason = f"the emulator does not have tiles of more than a warp ({tokens[i + 2].text} threads)"
         if i in attributes and token.text.strip("_") in _ATTRIBUTES:
             reason = f"the emulator does not accept the attribute {token.text}"
         if reason:
             file, line = source.place(token.start)
             return f"{file}:{line}: {reason}"
     return None
+
+
+def _is_wide(size):
+    return size.isdigit() and int(size) > 32
 
 
 def _attributes(tokens):

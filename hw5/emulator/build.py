@@ -160,24 +160,28 @@ _OWN = {  # headers that nvcc needs no include for, or that PTX needs, by what i
 }
 
 
+_OF_OTHERS = {"cfloat": r"\b(?:FLT|DBL)_(?:MAX|MIN|EPSILON)\b"}  # which headers of the host include, such as OpenCV's
+
+
 def _text(compiler, source, flags, preprocessed, mode):
     """The preprocessed text of a .cu file, with the headers that nvcc includes if it needs them, and the missing headers."""
     headers = ()
     while True:
         missing = preprocess(compiler, source, (*flags, *headers), preprocessed)
         text = preprocessed.read_text(encoding="utf-8", errors="surrogateescape")
-        wanted = [] if headers else _wanted(text, mode)
+        wanted = [] if headers else _wanted(text, mode, missing)
         if not wanted:
             return text, missing
         headers = tuple(word for header in wanted for word in ("-include", header))
 
 
-def _wanted(text, mode):
+def _wanted(text, mode, missing):
     """The headers that a preprocessed file needs without including them."""
     own = text[text.index(START) :]
     names = device_code(text, (), mode is CHECK).standard if "std::" in own else ()
     wanted = [header for header, of_it in _STANDARD.items() if any(re.fullmatch(of_it, name) for name in names)]
     wanted += [str(HERE / header) for header, of_it in _OWN.items() if re.search(of_it, own)]
+    wanted += [header for header, of_it in _OF_OTHERS.items() if missing and re.search(of_it, own)]
     return [each for each in wanted if not re.search(rf'^# 1 "[^"]*/{Path(each).name}"', text, re.MULTILINE)]
 
 

@@ -367,3 +367,21 @@ int main() { k<Mode::B, m::Y, m::P::n><<<1, 1>>>(0); }"""
     emulator, y = Emulator(write_kernel(tmp_path, text)), np.zeros(1, i32)
     emulator.run("k", 1, 1, [y])
     assert list(emulator.kernels) == ["k<Mode::B, m::Y, m::P::n>"] and y[0] == 15
+
+
+def test_limits_that_a_missing_header_defines(tmp_path):
+    text = '#include "opencv2/no_such.hpp"\n__global__ void k(float *y) { *y = -FLT_MAX; }\n'
+    emulator, y = Emulator(write_kernel(tmp_path, text)), np.zeros(1, f32)
+    emulator.run("k", 1, 1, [y])
+    assert y[0] == np.finfo(f32).min
+
+
+def test_tiles_of_more_than_a_warp_are_refused_by_name(tmp_path):
+    text = """#include <cooperative_groups.h>
+namespace cg = cooperative_groups;
+__global__ void wide(int *y) { auto tile = cg::tiled_partition<256>(cg::this_thread_block()); y[tile.thread_rank()] = 1; }
+__global__ void k(int *y) { y[cg::tiled_partition<32>(cg::this_thread_block()).thread_rank()] = 1; }
+"""
+    emulator = Emulator(write_kernel(tmp_path, text))
+    assert list(emulator.kernels) == ["k"]
+    assert emulator.refused["wide"] == "k.cu:3: the emulator does not have tiles of more than a warp (256 threads)"
