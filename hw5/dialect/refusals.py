@@ -135,10 +135,10 @@ def _attributes(tokens):
 
 
 def _host_members(declaration):
-    """Where the tokens are of member functions that only the host has, whose bodies are left out."""
+    """Where the tokens are of member functions that only the host has; their bodies are left out."""
     if declaration.kind != "type" or not declaration.body or "enum" in declaration.words:
         return ()
-    host = (m for m in members(declaration) if m.kind == "function" and m.body and not m.is_device)
+    host = (m for m in members(declaration) if m.kind == "function" and not m.is_device)
     return {token.start for member in host for token in member.tokens}
 
 

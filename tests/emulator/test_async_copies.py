@@ -353,5 +353,5 @@ def test_without_a_wait_nothing_arrives_in_fast_mode(emulator):
 
 def test_other_parts_of_libcupp_are_refused(tmp_path):
     text = "#include <cuda/pipeline>\n__global__ void k() { __shared__ cuda::barrier<cuda::thread_scope_block> b; }"
-    with pytest.raises(InputError, match="k.cu:2: cuda: the emulator does not have this part of libcu"):
+    with pytest.raises(InputError, match="k.cu:2: cuda::barrier: the emulator does not have this part of libcu"):
         Emulator(write_kernel(tmp_path, text))

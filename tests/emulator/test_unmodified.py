@@ -385,3 +385,25 @@ __global__ void k(int *y) { y[cg::tiled_partition<32>(cg::this_thread_block()).t
     emulator = Emulator(write_kernel(tmp_path, text))
     assert list(emulator.kernels) == ["k"]
     assert emulator.refused["wide"] == "k.cu:3: the emulator does not have tiles of more than a warp (256 threads)"
+
+
+def test_a_class_whose_functions_of_the_host_take_containers(tmp_path):
+    text = """
+#include <string>
+#include <vector>
+class Net {
+  public:
+    struct Layer { int n; float w[4]; };
+    Net(const std::string &name, std::vector<float> &w);
+    void load(std::vector<float> &w);
+    std::vector<float> save() const;
+  private:
+    Layer layer;
+};
+__global__ void k(Net::Layer layer, float *y) { y[threadIdx.x] = layer.w[threadIdx.x] * layer.n; }
+void Net::load(std::vector<float> &w) { k<<<1, 4>>>(layer, w.data()); }
+"""
+    emulator, y = Emulator(write_kernel(tmp_path, text)), np.zeros(4, f32)
+    layer = np.array((2, [1, 2, 3, 4]), [("n", i32), ("w", f32, 4)])[()]
+    emulator.run("k", 1, 4, [layer, y])
+    np.testing.assert_array_equal(y, [2, 4, 6, 8])
