@@ -4,6 +4,9 @@
 // give the bits of a GPU. Scans of a block combine in the order of the threads.
 #pragma once
 
+// Inlined, so that a report has the line of the kernel
+#define HW5_CUB inline __attribute__((always_inline))
+
 namespace cub {
 
 enum BlockReduceAlgorithm { BLOCK_REDUCE_RAKING_COMMUTATIVE_ONLY, BLOCK_REDUCE_RAKING, BLOCK_REDUCE_WARP_REDUCTIONS };
@@ -41,7 +44,7 @@ static inline int hw5_thread() {
 // Space for n values in shared memory, whatever constructors they have
 template <class T, int n> struct hw5_space {
     alignas(T) unsigned char bytes[n * sizeof(T)];
-    T &operator[](int i) { return reinterpret_cast<T *>(bytes)[i]; }
+    HW5_CUB T &operator[](int i) { return reinterpret_cast<T *>(bytes)[i]; }
 };
 struct hw5_no_space {
     char unused;
@@ -69,13 +72,13 @@ template <class T, int width = 32> class WarpReduce {
     using TempStorage = hw5_no_space;
     WarpReduce(TempStorage &) {}
 
-    template <class Op> T Reduce(T value, Op op, HW5_SITE) { return combine(value, op, width, width, file, line); }
-    template <class Op> T Reduce(T value, Op op, int valid, HW5_SITE) { return combine(value, op, valid, width, file, line); }
-    T Sum(T value, HW5_SITE) { return combine(value, cub::Sum(), width, width, file, line); }
-    T Sum(T value, int valid, HW5_SITE) { return combine(value, cub::Sum(), valid, width, file, line); }
+    template <class Op> HW5_CUB T Reduce(T value, Op op, HW5_SITE) { return combine(value, op, width, width, file, line); }
+    template <class Op> HW5_CUB T Reduce(T value, Op op, int valid, HW5_SITE) { return combine(value, op, valid, width, file, line); }
+    HW5_CUB T Sum(T value, HW5_SITE) { return combine(value, cub::Sum(), width, width, file, line); }
+    HW5_CUB T Sum(T value, int valid, HW5_SITE) { return combine(value, cub::Sum(), valid, width, file, line); }
 
     // threads: that take part, in the last warp of a block perhaps fewer than a warp
-    template <class Op> static T combine(T value, Op op, int valid, int threads, const char *file, int line) {
+    template <class Op> HW5_CUB static T combine(T value, Op op, int valid, int threads, const char *file, int line) {
         const hw5_group<width> group;
         for (int by = 1; by < width; by *= 2) {
             const T other = __shfl_down_sync(group.mask(threads), value, group.lane() + by < threads ? by : 0, width, file, line);
@@ -90,7 +93,7 @@ template <class T, int width = 32> class WarpScan {
     using TempStorage = hw5_no_space;
     WarpScan(TempStorage &) {}
 
-    template <class Op> void InclusiveScan(T value, T &out, Op op, HW5_SITE) {
+    template <class Op> HW5_CUB void InclusiveScan(T value, T &out, Op op, HW5_SITE) {
         const hw5_group<width> group;
         for (int by = 1; by < width; by *= 2) {
             const T other = __shfl_up_sync(group.mask(width), value, by, width, file, line);
@@ -98,27 +101,27 @@ template <class T, int width = 32> class WarpScan {
         }
         out = value;
     }
-    template <class Op> void InclusiveScan(T value, T &out, Op op, T &all, HW5_SITE) {
+    template <class Op> HW5_CUB void InclusiveScan(T value, T &out, Op op, T &all, HW5_SITE) {
         InclusiveScan(value, out, op, file, line);
         all = Broadcast(out, width - 1, file, line);
     }
-    template <class Op> void ExclusiveScan(T value, T &out, T initial, Op op, T &all, HW5_SITE) {
+    template <class Op> HW5_CUB void ExclusiveScan(T value, T &out, T initial, Op op, T &all, HW5_SITE) {
         T inclusive;
         InclusiveScan(value, inclusive, op, all, file, line);
         const hw5_group<width> group;
         const T before = __shfl_up_sync(group.mask(width), inclusive, 1, width, file, line);
         out = group.lane() ? op(initial, before) : initial;
     }
-    template <class Op> void ExclusiveScan(T value, T &out, T initial, Op op, HW5_SITE) {
+    template <class Op> HW5_CUB void ExclusiveScan(T value, T &out, T initial, Op op, HW5_SITE) {
         T all;
         ExclusiveScan(value, out, initial, op, all, file, line);
     }
-    void InclusiveSum(T value, T &out, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), file, line); }
-    void InclusiveSum(T value, T &out, T &all, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), all, file, line); }
-    void ExclusiveSum(T value, T &out, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), file, line); }
-    void ExclusiveSum(T value, T &out, T &all, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), all, file, line); }
+    HW5_CUB void InclusiveSum(T value, T &out, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), file, line); }
+    HW5_CUB void InclusiveSum(T value, T &out, T &all, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), all, file, line); }
+    HW5_CUB void ExclusiveSum(T value, T &out, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), file, line); }
+    HW5_CUB void ExclusiveSum(T value, T &out, T &all, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), all, file, line); }
 
-    T Broadcast(T value, unsigned lane, HW5_SITE) {
+    HW5_CUB T Broadcast(T value, unsigned lane, HW5_SITE) {
         return __shfl_sync(hw5_group<width>().mask(width), value, (int)lane, width, file, line);
     }
 };
@@ -133,7 +136,7 @@ template <class T, int x, BlockReduceAlgorithm = BLOCK_REDUCE_WARP_REDUCTIONS, i
     BlockReduce(TempStorage &space) : space_(space) {}
 
     // The result is that of the first thread.
-    template <class Op> T Reduce(T value, Op op, int valid, HW5_SITE) {
+    template <class Op> HW5_CUB T Reduce(T value, Op op, int valid, HW5_SITE) {
         const int first = hw5_thread() & ~31;
         value = WarpReduce<T>::combine(value, op, valid - first, threads - first, file, line);
         if (hw5_thread() == first) space_[first / 32] = value;
@@ -142,13 +145,13 @@ template <class T, int x, BlockReduceAlgorithm = BLOCK_REDUCE_WARP_REDUCTIONS, i
             for (int warp = 1; warp < warps && 32 * warp < valid; warp++) value = op(value, space_[warp]);
         return value;
     }
-    template <class Op> T Reduce(T value, Op op, HW5_SITE) { return Reduce(value, op, threads, file, line); }
-    template <int n, class Op> T Reduce(T (&items)[n], Op op, HW5_SITE) {
+    template <class Op> HW5_CUB T Reduce(T value, Op op, HW5_SITE) { return Reduce(value, op, threads, file, line); }
+    template <int n, class Op> HW5_CUB T Reduce(T (&items)[n], Op op, HW5_SITE) {
         return Reduce(hw5_combined(items, op), op, threads, file, line);
     }
-    T Sum(T value, HW5_SITE) { return Reduce(value, cub::Sum(), threads, file, line); }
-    T Sum(T value, int valid, HW5_SITE) { return Reduce(value, cub::Sum(), valid, file, line); }
-    template <int n> T Sum(T (&items)[n], HW5_SITE) { return Reduce(items, cub::Sum(), file, line); }
+    HW5_CUB T Sum(T value, HW5_SITE) { return Reduce(value, cub::Sum(), threads, file, line); }
+    HW5_CUB T Sum(T value, int valid, HW5_SITE) { return Reduce(value, cub::Sum(), valid, file, line); }
+    template <int n> HW5_CUB T Sum(T (&items)[n], HW5_SITE) { return Reduce(items, cub::Sum(), file, line); }
 
   private:
     TempStorage &space_;
@@ -161,20 +164,20 @@ template <class T, int x, BlockScanAlgorithm = BLOCK_SCAN_RAKING, int y = 1, int
     using TempStorage = hw5_space<T, threads + 1>;  // of each thread, and the result of all
     BlockScan(TempStorage &space) : space_(space) {}
 
-    template <class Op> void InclusiveScan(T value, T &out, Op op, T &all, HW5_SITE) {
+    template <class Op> HW5_CUB void InclusiveScan(T value, T &out, Op op, T &all, HW5_SITE) {
         all = share(value, op, file, line);
         out = hw5_thread() ? op(space_[hw5_thread()], value) : value;
     }
-    template <class Op> void ExclusiveScan(T value, T &out, T initial, Op op, T &all, HW5_SITE) {
+    template <class Op> HW5_CUB void ExclusiveScan(T value, T &out, T initial, Op op, T &all, HW5_SITE) {
         all = share(value, op, file, line);
         out = hw5_thread() ? op(initial, space_[hw5_thread()]) : initial;
     }
-    template <int n, class Op> void InclusiveScan(T (&items)[n], T (&out)[n], Op op, T &all, HW5_SITE) {
+    template <int n, class Op> HW5_CUB void InclusiveScan(T (&items)[n], T (&out)[n], Op op, T &all, HW5_SITE) {
         all = share(hw5_combined(items, op), op, file, line);
         T sum = hw5_thread() ? op(space_[hw5_thread()], items[0]) : items[0];
         for (int i = 0; i < n; i++) out[i] = sum = i ? op(sum, items[i]) : sum;
     }
-    template <int n, class Op> void ExclusiveScan(T (&items)[n], T (&out)[n], T initial, Op op, T &all, HW5_SITE) {
+    template <int n, class Op> HW5_CUB void ExclusiveScan(T (&items)[n], T (&out)[n], T initial, Op op, T &all, HW5_SITE) {
         all = share(hw5_combined(items, op), op, file, line);
         T sum = hw5_thread() ? op(initial, space_[hw5_thread()]) : initial;
         for (int i = 0; i < n; i++) {
@@ -184,50 +187,50 @@ template <class T, int x, BlockScanAlgorithm = BLOCK_SCAN_RAKING, int y = 1, int
         }
     }
 
-    template <int n, class Op> void InclusiveScan(T (&items)[n], T (&out)[n], Op op, HW5_SITE) {
+    template <int n, class Op> HW5_CUB void InclusiveScan(T (&items)[n], T (&out)[n], Op op, HW5_SITE) {
         T all;
         InclusiveScan(items, out, op, all, file, line);
     }
-    template <class Op> void InclusiveScan(T value, T &out, Op op, HW5_SITE) {
+    template <class Op> HW5_CUB void InclusiveScan(T value, T &out, Op op, HW5_SITE) {
         T all;
         InclusiveScan(value, out, op, all, file, line);
     }
-    template <class Op> void ExclusiveScan(T value, T &out, T initial, Op op, HW5_SITE) {
+    template <class Op> HW5_CUB void ExclusiveScan(T value, T &out, T initial, Op op, HW5_SITE) {
         T all;
         ExclusiveScan(value, out, initial, op, all, file, line);
     }
-    template <int n, class Op> void ExclusiveScan(T (&items)[n], T (&out)[n], T initial, Op op, HW5_SITE) {
+    template <int n, class Op> HW5_CUB void ExclusiveScan(T (&items)[n], T (&out)[n], T initial, Op op, HW5_SITE) {
         T all;
         ExclusiveScan(items, out, initial, op, all, file, line);
     }
-    void InclusiveSum(T value, T &out, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), file, line); }
-    void InclusiveSum(T value, T &out, T &all, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), all, file, line); }
-    void ExclusiveSum(T value, T &out, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), file, line); }
-    void ExclusiveSum(T value, T &out, T &all, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), all, file, line); }
+    HW5_CUB void InclusiveSum(T value, T &out, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), file, line); }
+    HW5_CUB void InclusiveSum(T value, T &out, T &all, HW5_SITE) { InclusiveScan(value, out, cub::Sum(), all, file, line); }
+    HW5_CUB void ExclusiveSum(T value, T &out, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), file, line); }
+    HW5_CUB void ExclusiveSum(T value, T &out, T &all, HW5_SITE) { ExclusiveScan(value, out, T(0), cub::Sum(), all, file, line); }
     // prefix(the sum of the block), called by the first thread, is what the block begins with
-    template <class Prefix> void ExclusiveSum(T value, T &out, Prefix &prefix, HW5_SITE) {
+    template <class Prefix> HW5_CUB void ExclusiveSum(T value, T &out, Prefix &prefix, HW5_SITE) {
         out = op_prefix(value, prefix, file, line);
     }
-    template <class Prefix> void InclusiveSum(T value, T &out, Prefix &prefix, HW5_SITE) {
+    template <class Prefix> HW5_CUB void InclusiveSum(T value, T &out, Prefix &prefix, HW5_SITE) {
         out = op_prefix(value, prefix, file, line) + value;
     }
-    template <int n> void InclusiveSum(T (&items)[n], T (&out)[n], HW5_SITE) {
+    template <int n> HW5_CUB void InclusiveSum(T (&items)[n], T (&out)[n], HW5_SITE) {
         T all;
         InclusiveScan(items, out, cub::Sum(), all, file, line);
     }
-    template <int n> void InclusiveSum(T (&items)[n], T (&out)[n], T &all, HW5_SITE) {
+    template <int n> HW5_CUB void InclusiveSum(T (&items)[n], T (&out)[n], T &all, HW5_SITE) {
         InclusiveScan(items, out, cub::Sum(), all, file, line);
     }
-    template <int n> void ExclusiveSum(T (&items)[n], T (&out)[n], HW5_SITE) {
+    template <int n> HW5_CUB void ExclusiveSum(T (&items)[n], T (&out)[n], HW5_SITE) {
         ExclusiveScan(items, out, T(0), cub::Sum(), file, line);
     }
-    template <int n> void ExclusiveSum(T (&items)[n], T (&out)[n], T &all, HW5_SITE) {
+    template <int n> HW5_CUB void ExclusiveSum(T (&items)[n], T (&out)[n], T &all, HW5_SITE) {
         ExclusiveScan(items, out, T(0), cub::Sum(), all, file, line);
     }
 
   private:
     // Put what the threads before each have into its place; return the result of all threads.
-    template <class Op> T share(T value, Op op, const char *file, int line) {
+    template <class Op> HW5_CUB T share(T value, Op op, const char *file, int line) {
         space_[hw5_thread()] = value;
         __syncthreads(file, line);
         if (hw5_thread() == 0) {
@@ -242,7 +245,7 @@ template <class T, int x, BlockScanAlgorithm = BLOCK_SCAN_RAKING, int y = 1, int
         __syncthreads(file, line);
         return space_[threads];
     }
-    template <class Prefix> T op_prefix(T value, Prefix &prefix, const char *file, int line) {
+    template <class Prefix> HW5_CUB T op_prefix(T value, Prefix &prefix, const char *file, int line) {
         const T all = share(value, cub::Sum(), file, line);
         if (hw5_thread() == 0) space_[0] = prefix(all);
         __syncthreads(file, line);
@@ -264,14 +267,14 @@ template <class T, int x, int n, BlockLoadAlgorithm algorithm = BLOCK_LOAD_DIREC
     using TempStorage = hw5_no_space;
     BlockLoad() {}
     BlockLoad(TempStorage &) {}
-    template <class From> void Load(From from, T (&items)[n]) {
+    template <class From> HW5_CUB void Load(From from, T (&items)[n]) {
         for (int i = 0; i < n; i++) items[i] = from[place(i)];
     }
-    template <class From> void Load(From from, T (&items)[n], int valid) {
+    template <class From> HW5_CUB void Load(From from, T (&items)[n], int valid) {
         for (int i = 0; i < n; i++)
             if (place(i) < valid) items[i] = from[place(i)];
     }
-    template <class From, class Default> void Load(From from, T (&items)[n], int valid, Default otherwise) {
+    template <class From, class Default> HW5_CUB void Load(From from, T (&items)[n], int valid, Default otherwise) {
         for (int i = 0; i < n; i++) items[i] = otherwise;
         Load(from, items, valid);
     }
@@ -284,13 +287,14 @@ template <class T, int x, int n, BlockStoreAlgorithm algorithm = BLOCK_STORE_DIR
     using TempStorage = hw5_no_space;
     BlockStore() {}
     BlockStore(TempStorage &) {}
-    template <class To> void Store(To to, T (&items)[n]) {
+    template <class To> HW5_CUB void Store(To to, T (&items)[n]) {
         for (int i = 0; i < n; i++) to[place(i)] = items[i];
     }
-    template <class To> void Store(To to, T (&items)[n], int valid) {
+    template <class To> HW5_CUB void Store(To to, T (&items)[n], int valid) {
         for (int i = 0; i < n; i++)
             if (place(i) < valid) to[place(i)] = items[i];
     }
 };
 
 }  // namespace cub
+#undef HW5_CUB
