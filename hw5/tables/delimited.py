@@ -22,6 +22,7 @@ _SAMPLE = 1 << 18  # bytes
 _BLOCK = 1 << 20
 LONGEST_CELL = 1 << 17  # characters, as in Python's csv module
 _NULLS = ("", "NA", "N/A", "?", "NULL", "NaN", "nan", "null", "<NA>", "#N/A")
+_COUNT = re.compile(r"\s*\(?\d+ rows?( in set.*)?\)?\s*")  # below a table that a database has printed
 _MOST_COLUMNS = 250_000  # each takes about 4 kB while it is read
 
 
@@ -194,7 +195,9 @@ class TextRecords:
         return self.dialect.header and self.dialect.header_width not in (0, self.width)
 
     def _is_comment(self, text: str) -> bool:
-        return bool(self.dialect.comment) and text.startswith(self.dialect.comment)
+        return (
+            bool(self.dialect.comment) and text.startswith(self.dialect.comment) or _COUNT.fullmatch(text) is not None
+        )
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Every row of the table that is not blank, with its line, by Python's csv module; raises csv.Error."""

@@ -66,7 +66,8 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
     candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else DELIMITERS
     found = max((_reading(sample, each) for each in candidates), key=lambda reading: reading.score)
     if not found.score[0] and not forced:
-        found = max([found, *(_reading(sample, each) for each in _RARE)], key=lambda reading: reading.score)
+        rare = _RARE + ":" * ("::" in sample.partition("\n")[0])
+        found = max([found, *(_reading(sample, each) for each in rare)], key=lambda reading: reading.score)
     sample, titles = without_titles(sample, found.delimiter, found.rows)
     dialect = Dialect(found.delimiter, skipped=above + titles)
     return _with_header(_with_quotes(dialect, sample, rows_of(sample, found.delimiter)), sample, wanted, label)
@@ -199,7 +200,7 @@ def _line_after(sample: str, dialect: Dialect, n: int) -> int:
 
 def _notes(dialect, above, header, row_names, decimal, first, below):
     yield from dialect.notes
-    if dialect.delimiter in _RARE:
+    if dialect.delimiter in _RARE + ":":
         yield f"took {dialect.delimiter!r} as the delimiter"
     if above:
         lines = "line" if above == 1 else f"{above} lines"

@@ -256,6 +256,7 @@ class Fitting:
         if len(found) > max(20, ALL_DIFFERENT * present) or len(found) == present > 5:
             return LeftOut(name, _of_many_texts(found, present, position in self.gathered.categorical))
         self._warn_of_telltale(position, texts.codes[self.rows], len(found))
+        self._warn_of_numbers(position, found)
         if len(found) == 2:
             no, yes = sorted(found)
             return YesNo(name, no, yes, _short(found[yes] / present), gaps)
@@ -263,6 +264,15 @@ class Fitting:
         return Categories(
             name, tuple(sorted(ordered[:MOST_CATEGORIES])), tuple(sorted(ordered[MOST_CATEGORIES:])), gaps
         )
+
+    def _warn_of_numbers(self, position, found: dict):
+        """Warn of categories of which most are numbers, as in a column with <0.1 for what is too small to be measured."""
+        others = [value for value in found if not is_number(value)]
+        if position not in self.gathered.categorical and 0 < len(others) < len(found) / 2:
+            self.warnings.append(
+                f"{self.name(position)} is made of categories, as {quoted(others[0])} is no number, though most of its values "
+                "are; correct such cells, or leave them empty, to make it numbers"
+            )
 
 
 def _several(names: list, most: int = 8) -> str:

@@ -1,12 +1,15 @@
 """Tables in JSON: lines, lists of objects, and the orientations of pandas, with nested objects."""
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from hw5.errors import InputError
-from hw5.opening import input_errors, open_inflated
+from hw5.opening import Spool, input_errors, open_inflated
 from hw5.tables.columnar import ArrowRecords, opened
+from hw5.tables.delimited import TextRecords, read_text
 
 
 def read_json_lines(path, wanted=frozenset(), label=None):
@@ -36,13 +39,25 @@ def read_json(path, wanted=frozenset(), label=None):
     with input_errors(path), open_inflated(path) as stream:
         text = stream.read()
     try:
-        rows = [dict(_flattened(row)) for row in _objects_in(_document(text))]
+        document = _document(text)
+        if isinstance(document, list) and document and all(isinstance(row, list) for row in document):
+            return _of_lists(path, document, wanted, label)
+        rows = [dict(_flattened(row)) for row in _objects_in(document)]
         table = pa.table({name: _array_of([row.get(name) for row in rows]) for name in names_in(rows)})
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError, pa.ArrowException) as error:
         raise InputError(
             f"{path}: no table in this JSON; save it as a list of objects, one a row, or as CSV"
         ) from error
     return ArrowRecords(path, table.schema, table.to_batches)
+
+
+def _of_lists(path, rows: list[list], wanted, label) -> TextRecords:
+    """Rows without names, or below a row of names, as in a spreadsheet."""
+    if any(isinstance(cell, list | dict) for row in rows for cell in row):
+        raise ValueError
+    text = io.StringIO()
+    csv.writer(text).writerows([["" if cell is None else cell for cell in row] for row in rows])
+    return read_text(Spool(io.BytesIO(text.getvalue().encode("utf-8", "backslashreplace")), str(path)), wanted, label)
 
 
 def _document(text: bytes):

@@ -1,15 +1,20 @@
 """What a file is, by its first bytes: suffixes may be missing or wrong."""
 
 import codecs
+import json
 import re
 import zipfile
 from pathlib import Path
 
 from hw5.opening import Spool, input_errors, open_inflated, open_plain
-from hw5.tables.named_text import RULE, is_orange
+from hw5.tables.named_text import GRID, RULE, is_orange
 from hw5.tables.pairs import is_pairs
 
 _START = 1 << 16  # bytes
+_SQL = re.compile(
+    rb"(?is)(?:--[^\n]*\n|/\*.*?\*/;?|\s)*(?:(?:create|drop|alter)\s+(?:table|schema|database|type)|insert\s+into|begin"
+    rb"(?:\s+transaction)?\s*;|start\s+transaction|set\s+[\w.@]+\s*(?:=|to\s)|pragma\s+\w+|use\s+`?\w+`?\s*;)"
+)
 _SVMLIGHT = re.compile(rb"^[-+.\deE,]+([ \t]+qid:\d+)?([ \t]+\d+:[-+.\deE]+)+[ \t]*(#.*)?\r?$")
 
 
@@ -101,20 +106,29 @@ def _kind_of_text(start: bytes) -> str:
         return "html"
     if text.startswith(b"<?xml"):
         return "xml"
+    if _SQL.match(text):
+        return "sql"
     if text[:1] == b"{" and text[1:].lstrip()[:1] in (b'"', b"}"):
         return "json lines"
-    if text[:1] == b"[" and text[1:].lstrip()[:1] in (b"{", b"["):
+    if text[:1] == b"[" and (text[1:].lstrip()[:1] in (b"{", b"[") or _is_list(lines[0])):
         return "json"
     rows = [line for line in lines if not line.startswith(b"#")]
     if rows and all(map(_SVMLIGHT.match, rows[: max(1, min(5, len(rows) - 1))])):
         return "svmlight"
-    if len(lines) > 2 and b"|" in lines[0] and RULE.fullmatch(lines[1].strip()):
+    if len(lines) > 2 and (b"|" in lines[0] and RULE.fullmatch(lines[1].strip()) or GRID.fullmatch(lines[0].strip())):
         return "markdown"
     if len(lines) > 3 and is_orange(start.splitlines()):
         return "orange"
     if is_pairs(lines[: max(1, min(5, len(lines) - 1))]):
         return "pairs"
     return "text"
+
+
+def _is_list(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), list)
+    except ValueError:
+        return False
 
 
 REFUSED = {
@@ -130,6 +144,7 @@ REFUSED = {
     "arrow stream": "an Arrow stream; save it as a Feather or Parquet file",
     "r data": "a file of R objects; save it with write.csv",
     "pdf": "a PDF, not the table itself; save the table as CSV or .xlsx",
+    "sql": "SQL, not the table itself; load it into a database, and export the table as CSV",
     "xml": "XML; save the table as CSV or .xlsx",
     "image": "an image; give hw5 predict the image, and hw5 train arrays of images in an .npz",
     **{

@@ -14,6 +14,7 @@ from hw5.tables.encoding import Encoding
 from hw5.text import lines_of
 
 RULE = re.compile(rb"\|?[ \t]*:?-{3,}:?[ \t]*(?:[|+][ \t]*:?-{3,}:?[ \t]*)+\|?")  # below the names
+GRID = re.compile(rb"\+(?:[-=]+\+)+")  # above the names, and below them and the rows
 _HEAD = 1 << 22  # bytes of a file in which its head is looked for
 _LONGEST = 1 << 12  # characters of a line, as long as none was seen
 
@@ -131,6 +132,9 @@ def read_markdown(path, wanted=frozenset(), label=None):
     """A table in Markdown, or as databases print it: names, a rule below them, and rows."""
     head = _Head(path)
     lines = lines_of(head.text)
+    if GRID.fullmatch(lines[0].strip().encode()):
+        names = tuple(cell.strip() for cell in lines[1].strip().strip("|").split("|"))
+        return _NamedText(head, names, Dialect("|", skipped=2, comment="+", edges=True, width=len(names)))
     rule = next((i for i, line in enumerate(lines) if RULE.fullmatch(line.strip().encode())), None)
     if rule is None:  # bytes that look like one are other characters in this encoding
         return read_text(path, wanted, label)

@@ -78,7 +78,8 @@ def test_what_a_database_prints(write):
     content = markdown(False).replace("--- | --- | --- | ---", "------+------+--------+------")
     np.testing.assert_array_equal(load(write(content)).train.X, X.astype(np.float32))
     with input_error("row 93", "1 columns", "4"):
-        load(write(content + "(90 rows)\n"))
+        load(write(content + "(90 trees)\n"))
+    np.testing.assert_array_equal(load(write(content + "(90 rows)\n")).train.X, X.astype(np.float32))
 
 
 def test_empty_cells_at_the_edges_of_markdown(write):
@@ -112,3 +113,21 @@ def test_training_and_evaluating_on_markdown(tmp_path):
     hw5("train", "--data", tmp_path / "a.md", "--hidden", 8, "--epochs", 60, "--out", tmp_path / "a.npz")
     assert "accuracy 9" in hw5("eval", tmp_path / "a.npz", "--data", tmp_path / "a.md", "--split", "train").stdout
     assert hw5("predict", tmp_path / "a.npz", tmp_path / "a.md").stdout.startswith("leaf,bark,height,tree,class")
+
+
+def test_tables_that_databases_print(write):
+    rows = [(i * i, "north south"[6 * (i % 2) :][:5], "xy"[i % 2]) for i in range(12)]
+    expected = load(write(text(rows, "leaf,site,kind")))
+    line = "+------+-------+------+\n"
+    body = "".join("| {:4} | {:5} | {:4} |\n".format(*row) for row in rows)
+    mysql = f"{line}| leaf | site  | kind |\n{line}{body}{line}12 rows in set (0.00 sec)\n"
+    grid = f"{line}| leaf | site  | kind |\n{line.replace('-', '=')}{body.replace(chr(10), chr(10) + line)}"
+    psql = (
+        " leaf | site | kind\n------+------+-----\n"
+        + body.replace("|\n", "\n").replace("\n| ", "\n ")[1:]
+        + "(12 rows)\n"
+    )
+    for content in (mysql, grid, psql):
+        data = load(write(content, "a.txt"))
+        assert data.feature_names == expected.feature_names
+        np.testing.assert_array_equal(data.train.X, expected.train.X)

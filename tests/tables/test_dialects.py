@@ -313,3 +313,8 @@ def test_many_notes_of_a_kind_are_one(write):
     data = load(write(text(cells, ",".join([*(f"p{j}" for j in range(12)), "k", "m", "tree"]))))
     assert data.notes == ("'p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7' and 4 more: read the numbers without '%'",)
     assert data.warnings == ("'k', 'm' are constant in the training rows",)
+
+
+def test_two_colons_as_the_delimiter(write):
+    data = load(write("".join(f"{i}::{i * i}::{'xy'[i % 2]}\n" for i in range(12)), "a.dat"))
+    assert data.train.X.tolist() == [[i, i * i] for i in range(12)] and data.notes[0] == "took ':' as the delimiter"

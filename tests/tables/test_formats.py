@@ -207,7 +207,15 @@ REFUSED = {
     "a cut arrow": (lambda: arrow()[:200], ["cannot be read"]),
     "lists in cells": (lambda: '{"a b": [1], "y": "b"}\n{"a b": [2], "y": "c"}', ["several values", "--drop 'a b'"]),
     "no list of objects": (lambda: '[{"a": 1}, 3]', ["no table in this JSON", "list of objects"]),
-    "lists of lists": (lambda: "[[1, 2], [3, 4]]", ["no table in this JSON", "list of objects"]),
+    "lists of lists of lists": (lambda: "[[1, [2]], [3, [4]]]", ["no table in this JSON", "list of objects"]),
+    "SQL": (
+        lambda: "-- a dump\nCREATE TABLE `t` (a int);\nINSERT INTO `t` VALUES (1,'x'),(2,'y');\n",
+        ["SQL", "as CSV"],
+    ),
+    "SQL with a row a line": (
+        lambda: "INSERT INTO t VALUES(1,'x');\nINSERT INTO t VALUES(2,'y');\n",
+        ["SQL", "as CSV"],
+    ),
     "half an object": (lambda: '[{"a": 1, "y"', ["no table in this JSON"]),
     "a pickle": (lambda: b"\x80\x04\x95" + bytes(99), ["pickle, which hw5 never loads"]),
     "ARFF without data": (lambda: "@relation a\n@attribute b numeric\n", ["no @data"]),

@@ -101,3 +101,15 @@ def test_dates_that_the_file_calls_categories(write):
     head = f"@relation trees\n@attribute day {{{','.join(sorted(set(days)))}}}\n@attribute kind {{x,y}}\n@data\n"
     data = load(write(head + "".join(f"{day},{'xy'[i % 2]}\n" for i, day in enumerate(days)), "trees.arff"))
     assert isinstance(data.columns.each[0], Date)
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+@pytest.mark.parametrize("in_lines", [True, False])
+def test_rows_as_lists(write, has_names, in_lines):
+    cells = [["leaf", "site", "kind"]] * has_names + [
+        [i / 2, "north, south".split(", ")[i % 2], "xy"[i % 2]] for i in range(12)
+    ]
+    content = "\n".join(map(json.dumps, cells)) if in_lines else json.dumps(cells)
+    data = load(write(content, "a.json"))
+    assert data.class_names == ("x", "y") and data.train.X[:, 0].tolist() == [i / 2 for i in range(12)]
+    assert (data.columns.each[0].name == "leaf") == has_names
