@@ -154,7 +154,7 @@ class Estimator(BaseEstimator):
         W *= its.standardisation.scale
         b -= W @ its.standardisation.mean.astype(np.float64)
         if its.columns and its.columns.are_plain:  # which subtract it before
-            b -= W @ np.array([column.offset for column in its.columns.each])
+            b -= W @ np.array([column.offset for column in its.columns.each], np.float64)
         return W, b
 
     def __sklearn_tags__(self):

@@ -180,7 +180,7 @@ class Columns:
     @property
     def offsets(self) -> np.ndarray:
         """What was subtracted from each feature, (d,) float64."""
-        return np.array([x for c in self.each for x in _offsets(c)])
+        return np.array([x for c in self.each for x in _offsets(c)], np.float64)
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

@@ -185,7 +185,7 @@ class ForModel:
         for i, mask in bad.items():
             row, position = int(mask.argmax()), numbers[i][1]
             raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py(), "input")
-        block = as_float32(values, np.array([c.offset for c, *_ in numbers]))
+        block = as_float32(values, np.array([c.offset for c, *_ in numbers], np.float64))
         is_whole = not has_gaps(block)
         if is_whole and len(numbers) == X.shape[1]:
             return block, plain

@@ -53,7 +53,7 @@ def as_features(
         return values
     with np.errstate(over="ignore", invalid="ignore"):
         if columns is not None:
-            values = values - np.array([column.offset for column in columns.each])
+            values = values - np.array([column.offset for column in columns.each], np.float64)
         X = values.astype(np.float32, order="C", copy=copy and label is None)
     _require_finite(X, values, where, label, start)
     return as_pixels(X)

@@ -8,8 +8,8 @@ import pytest
 
 from hw5.datasets import load, load_inputs, open_inputs
 from hw5.tables import cells
-from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
-from hw5.tables.table import Reading
+from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
+from hw5.tables.table import Reading, Schema
 from tests.datasets.helpers import input_error
 from tests.tables.helpers import schema_of, text
 
@@ -308,3 +308,11 @@ def test_a_minus_after_a_number(write):
     data = load(write("balance,kind\n1.50,a\n20.25-,b\n3.00,a\n4.75-,b\n"))
     assert data.train.X[:, 0].tolist() == [1.5, -20.25, 3, -4.75] and "with a minus after them" in data.notes[0]
     assert load(write("grade,kind\n2-,a\n3,b\n2-,a\n3,b\n1,a\n1,b\n")).columns.each[0].kind == "categories"
+
+
+def test_an_offset_from_a_checkpoint_may_be_a_whole_number_of_any_size(write):
+    columns = Columns((Number("leaf", 0.0, offset=10**30),), (1,))
+    assert columns.offsets.dtype == np.float64
+    assert (
+        load_inputs(write("leaf\n1\n2\n"), Schema(1, ("x", "y"), columns=columns)).tolist() == [[np.float32(-1e30)]] * 2
+    )
