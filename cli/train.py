@@ -20,7 +20,8 @@ from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
 from hw5.nn.losses import LOSSES
 from hw5.plots import require_matplotlib
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.log import Log, require_log
 from hw5.train.plan import MODELS, new_plan
 from hw5.train.run import Run

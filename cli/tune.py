@@ -29,7 +29,7 @@ from hw5.devices import open_device
 from hw5.devices.cores import usable_cores
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import write_lock
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.figures import figures_on
 from hw5.train.plan import new_plan
 from hw5.train.run import Run

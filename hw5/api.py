@@ -28,7 +28,8 @@ from hw5.tables.frames import features_of
 from hw5.tables.numeric import as_features
 from hw5.tables.table import Reading, as_images, columns_of
 from hw5.train.advice import advice
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.evaluation import evaluation
 from hw5.train.plan import DEFAULT, TASKS, new_plan
 from hw5.train.predictor import Predictor

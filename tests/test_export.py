@@ -19,7 +19,8 @@ from hw5.export import FORMATS, export
 from hw5.nn.hidden import dense_layers
 from hw5.nn.losses import LOSSES
 from hw5.nn.network import initial_parameters
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.predictor import Predictor
 from hw5.train.settings import Settings
 from hw5.train.training import State

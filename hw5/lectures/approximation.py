@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hw5.datasets import load
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.predictor import Predictor
 from hw5.train.run import Run

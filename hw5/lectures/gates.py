@@ -9,7 +9,7 @@ import numpy as np
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.nn.network import Network
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.run import Run
 from hw5.train.settings import Settings
 

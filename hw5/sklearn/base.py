@@ -24,7 +24,7 @@ from hw5.interrupts import interruptible
 from hw5.nn.hidden import read_hidden
 from hw5.sklearn.features import checked_features, features, fitted
 from hw5.sklearn.several import LOSS_OF_LABELS
-from hw5.train.checkpoint import IN_MEMORY, DataSource
+from hw5.train.data_source import IN_MEMORY, DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.increments import continue_from, epochs_of, settings_of_increment
 from hw5.train.opened import opened_device, opened_model

@@ -28,7 +28,7 @@ from typing import get_type_hints
 
 import numpy as np
 
-from hw5.datasets import BUILT_IN, Dataset, Schema, memory
+from hw5.datasets import Dataset, Schema
 from hw5.datasets.arrays import read_archive
 from hw5.datasets.preprocessing import Standardisation, Subset, split_dataset
 from hw5.errors import InputError
@@ -40,8 +40,8 @@ from hw5.opening import open_plain
 from hw5.tables.columns import Columns
 from hw5.tables.decimals import POINT
 from hw5.tables.labels import values_of
-from hw5.tables.table import Reading
 from hw5.train.consistency import is_consistent
+from hw5.train.data_source import DataSource, has_digest
 from hw5.train.decode import decode
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
@@ -54,67 +54,6 @@ _DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape")
 # Settings that older versions lack, and their defaults
 _NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True, "slices": 1}
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
-IN_MEMORY = memory.SOURCE  # the DataSource.source of arrays
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """The arguments of hw5.datasets.load that give the training data, and properties of the data.
-
-    is_held_out: whether the test set was held out from the training data. digest: hash of the training data. darkest
-    and brightest: the lowest and highest pixel of images. reading: the options for the columns of a table.
-    """
-
-    source: str
-    test: str | None
-    label_column: str | None
-    is_held_out: bool
-    digest: str
-    darkest: float | None = None
-    brightest: float | None = None
-    reading: Reading | None = None
-
-    def require_loadable(self):
-        """Raise InputError if the data were arrays, which cannot be loaded again."""
-        if self.source == IN_MEMORY:
-            raise InputError("this model was trained on in-memory arrays; pass the data with --data")
-
-    def beside(self, checkpoint):
-        """The source, with paths in the checkpoint's folder for files that were moved there together with it."""
-        folder = os.path.dirname(os.path.abspath(checkpoint))
-        paths = {name: _moved(getattr(self, name), folder) for name in ("source", "test")}
-        return replace(self, **paths)
-
-    @classmethod
-    def of(cls, dataset, test, label_column, reading=None):
-        """The source of a data set that was loaded with these arguments."""
-        if test is not None and test not in BUILT_IN:
-            test = os.path.abspath(os.path.expanduser(test))
-        X = dataset.train.X
-        pixels = (float(X.min()), float(X.max())) if dataset.image_shape else ()
-        if dataset.columns:
-            label_column = label_column or dataset.columns.label_option or None
-        source = (dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
-        return cls(*source, *(pixels or (None, None)), reading if dataset.columns and reading != Reading() else None)
-
-
-def _moved(path, folder):
-    """The path, or that of the same name in the folder if only that exists."""
-    if path is None or path in BUILT_IN or os.path.exists(path):
-        return path
-    beside = os.path.join(folder, os.path.basename(path))
-    return beside if os.path.exists(beside) else path
-
-
-def has_digest(examples, digest):
-    """Whether this is the digest of the examples. Whole numbers up to 255 may have been float32 when it was made."""
-    return digest in (_digest(examples), examples.X.dtype == np.uint8 and _digest(examples, np.float32))
-
-
-def _digest(examples, dtype=None):
-    digest = hashlib.blake2b(np.ascontiguousarray(examples.X, dtype), digest_size=16)
-    digest.update(np.ascontiguousarray(examples.y))
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from hw5.errors import InputError
 from hw5.metrics import r2_and_rmse
 from hw5.nn.hidden import example_shape
 from hw5.nn.losses import LOSSES
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, has_digest
+from hw5.train.checkpoint import HISTORY, Checkpoint
+from hw5.train.data_source import DataSource, has_digest
 from hw5.train.networks import NetworkPlan
 from hw5.train.standardised import Standardised, evaluate
 from hw5.train.training import Training

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from hw5.errors import InputError, RunError
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.figures import figures_on
 from hw5.train.ranks import open_here

@@ -3,7 +3,7 @@
 from hw5.cli.run_report import headline, report
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.run import Run
 from hw5.train.settings import Settings
 

@@ -13,7 +13,7 @@ from hw5.datasets import Dataset, Examples
 from hw5.datasets.images import load_image
 from hw5.datasets.preprocessing import Standardisation, Subset
 from hw5.errors import InputError
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -54,7 +54,8 @@ from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.opening import inflation_limit
 from hw5.text import printable, without_middle
-from hw5.train.checkpoint import HISTORY, Checkpoint, DataSource, _checksum
+from hw5.train.checkpoint import HISTORY, Checkpoint, _checksum
+from hw5.train.data_source import DataSource
 from hw5.train.plan import new_plan
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State

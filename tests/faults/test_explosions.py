@@ -50,7 +50,8 @@ from hw5.datasets import Dataset, Examples, Schema, load, load_inputs
 from hw5.datasets.images import load_image
 from hw5.datasets.preprocessing import Standardisation, Subset
 from hw5.errors import InputError
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 import hw5.cli.train, hw5.cli.config
 import pyarrow.compute, pyarrow.csv
 try:

@@ -10,7 +10,8 @@ import pytest
 from hw5.datasets.preprocessing import Standardisation
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
-from hw5.train.checkpoint import Checkpoint, DataSource, _checksum
+from hw5.train.checkpoint import Checkpoint, _checksum
+from hw5.train.data_source import DataSource
 from hw5.train.settings import Settings
 from hw5.train.training import State
 from tests.datasets.helpers import input_error

@@ -20,7 +20,8 @@ import pytest
 from hw5.compiler import find_compiler
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver
 from hw5.train.settings import Settings

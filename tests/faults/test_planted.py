@@ -24,7 +24,8 @@ from hw5.datasets.preprocessing import Standardisation
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
 from hw5.text import encodable, printable, shortened
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.settings import Settings
 from hw5.train.training import State
 from tests.cli.helpers import hw5, refused

@@ -16,7 +16,8 @@ from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
 from hw5.files import atomic_write, write_lock
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.log import Log
 from hw5.train.run import Run
 from hw5.train.saving import Interval, Saver

@@ -19,7 +19,7 @@ from hw5.plots.panels import PANELS  # noqa: E402
 from hw5.plots.samples import draw_samples, sheet_size  # noqa: E402
 from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles, page, shown  # noqa: E402
 from hw5.plots.view import View  # noqa: E402
-from hw5.train.checkpoint import DataSource  # noqa: E402
+from hw5.train.data_source import DataSource  # noqa: E402
 from hw5.train.predictor import Predictor  # noqa: E402
 from hw5.train.run import Run  # noqa: E402
 from hw5.train.settings import Settings  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 from hw5.datasets import Dataset, Examples, load
 from hw5.devices.cpu import CpuDevice
 from hw5.train.advice import advice, worse_than_guessing
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.run import Run
 from tests.cli.helpers import hw5, write_csv

@@ -12,7 +12,8 @@ from hw5.datasets.preprocessing import Standardisation
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
 from hw5.nn.network import initial_parameters
-from hw5.train.checkpoint import Checkpoint, DataSource, _checksum, _text
+from hw5.train.checkpoint import Checkpoint, _checksum, _text
+from hw5.train.data_source import DataSource
 from hw5.train.settings import Settings
 from hw5.train.training import Best, State
 

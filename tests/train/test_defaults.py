@@ -5,7 +5,7 @@ import pytest
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.defaults import CHOSEN, settings_for
 from hw5.train.run import Run
 from hw5.train.settings import Settings

@@ -11,7 +11,7 @@ from hw5.datasets import Dataset, Examples, load
 from hw5.datasets.preprocessing import split_folds
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.figures import mean_and_std
 from hw5.train.folds import folds_of
 from hw5.train.settings import Settings

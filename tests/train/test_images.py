@@ -8,7 +8,8 @@ import pytest
 from hw5.datasets import Dataset, Examples
 from hw5.devices import open_device
 from hw5.errors import InputError
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.predictor import Predictor
 from hw5.train.run import Run
 from hw5.train.settings import Settings

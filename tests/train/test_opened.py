@@ -13,7 +13,7 @@ from hw5.datasets import Dataset, Examples
 from hw5.devices import open_device
 from hw5.errors import RunError
 from hw5.train import opened
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.run import Run
 

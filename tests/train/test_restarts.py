@@ -6,7 +6,7 @@ import pytest
 from hw5.datasets import load
 from hw5.devices.cpu import CpuDevice
 from hw5.errors import InputError
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.restarts import restarts
 from hw5.train.settings import Settings
 

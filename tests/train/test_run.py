@@ -6,7 +6,8 @@ import pytest
 from hw5.datasets import load
 from hw5.datasets.preprocessing import Subset
 from hw5.devices.cpu import CpuDevice
-from hw5.train.checkpoint import Checkpoint, DataSource
+from hw5.train.checkpoint import Checkpoint
+from hw5.train.data_source import DataSource
 from hw5.train.predictor import Predictor
 from hw5.train.run import Run
 from hw5.train.settings import Settings

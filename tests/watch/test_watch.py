@@ -19,7 +19,7 @@ import hw5.watch
 from hw5.datasets import load
 from hw5.devices import open_device
 from hw5.devices.doctor import first_failure
-from hw5.train.checkpoint import DataSource
+from hw5.train.data_source import DataSource
 from hw5.train.run import Run
 from hw5.train.settings import Settings
 from hw5.watch import watching
