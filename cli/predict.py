@@ -14,7 +14,7 @@ from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, waiting, warn
 from hw5.cli.options import File
-from hw5.datasets import is_table, open_arrays, open_inputs
+from hw5.datasets import open_inputs
 from hw5.datasets.images import SUFFIXES, load_image
 from hw5.datasets.inputs import ArrayInputs
 from hw5.devices.stepper import MOST_AT_ONCE
@@ -151,9 +151,8 @@ def _open(path, model, invert):
         return _Table(name, open_inputs(standard_input(), model.schema))
     if _is_stream(path):
         raise InputError(f"{path}: not a regular file; pipe a table to hw5 predict, and give - for it")
-    if not is_table(path):
-        return _Array(path, open_arrays(path, model.schema))
-    return _Table(path, open_inputs(path, model.schema))
+    inputs = open_inputs(path, model.schema)
+    return _Array(path, inputs) if isinstance(inputs, ArrayInputs) else _Table(path, inputs)
 
 
 def _is_stream(path):

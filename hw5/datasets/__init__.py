@@ -8,8 +8,7 @@ including the header.
 
 from hw5.datasets.built_in import BUILT_IN
 from hw5.datasets.dataset import Dataset, Examples
-from hw5.datasets.file_formats import is_table
-from hw5.datasets.inputs import load_inputs, open_arrays, open_inputs
+from hw5.datasets.inputs import load_inputs, open_inputs
 from hw5.datasets.labelled import examined, open_labelled
 from hw5.datasets.loading import load
 from hw5.datasets.paths import data_directory
@@ -24,10 +23,8 @@ __all__ = [
     "Schema",
     "data_directory",
     "examined",
-    "is_table",
     "load",
     "load_inputs",
-    "open_arrays",
     "open_inputs",
     "open_labelled",
 ]

@@ -1,7 +1,5 @@
 """What data must have in common: with a model, and a test set with its training set."""
 
-import numpy as np
-
 from hw5.errors import InputError
 from hw5.tables.table import Schema, Table
 
@@ -35,9 +33,9 @@ def require_same_features(train: Table, test: Table) -> None:
             )
 
 
-def require_targets(table: Table, y: np.ndarray, names: tuple[str, ...]) -> None:
+def require_targets(table: Table, names: tuple[str, ...]) -> None:
     """Raise InputError unless an example has a target, or label, for each of these names, or one if there are none."""
-    found, wanted = y.shape[1] if y.ndim == 2 else 1, len(names) or 1
+    found, wanted = table.y.shape[1] if table.y.ndim == 2 else 1, len(names) or 1
     if found != wanted:
         raise InputError(
             f"{table.where}: each example has {found} targets or labels, but {wanted} are needed; choose their columns "

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hw5.datasets import arrays, idx, sparse
-from hw5.datasets.paths import existing
 from hw5.errors import InputError
 from hw5.opening import Spool
 from hw5.tables.formats import READERS
@@ -31,31 +30,28 @@ ARRAY_READERS = {
 
 
 def format_of(path: Path | Spool) -> str:
-    """A name in READERS or ARRAY_READERS; InputError for other files."""
-    if not isinstance(path, Spool):
-        if not path.is_file():
-            raise InputError(
-                f"{path}: not a regular file; give a table such as .csv, an .npz or .npy, an IDX file named like "
-                f"{idx.FILES[0]}, or a folder of IDX files"
-            )
-        if idx.FILE_NAME.search(path.name):
-            return "idx"
-        if path.suffix.lower() in (".npz", ".npy"):
-            return path.suffix.lower()[1:]
+    """A name in READERS or ARRAY_READERS; InputError for other files, and if standard input is no table."""
+    if isinstance(path, Spool):
+        format = _readable(path)
+        if format not in READERS:
+            raise InputError(f"{path}: this is not a table, as standard input must be")
+        return format
+    if path.is_dir():
+        return "folder"
+    if not path.is_file():
+        raise InputError(
+            f"{path}: not a regular file; give a table such as .csv, an .npz or .npy, an IDX file named like "
+            f"{idx.FILES[0]}, or a folder of IDX files"
+        )
+    if idx.FILE_NAME.search(path.name):
+        return "idx"
+    suffix = path.suffix.lower()
+    return suffix[1:] if suffix in (".npz", ".npy") else _readable(path)
+
+
+def _readable(path: Path | Spool) -> str:
+    """The format of a file by its first bytes. Raises InputError if hw5 does not read it."""
     kind = kind_of(path)
     if kind in REFUSED:
         raise InputError(f"{path}: this is {REFUSED[kind]}")
     return kind
-
-
-def array_reader_of(path: Path) -> ArrayReader:
-    """How a folder or file that is no table is read."""
-    return ARRAY_READERS["folder" if path.is_dir() else format_of(path)]
-
-
-def is_table(path: str | Path | Spool) -> bool:
-    """Whether a file is read as a table, as standard input is. Raises InputError if there is no such file."""
-    if isinstance(path, Spool):
-        return True
-    file = existing(str(path))
-    return not file.is_dir() and format_of(file) in READERS

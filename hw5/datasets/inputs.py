@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hw5.datasets.file_formats import array_reader_of, is_table
+from hw5.datasets.file_formats import ARRAY_READERS, format_of
 from hw5.datasets.paths import existing
 from hw5.datasets.table_records import open_records
 from hw5.errors import InputError
 from hw5.opening import Spool
 from hw5.tables.for_model import ForModel
+from hw5.tables.formats import READERS
 from hw5.tables.numeric import as_features
 from hw5.tables.table import Schema, as_images, column_index, training_label_column
 
@@ -79,22 +80,22 @@ def load_inputs(path: str, schema: Schema) -> np.ndarray:
     Labels in a table are ignored. The columns of a table are chosen by name if it has all those of the model. Other
     files may hold a single example, of shape (d,) or the model's image_shape. Raises InputError.
     """
-    file = existing(path)
-    if is_table(file):
-        return np.concatenate([block.X for block in open_inputs(file, schema).blocks()])
-    return open_arrays(file, schema).read()
+    inputs = open_inputs(path, schema)
+    if isinstance(inputs, ForModel):
+        return np.concatenate([block.X for block in inputs.blocks()])
+    return inputs.read()
 
 
-def open_arrays(path: str | Path, schema: Schema) -> ArrayInputs:
-    """The examples of a file of arrays for a model to predict, to be read block by block. Raises InputError."""
-    file = existing(str(path))
-    reader = array_reader_of(file)
+def open_inputs(path: str | Path | Spool, schema: Schema) -> ForModel | ArrayInputs:
+    """The rows of a table, or the examples of a file of arrays, for a model to predict, to be read block by block.
+
+    Raises InputError.
+    """
+    file = path if isinstance(path, Spool) else existing(str(path))
+    format = format_of(file)
+    if format in READERS:
+        return ForModel(open_records(file, format, schema, None), schema, needs_label=False)
+    reader = ARRAY_READERS[format]
     if reader.open_values is None:
         raise InputError(f"{file}: this is a folder; choose the file of the inputs in it")
     return ArrayInputs(file, schema, reader.open_values, reader.has_label_column)
-
-
-def open_inputs(path: str | Path | Spool, schema: Schema) -> ForModel:
-    """The rows of a table for a model to predict, to be read block by block. Raises InputError."""
-    file = path if isinstance(path, Spool) else existing(str(path))
-    return ForModel(open_records(file, schema, None), schema, needs_label=False)

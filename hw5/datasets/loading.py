@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,13 +10,14 @@ from hw5.datasets import arrays, memory
 from hw5.datasets.agreement import require_features_of, require_same_features, require_targets
 from hw5.datasets.built_in import BUILT_IN, read_built_in
 from hw5.datasets.dataset import Dataset, Examples
-from hw5.datasets.file_formats import array_reader_of, is_table
+from hw5.datasets.file_formats import ARRAY_READERS, format_of
 from hw5.datasets.sources import Source, are_same_file, file_of, name_and_source
 from hw5.datasets.table_records import open_records
 from hw5.errors import InputError
-from hw5.opening import Spool, memory_errors
+from hw5.opening import memory_errors
 from hw5.tables import labels
 from hw5.tables.for_model import ForModel
+from hw5.tables.formats import READERS
 from hw5.tables.reading import read
 from hw5.tables.table import Reading, Schema, Table
 
@@ -74,14 +74,19 @@ def load(
     train, test_table = _read_whole(source, options)
     class_names = _class_names(train, options)
     if test is not None:
-        options = replace(options, schema=schema or _schema_of(train, class_names, options))
+        if schema is None:
+            train = _decoded(train, class_names, task)
+            options = replace(options, schema=_schema_of(train, class_names, options))
         only, its_test_table = _read_whole(test, options)
         test_table = its_test_table or only
         if test_table is only and are_same_file(source, test):
             train = replace(train, warnings=(*train.warnings, _TESTED_ON_TRAINING_DATA))
+    tables = [train]
     if test_table is not None:
         require_same_features(train, test_table)
-    return _dataset(*name_and_source(source), train, test_table, class_names, options)
+        tables.append(test_table)
+    tables = [_decoded(table, class_names, task) for table in tables]
+    return _dataset(*name_and_source(source), tables, class_names, _target_names(tables[0], options))
 
 
 _TESTED_ON_TRAINING_DATA = "the test set is the training set: its figures say nothing about new examples"
@@ -92,47 +97,51 @@ def _class_names(train: Table, options: _Options) -> tuple[str, ...]:
     if options.schema is not None:
         require_features_of(options.schema, train)
         return options.schema.class_names
+    if train.class_names is not None:
+        return train.class_names
     return labels.class_names(train) if options.task == "classification" else ()
 
 
-def _dataset(name: str, source: str, train: Table, test_table: Table | None, class_names, options) -> Dataset:
-    y = [labels.decoded(table, options.task, class_names) for table in (train, test_table) if table is not None]
-    target_names = _target_names(train, y[0], options)
-    for table, its_y in zip((train, test_table), y):
-        require_targets(table, its_y, target_names)
-    notes = [note for table in (train, test_table) if table is not None for note in table.notes]
+def _decoded(table: Table, class_names: tuple[str, ...], task: str) -> Table:
+    """The table with its y, if it has none yet."""
+    return table if table.y is not None else replace(table, y=labels.decoded(table, task, class_names))
+
+
+def _dataset(name: str, source: str, tables: list[Table], class_names, target_names) -> Dataset:
+    """The Dataset of a training set, and a test set if there is one."""
+    train, *_ = tables
+    for table in tables:
+        require_targets(table, target_names)
+    sets = [Examples(table.X, table.y) for table in tables]
     return Dataset(
         name=name,
         source=source,
-        train=Examples(train.X, y[0]),
-        test=None if test_table is None else Examples(test_table.X, y[1]),
+        train=sets[0],
+        test=sets[1] if len(sets) > 1 else None,
         class_names=class_names,
         feature_names=train.feature_names,
         image_shape=train.image_shape,
         columns=train.columns,
         label=train.label,
-        notes=tuple(notes),
-        warnings=(
-            *train.warnings,
-            *(w for t, each in zip((train, test_table), y) if t for w in labels.unknown_classes(t, each)),
-        ),
+        notes=tuple(note for table in tables for note in table.notes),
+        warnings=(*train.warnings, *(warning for table in tables for warning in labels.unknown_classes(table))),
         target_names=target_names,
     )
 
 
-def _target_names(table: Table, y: np.ndarray, options: _Options) -> tuple[str, ...]:
+def _target_names(table: Table, options: _Options) -> tuple[str, ...]:
     """The names of several targets or labels: the schema's, those in the file, or target_1, target_2, ..."""
     if options.schema is not None:
         return options.schema.target_names
     word = "label" if options.task == "multilabel" else "target"
-    numbered = tuple(f"{word}_{j}" for j in range(1, y.shape[1] + 1)) if y.ndim == 2 else ()
+    numbered = tuple(f"{word}_{j}" for j in range(1, table.y.shape[1] + 1)) if table.y.ndim == 2 else ()
     return table.target_names or numbered
 
 
 def _schema_of(train: Table, class_names, options: _Options) -> Schema:
     """To read a test set whose columns are those of the training set."""
     names = class_names, train.feature_names, train.image_shape, options.label_column
-    targets = _target_names(train, labels.decoded(train, options.task, class_names), options)
+    targets = _target_names(train, options)
     return Schema(train.X.shape[1], *names, train.columns, targets, options.task == "multilabel")
 
 
@@ -149,14 +158,15 @@ def _read(source: Source, options: _Options) -> tuple[Table, Table | None]:
             raise InputError(f"{memory.WHERE}: arrays are given as (X, y), but these are {len(source)}; give two")
         return arrays.read_arrays(*source, options.schema), None
     if memory.is_frame(source):
-        return _read_table(source, options), None
+        return _read_table(memory.records(source), options), None
     if source in BUILT_IN:
         _refuse_table_options(source, options)
         return read_built_in(source, options.data_dir)
     path = file_of(source)
-    if is_table(path):
-        return _read_table(path, options), None
-    reader = array_reader_of(path)
+    format = format_of(path)
+    if format in READERS:
+        return _read_table(open_records(path, format, options.schema, options.label_column), options), None
+    reader = ARRAY_READERS[format]
     if reader.has_label_column:
         return reader.read(path, options.label_column, options.schema)
     _refuse_table_options(source, options)
@@ -174,10 +184,9 @@ def _refuse_table_options(source: str, options: _Options) -> None:
             raise InputError(f"{source}: --{name} is for tables; remove it")
 
 
-def _read_table(path: Path | Spool | Any, options: _Options) -> Table:
-    """The Table of a file or a DataFrame."""
-    schema, label_column = options.schema, options.label_column
-    records = memory.records(path) if memory.is_frame(path) else open_records(path, schema, label_column)
-    if schema is None:
+def _read_table(records, options: _Options) -> Table:
+    """The Table of the records of a file or a DataFrame."""
+    label_column = options.label_column
+    if options.schema is None:
         return read(records, label_column, options.reading, options.task, options.training_rows, options.out)
-    return ForModel(records, schema, True, label_column).read(options.task)
+    return ForModel(records, options.schema, True, label_column).read(options.task)

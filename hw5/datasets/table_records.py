@@ -3,16 +3,14 @@
 import re
 from pathlib import Path
 
-from hw5.datasets.file_formats import format_of
-from hw5.errors import InputError
 from hw5.opening import Spool
 from hw5.tables.columns import LeftOut
 from hw5.tables.formats import READERS
 from hw5.tables.table import Schema
 
 
-def open_records(path: Path | Spool, schema: Schema | None, label_column: str | None):
-    """The records of a table, whose header is known by the names of the model's columns or the label's."""
+def open_records(path: Path | Spool, format: str, schema: Schema | None, label_column: str | None):
+    """The records of a table of this format in READERS. Raises InputError."""
     wanted, position = _names_of(schema), None
     if label_column is not None:
         names = [label_column] if "," not in label_column else label_column.split(",")
@@ -21,12 +19,7 @@ def open_records(path: Path | Spool, schema: Schema | None, label_column: str | 
         wanted = wanted or (frozenset() if numbers else frozenset({label_column}))
     elif schema is not None:
         position = _label_position(schema)
-    kind = format_of(path)
-    if kind not in READERS:
-        raise InputError(
-            f"{path}: this is not a table, as {'standard input' if isinstance(path, Spool) else 'it'} must be"
-        )
-    return READERS[kind](path, wanted, position)
+    return READERS[format](path, wanted, position)
 
 
 def _label_position(schema: Schema) -> int | None:

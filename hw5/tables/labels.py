@@ -55,9 +55,9 @@ def class_finder(class_names: tuple[str, ...]) -> Callable[[str], int]:
     return lambda label: index[label] if label in index else numbers.get(_number_or_text(label), UNKNOWN)
 
 
-def unknown_classes(table: Table, y: np.ndarray) -> list[str]:
-    """A sentence about the labels that are UNKNOWN in y, if there are any; targets have none."""
-    rows = np.flatnonzero(y == UNKNOWN) if y.dtype.kind == "i" else ()
+def unknown_classes(table: Table) -> list[str]:
+    """A sentence about the labels that are UNKNOWN in table.y, if there are any; targets have none."""
+    rows = np.flatnonzero(table.y == UNKNOWN) if table.y.dtype.kind == "i" else ()
     if not len(rows):
         return []
     names = sorted({str(table.labels[code]) for code in np.unique(table.codes[rows])})
@@ -86,6 +86,12 @@ def _names(table: Table) -> list[str]:
 def _are_spelled_twice(numbers: dict[str, str]) -> bool:
     has_zeros = any(re.match(r"[-+]?0\d", name) for name in numbers)
     return not has_zeros and len(set(numbers.values())) < len(numbers)
+
+
+def classes_and_y(table: Table, task: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """The class_names of a table, () without classes, and its y as decoded gives it. Raises InputError."""
+    names = class_names(table) if task == "classification" else ()
+    return names, decoded(table, task, names)
 
 
 def decoded(table: Table, task: str, class_names: tuple[str, ...]) -> np.ndarray:

@@ -62,8 +62,7 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     notes = [*records.notes, *repeated_headers(records), *_brackets(records, gathered)]
     notes += _drop_rows(records, gathered, chosen, reading)
     table = labelled(records, gathered, chosen)
-    class_names = labels.class_names(table) if task == "classification" else ()
-    y = labels.decoded(table, task, class_names)
+    class_names, y = labels.classes_and_y(table, task)
     fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
     columns = fitting.fit()
     warnings = fitting.warnings + summary_warnings(fitting) + one_hot_warnings(fitting)
@@ -72,7 +71,8 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     X = as_bytes(X, out) if columns.are_plain and are_pixels(X) else X
     names = columns.feature_names
     notes += fitting.notes
-    return replace(table, X=X, feature_names=names, columns=columns, notes=tuple(notes), warnings=tuple(warnings))
+    table = replace(table, X=X, feature_names=names, columns=columns, class_names=class_names, y=y)
+    return replace(table, notes=tuple(notes), warnings=tuple(warnings))
 
 
 def name_apart(records) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ repeated, now with what is known.
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,15 +22,20 @@ _MISSING = -2  # a row without a label, which is left out
 class StreamedExamples:
     """The examples that load() would give for the schema of `rows`, of which only the labels are kept.
 
-    After a pass: table: their Table, whose X is None. y: their labels (N,). digests: of all bytes of the features, and
-    then y, as float32 and as uint8 if they are such, by which the training data are recognised.
+    After a pass: table: their Table, whose X is None. digests: of all bytes of the features, and then y, as float32 and
+    as uint8 if they are such, by which the training data are recognised.
     """
 
     def __init__(self, rows: ForModel):
         self._rows, self._class_names, self._task = rows, rows.schema.class_names, rows.schema.task
         self.table: Table | None = None
-        self.y, self._of_file, self.digests = None, None, ()
+        self._of_file, self.digests = None, ()
         self.is_settled = False
+
+    @property
+    def y(self) -> np.ndarray:
+        """The labels (N,), or (N, q), after a pass."""
+        return self.table.y
 
     def parts(self, size: int, chosen: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Features (n, d) and labels (n,) in parts of `size` examples, of which the last may have fewer.
@@ -69,8 +75,8 @@ class StreamedExamples:
         return np.array([_class_of("NA" if v is None and is_class else v, find) for v in values], np.int32)[of_labels]
 
     def _finish(self, found, given):
-        self.table, kept = found.finish()
-        self.y = labels.decoded(self.table, self._task, self._class_names)
+        table, kept = found.finish()
+        self.table = replace(table, y=labels.decoded(table, self._task, self._class_names))
         is_float = self.y.dtype.kind == "f"
         self._of_file = np.full((len(kept), *self.y.shape[1:]), np.nan if is_float else _MISSING, self.y.dtype)
         self._of_file[kept] = self.y

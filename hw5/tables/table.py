@@ -56,6 +56,8 @@ class Table:
     columns: Columns | None = None  # of a table of any format but .npy
     notes: tuple[str, ...] = ()  # guesses, to be said
     warnings: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None  # the classes to which the columns were fitted; () without classes
+    y: np.ndarray | None = None  # the labels, once they are decoded (labels.py)
 
     def label_location(self, row: int) -> str:
         """File, row and column of a label, for messages; rows count from 0."""

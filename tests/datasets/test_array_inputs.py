@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from hw5.datasets import Schema, load, load_inputs, open_arrays
+from hw5.datasets import Schema, load, load_inputs, open_inputs
 from hw5.datasets import stored as stored_module
 from tests.cli.helpers import hw5
 
@@ -51,7 +51,7 @@ CASES = {
 @pytest.mark.parametrize("rows", [1, 10, 1000])
 def test_blocks_are_what_reading_gives(write, values, schema, rows, tmp_path):
     path = write(tmp_path, values)
-    blocks = list(open_arrays(path, schema).blocks(rows))
+    blocks = list(open_inputs(path, schema).blocks(rows))
     whole = load_inputs(str(path), schema)
     assert len(blocks) == -(-len(whole) // rows) and all(X.dtype in (np.uint8, np.float32) for X in blocks)
     np.testing.assert_array_equal(np.concatenate(blocks), whole)
@@ -80,10 +80,10 @@ def test_errors_are_numbered_from_the_start_of_the_file(tmp_path):
     wrong[57, 3] = np.inf
     np.save(path, wrong)
     with input_error("a.npy, row 58, column 4: inf"):
-        list(open_arrays(path, Schema(12)).blocks(10))
+        list(open_inputs(path, Schema(12)).blocks(10))
     np.save(path, np.pad(wrong, ((0, 0), (1, 0))))
     with input_error("a.npy, row 58, column 5: inf"):
-        list(open_arrays(path, Schema(12, label_column="1")).blocks(10))
+        list(open_inputs(path, Schema(12, label_column="1")).blocks(10))
 
 
 def test_truncated_and_longer_files(tmp_path):
@@ -91,17 +91,17 @@ def test_truncated_and_longer_files(tmp_path):
     content, path = idx_bytes(PIXELS), tmp_path / "a-images-idx3-ubyte.gz"
     for end, word in ((content[:-30], "only 1206"), (content + b"x", "more")):
         path.write_bytes(gzip.compress(end))
-        blocks = open_arrays(path, Schema(12)).blocks(10)
+        blocks = open_inputs(path, Schema(12)).blocks(10)
         assert len(next(blocks)) == 10
         with input_error(path, "103 x 3 x 4 values in 1236 bytes", word):
             list(blocks)
     path.write_bytes(gzip.compress(content)[:-20])
     with input_error(path, "truncated"):
-        list(open_arrays(path, Schema(12)).blocks(10))
+        list(open_inputs(path, Schema(12)).blocks(10))
     np.save(tmp_path / "a.npy", X)
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-4])
     with input_error("a.npy", "only"):
-        open_arrays(tmp_path / "a.npy", Schema(12))
+        open_inputs(tmp_path / "a.npy", Schema(12))
 
 
 @pytest.mark.parametrize("name", ["npy", "npy of float64", "deflated npz", "npz", "idx.gz"])
@@ -110,7 +110,7 @@ def test_a_block_is_all_that_is_in_memory(name, tmp_path):
     write, values, _ = CASES[name]
     values = np.tile(values, (970, *[1] * (values.ndim - 1)))
     path = write(tmp_path, values)
-    blocks = open_arrays(path, Schema(12)).blocks(1024)
+    blocks = open_inputs(path, Schema(12)).blocks(1024)
     assert len(next(blocks)) == 1024  # what is imported on first use is no memory of reading
     tracemalloc.start()
     try:
@@ -137,7 +137,7 @@ def test_float32_is_read_without_a_copy_but_never_shared_with_the_caller(tmp_pat
 def test_a_prediction_reads_a_large_file_in_blocks_too(tmp_path, monkeypatch):
     monkeypatch.setattr(stored_module, "LARGE", 1000)
     np.save(tmp_path / "a.npy", X)
-    blocks = list(open_arrays(tmp_path / "a.npy", Schema(12)).blocks(40))
+    blocks = list(open_inputs(tmp_path / "a.npy", Schema(12)).blocks(40))
     assert not any(isinstance(block, np.memmap) for block in blocks) and [len(block) for block in blocks] == [
         40,
         40,

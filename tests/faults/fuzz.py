@@ -46,8 +46,9 @@ import sklearn.datasets  # noqa: F401
 from hw5.cli.options import READING, reading_of
 from hw5.cli.setting_options import SETTINGS
 from hw5.cli.train import command as train
-from hw5.datasets import Schema, is_table, load, load_inputs, open_arrays
+from hw5.datasets import Schema, load, load_inputs, open_inputs
 from hw5.datasets.images import load_image
+from hw5.datasets.inputs import ArrayInputs
 from hw5.datasets.preprocessing import Standardisation, class_weights
 from hw5.errors import InputError
 from hw5.nn.hidden import dense_layers
@@ -430,11 +431,11 @@ def _read_data(path, rng):
     way = int(rng.integers(5))
     if way == 0:
         schema = _choice(rng, (_SCHEMA, _DIGITS))
-        if not is_table(path):
-            parts = list(open_arrays(path, schema).blocks(4))
+        inputs = open_inputs(path, schema)
+        parts = list(inputs.blocks(4)) if isinstance(inputs, ArrayInputs) else None
         X = load_inputs(path, schema)
         _check_features(X)
-        assert X.shape[1] == 4 and (is_table(path) or (np.concatenate(parts) == X).all())
+        assert X.shape[1] == 4 and (parts is None or (np.concatenate(parts) == X).all())
         return
     if way == 1:
         data = load(path, schema=_choice(rng, (_SCHEMA, _DIGITS)))
