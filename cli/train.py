@@ -171,9 +171,8 @@ def command(
                 require_same_arithmetic(checkpoint, resume, run.stepper, given)
             say(headline(run, "a model of all folds: ")) if folds else announce(run)
             saver = Saver(run, out, every, keep or 0, warn) if out else None
-            logs = [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)]
-            with _watching(run) if watch else nullcontext() as watcher:
-                _train(run, saver, [*logs, watcher] if watcher else logs, plot, figures)
+            with _followers(run, log, tensorboard, watch) as followers:
+                _train(run, saver, followers, plot, figures)
     lost = output.failure(streams)
     if lost:
         raise RunError(f"training finished, but {lost}")
@@ -189,23 +188,22 @@ def _json(wanted):
         say(figures_as_json(figures))
 
 
-def _watching(run):
+@contextmanager
+def _followers(run, log, tensorboard, watch):
+    """Yield what follows a run besides its Saver: the logs, and a page if it is to be watched."""
+    logs = [Log(log, warn), TensorBoard(tensorboard, run.settings, warn)]
+    if not watch:
+        yield logs
+        return
     from hw5.watch import watching
 
-    return watching(run, run.dataset.name, lambda address: say(f"watch it at {address}"), warn)
+    with watching(run, run.dataset.name, lambda address: say(f"watch it at {address}"), warn) as page:
+        yield [*logs, page] if page else logs
 
 
-def _train(run, saver, logs, plot, figures):
+def _train(run, saver, followers, plot, figures):
     """Train until the end or a signal; save before anything else is done."""
-    progress = None
-    with stoppable() as signals:
-        for progress in show_progress(run.train(), run.settings.epochs):
-            for observer in (*logs, saver) if saver else logs:
-                observer.update(progress)
-            if signals:
-                break
-        if saver:
-            saver.finish()
+    progress, signals = _train_until_a_signal(run, saver, followers)
     if signals and progress:
         _stop(saver, progress, signals[0])
     try:
@@ -215,7 +213,21 @@ def _train(run, saver, logs, plot, figures):
             raise  # pybind11 makes an ImportError of an interrupt that comes while it loads a library
         where = f"; {saver.error or f'the model was saved to {saver.path}'}" if saver else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
-    output.require_written(saver, *logs)
+    output.require_written(saver, *followers)
+
+
+def _train_until_a_signal(run, saver, followers):
+    """The last Progress, or None if nothing was left to train, and the signals; the model is saved."""
+    progress = None
+    with stoppable() as signals:
+        for progress in show_progress(run.train(), run.settings.epochs):
+            for follower in (*followers, saver) if saver else followers:
+                follower.update(progress)
+            if signals:
+                break
+        if saver:
+            saver.finish()
+    return progress, signals
 
 
 def _stop(saver, progress, signum):
