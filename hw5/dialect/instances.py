@@ -17,8 +17,11 @@ def in_brackets(found, templates):
                     yield declaration, tokens[i].text, after, tokens[i + 2 : end]
 
 
-def instances_of(found, kept, source, asked):
-    """{template: [its arguments as text]}, of those asked for, explicit ones, and launches whose arguments are known."""
+def instances_of(found, kept, asked):
+    """{template: [its arguments as text]} of the instances that a file uses.
+
+    These are those asked for, explicit ones, and launches whose arguments are known.
+    """
     wanted = {}
 
     def add(name, arguments):

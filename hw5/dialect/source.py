@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from hw5.dialect.declarations import CONSTANT, declarations
 from hw5.dialect.edits import assembly_edits, edited_text
-from hw5.dialect.kernels import kernels_of
+from hw5.dialect.kernel_sources import kernels_of
 from hw5.dialect.refusals import refused
 from hw5.dialect.staying import kept_of
 from hw5.dialect.tokens import Preprocessed

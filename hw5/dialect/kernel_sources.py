@@ -30,7 +30,7 @@ def kernels_of(found, kept, source, instances):
     calls = {}
     for declaration in kept:
         calls.setdefault(declaration.name, set()).update(declaration.names)
-    wanted = instances_of(found, kept, source, instances)
+    wanted = instances_of(found, kept, instances)
     overloads = _overloaded(kept)
     waiting_names = {d.name for d in kept if _may_wait(d)}
     kernels, templates = [], {}
@@ -61,7 +61,10 @@ def _may_wait(declaration):
 
 
 def _overloaded(kept):
-    """{(scopes, name): whether several kernels have it}, of kernels of which there are functions of other parameters."""
+    """{(scopes, name): whether several kernels have it}, of overloaded kernels.
+
+    There are functions of other parameters with their names.
+    """
     found = {}
     for d in kept:
         if d.kind == "function" and not d.is_specialisation:
