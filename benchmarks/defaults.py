@@ -4,8 +4,9 @@
     python benchmarks/defaults.py [--seeds 5] [--only NAME,...] [--set optimizer=adam ...] [--report]
 
 Both get the same features: numbers with gaps filled by the mean, text and booleans one-hot, then standardised, as are
-the targets of regressions. Each seed makes another split, 75 % to train on and 25 % to test on, stratified by class. The results, accuracy or R^2 and the
-seconds of fit, are printed, and with --report written to benchmarks/results/defaults.md. --set tries other settings.
+the targets of regressions. Each seed makes another split, 75 % to train on and 25 % to test on, stratified by class.
+The results, accuracy or R^2 and the seconds of fit, are printed, and with --report written to
+benchmarks/results/defaults.md. --set tries other settings.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """A link with a delay between two network namespaces: each has an interface, and this process carries the packets.
 
-    python benchmarks/delayed_link.py hw5-a hw5-b hw5 2        2 milliseconds each way, by interfaces named hw5; needs root
+    python benchmarks/delayed_link.py hw5-a hw5-b hw5 2    2 milliseconds each way, by interfaces named hw5; needs root
 
 Prints a line when the interfaces are there, and runs until it is ended. Linux has this as netem, which many kernels of
 containers and virtual machines lack.

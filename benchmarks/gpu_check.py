@@ -6,7 +6,8 @@ STAGE is the name of a stage or of one of its steps. The steps of check+sanitize
 quicker, but not for steps that measure time. By default, all stages run in this order, step by step:
 
     install     hw5 and what it needs for a GPU, from the wheels that benchmarks/wheels.py built, if they are there
-    check       hw5 doctor, the first run, training (in both precisions, and of convolutions), and the tests of the operations
+    check       hw5 doctor, the first run, training (in both precisions, and of convolutions), and the tests of the
+                operations
     training    benchmarks/gpu_training.py, one step for each model
     sanitize    memcheck, racecheck and synccheck of NVIDIA's compute-sanitizer
     tests       all tests
@@ -181,7 +182,7 @@ def record(name, result, results):
 
 
 def chosen(names):
-    """The names of steps in groups, which run at the same time where names are joined by +; without names, all steps."""
+    """The names of steps in groups, which run at the same time where + joins names; without names, all steps."""
     for name in names or STAGES:
         steps = [step for stage in name.split("+") for step in STAGES.get(stage, [stage])]
         yield from [steps] if "+" in name else [[step] for step in steps]

@@ -2,12 +2,12 @@
 
     python benchmarks/growth.py [--only AXIS,...] [--repeats 3] [--out benchmarks/results/growth]
 
-Four sizes of each axis, each twice the one before, all else equal. `train`, `eval` and `predict` are runs of the program
-on one thread: processor seconds, user and system, and the peak of resident memory, with the pages of mapped files. `save`
-is one Checkpoint.save with a history of 8 times the epochs, in seconds, and the bytes of its file. Of several runs the
-least counts, and runs of all sizes of an axis take turns. What a run on 100 examples takes is subtracted, and the exponent
-is the slope of a line through the logarithms: 1 is linear, and "-" is no more than a run on 100 examples takes, or too
-little to tell. Writes OUT.md and OUT.png.
+Four sizes of each axis, each twice the one before, all else equal. `train`, `eval` and `predict` are runs of the
+program on one thread: processor seconds, user and system, and the peak of resident memory, with the pages of mapped
+files. `save` is one Checkpoint.save with a history of 8 times the epochs, in seconds, and the bytes of its file. Of
+several runs the least counts, and runs of all sizes of an axis take turns. What a run on 100 examples takes is
+subtracted, and the exponent is the slope of a line through the logarithms: 1 is linear, and "-" is no more than a run
+on 100 examples takes, or too little to tell. Writes OUT.md and OUT.png.
 """
 
 import argparse
@@ -100,7 +100,10 @@ def _save(path, epochs):
 
 
 def exponent(sizes, values, at_rest, least):
-    """The slope of log(value - at_rest) against log(size), of the differences of at least `least`; "-" if two are less."""
+    """The slope of log(value - at_rest) against log(size), of the differences of at least `least`.
+
+    It is "-" if two are less.
+    """
     more = np.array(values) - at_rest
     counts = more >= least
     if counts.sum() < 3:
@@ -159,7 +162,10 @@ def _commit():
 
 
 def draw(found, at_rest, path):
-    """Time and memory against each axis, less those at rest, where they can be told from noise, and a line of slope 1."""
+    """Time and memory against each axis, less those at rest, with a line of slope 1.
+
+    Figures that cannot be told from noise are left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

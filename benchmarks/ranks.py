@@ -1,13 +1,14 @@
 """Training on two MPI ranks against one process, the model of its time, and what that predicts for many ranks.
 
     python benchmarks/ranks.py                 measure, and write results/ranks.md
-    python benchmarks/ranks.py --namespaces    the same, and between two network namespaces with limited bandwidth and delay (root)
+    python benchmarks/ranks.py --namespaces    the same, and between two network namespaces with limited bandwidth and
+                                               delay (root)
 
-The contenders take turns, and a figure is that of the fastest burst of steps, which other programs disturbed least. On a
-busy machine that is not enough: a process that waits for a core is slow, and ranks that wait for each other more so. So
-the processor seconds of a step are measured, too: of a process of one thread, and of a rank's half without the exchange,
-which is measured by itself. On two cores of their own, two threads take at best half of the first, and two ranks the
-second and an exchange.
+The contenders take turns, and a figure is that of the fastest burst of steps, which other programs disturbed least. On
+a busy machine that is not enough: a process that waits for a core is slow, and ranks that wait for each other more so.
+So the processor seconds of a step are measured, too: of a process of one thread, and of a rank's half without the
+exchange, which is measured by itself. On two cores of their own, two threads take at best half of the first, and two
+ranks the second and an exchange.
 
 The model: a step on R ranks takes U + c k / R + E, of which U is the update of n weights, c the time of an example on
 one thread, and E the exchange of the sums: each rank sends 4 n (R - 1) / R bytes to the others, adds up what it gets,
@@ -154,7 +155,7 @@ def _step_seconds(ranks, hidden, k, threads, slices, is_half):
 
 @contextmanager
 def namespaces(rate, delay, folder):
-    """The launcher of two ranks in network namespaces, with so much bandwidth and delay (ms) between them; needs root."""
+    """The launcher of two ranks in network namespaces, with this bandwidth and delay (ms); needs root."""
     script, names = folder / "bootstrap.sh", ("hw5-a", "hw5-b")
     script.write_text(
         '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nhost=$1; shift\n'

@@ -2,10 +2,11 @@
 
     python benchmarks/reading.py [--rows 1000000] [--rounds 9] [--out benchmarks/results/reading.md]
 
-The tables have 28 columns of float64 and a label, 0 or 1, with a header, written in each of FORMS. Each reading is a process
-of its own, and the contenders take turns. hw5 ends with its features as a float32 array and its labels as indices; the
-others end with a data frame of float64, which is less work. Processor seconds are user and system of the whole process,
-imports included; in brackets those of the reading alone. Memory is the peak of the process, relative to an array of float32.
+The tables have 28 columns of float64 and a label, 0 or 1, with a header, written in each of FORMS. Each reading is a
+process of its own, and the contenders take turns. hw5 ends with its features as a float32 array and its labels as
+indices; the others end with a data frame of float64, which is less work. Processor seconds are user and system of the
+whole process, imports included; in brackets those of the reading alone. Memory is the peak of the process, relative to
+an array of float32.
 """
 
 import argparse

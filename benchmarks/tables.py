@@ -3,10 +3,10 @@
     python benchmarks/tables.py DIRECTORY [--seeds 5] [--only NAME,...] [--options "..."]
 
 DIRECTORY has the files that TABLES names, which are public (UCI, seaborn-data, jbrownlee/Datasets, selva86/datasets and
-others). scikit-learn gets what pandas reads, with one-hot categories, mean-filled numbers and standardised features; its
-MLP has 100 hidden units, Adam, and up to 200 epochs, its default. hw5 gets the file as it is, and its defaults. Each seed makes a
-split of its own, whose 20 % of test rows both are evaluated on. Prints a row for each table: accuracy in per cent, or
-R^2 times 100, as the mean over the seeds.
+others). scikit-learn gets what pandas reads, with one-hot categories, mean-filled numbers and standardised features;
+its MLP has 100 hidden units, Adam, and up to 200 epochs, its default. hw5 gets the file as it is, and its defaults.
+Each seed makes a split of its own, whose 20 % of test rows both are evaluated on. Prints a row for each table: accuracy
+in per cent, or R^2 times 100, as the mean over the seeds.
 """
 
 import argparse

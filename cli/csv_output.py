@@ -20,7 +20,9 @@ def _cells(array):
 
 
 class CsvOutput:
-    """Rows of cells as CSV. Cells are written as they are, except that escapes replace control characters on a terminal.
+    """Rows of cells as CSV.
+
+    Cells are written as they are, except that escapes replace control characters on a terminal.
 
     spreadsheet: write formulas as text, with an apostrophe before them; otherwise warn of them in the end.
     """

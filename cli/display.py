@@ -106,7 +106,7 @@ _FIGURES = {"accuracy": ("accuracy", ".2%"), "r2": ("R²", ".4f"), "rmse": ("RMS
 
 
 def in_words(figures, settings, std=None):
-    """Figures by name, as those of hw5.train.figures, with their standard deviations if given; not a regression's loss."""
+    """Figures by name, as those of hw5.train.figures, with standard deviations if given; no loss of a regression."""
     shown = [name for name in _FIGURES if name in figures and (name != "loss" or "r2" not in figures)]
     return ", ".join(_in_words(name, figures, std, loss_name(settings)) for name in shown)
 

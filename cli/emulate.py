@@ -155,7 +155,7 @@ def _show_profile(found, plot, gpu, include, as_json):
 
 
 def _run(emulator, orders, new_arguments, launch):
-    """The arrays after the last of the orders of threads and the number of changed elements, by name; the notes of all."""
+    """The arrays after the last of the orders of threads, the number of changed elements, by name, and all notes."""
     notes = []
     for emulator.order in orders:
         args = new_arguments()

@@ -64,8 +64,8 @@ _DATA = options.data(None, "Data to take examples from.  [default: the data the 
 def adversarial(checkpoint, example, out, data, test, label_column, data_dir, device_name):
     """Change the class of an image by noise that is hardly visible.
 
-    Two noises are computed: along the sign of the gradient with respect to the image, and the smallest that was found. The
-    size of a noise is the largest change of a pixel.
+    Two noises are computed: along the sign of the gradient with respect to the image, and the smallest that was found.
+    The size of a noise is the largest change of a pixel.
 
     \b
     hw5 lecture adversarial model.npz

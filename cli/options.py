@@ -36,7 +36,10 @@ def number(setting):
 
 
 class File(click.Path):
-    """The path of a file or directory; unlike click.Path, it rejects an empty one, as a variable that is not set gives."""
+    """The path of a file or directory.
+
+    Unlike click.Path, it rejects an empty one, as a variable that is not set gives.
+    """
 
     def convert(self, value, param, ctx):
         if value == "":

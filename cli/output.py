@@ -54,7 +54,10 @@ class Closed(io.TextIOBase):
 
 @contextmanager
 def no_silent_exit():
-    """Exit without a word, and code 1, where a pipe's reader has enough, as `| head` has; a closed output is an error."""
+    """Exit without a word, and code 1, where a pipe's reader has enough, as `| head` has.
+
+    A closed output is an error.
+    """
     try:
         yield
     except (BrokenPipeError, SystemExit) as stopped:

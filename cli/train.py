@@ -180,7 +180,10 @@ def command(
 
 @contextmanager
 def _json(wanted):
-    """Yield a dict; if wanted, it is printed as JSON at the end, and what is printed meanwhile goes to standard error."""
+    """Yield a dict, which is printed as JSON at the end if wanted.
+
+    What is printed meanwhile goes to standard error.
+    """
     figures = {}
     with redirect_stdout(sys.stderr) if wanted else nullcontext():
         yield figures

@@ -78,7 +78,10 @@ def _build(stem, suffix, build, cache):
 
 
 def cache_folder():
-    """The cache: $HW5_CACHE, else hw5/compiled in $XDG_CACHE_HOME or ~/.cache; OSError if there is no home directory."""
+    """The cache: $HW5_CACHE, else hw5/compiled in $XDG_CACHE_HOME or ~/.cache.
+
+    Raises OSError if there is no home directory.
+    """
     folder = os.path.expanduser(_configured())
     if folder.startswith("~"):
         raise OSError(0, "there is no such home directory")

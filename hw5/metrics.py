@@ -97,8 +97,8 @@ def roc_auc(y, scores):
 def calibration_error(confidence, correct, bins=10):
     """The expected calibration error: the mean gap of confidence and accuracy by bin (Guo et al. 2017).
 
-    confidence: the largest probability of each example (n,); correct: whether its class is the true one (n,). The bins of
-    confidence are equally wide. NaN if a probability is.
+    confidence: the largest probability of each example (n,); correct: whether its class is the true one (n,). The bins
+    of confidence are equally wide. NaN if a probability is.
     """
     if not np.isfinite(confidence).all():
         return np.nan

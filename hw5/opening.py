@@ -139,7 +139,10 @@ def open_plain(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 @contextmanager
 def open_gzip(path: Path) -> Iterator[tuple[BinaryIO, Length]]:
-    """Open a file, inflating it if it begins like a gzip file or its name ends in .gz; gives the stream and its Length."""
+    """Open a file; gives the stream and its Length.
+
+    It is inflated if it begins like a gzip file, or its name ends in .gz.
+    """
     with open_plain(path) as (stream, size):
         start = stream.read(2)
         stream.seek(0)
@@ -243,7 +246,10 @@ _INSTEAD = "save features of float32 or bytes as X.npy and labels as y.npy, whic
 
 
 def require_memory(nbytes: int, where: str) -> None:
-    """Raise InputError, which begins with `where`, if so much memory is not free; else the kernel could end this process."""
+    """Raise InputError, which begins with `where`, if so much memory is not free.
+
+    Otherwise the kernel could end this process.
+    """
     free = free_memory()
     if nbytes > free:
         raise InputError(

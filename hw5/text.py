@@ -21,7 +21,10 @@ def printable(text, keep=""):
 
 
 def lines_of(text):
-    r"""The lines of a text with their ends, which are those of a row: \n, \r or \r\n. str.splitlines() takes more, such as U+2028."""
+    r"""The lines of a text with their ends, as rows have them: \n, \r or \r\n.
+
+    str.splitlines() takes more, such as U+2028.
+    """
     return io.StringIO(text, newline="").readlines()
 
 

@@ -33,7 +33,10 @@ def _path():
 
 @functools.cache
 def why_not():
-    """Why no ranks can be started, or None. Starts as many as a test does: some launchers refuse root, or more than cores."""
+    """Why no ranks can be started, or None.
+
+    Starts as many as a test does: some launchers refuse root, or more than cores.
+    """
     if not (_path() and importlib.util.find_spec("mpi4py")):
         return "mpi4py, or an MPI library, is not installed: pip install mpi4py mpich"
     command = [_path(), "-n", str(_MOST), sys.executable, "-c", _JOIN]

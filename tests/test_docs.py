@@ -130,7 +130,10 @@ for _block in BLOCKS:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """The environment of a new installation, except for what takes long to make: compiled libraries, a list of fonts."""
+    """The environment of a new installation, except for what takes long to make.
+
+    These are compiled libraries, and a list of fonts.
+    """
     home = tmp_path_factory.mktemp("home")
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("HW5_", "XDG_", "PYTHON"))}
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"

@@ -38,8 +38,8 @@ SMALL = dict(epochs=3, device="cpu", random_state=0)
 _OTHER_ORDER = "the check shuffles the weighted examples, and the steps depend on the order of the examples"
 EXPECTED = {f"check_sample_weight_equivalence_on_{kind}_data": _OTHER_ORDER for kind in ("dense", "sparse")}
 
-# It compares predictions for one example with those for several to 1e-7. hw5 computes in float32 for any X, and NumPy, and
-# the code of some compilers, round one example differently.
+# It compares predictions for one example with those for several to 1e-7. hw5 computes in float32 for any X, and NumPy,
+# and the code of some compilers, round one example differently.
 TO_FLOAT64 = "check_methods_subset_invariance"
 
 

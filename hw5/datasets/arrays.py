@@ -1,8 +1,8 @@
 """NumPy files: .npz with features and labels in separate arrays, and .npy with a single table.
 
 An .npz has X and y, or other names from the lists below, such as Keras's x_train, y_train, x_test and y_test; each
-example is flattened. An .npy has a 2-D array whose last column is the label, unless another is chosen, or its labels are
-in a file beside it: y_train.npy for X_train.npy. Python objects are never loaded.
+example is flattened. An .npy has a 2-D array whose last column is the label, unless another is chosen, or its labels
+are in a file beside it: y_train.npy for X_train.npy. Python objects are never loaded.
 """
 
 import io
@@ -142,7 +142,10 @@ def open_npy_values(path: Path) -> Iterator[StoredArray]:
 
 
 def read_npy_values(path: Path) -> np.ndarray:
-    """The array of an .npy, with its own shape and type; mapped rather than read if it is large and can be used as it is."""
+    """The array of an .npy, with its own shape and type.
+
+    It is mapped rather than read if it is large and can be used as it is.
+    """
     with open_npy_values(path) as stored:
         return _read(stored)
 

@@ -28,7 +28,10 @@ class Deadline:
             connection.close()
 
     def open(self, request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
-        """As urllib.request.urlopen, but without FTP, whose connections are others, and to which a mirror may redirect."""
+        """As urllib.request.urlopen, but without FTP.
+
+        FTP's connections are others, and a mirror may redirect to it.
+        """
         opener = urllib.request.OpenerDirector()
         for handler in (
             urllib.request.ProxyHandler(),

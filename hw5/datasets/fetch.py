@@ -1,10 +1,10 @@
 """Download the data sets that are not bundled: from mirrors, resuming what was interrupted, and verified.
 
-A file is downloaded as FILE.part in its folder, and renamed once its size and SHA-256 are the published ones. Of several
-processes that want a set, one downloads it, and the others wait; if it dies, one of them resumes what it did. Sizes and
-checksums are from the checksum files of TensorFlow Datasets (tensorflow_datasets/url_checksums/*.txt), which pin the files of the
-mirrors below; torchvision (torchvision/datasets/mnist.py) pins the same files by MD5. A mirror that is too slow is given
-up, so every download ends.
+A file is downloaded as FILE.part in its folder, and renamed once its size and SHA-256 are the published ones. Of
+several processes that want a set, one downloads it, and the others wait; if it dies, one of them resumes what it did.
+Sizes and checksums are from the checksum files of TensorFlow Datasets (tensorflow_datasets/url_checksums/*.txt), which
+pin the files of the mirrors below; torchvision (torchvision/datasets/mnist.py) pins the same files by MD5. A mirror
+that is too slow is given up, so every download ends.
 """
 
 import gzip

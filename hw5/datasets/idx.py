@@ -52,8 +52,8 @@ def read_values(path: Path) -> np.ndarray:
 def read_pair(images: Path, labels: Path) -> Table:
     """The examples of an image file (or of other features) and its label file.
 
-    EMNIST's own files, emnist-*, have transposed images, which are turned upright. QMNIST's labels (N, 8) have the class
-    first.
+    EMNIST's own files, emnist-*, have transposed images, which are turned upright. QMNIST's labels (N, 8) have the
+    class first.
     """
     values, y = read_values(images), read_values(labels)
     notes = []
@@ -116,7 +116,10 @@ def is_complete(folder: Path) -> bool:
 
 
 def _find(folder: Path, stem: str) -> Path | None:
-    """The file `stem`-idx?-*, uncompressed if the folder has both; or the file in a folder of that name, as unpacked."""
+    """The file `stem`-idx?-*, or the file in a folder of that name, as unpacked.
+
+    If the folder has both, it is the uncompressed one.
+    """
     with input_errors(folder):
         names = sorted(path.name for path in folder.iterdir())
     found = [folder / name for name in names if name.startswith(stem) and FILE_NAME.fullmatch(name, len(stem))]

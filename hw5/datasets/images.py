@@ -1,10 +1,11 @@
 """PNG and JPEG files as inputs of a network that was trained on images, read by Pillow.
 
 An image is converted to grey, unless the training images have colours. It is rotated by its EXIF orientation, scaled to
-fit the shape of the training images, and padded to that shape with its own background. Black and white become the lowest and the highest value of the training
-images. The image is inverted if its background is light and that of the training images dark, or the other way round.
-The grey of paper becomes plain white or black, because a network that has only seen empty backgrounds would take it for
-ink. An image that already has the shape of the training images is used pixel by pixel. Colours stay what they are.
+fit the shape of the training images, and padded to that shape with its own background. Black and white become the
+lowest and the highest value of the training images. The image is inverted if its background is light and that of the
+training images dark, or the other way round. The grey of paper becomes plain white or black, because a network that has
+only seen empty backgrounds would take it for ink. An image that already has the shape of the training images is used
+pixel by pixel. Colours stay what they are.
 
 The size is checked before an image is decoded, since a small file may hold a huge one. Reading takes at most 16 bytes
 of memory for each pixel; 8 if the image is grey.
@@ -101,7 +102,10 @@ def _read(path, convert):
 
 
 class _Whole:
-    """A file that is asked for no more bytes than it has: Pillow believes a length in it, and Python allocates it first."""
+    """A file that is asked for no more bytes than it has.
+
+    Pillow believes a length in it, and Python allocates it first.
+    """
 
     def __init__(self, file, size):
         self._file, self._size = file, size

@@ -22,8 +22,9 @@ _BLOCK = 1 << 26  # bytes
 class ArrayInputs:
     """Examples of d features, to be read whole or in blocks.
 
-    open_values: a context that gives the StoredArray of the path: examples, or a single one, of shape (d,) or the model's
-    image_shape. has_label_column: whether it may be a table with the labels, which are ignored. Raises InputError.
+    open_values: a context that gives the StoredArray of the path: examples, or a single one, of shape (d,) or the
+    model's image_shape. has_label_column: whether it may be a table with the labels, which are ignored. Raises
+    InputError.
     """
 
     def __init__(self, path: Path, schema: Schema, open_values: Callable, has_label_column: bool):

@@ -38,7 +38,7 @@ def open_labelled(
 
 
 def examined(dataset: Dataset, stream: StreamedExamples) -> Dataset:
-    """The Dataset of open_labelled after a pass: with its labels, and what is to be said about them, but no features."""
+    """The Dataset of open_labelled after a pass: with its labels, notes and warnings, but no features."""
     table = stream.table
     require_targets(table, dataset.target_names)
     warnings = (*table.warnings, *labels.unknown_classes(table))

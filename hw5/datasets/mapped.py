@@ -1,4 +1,4 @@
-"""Features that are mapped from a file: which of its blocks belong together, and reading them before they are needed."""
+"""Features that are mapped from a file: which of its blocks belong together, and reading them ahead."""
 
 import mmap
 

@@ -131,8 +131,8 @@ class Standardisation:
 
         Each feature has its own mean and variance, except the pixels of images, which share those of their channel: a
         border pixel that is almost always black would otherwise be scaled up as much as all others. Likewise, 0 and 1
-        of the features in the mask `indicators` become 2 apart, as if both were frequent: a rare category would otherwise
-        be far from 0, and training diverge.
+        of the features in the mask `indicators` become 2 apart, as if both were frequent: a rare category would
+        otherwise be far from 0, and training diverge.
         """
         is_shared = image_shape is not None or subset.examples.X.dtype == np.uint8
         channels = (image_shape[2] if image_shape and len(image_shape) == 3 else 1) if is_shared else None
@@ -171,8 +171,8 @@ def class_weights(wanted, class_names, y):
     """The weight of every class, (m,), for training labels y (n,).
 
     wanted is "balanced", which gives a class with n_j of n examples the weight n / (m n_j), or NAME=WEIGHT,NAME=WEIGHT,
-    where a NAME with a comma is in double quotes, or a dictionary {name: weight}; classes that are not named have weight
-    1. Raises InputError.
+    where a NAME with a comma is in double quotes, or a dictionary {name: weight}; classes that are not named have
+    weight 1. Raises InputError.
     """
     m = len(class_names)
     if wanted == "balanced":

@@ -11,7 +11,10 @@ ALIGNED = 16  # a slice has a multiple of this number of examples: that is what 
 
 
 class Division:
-    """A minibatch of k examples in at most `slices` slices of `size` examples, shared by ranks; the last may be shorter."""
+    """A minibatch of k examples in at most `slices` slices of `size` examples, shared by ranks.
+
+    The last slice may be shorter.
+    """
 
     def __init__(self, k, slices, ranks=1):
         self.k, self.ranks = k, ranks

@@ -1,8 +1,8 @@
 """The Device that launches the CUDA kernels; kernel_images.py launches those for images, small_network.py those for
 small networks.
 
-All grids, blocks and shared memory sizes are chosen in these three, with grids.py. The device uses a Runtime: PyCUDA on a
-GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
+All grids, blocks and shared memory sizes are chosen in these three, with grids.py. The device uses a Runtime: PyCUDA on
+a GPU, the emulator on a CPU. The head of each .cu file specifies its kernels.
 """
 
 import math

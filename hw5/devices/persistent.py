@@ -21,7 +21,10 @@ class PersistentStepper(Stepper):
         self._parts = None
 
     def launch(self, k):
-        """The EpochLaunch for minibatches of k examples, also if fewer are left. Raises InputError if it does not fit."""
+        """The EpochLaunch for minibatches of k examples, also if fewer are left.
+
+        Raises InputError if it does not fit.
+        """
         m1, *m2 = (layer.units for layer in self.network.layers)
         launch, fits = self.device.epoch_launch(self.data.X.dtype, k, self.network.features, m1, *m2 or (0,))
         if not fits:
@@ -35,7 +38,10 @@ class PersistentStepper(Stepper):
         return self.how
 
     def _k(self, batch_size):
-        """The number of examples in a minibatch. It determines the bits, so it is that of the data, not of a stretch."""
+        """The number of examples in a minibatch.
+
+        It determines the bits, so it is that of the data, not of a stretch.
+        """
         return min(batch_size, len(self.data.y))
 
     def train(self, order, batch_size, rates, tally):

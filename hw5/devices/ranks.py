@@ -67,7 +67,10 @@ class Ranks:
         return cls(MPI.COMM_WORLD)
 
     def executor(self):
-        """A context manager: at rank 0 mpi4py's executor, whose tasks the others do until rank 0 leaves it; there, None."""
+        """A context manager: at rank 0 mpi4py's executor, at the others None.
+
+        The others do the executor's tasks until rank 0 leaves it.
+        """
         from mpi4py.futures import MPICommExecutor
 
         return MPICommExecutor(self._all, root=0)
@@ -112,7 +115,10 @@ class Ranks:
         return hosts[: self.rank].count(hosts[self.rank])
 
     def add_up(self, stack, count, division):
-        """Make stack[0] the sum over all slices, of the rows that each rank has: the first ones of stack (height, n)."""
+        """Make stack[0] the sum over all slices, of the rows that each rank has.
+
+        These are the first rows of stack (height, n).
+        """
         if self._sums is None or not self._sums.fits(stack.shape[1], division):
             self._sums = _Sums(self._all, stack.shape[1], division)
         self._sums.add_up(stack, count)
@@ -146,7 +152,10 @@ def _wait_until_read(descriptor):
 
 
 class _Sums:
-    """Adds up n numbers over the ranks: each rank a part of them, over all nodes of the tree, or all if they are few."""
+    """Adds up n numbers over the ranks.
+
+    Each rank adds a part of them, over all nodes of the tree, or all if they are few.
+    """
 
     def __init__(self, communicator, n, division):
         self._all, self.n, self.division = communicator, n, division

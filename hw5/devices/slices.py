@@ -1,4 +1,4 @@
-"""Training by slices of the minibatches (division.py): the gradients of this process's share, their sum, and the update.
+"""Training by slices of the minibatches (division.py): gradients of this process's share, their sum, the update.
 
 ranks.py adds across the ranks.
 """
@@ -62,8 +62,8 @@ class NetworkSlices:
     def train(self, order, division, rank, rates, tally, exchange=None):
         """Train on whole minibatches, of which this rank takes its share.
 
-        exchange(stack, count) makes stack[0] the sum over all slices, of the first `count` rows that each rank has; stack
-        (height, n) is a host array. Without it, this rank has all slices.
+        exchange(stack, count) makes stack[0] the sum over all slices, of the first `count` rows that each rank has;
+        stack (height, n) is a host array. Without it, this rank has all slices.
         """
         additions = division.additions(rank)
         height = max(division.depths(rank), default=0) + 1

@@ -56,7 +56,8 @@ class SmallNetworks:
         """
         k, m = Delta.shape
         d = data.X.shape[1] if below is None else below[0].X.shape[1]
-        # Warps that share the terms of a product, two loads of four terms a lane; fewer where many examples fill the GPU
+        # Warps that share the terms of a product, two loads of four terms a lane; fewer where many examples fill the
+        # GPU
         parts = min(blocks(d, 256), 4, max(1024 // k, 1))
         grid, block, shared = (k,), (32, 4, parts), (parts + 1) * m * self.dtype.itemsize
         top = (data.y, layer.W, layer.b, weights, tally.loss, tally.correct, Delta, t, updates)
@@ -72,7 +73,8 @@ class SmallNetworks:
     def update_layers(self, data, order, start, layers, slots, rates, eta, t, tiles=None):
         """The t-th update of one or two layers from their Deltas and inputs; eta (1,) float32 and t (1,) int32.
 
-        The inputs of the first layer are the examples data[order[start : start + k]]. tiles: chosen by the layers' sizes.
+        The inputs of the first layer are the examples data[order[start : start + k]]. tiles: chosen by the layers'
+        sizes.
         """
         (k, m1), d = slots[0].Delta.shape, data.X.shape[1]
         m2 = slots[1].Delta.shape[1] if len(slots) == 2 else 0
@@ -92,8 +94,8 @@ class SmallNetworks:
     def train_small(self, data, order, k, launch, layers, slots, weights, rates, tally, t, parts):
         """Steps on minibatches of k examples data[order], the last of which may be smaller.
 
-        layers: one or two, and slots: theirs of a workspace for k examples. t (1,) int32 is the number of updates before.
-        launch: epoch_launch for k, and parts: memory for launch.parts floats.
+        layers: one or two, and slots: theirs of a workspace for k examples. t (1,) int32 is the number of updates
+        before. launch: epoch_launch for k, and parts: memory for launch.parts floats.
         """
         (bottom, *_), (*_, top) = layers, layers
         (m1, d), m2 = bottom.W.shape, top.W.shape[0] if top is not bottom else 0

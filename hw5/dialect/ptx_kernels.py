@@ -23,8 +23,9 @@ def translated(text, signatures):
     """The text of a .cu file with the kernels of a PTX file.
 
     signatures: {kernel: the type codes of its parameters}, since PTX does not tell pointers from integers. Kernels that
-    are not in it are left out, and those whose blocks wait for each other: in PTX that is a loop that reads memory until
-    all blocks have written, and here blocks run one after the other. Raises Unknown for an instruction that is not translated.
+    are not in it are left out, and those whose blocks wait for each other: in PTX that is a loop that reads memory
+    until all blocks have written, and here blocks run one after the other. Raises Unknown for an instruction that is
+    not translated.
     """
     arrays = {
         name: (i, "" if size == "" and f"{name}[]" in text else int(bits) // 8 * int(size or 1))

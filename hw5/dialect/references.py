@@ -20,7 +20,10 @@ def is_reference(declaration, types):
 
 
 def reference_edits(tokens, types, before):
-    """Edits that put the emulator's templates for CUDA's, after the text `before`, in texture<float, 2> name and the like."""
+    """Edits that put the emulator's templates for CUDA's in texture<float, 2> name and the like.
+
+    before: a text to insert before them.
+    """
     for i, (token, after) in enumerate(zip(tokens, tokens[1:])):
         if token.text in types and after.text == "<":
             end = closing_angle(tokens, i + 1)

@@ -38,7 +38,10 @@ def _sizes(size):
 
 
 def _at_once(*tasks):
-    """The results of functions without arguments, on as many threads as there are cores, or on this one if none can start."""
+    """The results of functions without arguments, on as many threads as there are cores.
+
+    If no thread can start, they run on this one.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             results = [pool.submit(task) for task in tasks]
@@ -57,7 +60,8 @@ class Emulator:
     seed: of the random orders.
     time_limit: seconds per launch; None for no limit, or for 10 s in check mode.
     instances: of kernel templates to compile, such as "reduce<float>", besides those that the files launch.
-    shared_limit: bytes of shared memory of a block. More than 48 KB must be requested on a GPU too, up to 227 KB (H100).
+    shared_limit: bytes of shared memory of a block. More than 48 KB must be requested on a GPU too, up to 227 KB
+        (H100).
     threads: the most threads of the operating system that run blocks, in the order "forward"; by default one for each
         core. Results do not depend on it, except those of races between blocks in fast mode.
     notes: sentences on harmless races of the last launch: several threads that store the same value to one place.
@@ -202,13 +206,15 @@ class Emulator:
         normalized_coords=False,
         components=None,
     ):
-        """A Texture of a copy of an array, or of a Surface's memory, to pass to kernels, or int(texture) in a structure.
+        """A Texture of a copy of an array, or of a Surface's memory, to pass to kernels.
+
+        In a structure, pass int(texture).
 
         array: of the shape (w,), (h, w) or (d, h, w), and a last axis of 2 or 4 components if kernels read vectors.
         address_mode: "wrap", "clamp", "mirror" or "border", or one for each of x, y and z. filter_mode: "point" or
-        "linear". read_mode: "element_type" or "normalized_float". components: to check the last axis against; by default
-        it is what a fetch reads, so that (4, 4, 4) may be a volume for tex3D<float> or an image for tex2D<float4>.
-        Raises ValueError for an unknown setting, and an array or a setting that textures do not have.
+        "linear". read_mode: "element_type" or "normalized_float". components: to check the last axis against; by
+        default it is what a fetch reads, so that (4, 4, 4) may be a volume for tex3D<float> or an image for
+        tex2D<float4>. Raises ValueError for an unknown setting, and an array or a setting that textures do not have.
         """
         return Texture(self, array, address_mode, filter_mode, read_mode, normalized_coords, components)
 
@@ -220,7 +226,7 @@ class Emulator:
         return Surface(self, array, components)
 
     def bind(self, name, image):
-        """Bind a Texture or Surface to a texture or surface reference, a variable texture<...> or surface<...>, by name.
+        """Bind a Texture or Surface, by name, to a reference: a variable texture<...> or surface<...>.
 
         Raises ValueError for another object, and InputError if there is no such reference.
         """
@@ -233,8 +239,8 @@ class Emulator:
     def profile(self, kernel, launch, capacity=8_000_000, by_line=True):
         """A Profile of a kernel: what it does to memory while launch() runs it, once, in check mode.
 
-        capacity: of the record of accesses, 24 bytes each; later accesses are counted, but not examined. by_line: with the
-        figures of each line, not only of the launch.
+        capacity: of the record of accesses, 24 bytes each; later accesses are counted, but not examined. by_line: with
+        the figures of each line, not only of the launch.
         """
         if not self.check:
             raise ValueError("a profile needs check mode: Emulator(..., check=True)")

@@ -48,8 +48,8 @@ _GCC = ("-fno-extern-tls-init", "-fno-gnu-unique")
 
 _RUNTIME = ("-O2", "-pthread", *(("-mno-red-zone",) if platform.machine() == "x86_64" else ()))  # see fiber.h
 FAST = Mode("fast", _RUNTIME, ("-O2",), _GCC)
-# Little optimisation, so that an access keeps its line; frame pointers, for the trace of calls. -g1 leaves
-# out variables, which take a fifth of the time; addr2line reads inlined calls of clang++ in DWARF 4. -fno-tree-sra moves
+# Little optimisation, so that an access keeps its line; frame pointers, for the trace of calls. -g1 leaves out
+# variables, which take a fifth of the time; addr2line reads inlined calls of clang++ in DWARF 4. -fno-tree-sra moves
 # vectors as a whole, so that misaligned ones are detected; clang++ has no such flag, and misses some.
 CHECK = Mode(
     "check",
@@ -111,7 +111,8 @@ def _compile(compiler, source, flags, library, mode, instances):
     preprocessed = library.with_suffix(".ii")
     text, missing = _text(compiler, source, flags, preprocessed, mode)
     # Only C's libraries, because the emulator replaces libtsan, which the compiler would add. -Bsymbolic makes memcpy
-    # the module's own (hooks.h) instead of the C library's. norelro: mold protects thread-local memory that is not there.
+    # the module's own (hooks.h) instead of the C library's. norelro: mold protects thread-local memory that is not
+    # there.
     how = ["-shared", "-nodefaultlibs", "-Wl,-Bsymbolic,-z,norelro"]
     link = [*how, str(preprocessed), "-o", str(library), "-lm", "-lc", "-lgcc"]
     without, first = set(), None
@@ -164,7 +165,7 @@ _OF_OTHERS = {"cfloat": r"\b(?:FLT|DBL)_(?:MAX|MIN|EPSILON)\b"}  # which headers
 
 
 def _text(compiler, source, flags, preprocessed, mode):
-    """The preprocessed text of a .cu file, with the headers that nvcc includes if it needs them, and the missing headers."""
+    """The preprocessed text of a .cu file, with the headers that nvcc includes if it needs them; missing headers."""
     headers = ()
     while True:
         missing = preprocess(compiler, source, (*flags, *headers), preprocessed)

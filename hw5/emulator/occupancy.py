@@ -1,4 +1,4 @@
-"""Registers, spills and occupancy of a kernel: what nvcc's assembler says of it, and what a multiprocessor then holds."""
+"""Registers, spills and occupancy of a kernel, by what nvcc's assembler says of it."""
 
 import os
 import re
@@ -45,7 +45,10 @@ ARCHITECTURES = {
 
 @dataclass(frozen=True)
 class Resources:
-    """What nvcc made of a kernel for an architecture such as "90": registers per thread, and bytes per thread or block."""
+    """What nvcc made of a kernel for an architecture such as "90".
+
+    Registers are per thread, bytes per thread or block.
+    """
 
     architecture: str
     registers: int

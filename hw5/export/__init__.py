@@ -23,7 +23,7 @@ from hw5.tables.columns import Columns
 
 
 class Predicted(NamedTuple):
-    """Test examples X (n, d), their labels or targets y (n,), and the predictions P (n, m) as those of Predictor.predict."""
+    """Test examples X (n, d), their labels or targets y (n,), and P (n, m), the result of Predictor.predict."""
 
     X: np.ndarray
     y: np.ndarray
@@ -33,9 +33,9 @@ class Predicted(NamedTuple):
 def export(checkpoint, format, path, tested=None, float16=False, float64=False):
     """Write the checkpoint to path, in one of FORMATS, replacing an existing file atomically.
 
-    For html: tested are examples to show, and float16 stores the weights in half precision. For onnx: with float64, that
-    is the type of the input X. Raises InputError, and writes nothing, if a library is missing or there is no X; raises
-    OSError.
+    For html: tested are examples to show, and float16 stores the weights in half precision. For onnx: with float64,
+    that is the type of the input X. Raises InputError, and writes nothing, if a library is missing or there is no X;
+    raises OSError.
     """
     try:
         content = FORMATS[format].encode(_Portable.of(checkpoint, tested, float16, float64))

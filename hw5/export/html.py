@@ -1,7 +1,7 @@
 """A model as one page that runs it in a browser: a pad to draw on for images, or a form for a table.
 
-The page needs no network and no other file. All that comes from the data is in a block of JSON, from which the page makes
-text, never markup. If the test examples are given, their mistakes can be clicked through, and points are shown.
+The page needs no network and no other file. All that comes from the data is in a block of JSON, from which the page
+makes text, never markup. If the test examples are given, their mistakes can be clicked through, and points are shown.
 """
 
 import base64

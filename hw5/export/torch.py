@@ -13,8 +13,8 @@ _THETAS = {
 def modules(layers):
     """[(text of a module, {"weight": ..., "bias": ...}), ...] for [(layer, W, b), ...] from the input up.
 
-    Images are (N, c, h, w) in PyTorch, so weights have their channels first. The text of a layer or an activation of which
-    PyTorch has no module is hw5's.
+    Images are (N, c, h, w) in PyTorch, so weights have their channels first. The text of a layer or an activation of
+    which PyTorch has no module is hw5's.
     """
     image, found = None, []  # the shape of the images between the layers
     for layer, W, b in layers:

@@ -1,12 +1,13 @@
 """An adversarial input: noise that hardly shows, and changes the class of an image.
 
-"An adversarial input, overlaid on a typical image, can cause a classifier to miscategorize" (lecture 14, "ReLU"). Its size
-is that of its largest change of a pixel, the norm L-infinity. Two are computed:
+"An adversarial input, overlaid on a typical image, can cause a classifier to miscategorize" (lecture 14, "ReLU"). Its
+size is that of its largest change of a pixel, the norm L-infinity. Two are computed:
 
     gradient sign     x + e sign(dJ/dx), with the smallest e that changes the class (Goodfellow et al. 2015)
-    smallest found    first linear programmes: where the outputs, made linear at the last image, reach another class within
-                      the smallest box around x (as Moosavi-Dezfooli et al. 2016); then smaller boxes by halving, in each
-                      of which the outputs are followed upwards to every other class (Madry et al. 2018)
+    smallest found    first linear programmes: where the outputs, made linear at the last image, reach another class
+                      within the smallest box around x (as Moosavi-Dezfooli et al. 2016); then smaller boxes by
+                      halving, in each of which the outputs are followed upwards to every other class (Madry et al.
+                      2018)
 
 The second is exact for a linear model. For others it is an upper bound: a smaller one may exist.
 """
@@ -111,7 +112,9 @@ class Attack:
         return None
 
     def _step_to(self, margin, g, x, at):
-        """The smallest step e for which x + e sign(g), within the range of pixels, has margin 0 by the gradient g at `at`.
+        """The smallest step e for which x + e sign(g), within the range of pixels, has margin 0.
+
+        The margin is that of the gradient g at `at`.
 
         The margin there is piecewise linear in e, and grows: pixels that have reached the end of the range stay.
         """

@@ -1,7 +1,7 @@
 """Activations and their derivatives, and where the units of a trained model are on them.
 
-"Note that most derivatives of tanh function will be zero!" (lecture 14, "Examples of activation fns"). How many are, on the
-examples of a model, can be counted.
+"Note that most derivatives of tanh function will be zero!" (lecture 14, "Examples of activation fns"). How many are, on
+the examples of a model, can be counted.
 """
 
 from typing import NamedTuple
@@ -41,7 +41,10 @@ def curves(name, z):
 
 
 def of_layers(model, X):
-    """The LayerDerivatives of the hidden layers of a Predictor for examples X (n, d). Raises InputError if there are none."""
+    """The LayerDerivatives of the hidden layers of a Predictor for examples X (n, d).
+
+    Raises InputError if there are none.
+    """
     network, its = model.network, model.checkpoint.standardisation
     numbers = [l for l, layer in enumerate(network.layers) if layer.weighted and layer.theta and layer.pieces == 1]
     if not numbers:
@@ -74,7 +77,7 @@ def _counted(name, D):
 
 
 def draw(path, layers=(), title=""):
-    """Draw all activations with their derivatives, and below them the derivatives of a model's layers, to a PNG file."""
+    """Draw all activations with their derivatives, and the derivatives of a model's layers below, to a PNG file."""
     from hw5.plots.style import BLUE, VERMILION, open_frame, page
 
     z, columns = np.linspace(-4, 4, 801), 4

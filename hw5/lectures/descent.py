@@ -1,7 +1,8 @@
 """Gradient descent on a loss surface: the paths of single examples, minibatches and momentum from the same start.
 
-All weights of a network are a point in many dimensions. The plane is that of the two directions in which the paths differ
-most, their principal components (Li et al. 2018, "Visualizing the loss landscape of neural nets"), through their mean.
+All weights of a network are a point in many dimensions. The plane is that of the two directions in which the paths
+differ most, their principal components (Li et al. 2018, "Visualizing the loss landscape of neural nets"), through their
+mean.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """XOR as OR, NAND and AND: each learned by a perceptron, and composed to a network.
 
-A perceptron separates two classes by one line and cannot learn XOR, but "their composition" can ("From the perceptron to
-convolutional networks", "Limitation: XOR problem"; lecture 14, "Limitations of linear models").
+A perceptron separates two classes by one line and cannot learn XOR, but "their composition" can ("From the perceptron
+to convolutional networks", "Limitation: XOR problem"; lecture 14, "Limitations of linear models").
 """
 
 import numpy as np

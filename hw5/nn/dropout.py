@@ -4,7 +4,10 @@ from hw5.nn.layers import Layer
 
 
 class Dropout(Layer):
-    """In training, a random share of the numbers becomes 0, and the others grow by 1 / (1 - share) (Srivastava 2014)."""
+    """In training, a random share of the numbers becomes 0 (Srivastava 2014).
+
+    The others grow by 1 / (1 - share).
+    """
 
     kind = "dropout"
     key = 0  # until it is drawn; only training needs it

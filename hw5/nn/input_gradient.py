@@ -1,7 +1,7 @@
 """The gradient with respect to the input: one more product than a training step has.
 
-Training stops at Delta^(1), for the input has no weights below it. A^(0) = W^(1) Delta^(1) says how the loss, or an output,
-changes with each feature of an example. It takes the same operations on every device.
+Training stops at Delta^(1), for the input has no weights below it. A^(0) = W^(1) Delta^(1) says how the loss, or an
+output, changes with each feature of an example. It takes the same operations on every device.
 """
 
 from copy import copy

@@ -28,7 +28,7 @@ from hw5.random_streams import Stream
 
 
 def initial_parameters(layers, seed):
-    """Random weights and zero biases in float32: a list of (W, b) for the layers that have them, W (m, d) and b (m,)."""
+    """Random weights and zero biases, float32: [(W (m, d), b (m,)), ...] of the layers that have them."""
     rng = np.random.default_rng((seed, Stream.WEIGHTS))
     return [parameters for layer in layers if (parameters := layer.draw(rng)) is not None]
 

@@ -59,7 +59,10 @@ def figure_of(size, title=""):
 
 
 def shown(name):
-    """The name of a class, feature or file in a plot: one line, not too long, and not hidden for a leading underscore."""
+    """The name of a class, feature or file in a plot: one line, not too long.
+
+    matplotlib hides labels with a leading underscore; the name has none.
+    """
     name = printable(name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}...")
     return f" {name}" if name.startswith("_") else name  # legends leave such labels out
 

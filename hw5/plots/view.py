@@ -10,7 +10,7 @@ from hw5.plots.style import shown
 
 
 class View:
-    """A checkpoint and the name of its data; for panels that need examples, also its Predictor and a subset of the data.
+    """A checkpoint and the name of its data; for some panels, its Predictor and a subset of the data.
 
     X (n, d) and y (n,) are the examples, P the result of Predictor.predict, and predicted (n,) the predicted classes.
     """

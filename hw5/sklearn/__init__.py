@@ -8,8 +8,8 @@
     model = from_checkpoint("model.npz")    # also loads the files of hw5 train --out
 
 The parameters are the options of hw5 train, with the same names and defaults, except that validation is 0. Features are
-standardised, and X of dtype uint8 is treated as pixels. X may be a DataFrame with text, dates and gaps, which are encoded
-as in a file, and a sparse matrix, which becomes dense.
+standardised, and X of dtype uint8 is treated as pixels. X may be a DataFrame with text, dates and gaps, which are
+encoded as in a file, and a sparse matrix, which becomes dense.
 """
 
 from hw5.sklearn.estimators import LinearClassifier, MLPClassifier, MLPRegressor, Perceptron

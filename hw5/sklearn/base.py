@@ -221,7 +221,10 @@ class Estimator(BaseEstimator):
         )
 
     def _settings_for(self, splits, start, is_part, given):
-        """The Settings for these splits. Raises InputError if they cannot be trained on, or start cannot be continued."""
+        """The Settings for these splits.
+
+        Raises InputError if they cannot be trained on, or start cannot be continued.
+        """
         n = len(splits["train"].rows)
         if is_part:
             settings = settings_of_increment(start, n + (self.t_ if start else 0), **given)

@@ -40,8 +40,8 @@ class _Classifier(ClassifierMixin):
         """Fit the examples X (n, d) and y, classes (n,), numbers or text, or labels (n, q), each 0 or 1; return self.
 
         sample_weight (n,): whole weights are as if the examples were there so often; others are proportions. With
-        warm_start, the training begins with the weights that the network has, if it was fitted before. Raises ValueError
-        or TypeError for bad input, and RunError if training diverges.
+        warm_start, the training begins with the weights that the network has, if it was fitted before. Raises
+        ValueError or TypeError for bad input, and RunError if training diverges.
         """
         start = self._start()
         X, y, names = self._checked(X, y, start)
@@ -169,8 +169,9 @@ class MLPClassifier(_ClassifierByGradient, _ByGradient):
     """A multi-layer network for classification.
 
     hidden has the number of units of each hidden layer. With image_shape, (h, w) or (h, w, channels) of the rows of X,
-    there may be convolutions and pooling as for --hidden: "conv:6x5+2,pool:2,120", or a tuple of such entries. activation
-    is a name in hw5.devices.activations, which may have its parameter. class_weight is "balanced" or {class: weight}.
+    there may be convolutions and pooling as for --hidden: "conv:6x5+2,pool:2,120", or a tuple of such entries.
+    activation is a name in hw5.devices.activations, which may have its parameter. class_weight is "balanced" or {class:
+    weight}.
     """
 
     hidden: tuple[int | str, ...] | str = (128,)
@@ -199,8 +200,8 @@ class MLPRegressor(RegressorMixin, _ByGradient):
         """Fit the examples X (n, d) and targets y, (n,) or (n, q); return self.
 
         sample_weight (n,): whole weights are as if the examples were there so often; others are proportions. With
-        warm_start, the training begins with the weights that the network has, if it was fitted before. Raises ValueError
-        or TypeError for bad input, and RunError if training diverges.
+        warm_start, the training begins with the weights that the network has, if it was fitted before. Raises
+        ValueError or TypeError for bad input, and RunError if training diverges.
         """
         start = self._start()
         X, y, names = self._checked(X, y, start)
@@ -209,7 +210,8 @@ class MLPRegressor(RegressorMixin, _ByGradient):
     def partial_fit(self, X, y, sample_weight=None):
         """Train one epoch on the examples X (n, d) and targets y, after those of earlier calls; return self.
 
-        The first call determines how features and targets are standardised. Raises ValueError and TypeError as fit does.
+        The first call determines how features and targets are standardised. Raises ValueError and TypeError as fit
+        does.
         """
         start = self._require_partial_fit()
         X, y, names = self._checked(X, y, start)

@@ -17,8 +17,8 @@ _KINDS = {"perceptron": Perceptron, "linear": LinearClassifier}
 def from_checkpoint(path, device="auto"):
     """Load a fitted estimator from a checkpoint of save() or hw5 train --out. Raises ValueError if it is not one.
 
-    The classes are as they were in fit. Those of hw5 train are converted to integers if all are integers, and to booleans
-    if they are False and True.
+    The classes are as they were in fit. Those of hw5 train are converted to integers if all are integers, and to
+    booleans if they are False and True.
     """
     with errors_for_python():
         checkpoint = Checkpoint.load(path)

@@ -25,7 +25,10 @@ def as_labels(y):
 
 
 def names_of_columns(y, given, word):
-    """The names of the columns of y if there are several, else (): those of the DataFrame given, or word_1, word_2, ..."""
+    """The names of the columns of y if there are several, else ().
+
+    They are those of the DataFrame given, or word_1, word_2, ...
+    """
     if y.ndim == 1:
         return ()
     names, q = tuple(map(str, getattr(given, "columns", ()))), y.shape[1]

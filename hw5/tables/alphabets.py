@@ -1,4 +1,4 @@
-"""The likely encoding of text in another alphabet, for a message: a guess by the characters that its words would have."""
+"""The likely encoding of text in another alphabet, for a message: a guess by the characters of its words."""
 
 import re
 from collections.abc import Callable

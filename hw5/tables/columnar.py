@@ -12,8 +12,8 @@ _ROWS = 1 << 14
 class ArrowRecords:
     """The rows of a file that pyarrow reads with types. read: a function that yields record batches.
 
-    categorical: the positions of columns whose type is that of categories. unreadable: what is in the cells of columns that
-    are no features, by position.
+    categorical: the positions of columns whose type is that of categories. unreadable: what is in the cells of columns
+    that are no features, by position.
     """
 
     decimal, label = ".", None

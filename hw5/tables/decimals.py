@@ -79,7 +79,10 @@ def decimal_of(signs: set[str], default: str) -> str:
 
 
 def may_be_thousands(values: np.ndarray) -> np.ndarray:
-    """Which columns (k, n), read with decimal points, may have numbers such as 1.230 and 900, and points between thousands."""
+    """Which columns (k, n), read with decimal points, may have points between thousands.
+
+    They have numbers such as 1.230 and 900.
+    """
     with np.errstate(invalid="ignore"):
         parts = np.nan_to_num(values[:, :_FIRST] % 1)
     return (parts > 0).any(axis=1) & (np.abs(parts * 1000 - np.round(parts * 1000)) < 1e-6).all(axis=1)

@@ -118,7 +118,10 @@ def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:
 
 
 def _has_quotes_in_text(sample: str, delimiter: str) -> bool:
-    """Whether the lines of a table with tabs, which need no quotes, are its rows only if quotes are part of the text."""
+    """Whether quotes are part of the text: only then the lines of a table with tabs are its rows.
+
+    Such a table needs no quotes.
+    """
     if delimiter != "\t" or '"' not in sample:
         return False
     lines = [line for line in lines_of(sample) if line.strip()]

@@ -1,8 +1,8 @@
 """The encoding of a text table: UTF-8, UTF-16 with a mark, or Windows-1252 where that is very likely right.
 
 Windows-1252, which has the letters of Latin-1, is what spreadsheets of western Europe still write. Nearly any bytes can
-be read so, also those of Russian or of a damaged file. Hence a file counts as Windows-1252 only if it is not UTF-8, and if
-nothing speaks for something else (_SIGNS_OF_OTHERS). What was assumed is said.
+be read so, also those of Russian or of a damaged file. Hence a file counts as Windows-1252 only if it is not UTF-8, and
+if nothing speaks for something else (_SIGNS_OF_OTHERS). What was assumed is said.
 """
 
 import codecs

@@ -13,7 +13,9 @@ _AT_ONCE = 1 << 20  # rows whose gaps, dates and texts are encoded together
 
 
 def encoded(gathered: Gathered, columns: Columns, where: str, out: Path | None = None) -> np.ndarray:
-    """The features (N, d), float32 in C order, of a gathered table, whose blocks are used up; mapped from `out` if given.
+    """The features (N, d), float32 in C order, of a gathered table; mapped from `out` if given.
+
+    The blocks of the table are used up.
 
     Raises InputError if memory does not suffice.
     """

@@ -90,7 +90,7 @@ class Fitting:
         return bad_cell(self.records, position, row, text)
 
     def _means(self):
-        """For all columns of numbers: mean over the training rows, whether cells are missing there, minimum, maximum."""
+        """For all columns of numbers in the training rows: mean, whether cells are missing, minimum, maximum, count."""
         k, gathered = len(self.gathered.numbers), self.gathered
         mask = np.zeros(gathered.rows, bool)
         mask[self.rows] = True

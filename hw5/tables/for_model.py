@@ -1,4 +1,4 @@
-"""A table for a model: the columns that it was trained on, found by name or position, and made features block by block."""
+"""A table for a model: the columns of its training, found by name or position, made features block by block."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""The readers of tables, by the kind of a file (kinds.py). Each takes a path, and wanted and label as read_text does."""
+"""The readers of tables, by the kind of a file (kinds.py).
+
+Each takes a path, and wanted and label as read_text does.
+"""
 
 from hw5.tables.columnar import read_arrow, read_parquet
 from hw5.tables.delimited import read_text

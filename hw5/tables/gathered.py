@@ -51,11 +51,12 @@ class Texts:
 class Gathered:
     """The cells of all rows.
 
-    numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the offsets;
-    has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
-    dates: (format, seconds (N,)) by position. signs: what numbers show of their decimal sign, by position. Positions of columns: categorical, whose numbers name categories; padded,
-    with numbers such as 007; bracketed, with numbers in brackets, which are negative; partly_percent, with 5% and 0.05.
-    labels: Texts, or float64 targets (N,) or (N, q). bad: (position, row, text) of cells that are no numbers.
+    numbers: the positions of the columns of numbers, whose cells are in `blocks`, (n, numbers) float32 after the
+    offsets; has_gaps: whether any of them is NaN. units: what stands after them, by position. texts: Texts by position.
+    dates: (format, seconds (N,)) by position. signs: what numbers show of their decimal sign, by position. Positions of
+    columns: categorical, whose numbers name categories; padded, with numbers such as 007; bracketed, with numbers in
+    brackets, which are negative; partly_percent, with 5% and 0.05. labels: Texts, or float64 targets (N,) or (N, q).
+    bad: (position, row, text) of cells that are no numbers.
     """
 
     def __init__(self, blocks: Blocks | None = None, categorical: set = frozenset()):

@@ -33,7 +33,10 @@ def read_json_lines(path, wanted=frozenset(), label=None):
 
 
 def read_json(path, wanted=frozenset(), label=None):
-    """JSON in any of the orientations of pandas, with nested objects, or in lines of which Arrow cannot make columns."""
+    """JSON in any of the orientations of pandas, with nested objects.
+
+    It may be in lines of which Arrow cannot make columns.
+    """
     import pyarrow as pa
 
     with input_errors(path), open_inflated(path) as stream:

@@ -19,7 +19,7 @@ _SVMLIGHT = re.compile(rb"^[-+.\deE,]+([ \t]+qid:\d+)?([ \t]+\d+:[-+.\deE]+)+[ \
 
 
 def kind_of(path: Path | Spool) -> str:
-    """A name in READERS or REFUSED, or "text", "npz", "npy", "idx", "svmlight" or "unknown", by the first bytes of a file."""
+    """What a file is, by its first bytes: a name in READERS or REFUSED, or that of a format of arrays."""
     with open_plain(path) as (stream, _):
         start = stream.read(_START)
         kind = _kind_of_archive(stream) if start.startswith(_ZIP) else _kind_of_bytes(start)

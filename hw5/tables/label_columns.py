@@ -57,7 +57,10 @@ def position_of(records, wanted: str) -> int:
 
 
 def drop_unlabelled(records, gathered: Gathered, chosen, refuse: bool = False) -> tuple[np.ndarray, list[str]]:
-    """Drop the rows without a label; return which these are, (N,), and notes. Raises InputError for all rows, or any with refuse."""
+    """Drop the rows without a label; return which these are, (N,), and notes.
+
+    Raises InputError for all rows, or any with refuse.
+    """
     notes, is_class = [], isinstance(gathered.labels, Texts)
     missing = _missing_labels(gathered.labels, notes) if is_class else _missing_targets(gathered.labels)
     if missing.any():

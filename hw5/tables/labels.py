@@ -73,8 +73,8 @@ def unknown_classes(table: Table) -> list[str]:
 def _names(table: Table) -> list[str]:
     """The name of each of table.labels.
 
-    Labels keep their spelling, so that 01 and 1e3 stay what they are. But if all are plain numbers, or two spell the same
-    number (9 and 9.0), numbers are written as whole numbers.
+    Labels keep their spelling, so that 01 and 1e3 stay what they are. But if all are plain numbers, or two spell the
+    same number (9 and 9.0), numbers are written as whole numbers.
     """
     spelled = _convert(table, class_name)
     numbers = {name: number for name in spelled if (number := _number_or_text(name)).lstrip("-").isdigit()}
@@ -199,8 +199,8 @@ LABEL_TYPES = (_AS_OBJECTS, _AS_TEXT, _AS_BOOLEANS, *_NUMBERS)
 def values_of(names, label_type=None) -> np.ndarray:
     """The classes as an array of a type in LABEL_TYPES; names of numbers are whole.
 
-    By default they are integers if all names are, booleans if the names are False and True, else text. Raises ValueError
-    or OverflowError if the names are not of the type.
+    By default they are integers if all names are, booleans if the names are False and True, else text. Raises
+    ValueError or OverflowError if the names are not of the type.
     """
     if label_type is None:
         label_type = _usual_type(names)

@@ -1,4 +1,4 @@
-"""Formats that are delimited text with names of their own: ARFF, Orange's .tab, Markdown, and Excel, of which it is made."""
+"""Delimited text with names of its own: ARFF, Orange's .tab, Markdown, and Excel, of which it is made."""
 
 import csv
 import io

@@ -23,7 +23,9 @@ def cast_together(columns: list):
 
 
 def numbers_together(columns: list, decimals: list, n: int, gap_words=None, units=None):
-    """(values (k, n) float64 with NaN where missing, {index of a column: mask of its cells that are no numbers}, is_plain).
+    """The numbers of several columns: (values, bad, is_plain).
+
+    values: (k, n) float64, with NaN where missing. bad: {index of a column: mask of its cells that are no numbers}.
 
     is_plain: whether all cells are written as programs write numbers.
     """
@@ -48,7 +50,10 @@ def numbers_together(columns: list, decimals: list, n: int, gap_words=None, unit
 
 
 def fill_whole(block: np.ndarray, columns: list, offsets: np.ndarray) -> bool:
-    """Set a block (n, k) float32 to columns of float64, less their offsets; false if a number is missing or not finite."""
+    """Set a block (n, k) float32 to columns of float64, less their offsets.
+
+    False if a number is missing or not finite.
+    """
     if any(column.null_count for column in columns):
         return False
     with np.errstate(over="ignore", invalid="ignore"):

@@ -99,7 +99,10 @@ class Numbers:
         gathered.partly_percent |= {p for p, each in percent if cells.lacks_percent(each)}
 
     def _keep_bad(self, i, column, values, mask, start):
-        """Keep the cells in the mask, which are no numbers, and set them to NaN. Raises InputError for an infinite number."""
+        """Keep the cells in the mask, which are no numbers, and set them to NaN.
+
+        Raises InputError for an infinite number.
+        """
         rows, position = np.flatnonzero(mask), self._gathered.numbers[i]
         infinite = rows[~np.isnan(values[rows])]
         if len(infinite):

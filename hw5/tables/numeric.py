@@ -36,8 +36,8 @@ def as_features(
     """Reshape `values` (N, ...) to features (N, d), uint8 if they are pixels and finite float32 otherwise.
 
     `label` is the column of the labels in a table, which is dropped; `columns` are those of array_columns, if any.
-    start: the number of rows before the first, for messages. copy: never to share float32 with `values`, because whoever
-    has them may change them.
+    start: the number of rows before the first, for messages. copy: never to share float32 with `values`, because
+    whoever has them may change them.
     """
     if values.dtype.kind not in "buif":
         raise InputError(f"{where}: features must be numbers, not {values.dtype}; encode them as numbers")
@@ -66,7 +66,10 @@ def _parts(X):
 
 
 def _require_finite(X, values, where, label, start):
-    """Raise InputError for the first of X (n, d), made of `values`, that is not finite; `start` rows are before them."""
+    """Raise InputError for the first of X (n, d), made of `values`, that is not finite.
+
+    start: the number of rows before them.
+    """
     for part in _parts(X):
         finite = np.isfinite(X[part])
         if not finite.all():

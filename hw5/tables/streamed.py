@@ -1,8 +1,8 @@
 """Labelled examples of a table for a model that are read in parts, each time anew, and never all in memory.
 
-What some labels mean depends on the others: NA may be a class or a missing label, and targets may need float64. Hence the
-first pass assumes what is usual. If the last row has shown something else, is_settled is false, and the pass is to be
-repeated, now with what is known.
+What some labels mean depends on the others: NA may be a class or a missing label, and targets may need float64. Hence
+the first pass assumes what is usual. If the last row has shown something else, is_settled is false, and the pass is to
+be repeated, now with what is known.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What looks odd about the labels of a table and the texts in it, as sentences: totals, one-hot labels, too many classes."""
+"""What looks odd about the labels and texts of a table: totals, one-hot labels, too many classes."""
 
 import re
 import unicodedata

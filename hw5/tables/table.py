@@ -99,7 +99,10 @@ _NOT_A_NUMBER = {
 
 
 def number(text: str, role: str = "feature") -> float:
-    """The finite float32 that `text` spells, as a "feature", the "input" of a model, or a "target"; ValueError with the reason otherwise."""
+    """The finite float32 that `text` spells; ValueError with the reason otherwise.
+
+    role: "feature", "input" of a model, "label" or "target".
+    """
     if is_missing(text) and text.strip() != "nan":
         name = "value" if role in ("feature", "input") else role
         raise ValueError(f"the {name} is missing ({quoted(text)}); fill it in or remove the row")

@@ -11,10 +11,10 @@
     description                 JSON text: everything else, and a checksum; if it is long, uint8 bytes of UTF-8
 
 Format 5 has columns whose decimal sign is no point. Format 4 has `target_names` in its description, for examples with
-several targets or labels each. Format 3 has an array `history`, which takes a tenth of its text and of the time to write
-it. Format 2 has `columns` of a table (hw5/tables/columns.py), colours, layers other than dense ones, a `label_type`, or
-settings that versions before 0.2 lack. Others are of format 1.
-The file has no pickles and no timestamps: equal runs write equal bytes.
+several targets or labels each. Format 3 has an array `history`, which takes a tenth of its text and of the time to
+write it. Format 2 has `columns` of a table (hw5/tables/columns.py), colours, layers other than dense ones, a
+`label_type`, or settings that versions before 0.2 lack. Others are of format 1. The file has no pickles and no
+timestamps: equal runs write equal bytes.
 """
 
 import hashlib
@@ -211,9 +211,9 @@ class Checkpoint:
     def subset(self, dataset: Dataset, split, digests=None):
         """The "test", "train" or "validation" subset of a data set that was loaded for this schema.
 
-        For the data set that the checkpoint was trained on, these are the subsets of the training, or the test set
-        that was loaded now. Another one has no validation set; its "test" is its own test set, or all of it. digests: of
-        the data set, if its features are not in memory. Raises InputError if there is no such subset.
+        For the data set that the checkpoint was trained on, these are the subsets of the training, or the test set that
+        was loaded now. Another one has no validation set; its "test" is its own test set, or all of it. digests: of the
+        data set, if its features are not in memory. Raises InputError if there is no such subset.
         """
         is_own = self._is_own(dataset, digests)
         if split == "validation" and not is_own:
@@ -248,7 +248,10 @@ class Checkpoint:
 
 
 def _most_bytes(size):
-    """How much a file may hold: save() does not compress, so this allows a checkpoint that something else compressed."""
+    """How much a file may hold.
+
+    save() does not compress, so this allows a checkpoint that something else compressed.
+    """
     return (16 << 20) + 8 * size
 
 

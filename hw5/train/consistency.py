@@ -40,7 +40,10 @@ def _is_model(its):
 
 
 def _are_arrays_of(its, layers):
-    """Whether the arrays of a Checkpoint are finite float32 of the right shapes; the means of targets may be float64."""
+    """Whether the arrays of a Checkpoint are finite float32 of the right shapes.
+
+    The means of targets may be float64.
+    """
     state, of_features, of_targets = its.state, its.standardisation, its.of_targets
     kept = (its.parameters, state.velocities, state.squares, state.parameters, state.previous_parameters)
     arrays, shapes = [of_features.mean, of_features.scale], [(of_features.mean.size,)] * 2
@@ -79,7 +82,10 @@ def _is_number(array):
 
 
 def _fit(settings, m, q):
-    """Whether a model of these settings can have m classes, and q targets or labels, which is 0 if examples have one."""
+    """Whether a model of these settings can have m classes, and q targets or labels.
+
+    q: 0 if examples have one.
+    """
     if settings.task == "classification":
         return q == 0 and (m == 2 or m > 2 and settings.loss != "binary-cross-entropy")
     return m == 0 and (q > 1 or q == 0 and settings.task == "regression")

@@ -25,12 +25,12 @@ _AT_LEAST = 1 << 14  # examples of a part
 def evaluation(model, subset):
     """Figures of a Predictor on a Subset by name, as hw5 eval --json prints them.
 
-    Of a regression: r2, rmse (in units of the targets), loss and examples; for several targets, r2 and rmse are means, and
-    per_target has those of each. Of a classification: accuracy, loss, examples, accuracy_interval (95 %, Wilson),
+    Of a regression: r2, rmse (in units of the targets), loss and examples; for several targets, r2 and rmse are means,
+    and per_target has those of each. Of a classification: accuracy, loss, examples, accuracy_interval (95 %, Wilson),
     commonest_class (the share of it), balanced_accuracy, calibration_error and, for two classes, roc_auc;
-    confusion_matrix (classes, classes), whose rows are the true classes, or for more than 100 classes its cells that are
-    not 0, as lists true, predicted (indices of classes) and examples; and per_class, a dictionary for each class. Of
-    several labels: accuracy (the share of examples with all of them right), loss, examples, accuracy_interval,
+    confusion_matrix (classes, classes), whose rows are the true classes, or for more than 100 classes its cells that
+    are not 0, as lists true, predicted (indices of classes) and examples; and per_class, a dictionary for each class.
+    Of several labels: accuracy (the share of examples with all of them right), loss, examples, accuracy_interval,
     label_accuracy (the share of right labels) and per_label, a dictionary for each label.
     """
     return evaluation_of_parts(model, [subset])

@@ -10,8 +10,8 @@ from hw5.train.defaults import settings_for
 def settings_of_increment(before, seen, **given):
     """Settings for an epoch that follows those of a Checkpoint, or the first if that is None.
 
-    seen: the number of examples so far, with those of this epoch; it stands for the number of training examples, which is
-    not known. Nor is the last epoch, so the learning rate stays what it is unless a schedule is given.
+    seen: the number of examples so far, with those of this epoch; it stands for the number of training examples, which
+    is not known. Nor is the last epoch, so the learning rate stays what it is unless a schedule is given.
     """
     if not any(given.get(name) for name in ("lr_schedule", "lr_decay", "lr_step")):
         given["lr_schedule"] = "constant"
@@ -25,7 +25,7 @@ def epochs_of(checkpoint):
 
 
 def continue_from(run, before, updates):
-    """Let a Run, which started from the weights of a Checkpoint, continue its epochs and its optimiser after some updates."""
+    """Let a Run, which started from the weights of a Checkpoint, continue its epochs and optimiser."""
     state, training = before.state, run.training
     is_same = before.settings.optimizer == run.settings.optimizer
     velocities, squares = (state.velocities, state.squares) if is_same else (run.network.velocities(), None)

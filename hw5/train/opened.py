@@ -1,7 +1,7 @@
 """Devices and models that stay open between calls: opening a device takes longer than predicting a thousand examples.
 
-Every thread has its own, since threads cannot share a device's memory. A forked process opens its own too: it cannot use
-those of its parent, nor close them.
+Every thread has its own, since threads cannot share a device's memory. A forked process opens its own too: it cannot
+use those of its parent, nor close them.
 """
 
 import os

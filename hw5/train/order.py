@@ -9,10 +9,10 @@ _POOL = 64  # blocks
 
 
 def epoch_order(rows, seed, epoch, block=None, part=()):
-    """The order of the rows in an epoch: a fresh permutation, determined by seed and epoch, and by the number of a part.
+    """The order of the rows in an epoch: a permutation, determined by seed, epoch and number of a part.
 
-    With block, blocks of that number of consecutive rows are shuffled, and then the rows within each 64 of them: a disk reads
-    blocks, where row by row would take an access each.
+    With block, blocks of that number of consecutive rows are shuffled, and then the rows within each 64 of them: a disk
+    reads blocks, where row by row would take an access each.
     """
     rng = np.random.default_rng((seed, Stream.ORDER, epoch, *part))
     if block is None:
@@ -24,7 +24,7 @@ def epoch_order(rows, seed, epoch, block=None, part=()):
 
 
 def order_by_slices(rows, seed, epoch, block, division):
-    """As epoch_order with block, for minibatches with slices: a slice takes its examples from a part of the data of its own.
+    """As epoch_order with block, for minibatches with slices: each takes examples from a part of the data of its own.
 
     So a rank reads the part of the data for its slices, and no more, but in a short last minibatch.
     """
@@ -54,7 +54,10 @@ def weighted_rows(rows, weights, seed, epoch):
 
 
 class Order:
-    """The order of data[rows] in every epoch, of(epoch); weights (len(rows),): see weighted_rows. block: see epoch_order."""
+    """The order of data[rows] in every epoch, of(epoch).
+
+    weights (len(rows),): see weighted_rows. block: see epoch_order.
+    """
 
     def __init__(self, rows, settings, block=None, weights=None):
         self.rows, self.settings, self.block, self.weights = rows, settings, block, weights

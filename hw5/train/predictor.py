@@ -45,7 +45,10 @@ class Predictor:
         return self._standardised.predictions(self.outputs(X))
 
     def logits(self, X):
-        """Z (n, m) of the top layer for the examples X (n, d), before softmax or sigmoid. Raises InputError as outputs does."""
+        """Z (n, m) of the top layer for the examples X (n, d), before softmax or sigmoid.
+
+        Raises InputError as outputs does.
+        """
         return self.outputs(X, LOSSES["perceptron"].output)
 
     def outputs(self, X, output=None):

@@ -1,6 +1,7 @@
 """Training on several ranks: rank 0 trains, and at every stretch of an epoch has the others train their share of it.
 
-All have the same weights, optimiser state and data, which rank 0 gives them. It alone reads, evaluates, prints and saves.
+All have the same weights, optimiser state and data, which rank 0 gives them. It alone reads, evaluates, prints and
+saves.
 """
 
 import signal

@@ -16,8 +16,8 @@ class Run:
     """A data set and settings on a device: everything between loading the data and saving the model.
 
     With a checkpoint, the training resumes from it; every pause_every steps it reports. splits: as split_dataset gives
-    them, the default. weights: of the rows of the training split, as Order takes them. start: a Checkpoint of other data,
-    whose weights and standardisation a new training begins with.
+    them, the default. weights: of the rows of the training split, as Order takes them. start: a Checkpoint of other
+    data, whose weights and standardisation a new training begins with.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Run:
         return NetworkPlan(settings, shape, _units(settings, dataset), weights)
 
     def _trainer(self, plan):
-        """What trains: the stepper or, if minibatches have slices, one that trains by them, on all ranks if there are some."""
+        """What trains: the stepper or, if minibatches have slices, one that trains by them, on all ranks."""
         slices, ranks = self.settings.slices, self.network.device.ranks
         if slices == 1:
             return self.stepper

@@ -194,7 +194,10 @@ class Settings:
         return "lenet" if self.hidden == LENET else "mlp"
 
     def layers(self, shape, outputs):
-        """The layers of a network over examples of a shape, (d,) or (h, w, c). Raises InputError if one does not fit."""
+        """The layers of a network over examples of a shape, (d,) or (h, w, c).
+
+        Raises InputError if one does not fit.
+        """
         return layers_of(shape, self.hidden, outputs, self.activation)
 
     @property

@@ -43,7 +43,10 @@ class Standardised:
         return loss.classes(outputs) if loss.classes else self.of_targets.inverse_transform(outputs)
 
     def regress(self, stepper, subset):
-        """Mean loss, and predictions (n,) or (n, q) in units of the targets, of a Subset by a Stepper on its examples."""
+        """Mean loss, and predictions (n,) or (n, q) in units of the targets, of a Subset.
+
+        stepper: a Stepper of the network on its examples.
+        """
         with np.errstate(all="ignore"):
             loss, *_, outputs = evaluate_with_outputs(stepper, subset)
             predicted = self.of_targets.inverse_transform(outputs)

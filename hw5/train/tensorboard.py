@@ -44,7 +44,10 @@ class TensorBoard:
 
 
 class _Events(EpochFile):
-    """The event file of the run "train" or "validation"; before the first event, the version and the hyperparameters."""
+    """The event file of the run "train" or "validation".
+
+    Before the first event, it has the version and the hyperparameters.
+    """
 
     def __init__(self, path, name, settings, has_hyperparameters, warn):
         super().__init__(path, warn)

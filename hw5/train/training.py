@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch with the lowest validation loss so far (training loss without a validation set), and the parameters at its end as host arrays."""
+    """The epoch with the lowest loss so far, of validation if that has examples, and its parameters as host arrays."""
 
     epoch: int
     loss: float
@@ -87,7 +87,7 @@ class Training:
     def __init__(self, stepper, rows, settings, validate=None, pause_every=None, X=None, weights=None):
         """validate() returns (loss, accuracy) on the validation set; every pause_every steps there is a report.
 
-        X: the features, which are read in blocks and ahead if they are mapped from a file. weights: of the rows, as in Order.
+        X: the features, which are read in blocks and ahead if they are mapped from a file. weights: as in Order.
         """
         self.stepper, self.rows, self.settings, self.validate = stepper, rows, settings, validate
         self.network, device = stepper.network, stepper.device

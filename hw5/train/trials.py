@@ -151,7 +151,10 @@ def _share_out(submit, indices, jobs, seconds, is_stopped):
 
 @dataclass
 class _Process:
-    """This process, if another gives it trials: its Task, its TrialRunner, the signals it got, its number on the machine."""
+    """This process, if another gives it trials.
+
+    task: its Task. runner: its TrialRunner. signals: those that it got. number: its number on the machine.
+    """
 
     task: Task | None = None
     runner: TrialRunner | None = None
@@ -186,7 +189,10 @@ def _run(index):
 
 
 def _run_there(task, index):
-    """Make a trial at another rank. A signal of the launcher gives it up. Raises InputError without the study's file."""
+    """Make a trial at another rank.
+
+    A signal of the launcher gives it up. Raises InputError without the study's file.
+    """
     path, *_ = task.study
     if not os.path.exists(path):
         raise InputError(f"the ranks of another machine do not see {path}; give --study a file that all of them share")
@@ -195,7 +201,10 @@ def _run_there(task, index):
 
 
 def take_part(number):
-    """Be a rank that rank 0 tells what to do: signals end trials, not the process. number: among those of its machine."""
+    """Be a rank that rank 0 tells what to do: signals end trials, not the process.
+
+    number: among those of its machine.
+    """
     _here.number = number
     for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], lambda signum, frame: _here.signals.append(signum))

@@ -1,7 +1,7 @@
 """Weights of examples: how often an example is trained on.
 
-Whole weights repeat the example in every epoch, which is the same as if the data had it so often. Others are proportions:
-see hw5.train.order.weighted_rows.
+Whole weights repeat the example in every epoch, which is the same as if the data had it so often. Others are
+proportions: see hw5.train.order.weighted_rows.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ _MOST_REPEATS = 16  # of the average example; larger weights are proportions, or
 
 
 def weighted(splits, weights):
-    """The splits of examples with weights (n,), and the weights of the rows of the training split, or None if all are 1.
+    """The splits of examples with weights (n,), and the weights of the training rows, or None if all are 1.
 
     An example of weight 0 is left out. Raises InputError if the weights are no weights.
     """

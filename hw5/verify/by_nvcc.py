@@ -24,10 +24,12 @@ def find_nvcc():
 
 
 def nvcc_sources(sources, kernels, folder):
-    """Write what nvcc made of .cu files into a folder, as .cu files of the same names; return the paths of those with kernels.
+    """Write what nvcc made of .cu files into a folder; return the paths of those with kernels.
 
-    kernels: {name: Kernel}, compiled from the same files by the emulator. Those whose blocks wait for each other are left
-    out. Raises CompileError and Unknown.
+    The files have the same names as theirs.
+
+    kernels: {name: Kernel}, compiled from the same files by the emulator. Those whose blocks wait for each other are
+    left out. Raises CompileError and Unknown.
     """
     nvcc = find_nvcc()
     files = [_translate(nvcc, Path(source), kernels, Path(folder)) for source in sources]

@@ -1,8 +1,8 @@
 """The formula of every operation in float64, and the shapes and values on which it is tested.
 
 hw5 check kernels tests kernels this way, and the test suite every device. Each formula below states the scale of its
-error (contract.py). Those for images are in image_contracts.py, those of the kernels that fuse the step of a small network
-in small_network_contracts.py.
+error (contract.py). Those for images are in image_contracts.py, those of the kernels that fuse the step of a small
+network in small_network_contracts.py.
 """
 
 from functools import partial

@@ -135,7 +135,7 @@ def _check_layers(device, layers, theta, loss, m):
 
 
 def numerical_gradients(problem):
-    """For each layer, and at last the input, [(sample of its elements, dJ/dw by these)] of its arrays: W and b, or X."""
+    """For each layer, and at last the input, [(sample of its elements, dJ/dw by these)] of W and b, or X."""
     stepper, rng = problem.on(CpuDevice(np.float64)), np.random.default_rng(1)
 
     def mean_loss():

@@ -26,8 +26,8 @@ class KernelProfile:
 def profile_kernels(folder=None, shape=SHAPE):
     """Yield a KernelProfile of every kernel that a benchmark has, from the .cu files in a folder (default: hw5's own).
 
-    The shape is that of all but the kernels for images, which take a few of LeNet's. Raises InputError if the folder has
-    none of the kernels, or there is no compiler.
+    The shape is that of all but the kernels for images, which take a few of LeNet's. Raises InputError if the folder
+    has none of the kernels, or there is no compiler.
     """
     emulator = EmulatorRuntime(kernel_sources(folder), check=True, time_limit=600)
     emulator.print_to_stderr()

@@ -16,7 +16,7 @@ from hw5.verify.formulas import activations, derivative64, softmax64, theta64
 
 
 def _examples(bench, dtype, k, d, values):
-    """(DeviceData, order, x and the scale of its error in float64) of k of k + 3 examples, from the order's second on."""
+    """(DeviceData, order, x and the scale of its error in float64) of k of k + 3 examples, in order from the second."""
     X = bench.rng.integers(0, 256, (k + 3, d)) if dtype == np.uint8 else values(bench.rng, (k + 3, d))
     X, order = X.astype(dtype), bench.rng.integers(0, k + 3, k + 2)
     mean, scale = bench.rng.normal(size=d).astype(np.float32), bench.rng.random(d).astype(np.float32) / 64 + 0.01
@@ -58,7 +58,10 @@ def hidden_layer(dtype, bench, k, m, values, examples=4):
 
 
 def _output(bench, x, x_scale, y, W, b, operation):
-    """Run operation(weights, tally, Delta, t, updates): the errors of what it wrote, the expected Delta and its scale."""
+    """Run operation(weights, tally, Delta, t, updates).
+
+    Gives the errors of what it wrote, the expected Delta and its scale.
+    """
     weights, tally, before, Delta = _of_output(bench, *np.shape(x @ W.T))
     t = bench.put([_T], np.int32)
     operation(bench.put(weights), tally, Delta, t, 2)
@@ -200,8 +203,8 @@ def _adam64(V, S, g, g_scale):
 def train_small(dtype, bench, k, m, values):
     """Every update with a hidden layer, whose activations take turns, and one without a hidden layer.
 
-    With k = 1, the latter has more features than a block has threads for. A GPU that cannot train a network this way, for
-    lack of shared memory, leaves it out.
+    With k = 1, the latter has more features than a block has threads for. A GPU that cannot train a network this way,
+    for lack of shared memory, leaves it out.
     """
     narrow, wide = _features_of_epochs(k)
     thetas = [activations(ELEMENTWISE[(i + k) % len(ELEMENTWISE)])[-1] for i in range(len(_UPDATES))]

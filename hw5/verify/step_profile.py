@@ -39,7 +39,8 @@ def profile_step(shape, hidden, outputs, batch_size, rates=Rates(0.1), activatio
     The Launches are in the order in which kernels come first. A recorded step updates all layers at the same time.
 
     shape: of an example, (d,) or (h, w, c). hidden: as hw5.nn.hidden.layers_of takes it. fuses: whether a small network
-    is trained by the fused kernels, as on a GPU. Raises InputError for a layer that does not fit, or without a compiler.
+    is trained by the fused kernels, as on a GPU. Raises InputError for a layer that does not fit, or without a
+    compiler.
     """
     layers = layers_of(shape, hidden, outputs, activation)
     runtime = _Listening(kernel_sources(), check=True, time_limit=600)

@@ -1,7 +1,7 @@
 """hw5 train --watch: a page that follows a training, from a server that ends with it.
 
-The training only hands over what it has anyway, and now and then a picture of the model; whatever happens to the page, the
-server or a browser, the training continues, to the same bits.
+The training only hands over what it has anyway, and now and then a picture of the model; whatever happens to the page,
+the server or a browser, the training continues, to the same bits.
 """
 
 import math

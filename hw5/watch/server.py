@@ -1,8 +1,8 @@
 """The server of the page: on this machine's loopback address only, for those who know the token in its address.
 
 It answers GET, and nothing else, of two paths: the page, and the events that it follows (server-sent events). A request
-whose Host is not the address itself is refused, so that no other site can reach it through a name of its own. Every browser
-has a thread, which gets what it has not yet seen; a slow one misses pictures, and holds up nobody.
+whose Host is not the address itself is refused, so that no other site can reach it through a name of its own. Every
+browser has a thread, which gets what it has not yet seen; a slow one misses pictures, and holds up nobody.
 """
 
 import json

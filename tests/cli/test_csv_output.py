@@ -1,4 +1,4 @@
-"""The CSV that hw5 predict prints: cells as they are, formulas warned of or made text, and a terminal not controlled."""
+"""The CSV that hw5 predict prints: cells as they are, formulas warned of or made text, no control of a terminal."""
 
 import csv
 import io

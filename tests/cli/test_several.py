@@ -76,7 +76,10 @@ def write_houses(path, poisoned=()):
 
 
 def test_what_is_in_a_fold_changes_nothing_of_its_model(tmp_path):
-    """Columns, standardisation and network are fitted on the other folds: outliers in fold 2 do not change its losses."""
+    """Columns, standardisation and network are fitted on the other folds.
+
+    Outliers in fold 2 do not change its losses.
+    """
     clean = write_houses(tmp_path / "clean.csv")
     rows = split_folds(load(str(clean)), 3, 0.1, 0, seed=0)[1]["test"]
     poisoned = write_houses(tmp_path / "poisoned.csv", rows)

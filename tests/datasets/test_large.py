@@ -154,7 +154,10 @@ def test_a_table_is_converted_as_it_is_loaded(tmp_path, monkeypatch, name):
 
 
 def test_converting_keeps_no_features_in_memory(tmp_path, monkeypatch):
-    """What grows with the rows is what one column takes, some 200 bytes; 200 features would take 800, and twice that."""
+    """What grows with the rows is what one column takes, some 200 bytes.
+
+    200 features would take 800, and twice that.
+    """
     monkeypatch.setattr(delimited, "_BLOCK", 1 << 16)  # of which pyarrow reads some ahead
     values = np.random.default_rng(0).integers(0, 9999, (8000, 200))
     lines = [",".join(map(str, row)) + f",{'ab'[i % 2]}" for i, row in enumerate(values)]
@@ -172,7 +175,8 @@ def test_converting_keeps_no_features_in_memory(tmp_path, monkeypatch):
 def test_the_numbers_of_a_table_are_in_memory_once(tmp_path, monkeypatch):
     """The array into which they are read becomes the features; it is at most an eighth too large meanwhile.
 
-    It is resized without a copy. NumPy 2.5 tells tracemalloc of both sizes at once, so that the peak is taken around it.
+    It is resized without a copy. NumPy 2.5 tells tracemalloc of both sizes at once, so that the peak is taken around
+    it.
     """
     resize, peaks = Blocks._resize, []
 

@@ -22,8 +22,8 @@ from hw5.train.training import Training
 from tests.devices.problems import draw_y
 
 SIZES = [(20, 3), (33, 17, 5), (64, 128, 10), (50, 40, 30, 4)]
-# The shape of an image, the hidden layers, and the number of classes. No z is so near ReLU's kink, and no two pixels of a
-# window are so near each other, that rounding decides
+# The shape of an image, the hidden layers, and the number of classes. No z is so near ReLU's kink, and no two pixels of
+# a window are so near each other, that rounding decides
 OF_IMAGES = [
     ((8, 8, 1), "conv:5x3+1", "pool:2", 12, 4),
     (

@@ -1,8 +1,8 @@
 """The grid, block and shared memory of every launch: threads for all items, and no block without work.
 
 The contracts show that results are right. They are with any grid, where threads loop, so they do not show that a launch
-is as wide as it should be. The numbers below follow from hw5/devices/grids.py and the heads of the .cu files: 256 threads,
-columns rounded up to a power of two, packs of four floats where rows are a multiple of four.
+is as wide as it should be. The numbers below follow from hw5/devices/grids.py and the heads of the .cu files: 256
+threads, columns rounded up to a power of two, packs of four floats where rows are a multiple of four.
 """
 
 from types import SimpleNamespace
@@ -154,7 +154,8 @@ LAUNCHES = [
     ("unfold", (3, Window((4, 4, 32), (2, 2), 1, 0)), ("unfold", (1, 4), (32, 8))),
     ("max_pool", (3, CHANNELS), ("max_pool", (3, 1), (32, 8))),
     ("max_pool", (3, IMAGE), ("max_pool", (25, 1), (32, 8))),
-    # an image a block, and a place and 8 filters a thread; shared: the image, and 8 numbers for each of patch and threads
+    # an image a block, and a place and 8 filters a thread; shared: the image, and 8 numbers for each of patch and
+    # threads
     ("convolution", (3, IMAGE, 8), ("convolution", (3, 4), (256,), 4 * (784 + 8 * (25 + 256)))),
     ("convolution", (3, IMAGE, 9), ("convolution", (3, 7), (256,), 4 * (784 + 8 * (50 + 256)))),
     # a thread for each of patch and 8 filters, evenly in blocks of whole warps, and parts of up to 256 threads

@@ -1,4 +1,4 @@
-"""Asynchronous copies to shared memory: correct pipelines give no report, and check mode names what is wrong in others."""
+"""Asynchronous copies to shared memory: correct pipelines give no report, and check mode names the faults of others."""
 
 import numpy as np
 import pytest

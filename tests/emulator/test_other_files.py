@@ -1,4 +1,4 @@
-"""What files of other people have, and nvcc accepts: each case is a way to write a kernel, its host code or its headers."""
+"""What files of other people have, and nvcc accepts: each case is a way to write a kernel, host code or headers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Scripts that were written for PyCUDA run in the emulator; each in a process of its own, which then has no other PyCUDA."""
+"""Scripts that were written for PyCUDA run in the emulator, each in a process of its own, without another PyCUDA."""
 
 import importlib.util
 import subprocess

@@ -1,4 +1,4 @@
-"""Textures and surfaces against NumPy, by the formulas of the CUDA C++ Programming Guide, appendix "Texture Fetching"."""
+"""Textures and surfaces against NumPy, by the formulas of the CUDA C++ Programming Guide, "Texture Fetching"."""
 
 import itertools
 import shutil

@@ -575,7 +575,10 @@ def _plan(arguments):
 
 
 def _as_shown(message):
-    """The InputError with what hw5 prints: nothing that acts on a terminal. Characters beyond ASCII are of no interest."""
+    """The InputError with what hw5 prints: nothing that acts on a terminal.
+
+    Characters beyond ASCII are of no interest.
+    """
     shown = without_middle(printable(message))
     assert not re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", shown)
     return InputError(shown.encode("ascii", "replace").decode())

@@ -1,8 +1,9 @@
 """A coverage-guided fuzz of the readers, by Atheris: python -m tests.faults.guided READER [options of libFuzzer]
 
 The first inputs are the valid files of fuzz.py. Inputs that reach code of hw5 that none reached before are kept and
-mutated further: by libFuzzer, by the mutations of fuzz.py, and member by member where a file is packed. Each must be read or
-rejected as there. -runs=N ends it after N inputs, -seed=N repeats it; a failing input is written to the current folder.
+mutated further: by libFuzzer, by the mutations of fuzz.py, and member by member where a file is packed. Each must be
+read or rejected as there. -runs=N ends it after N inputs, -seed=N repeats it; a failing input is written to the current
+folder.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""The cache of compiled code: code of another user never runs, damaged code is compiled again, and nothing is left over.
+"""The cache of compiled code: never that of another user, damaged code is compiled again, nothing is left over.
 
 The command line and a small program run in their own processes, as root and as a second user. A compiler that copies a
 library made before saves the time to compile.

@@ -1,4 +1,7 @@
-"""The readers under the coverage-guided fuzz of guided.py, if Atheris is installed. HW5_GUIDED sets the inputs (make soak)."""
+"""The readers under the coverage-guided fuzz of guided.py, if Atheris is installed.
+
+HW5_GUIDED sets the inputs (make soak).
+"""
 
 import os
 import secrets

@@ -80,7 +80,10 @@ def leaves(value, path=()):
 
 
 def read(path, arrays, description):
-    """As Checkpoint.load does. The arrays are always the same, so there is a file only if no text holds the description."""
+    """As Checkpoint.load does.
+
+    The arrays are always the same, so there is a file only if no text holds the description.
+    """
     if isinstance(description, dict):
         return Checkpoint._from_arrays(arrays | {"description": np.array(sealed(arrays, description))}, path)
     return Checkpoint.load(write(path, arrays, description))

@@ -47,7 +47,10 @@ def device(request):
 
 
 def test_a_killed_rank_ends_all_and_the_training_is_resumed(device, tmp_path, monkeypatch):
-    """Of 2 to 4 ranks, during start, training, saving or end. No process of them is left, and always a whole checkpoint."""
+    """Of 2 to 4 ranks, during start, training, saving or end.
+
+    No process of them is left, and always a whole checkpoint.
+    """
     monkeypatch.chdir(tmp_path)
     write_data(tmp_path)
     rng, kills = random.Random(SEED), 0

@@ -1,7 +1,7 @@
 """A training that is killed and resumed again and again ends with the checkpoint of one that was not, byte for byte.
 
-SIGKILL, at random moments of start, training, saving and end. HW5_KILLS sets the number of kills per device (make soak),
-which then begins with a new seed; the figures are printed, and kept in benchmarks/results/kills.md.
+SIGKILL, at random moments of start, training, saving and end. HW5_KILLS sets the number of kills per device (make
+soak), which then begins with a new seed; the figures are printed, and kept in benchmarks/results/kills.md.
 """
 
 import itertools

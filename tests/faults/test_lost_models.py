@@ -82,7 +82,10 @@ def test_the_reader_of_a_pipe_dies_with_the_signal(tmp_path, dead, signum):
 
 @pytest.mark.parametrize("redirection", [">/dev/full", "2>/dev/full", ">/dev/full 2>&1", ">&-", "2>&-", ">&- 2>&-"])
 def test_output_that_fails_from_the_start(tmp_path, redirection):
-    """The training runs to its end; a full device ends in exit code 1, a stream that was closed before is not missed."""
+    """The training runs to its end.
+
+    A full device ends in exit code 1, a stream that was closed before is not missed.
+    """
     out = tmp_path / "model.npz"
     command = f"exec {' '.join(HW5)} {' '.join(SHORT)} --out {out} {redirection}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
@@ -298,7 +301,10 @@ def test_a_model_that_cannot_be_saved_is_saved_elsewhere(tmp_path):
 
 @pytest.mark.parametrize(("hidden", "source"), [("8", ""), ("conv:2x3,pool:2,8", "images.cpp")])
 def test_resuming_without_the_compiled_step_is_refused_unless_asked(tmp_path, hidden, source):
-    """A compiler that fails, at all or on the source for images, and an empty cache: NumPy would continue with other bits."""
+    """A compiler that fails, at all or on the source for images, and an empty cache.
+
+    NumPy would continue with other bits.
+    """
     if not shutil.which("g++") and not shutil.which("clang++"):
         pytest.skip("no C++ compiler")
     out = tmp_path / "model.npz"

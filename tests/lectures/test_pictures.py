@@ -1,4 +1,4 @@
-"""What the pictures of hw5 lecture show: adversarial images, approximation, derivatives, XOR by composition, descent."""
+"""What the pictures of hw5 lecture show: adversarial images, approximation, derivatives, XOR, descent."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,10 @@ def linear():
 
 
 def test_an_adversarial_image_is_within_its_step_and_of_another_class(device, convolutional, digits):
-    """The classes are those of predict on the same device. A step is not the smallest along its own noise if less flips."""
+    """The classes are those of predict on the same device.
+
+    A step is not the smallest along its own noise if less flips.
+    """
     model = on(device, convolutional)
     attack, x = Attack(model), np.float64(digits.X[0])
     before = model.predict(np.float32(x[np.newaxis])).argmax()
@@ -93,7 +96,10 @@ def test_the_range_of_pixels_is_taken_into_account(linear, digits):
 
 @pytest.mark.parametrize("name", ["numpy", "cpu", "emulator", "cuda"])
 def test_the_gradient_is_that_of_differences_on_every_device(name, convolutional, digits):
-    """Central differences of the loss in float64, pixel by pixel: to 1e-4 of the largest, for sums of some 100 float32."""
+    """Central differences of the loss in float64, pixel by pixel.
+
+    They agree to 1e-4 of the largest, for sums of some 100 float32.
+    """
     try:
         device = open_device(name)
     except InputError as error:

@@ -6,8 +6,8 @@ The parts are those of PARTS. Faults in kernels are judged by the contracts of h
 A fault does not count if it does not compile, if the compiler makes the same code of it, or if it is EQUIVALENT. Prints
 each fault that was not found, and at the end the share of those found.
 
-Outcomes are appended to runs/mutation/PART.jsonl. A fault that has an outcome there is not planted again, unless it was not
-found: so a run can be continued, and --sample 0 shows whether new tests find what others missed.
+Outcomes are appended to runs/mutation/PART.jsonl. A fault that has an outcome there is not planted again, unless it was
+not found: so a run can be continued, and --sample 0 shows whether new tests find what others missed.
 """
 
 import argparse

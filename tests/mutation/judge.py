@@ -2,9 +2,10 @@
 
     python -m tests.mutation.judge FOLDER ORIGINALS NAME...
 
-FOLDER has the kernels of the folder ORIGINALS with a fault, and NAME... are the .cu files that it can change. The cases and the orders of threads
-are those of hw5 check kernels, but small cases and the first order come first, and the first failure ends it: most faults
-are found in a second. If these find nothing, and nvcc is installed, only kernels of which it makes other PTX run on.
+FOLDER has the kernels of the folder ORIGINALS with a fault, and NAME... are the .cu files that it can change. The cases
+and the orders of threads are those of hw5 check kernels, but small cases and the first order come first, and the first
+failure ends it: most faults are found in a second. If these find nothing, and nvcc is installed, only kernels of which
+it makes other PTX run on.
 """
 
 import math

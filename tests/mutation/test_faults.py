@@ -44,7 +44,10 @@ def test_the_line_of_a_fault():
 
 @pytest.mark.parametrize(("file", "line", "faulty"), EQUIVALENT, ids=lambda text: text[:40])
 def test_equivalent_faults_can_be_planted(file, line, faulty):
-    """A line that was changed since is not listed: its fault may no longer be equivalent. Nor is one that is there twice."""
+    """A line that was changed since is not listed: its fault may no longer be equivalent.
+
+    Nor is one that is there twice.
+    """
     text = (ROOT / file).read_text("utf-8")
     assert [other.strip() for other in text.splitlines()].count(line) == 1
     assert (line, faulty) in [fault.lines_in(text) for fault in faults_of(text, file.endswith(".py"))]

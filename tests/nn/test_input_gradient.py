@@ -1,4 +1,4 @@
-"""The gradient with respect to the input, compared with automatic differentiation and with differences of predictions."""
+"""The gradient with respect to the input, against automatic differentiation and differences of predictions."""
 
 import numpy as np
 import pytest

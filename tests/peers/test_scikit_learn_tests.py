@@ -1,7 +1,8 @@
 """scikit-learn's own tests of its networks and linear models, as installed, on hw5's through an adapter.
 
-Of the tests of LogisticRegression, SGDClassifier and SGDRegressor, those are chosen whose meaning carries over: the others
-are about solvers, losses, averaged weights, given initial weights and paths of penalties, which hw5 does not have.
+Of the tests of LogisticRegression, SGDClassifier and SGDRegressor, those are chosen whose meaning carries over: the
+others are about solvers, losses, averaged weights, given initial weights and paths of penalties, which hw5 does not
+have.
 """
 
 import os
@@ -65,7 +66,10 @@ SGD["test_sgd_random_state[42-SGDClassifier]"] = "expects that two seeds differ 
 
 
 def outcomes(folder, tests, chosen):
-    """{test: whether it passed} of a module of scikit-learn's tests; chosen: which ones, as pytest's -k, or all if None."""
+    """{test: whether it passed} of a module of scikit-learn's tests.
+
+    chosen: which ones, as pytest's -k, or all if None.
+    """
     path, report = Path(find_spec("sklearn").origin).parent / tests, folder / "r.xml"
     if not path.is_file():
         pytest.skip("this scikit-learn is installed without its tests")

@@ -1,4 +1,4 @@
-"""What is left out or warned of because it looks like something else: indexes, IDs, gaps, coordinates, one-hot labels."""
+"""What is left out or warned of, as it looks like something else: indexes, IDs, gaps, coordinates, one-hot labels."""
 
 import numpy as np
 import pytest

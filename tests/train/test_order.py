@@ -51,7 +51,10 @@ def test_the_order_of_weighted_rows_depends_on_seed_and_epoch(shuffle):
 
 @pytest.mark.parametrize("n, k, slices", [(1000, 128, 8), (1000, 100, 3), (999, 333, 4), (50, 70, 8), (640, 16, 4)])
 def test_a_slice_takes_its_examples_from_a_part_of_the_data(n, k, slices):
-    """A permutation, of which slice s of every minibatch has rows of part s; in the last one are those that are left."""
+    """A permutation, of which slice s of every minibatch has rows of part s.
+
+    In the last minibatch are those that are left.
+    """
     rows, k = np.arange(7, n + 7), min(k, n)
     settings = Settings(batch_size=k, slices=slices)
     orders = [Order(rows[::-1], settings, block=10).of(epoch) for epoch in (1, 2)]

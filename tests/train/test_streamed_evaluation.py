@@ -146,7 +146,10 @@ def test_faults_are_named_as_in_memory(tmp_path):
 
 
 def test_no_features_are_kept(tmp_path):
-    """What is kept of a row are its label and prediction: some 60 bytes, of 40 features that take 160 and as much text."""
+    """What is kept of a row are its label and prediction: some 60 bytes.
+
+    Its 40 features take 160 bytes, and as much text.
+    """
     rng = np.random.default_rng(0)
     lines = [",".join(map(str, row)) + f",{'ab'[i % 2]}" for i, row in enumerate(rng.integers(0, 9999, (9000, 40)))]
     (tmp_path / "a.csv").write_text("\n".join(lines[:1000]))

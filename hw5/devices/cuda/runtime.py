@@ -159,7 +159,10 @@ class PyCudaRuntime:
 
     @_operation("a query of resident blocks")
     def resident_blocks(self, kernel, threads, shared):
-        """The number of blocks of a cooperative launch that can be resident. Raises InputError without cuda-bindings."""
+        """The number of blocks of a cooperative launch that can be resident.
+
+        Raises InputError without cuda-bindings.
+        """
         return self._cooperative.resident_blocks(kernel, threads, shared)
 
     @_operation("a matrix product", recordable=True)
@@ -240,7 +243,8 @@ class PyCudaRuntime:
 class _Branch:
     """A stream with memory for cuBLAS, which would otherwise allocate some during a recording, once per graph.
 
-    With as much memory on each stream, cuBLAS chooses the same kernels, and recorded steps have the bits of launched ones.
+    With as much memory on each stream, cuBLAS chooses the same kernels, and recorded steps have the bits of launched
+    ones.
     """
 
     def __init__(self, driver, pool):

@@ -32,7 +32,10 @@ NOTHING_LEFT = "fake GPU: 0 objects and 0 uses of contexts are left"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Run Python on a machine with fake GPUs: run(*arguments, code=0, launcher=(), **environment) returns stdout and stderr."""
+    """Run Python on a machine with fake GPUs: run(*arguments, code=0, launcher=(), **environment).
+
+    It returns stdout and stderr.
+    """
     environment = os.environ | machine.build(tmp_path_factory.mktemp("machine")) | {"FAKE_GPU_REPORT": "1"}
 
     def run(*arguments, code=0, launcher=(), **settings):

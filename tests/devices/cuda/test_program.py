@@ -36,7 +36,7 @@ def test_the_second_gpu(simulated, tmp_path):
 
 
 def test_data_larger_than_the_gpu_are_streamed(simulated, tmp_path):
-    """2 MB of examples on a GPU with 1.5 MB, besides the workspaces of cuBLAS: the same results as with enough memory."""
+    """2 MB of examples on a GPU with 1.5 MB, besides cuBLAS's workspaces: the same results as with enough memory."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (20000, 100), dtype=np.uint8)
     np.savez(tmp_path / "large.npz", X=X, y=X[:, 0] // 86)

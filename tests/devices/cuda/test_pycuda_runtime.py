@@ -158,7 +158,10 @@ def test_runtimes_in_two_threads(runtime):
 
 
 def test_a_runtime_may_be_collected_in_another_thread(gpu):
-    """It is released by its own thread, when that creates another one: PyCUDA aborts threads that end with a context."""
+    """It is released by its own thread, when that creates another one.
+
+    PyCUDA aborts threads that end with a context.
+    """
     runtimes, pushed = [PyCudaRuntime(kernel_sources())], []
     thread = threading.Thread(target=lambda: (runtimes.clear(), pushed.append(list(gpu.contexts))))
     thread.start()

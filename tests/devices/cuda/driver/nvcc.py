@@ -1,5 +1,5 @@
-"""nvcc for the fake driver: its machine code is a line with the size of a library of hw5's emulator, this library, and a
-list of its shared variables.
+"""nvcc for the fake driver: its machine code is a line with the size of a library of hw5's emulator, this library, and
+a list of its shared variables.
 
 nvcc --cubin [option ...] FILE.cu    write FILE.cubin
 nvcc --version
