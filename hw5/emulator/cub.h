@@ -1,7 +1,7 @@
 // CUB: reductions, scans, loads and stores of a block, and reductions and scans of a warp.
 //
-// Reductions and scans of a warp, and reductions of a block, combine in the order of CUB's default algorithms, so they
-// give the bits of a GPU. Scans of a block combine in the order of the threads.
+// Reductions and scans of a warp, and reductions of a block, combine in the order of CUB's default algorithms; scans of a
+// block combine in the order of the threads.
 #pragma once
 
 // Inlined, so that a report has the line of the kernel
