@@ -313,7 +313,7 @@ class Checker {
     static constexpr uint64_t most_touched = 256 * 1024 * 1024 / sizeof(Cell);
 
     static bool is_on_stack(uintptr_t address, uint64_t size) {
-        return size <= Stacks::size && address - (uintptr_t)machine().stack_low <= Stacks::size - size;
+        return size <= Stacks::size && address - machine().position->stack <= Stacks::size - size;
     }
 
     // No two arrays have a page in common in check mode.

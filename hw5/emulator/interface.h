@@ -21,8 +21,9 @@ struct Position {
     int lane;
     uint3 block;
     dim3 block_size, grid_size;
+    uintptr_t stack;  // the lowest address of its stack, in check mode
 };
-constexpr uintptr_t stacks_size = 512 * 1024 * 1024;
+constexpr uintptr_t stack_size = 256 * 1024, stacks_size = 512 * 1024 * 1024;
 inline __attribute__((always_inline)) const Position &position_here() {
     uintptr_t here;
 #if defined(__x86_64__)

@@ -79,7 +79,6 @@ struct Machine {
     unsigned block;
     int exited;  // threads of the block
     int current;
-    char *stack_low;  // of the current thread, in check mode
     Warp warp[max_block_threads / warp_size];
     Operands operands[max_block_threads / warp_size];
     Thread thread[max_block_threads];

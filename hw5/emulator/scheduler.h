@@ -31,7 +31,7 @@ inline void run(Machine &m, Fiber &from, int thread) {
         next.stack = m.stacks.take();
         prepare(next.fiber, m.stacks.low(next.stack), m.stacks.top(next.stack), thread_main);
     }
-    if (checking) m.stack_low = m.stacks.low(next.stack);
+    if (checking) m.position->stack = (uintptr_t)m.stacks.low(next.stack);
     switch_fiber(from, next.fiber);
 }
 

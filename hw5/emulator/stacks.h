@@ -9,7 +9,7 @@ namespace hw5 {
 
 class Stacks {
   public:
-    static constexpr size_t size = 256 * 1024;
+    static constexpr size_t size = stack_size;
 
     // Free every stack, before the first launch and after a launch whose threads were abandoned. False if there is no
     // address space for them.
