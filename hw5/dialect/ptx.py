@@ -187,6 +187,11 @@ class Translator:
         return False
 
     def _cvt(self, parts, a):
+        if parts[1:] in (["rn", each, "f32"] for each in ("f16", "bf16", "f16x2", "bf16x2")):
+            return self._to_halves(parts[2], a)
+        if parts[1:] in (["f32", "f16"], ["f32", "bf16"]):
+            half = f"hw5_ptx::bits<{_FACTORS[parts[2]]}>({self.read(a[1], 'uint16_t')})"
+            return self.write(a[0], f"(float)({half})", "float")
         T, F = _C[parts[-2]], _C[parts[-1]]
         x = self.read(a[1], F)
         if "sat" in parts and T == "float":
@@ -204,6 +209,13 @@ class Translator:
         if T not in ("float", "double") and F in ("float", "double"):
             x = f"hw5_ptx::converted<{T}>({x})"
         return self.write(a[0], f"({T})({x})", T)
+
+    def _to_halves(self, to, a):
+        half = _FACTORS[to.removesuffix("x2")]
+        first, *second = (f"hw5_ptx::bits<uint16_t>({half}({self.read(x, 'float')}))" for x in a[1:])
+        if to.endswith("x2"):
+            return self.write(a[0], f"(uint32_t){first} << 16 | {second[0]}", "uint32_t")
+        return self.write(a[0], first, "uint16_t")
 
     def _arithmetic(self, parts, a):
         T, op = _C[parts[-1]], _ARITHMETIC[parts[0]]

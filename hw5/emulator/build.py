@@ -157,6 +157,8 @@ _OWN = {  # headers that nvcc needs no include for, or that PTX needs, by what i
     "cuda_texture.h": r"tex[123]D|surf[123]D|TextureObject_t|SurfaceObject_t|CU(?:tex|surf)Object|cudaArray_t"
     r"|(?:texture|surface) ?<",
     "mma.h": r"\b(?:mma\.sync|ldmatrix)\.",
+    "cuda_fp16.h": r"\bcvt\.(?:rn\.|f32\.)f16",
+    "cuda_bf16.h": r"\bcvt\.(?:rn\.|f32\.)bf16",
     "cub.h": r"\bcub\b",
 }
 

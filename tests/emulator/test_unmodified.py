@@ -407,3 +407,20 @@ void Net::load(std::vector<float> &w) { k<<<1, 4>>>(layer, w.data()); }
     layer = np.array((2, [1, 2, 3, 4]), [("n", i32), ("w", f32, 4)])[()]
     emulator.run("k", 1, 4, [layer, y])
     np.testing.assert_array_equal(y, [2, 4, 6, 8])
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_ptx_converts_to_and_from_16_bits(tmp_path, check):
+    text = """__global__ void k(unsigned *y, float *z, float a, float b) {
+    unsigned short half, brain;
+    asm("cvt.rn.bf16x2.f32 %0, %2, %1;" : "=r"(y[0]) : "f"(a), "f"(b));
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y[1]) : "f"(a), "f"(b));
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(a));
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(brain) : "f"(b));
+    asm("cvt.f32.f16 %0, %1;" : "=f"(z[0]) : "h"(half));
+    asm("cvt.f32.bf16 %0, %1;" : "=f"(z[1]) : "h"(brain));
+}"""
+    emulator, y, z = Emulator(write_kernel(tmp_path, text), check=check), np.zeros(2, u32), np.zeros(2, f32)
+    emulator.run("k", 1, 1, [y, z, 1.2345678, -3.3])
+    assert [hex(bits) for bits in y] == ["0xc0533f9e", "0x3cf0c29a"]
+    assert z[0] == np.float16(1.2345678) and z[1] == -3.296875
