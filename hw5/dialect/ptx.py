@@ -97,7 +97,7 @@ class Translator:
             raise Unknown(f"the PTX instruction {opcode} is not one of those that the emulator knows")
         try:
             statement = method(parts, arguments) if method else self._function(parts, arguments)
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, ValueError):
             raise Unknown(
                 f"the PTX instruction {opcode} {operands.strip()} is not one that the emulator knows"
             ) from None

@@ -5,7 +5,7 @@ import re
 from hw5.dialect.instances import in_brackets
 from hw5.dialect.references import is_reference, reference_types
 
-_KNOWN_NAMESPACES = {"std", "cooperative_groups", "nvcuda", "wmma"}
+_KNOWN_NAMESPACES = {"std", "cub", "cooperative_groups", "nvcuda", "wmma"}
 
 
 def kept_of(found, instances):

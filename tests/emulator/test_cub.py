@@ -180,3 +180,22 @@ def test_storage_that_is_used_again_needs_a_barrier(tmp_path):
         with pytest.raises(KernelFault, match=r"of __shared__ 'temp' at wrong.cu:7, .* at wrong.cu:5") as caught:
             wrong.run("k", 1, 64, [x, y])
         assert caught.value.kind == "race"
+
+
+def test_names_without_their_namespace_and_operations_of_the_file(tmp_path):
+    text = """
+#include <cub/block/block_reduce.cuh>
+using namespace cub;
+template <typename T> struct Product { __device__ T operator()(const T &a, const T &b) const { return a * b; } };
+template <template <typename> class Operation, typename T, int threads> __device__ T all_reduce(T value) {
+    typedef BlockReduce<T, threads> Reduce;
+    __shared__ typename Reduce::TempStorage storage;
+    __shared__ T result;
+    value = Reduce(storage).Reduce(value, Operation<T>());
+    if (threadIdx.x == 0) result = value;
+    __syncthreads();
+    return result;
+}
+__global__ void k(int *y) { y[threadIdx.x] = all_reduce<Product, int, 64>(threadIdx.x % 8 ? 1 : 2); }
+"""
+    check_kernel(write_kernel(tmp_path, text), "k", 1, 64, [np.zeros(64, i32)], {0: np.full(64, 256, i32)})

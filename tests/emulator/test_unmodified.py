@@ -103,6 +103,12 @@ def test_the_line_of_an_error_is_that_of_the_file(tmp_path):
         ),
         ("surfCubemapwrite(1, 0, 0, 0, 0);", r"k\.cu:3: surfCubemapwrite: the emulator does not have cubic surfaces"),
         ('asm("wgmma.fence.sync.aligned;");', r"k\.cu:3: the PTX instruction wgmma.* is not one"),
+        (
+            'asm("mma.sync.aligned.m16n8k32.row.col.kind::mxf8f6f4.block_scale.f32.e4m3.e4m3.f32.ue8m0 "'
+            '"{%0, %0, %0, %0}, {%0, %0, %0, %0}, {%0, %0}, {%0, %0, %0, %0}, {%0}, {%1, %1}, {%0}, {%1, %1};"'
+            ' : "+r"(y[0]) : "h"((short)0));',
+            r"k\.cu:3: the PTX instruction mma\.sync\.aligned.*block_scale.* is not one",
+        ),
         ("*(void **)__builtin_frame_address(0) = 0;", r"k\.cu:3: a kernel cannot use __builtin_frame_address"),
         ("hw5_link.runtime.fence();", r"k\.cu:3: hw5_link belongs to the emulator"),
         ("__shared__ float s[12289]; s[0] = 1; *y = s[0];", r"k\.cu:2: the kernel k has 49,156 bytes of static"),
