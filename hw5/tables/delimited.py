@@ -14,6 +14,7 @@ from hw5.errors import InputError
 from hw5.opening import Spool, input_errors, open_inflated
 from hw5.tables.dialect import Dialect, detect
 from hw5.tables.encoding import Encoding
+from hw5.tables.fixed_width import as_tabs
 from hw5.tables.sample_rows import BLANKS
 from hw5.tables.table_bytes import EDGES, NulError, TableBytes, UnexpectedQuote
 from hw5.text import lines_of, printable
@@ -211,6 +212,8 @@ class TextRecords:
         for _ in range(dialect.skipped):
             next(lines, None)
         line, delimiter = dialect.skipped + 1, dialect.delimiter
+        if dialect.starts:
+            lines = (as_tabs(each, dialect.starts) for each in lines)
         if dialect.edges:
             lines = (EDGES.sub("", each) for each in lines)
         if delimiter == BLANKS:

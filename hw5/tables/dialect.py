@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from hw5.tables.cells import is_number, without_brackets
 from hw5.tables.decimals import DECIMAL_COMMA, signs_among
+from hw5.tables.fixed_width import as_tabs, starts_of
 from hw5.tables.header import LONG_TEXT, is_header, is_text, joined, second_header
 from hw5.tables.lines_above import without_lines_above, without_titles
 from hw5.tables.sample_rows import BLANKS, DELIMITERS, escape_of, rows_of
@@ -20,6 +21,7 @@ _RARE = "^~\x01\x1f"  # which are delimiters only if the others are none
 _SEP = re.compile(r'^"?sep=(.)"?\r?$')
 _JOINED = re.compile(r"\d[,;|\t ]+[-+]?\.?\d")  # two numbers in a cell: another delimiter parts them
 _POINT = re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
+_OF_FIXED_WIDTH = "took the columns by their positions in the lines, since they have a fixed width"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Dialect:
     row_names: bool = False  # the header has no cell for the first column
     is_open: bool = False  # the rows end in a delimiter, and the header does not
     escape: str | None = None  # before a quote in a cell
+    starts: tuple[int, ...] = ()  # where the columns begin in a line, if they have a fixed width
     edges: bool = False  # the rows begin and end in the delimiter
     width: int = 0
     header_width: int = 0  # cells of the header, which may lack one or have empty ones at its end
@@ -63,14 +66,32 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
     forced = _SEP.match(lines[0]) if lines else None
     if forced:
         sample, above = sample[sample.index("\n") + 1 :] if "\n" in sample else "", above + 1
-    candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else DELIMITERS
+    delimiters = DELIMITERS.replace(",", "") if _has_aligned_thousands(sample) else DELIMITERS
+    candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else delimiters
     found = max((_reading(sample, each) for each in candidates), key=lambda reading: reading.score)
     if not found.score[0] and not forced:
         rare = _RARE + ":" * ("::" in sample.partition("\n")[0])
         found = max([found, *(_reading(sample, each) for each in rare)], key=lambda reading: reading.score)
     sample, titles = without_titles(sample, found.delimiter, found.rows)
+    is_loose = not found.score[0] or found.delimiter == BLANKS and _varies(rows_of(sample, BLANKS))
+    starts = starts_of(lines_of(sample)) if is_loose and not forced else ()
+    if starts:
+        tabs = "".join(as_tabs(line, starts) for line in lines_of(sample))
+        dialect = Dialect("\t", NO_QUOTE, above + titles, starts=starts, notes=(_OF_FIXED_WIDTH,))
+        return _with_header(dialect, tabs, wanted, label)
     dialect = Dialect(found.delimiter, skipped=above + titles)
     return _with_header(_with_quotes(dialect, sample, rows_of(sample, found.delimiter)), sample, wanted, label)
+
+
+def _has_aligned_thousands(sample: str) -> bool:
+    """Whether all commas are between thousands, in lines that have runs of blanks."""
+    lines = [line for line in lines_of(sample) if line.strip()]
+    return all("  " in line.strip() for line in lines) and not re.search(r"(?<!\d),|,(?!\d{3}(?!\d))", sample)
+
+
+def _varies(rows: list) -> bool:
+    """Whether the rows below the first have several widths."""
+    return len(set(map(len, rows[1:]))) > 1
 
 
 @dataclass(frozen=True)

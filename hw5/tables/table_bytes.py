@@ -5,7 +5,9 @@ import io
 import re
 
 from hw5.tables.dialect import Dialect
+from hw5.tables.fixed_width import as_tabs
 from hw5.tables.sample_rows import BLANKS
+from hw5.text import lines_of
 
 EDGES = re.compile(r"(?m)^[ \t]*\||\|[ \t]*(?=\r?$)")  # of a row of a table in Markdown
 _BYTE_EDGES = re.compile(EDGES.pattern.encode())
@@ -30,7 +32,7 @@ class TableBytes(io.RawIOBase):
         self._decoder = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)("strict")
         self._check = codecs.getincrementaldecoder("utf-8")("strict")
         self._rest, self._skip, self._is_first, self._ends_are_cr = b"", dialect.skipped, True, False
-        self._by_line = dialect.delimiter == BLANKS or dialect.spaces or dialect.edges
+        self._by_line = dialect.delimiter == BLANKS or dialect.spaces or dialect.edges or dialect.starts
         self._quote, self._quotes = dialect.quote.encode(), 0
         quote, delimiter = (re.escape(each.encode()) for each in (dialect.quote, dialect.delimiter))
         blanks = rb" +" if dialect.delimiter == "\t" else rb"[ \t]+"  # a tab more is an empty cell there
@@ -79,6 +81,8 @@ class TableBytes(io.RawIOBase):
         data = self._rest + chunk
         whole = data.rfind(b"\n") + 1 if chunk else len(data)
         data, self._rest = data[:whole], data[whole:]
+        if self._dialect.starts:
+            return "".join(as_tabs(line, self._dialect.starts) for line in lines_of(data.decode())).encode()
         if self._dialect.edges:
             return _BYTE_EDGES.sub(b"", data)
         if self._dialect.delimiter == BLANKS:
