@@ -5,6 +5,8 @@ Cells may have blanks in them, or be empty. Between two columns there is a posit
 
 from collections import Counter
 
+from hw5.tables.cells import is_number
+
 _LEAST = 5  # lines
 
 
@@ -14,7 +16,17 @@ def starts_of(lines: list[str]) -> tuple[int, ...]:
     if len(lines) < _LEAST or any("\t" in line for line in lines):
         return ()
     starts = _starts_of(lines)
-    return starts if len(starts) == len(_starts_of(lines[1:])) > 1 else ()  # else the names are not above the columns
+    is_below = len(starts) == len(_starts_of(lines[1:])) > 1  # the names, if there are any
+    return starts if is_below and _is_table([as_tabs(line, starts).split("\t") for line in lines[1:]]) else ()
+
+
+def _is_table(rows: list[list[str]]) -> bool:
+    """Whether all columns are filled in most rows, and some have numbers, unlike those of indented text."""
+    filled = [[cell for cell in column if cell] for column in zip(*rows)]
+    numbers = [sum(map(is_number, column)) for column in filled]
+    return all(len(column) > len(rows) / 2 for column in filled) and any(
+        n > len(column) / 2 for n, column in zip(numbers, filled)
+    )
 
 
 def _starts_of(lines) -> tuple[int, ...]:

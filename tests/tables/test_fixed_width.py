@@ -56,3 +56,9 @@ def test_names_that_are_not_above_their_columns(write):
 def test_one_blank_between_columns_is_enough_for_a_table_without_blanks_in_cells(write):
     data = load(write(text([[f"{x:.2f}", n] for x, n in zip(X[:, 0], NAMES)], "", " "), "trees.txt"))
     assert not data.notes[0].endswith("fixed width") and data.train.X.shape == (60, 1)
+
+
+@pytest.mark.parametrize("prose", ["Rows:\n" + "  read 12 trees\n" * 9, "- name: oak\n  site: far north\n" * 9])
+def test_indented_text_is_no_table(write, prose):
+    with input_error("trees.txt"):
+        load(write(prose, "trees.txt"))
