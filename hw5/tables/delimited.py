@@ -138,7 +138,7 @@ class TextRecords:
                 except NulError as error:
                     raise InputError(
                         f"{self.where}, row {self._row_of_nul()}: there is a NUL character, so this is no text in UTF-8; "
-                        "save it as UTF-8"
+                        "remove it, or save the file as UTF-8"
                     ) from error
                 except UnicodeError as error:
                     raise _OtherEncoding from error

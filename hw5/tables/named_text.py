@@ -66,7 +66,8 @@ def read_arff(path, wanted=frozenset(), label=None):
     if re.search(r"^\s*\{", body, re.MULTILINE):
         head.path = _dense(head, kinds, line + 1)
         return _NamedText(head, tuple(names), Dialect(skipped=line + 1, width=len(names)), label, nominal)
-    quote = "'" if "'" in body and '"' not in body else '"'
+    quotes = re.findall(r"(?m)(?:^|[,\t])[ \t]*(['\"])", body)  # before cells; others are in them
+    quote = max("\"'", key=quotes.count)
     delimiter = "," if "," in body else "\t"
     escape = "\\" if f"\\{quote}" in body else None
     spaces = bool(re.search(rf",[ \t]+{quote}", body))

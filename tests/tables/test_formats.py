@@ -326,3 +326,10 @@ def test_hidden_sheets_are_not_read(write):
     book.save(file)
     data = load(write(file.getvalue(), "trees.xlsx"))
     assert data.columns.each[0].name == "leaf" and "read the sheet 'trees' of 2" in data.notes
+
+
+def test_quotes_of_both_kinds_in_the_text_of_arff(write):
+    head = "@relation r\n@attribute text string\n@attribute size numeric\n@attribute class {0,1}\n@data\n"
+    body = "".join(f"'{word} said \"no, it\\'s\", and left',{i},{i % 2}\n" for i, word in enumerate("abcabcabc" * 2))
+    data = load(write(head + body, "a.arff"))
+    assert data.feature_names[0] == """text=a said "no, it's", and left""" and data.class_names == ("0", "1")
