@@ -15,14 +15,14 @@ def second_header(first: list, below: list) -> list[list]:
 
     Such a row has no numbers, and text over numbers in several columns.
     """
-    if len(below) < 2 or any(map(_is_numeric, below[0])) or not any(map(is_text, first)):
+    if len(below) < 2 or any(map(is_numeric, below[0])) or not any(map(is_text, first)):
         return []
     rest = below[1:]
     is_name = len(rest) > 1 and bool(rest[0][0].strip()) and not "".join(rest[0][1:]).strip()
     rest = rest[is_name:]
     kinds = list(map(evidence, below[0], zip(*rest)))
     over_numbers = kinds.count("text over numbers")
-    if over_numbers < 2 or any(kind == "text over numbers" and _is_numeric(a) for a, kind in zip(first, kinds)):
+    if over_numbers < 2 or any(kind == "text over numbers" and is_numeric(a) for a, kind in zip(first, kinds)):
         return []
     return below[: 1 + is_name]
 
@@ -41,7 +41,7 @@ def joined(first: list, second: list[list]) -> list[str]:
 
 def is_text(cell: str) -> bool:
     """Whether `cell` is neither a number, nor a date, nor missing."""
-    return not is_missing(cell) and not _is_numeric(cell)
+    return not is_missing(cell) and not is_numeric(cell)
 
 
 def is_header(first: list, below: list, label: int | None) -> bool:
@@ -100,9 +100,9 @@ def evidence(cell: str, column: tuple) -> str:
     has_unit = is_number(cell) and not _is_plain(cell) and re.search(r"[^\W\d_]", cell)
     if has_unit and sum(map(_is_plain, present)) > len(present) / 2:
         return "text over numbers"  # 12 months over 3 is a name
-    if _is_numeric(cell):
+    if is_numeric(cell):
         return "number"
-    if sum(map(_is_numeric, present)) > len(present) / 2:
+    if sum(map(is_numeric, present)) > len(present) / 2:
         return "text over numbers"
     if cell.strip().lower() in LABEL_NAMES[:-1]:
         return "name of a label"
@@ -117,7 +117,7 @@ def _is_plain(cell: str) -> bool:
         return False
 
 
-def _is_numeric(cell: str) -> bool:
+def is_numeric(cell: str) -> bool:
     return (
         is_number(cell)
         or is_date(cell)

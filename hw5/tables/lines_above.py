@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from hw5.tables.header import evidence, is_text, second_header
+from hw5.tables.header import evidence, is_numeric, is_text, second_header
 from hw5.tables.sample_rows import BLANKS, DELIMITERS, rows_of
 from hw5.text import lines_of
 
@@ -40,7 +40,7 @@ def _is_comment(line: str, wanted: frozenset) -> bool:
 
 def without_titles(sample: str, delimiter: str, rows: list) -> tuple[str, int]:
     """The sample without titles above a table of several columns, and the number of lines removed."""
-    titles = _short_titles(rows) or _padded_titles(rows) or _ragged_titles(rows)
+    titles = _short_titles(rows) or _scattered_titles(rows) or _padded_titles(rows) or _ragged_titles(rows)
     if not titles:
         return sample, 0
     lines = lines_of(sample)
@@ -52,6 +52,15 @@ def _short_titles(rows: list) -> int:
     """The number of titles that are rows of one cell."""
     titles = next((i for i, row in enumerate(rows[:6]) if len(row) > 1), 0)
     return titles if len(rows) > titles + 1 and all(len(row) > 1 for row in rows[titles:]) else 0
+
+
+def _scattered_titles(rows: list) -> int:
+    """The number of titles that are three or more rows with gaps, above a header of text without any."""
+    titles = next((i for i, row in enumerate(rows[:9]) if len(row) > 2 and all(map(is_text, row))), 0)
+    head, below = rows[titles] if rows else [], [row for row in rows[titles + 1 :] if len(row) == len(rows[titles])]
+    has_gaps = all(not all(map(str.strip, row)) and not any(map(is_numeric, row)) for row in rows[:titles])
+    is_header = len(set(head)) == len(head) and "text over numbers" in map(evidence, head, zip(*below))
+    return titles if titles > 2 and has_gaps and is_header else 0
 
 
 def _padded_titles(rows: list) -> int:

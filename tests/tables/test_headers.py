@@ -160,3 +160,10 @@ def test_a_title_above_names_in_two_rows(write):
     head = "Crop report,,,,,\n,,,,,\nplot,soil,,leaf,,kind\n,acid,wet,length,width,\n"
     data = load(write(head + text(rows, "")))
     assert data.feature_names == ("soil acid", "soil wet", "leaf length", "leaf width") and len(data.train.y) == 30
+
+
+def test_notes_that_are_scattered_over_cells_above_the_names(write):
+    notes = "Trees,,\nare,,counted\nby,hand,\nin,,spring\n"
+    data = load(write(notes + text(NUMBERS, "leaf,bark,kind")))
+    assert names_of(data) == ["leaf", "bark"] and len(data.train.y) == 30
+    assert data.notes == ("skipped the 4 lines above the table",)
