@@ -156,37 +156,58 @@ def _has_quotes_in_text(sample: str, delimiter: str) -> bool:
         return True
 
 
-def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | None) -> Dialect:
-    rows = rows_of(sample, dialect.delimiter, dialect.quote)
-    if not rows:
-        return dialect
-    first, below, above = rows[0], rows[1:], dialect.skipped
+@dataclass(frozen=True)
+class _Head:
+    """The first row, and those below it that have the usual width.
+
+    is_short: whether the first row has a cell less than most others; is_open: since these end in a delimiter. is_long:
+    whether it is a header with empty cells beyond the others, which are cut off.
+    """
+
+    first: list
+    below: list
+    width: int
+    is_short: bool
+    is_open: bool
+    is_long: bool
+
+
+def _head_of(rows: list, label: int | None) -> _Head:
+    first, below = rows[0], rows[1:]
     widths = Counter(map(len, below))
     width = max(widths, key=lambda each: (widths[each], each), default=len(first))
     is_short = width == len(first) + 1 and widths[width] > len(below) / 2
     is_open = is_short and not any(row[-1].strip() for row in below if len(row) == width)
-    row_names = is_short and not is_open
     if not is_short and len(first) != width and widths[width] <= len(below) / 2:
         width = len(first)
     below = [row for row in below if len(row) == width]
-    of_header = len(first)
-    is_long = of_header > width and not "".join(first[width:]).strip() and is_header(first[:width], below, label)
-    first = first[:width] if is_long else first
-    second = [] if is_short else second_header(first, below)
+    is_long = len(first) > width and not "".join(first[width:]).strip() and is_header(first[:width], below, label)
+    return _Head(first[:width] if is_long else first, below, width, is_short, is_open, is_long)
+
+
+def _with_header(dialect: Dialect, sample: str, wanted: frozenset, label: int | None) -> Dialect:
+    rows = rows_of(sample, dialect.delimiter, dialect.quote)
+    if not rows:
+        return dialect
+    head, of_header, above = _head_of(rows, label), len(rows[0]), dialect.skipped
+    first, below = head.first, head.below
+    second = [] if head.is_short else second_header(first, below)
     if second:
         skipped = _line_after(sample, dialect, len(second))
         notes = (*dialect.notes, _said_of(first, second))
         dialect = replace(dialect, skipped=dialect.skipped + skipped, notes=notes)
         first, below = joined(first, second), below[len(second) :]
     names = {cell.strip() for cell in first}
-    header = bool(second) or is_short or is_long or bool(wanted) and wanted <= names or is_header(first, below, label)
+    header = bool(second) or head.is_short or head.is_long or bool(wanted) and wanted <= names
+    header = header or is_header(first, below, label)
+    row_names = head.is_short and not head.is_open
     decimal = "," if _has_decimal_commas(below or rows, dialect.delimiter) else "."
-    of_all = width if is_short else len(first)  # rows of another width are refused when they are read
+    of_all = head.width if head.is_short else len(first)  # rows of another width are refused when they are read
     return replace(
         dialect,
         header=header,
         row_names=row_names,
-        is_open=is_open,
+        is_open=head.is_open,
         width=of_all,
         header_width=of_header if header and not second else of_all,
         last=_last_filled([row for row in below if len(row) == of_all], of_all, first if header else []),

@@ -164,8 +164,7 @@ class ForModel:
 
     def _encoded(self, arrays, start) -> tuple[np.ndarray, frozenset]:
         """The features, and the positions of Block.plain."""
-        n, records = len(arrays[0]), self.records
-        X = np.empty((n, self.columns.width), np.float32)
+        X = np.empty((len(arrays[0]), self.columns.width), np.float32)
         numbers, at = [], 0
         for column, position in zip(self.columns.each, self.positions):
             if isinstance(column, Number):
@@ -174,18 +173,8 @@ class ForModel:
                 self._encode(column, arrays[position], X[:, at : at + len(column.features)], position, start)
             at += len(column.features)
         self._look_for_percent(arrays, numbers)
-        values, bad, is_plain = numbers_together(
-            [arrays[p] for _, p, _ in numbers],
-            [decimal_at(records, p) for _, p, _ in numbers],
-            n,
-            [c.gap_word for c, *_ in numbers],
-            [c.unit or "" for c, *_ in numbers],
-        )
+        block, is_plain = self._numbers(numbers, arrays, start)
         plain = frozenset(p for _, p, _ in numbers) if is_plain else frozenset()
-        for i, mask in bad.items():
-            row, position = int(mask.argmax()), numbers[i][1]
-            raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py(), "input")
-        block = as_float32(values, np.array([c.offset for c, *_ in numbers], np.float64))
         is_whole = not has_gaps(block)
         if is_whole and len(numbers) == X.shape[1]:
             return block, plain
@@ -193,8 +182,7 @@ class ForModel:
         missing = np.zeros(len(numbers), bool) if is_whole else np.isnan(block).any(axis=0)
         for i, (column, position, at) in enumerate(numbers):
             if missing[i] and column.fill is None:
-                row = int(np.isnan(block[:, i]).argmax())
-                raise bad_cell(records, position, start + row, as_strings(arrays[position])[row].as_py() or "", "input")
+                raise self._bad_input(arrays, position, int(np.isnan(block[:, i]).argmax()), start)
             if missing[i] or column.gaps:
                 column.encode(block[:, i], X[:, at : at + len(column.features)])
         return X, plain
@@ -203,6 +191,27 @@ class ForModel:
         for column, position, _ in numbers:
             if column.unit == "%" and cells.lacks_percent(arrays[position]):
                 self.without_percent[place_of(self.records, position)] = None
+
+    def _numbers(self, numbers, arrays, start) -> tuple[np.ndarray, bool]:
+        """The cells (n, k) of numbers, float32 with NaN where missing, and whether all are as programs write them.
+
+        numbers: [(column, position, first of its features), ...].
+        """
+        positions = [position for _, position, _ in numbers]
+        values, bad, is_plain = numbers_together(
+            [arrays[p] for p in positions],
+            [decimal_at(self.records, p) for p in positions],
+            len(arrays[0]),
+            [c.gap_word for c, *_ in numbers],
+            [c.unit or "" for c, *_ in numbers],
+        )
+        for i, mask in bad.items():
+            raise self._bad_input(arrays, positions[i], int(mask.argmax()), start)
+        return as_float32(values, np.array([c.offset for c, *_ in numbers], np.float64)), is_plain
+
+    def _bad_input(self, arrays, position, row, start) -> InputError:
+        text = as_strings(arrays[position])[row].as_py() or ""
+        return bad_cell(self.records, position, start + row, text, "input")
 
     def _encode(self, column, array, out, position, start) -> None:
         strings = as_strings(array)
