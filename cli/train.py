@@ -147,9 +147,7 @@ def command(
         )
         device = ranks.open_device(together, plan.settings, device_name, precision, threads, persistent)
         load_data = plan.loader(data_dir)
-        with waiting(f"reading {plan.data}"):
-            schema = checkpoint.schema if checkpoint else None
-            dataset = load_data(test=plan.test, schema=schema, training_rows=plan.rows_to_train_on)
+        dataset = _read(plan, load_data, checkpoint)
         plan = plan if checkpoint else plan.for_data(dataset)
         source = DataSource.of(dataset, plan.test, plan.label_column, plan.reading)
         observers, common = several.Observers(log, tensorboard), (device, dataset, plan, source)
@@ -157,10 +155,7 @@ def command(
             options.warn_of(dataset)
             figures |= several.cross_validate(*common, folds, load_data, observers, headline)
         if restarts:
-            best, of_all = several.best_of(*common, restarts, out, observers, announce)
-            figures |= of_all
-            report(best.run, best.progress, best.saver, plot, figures)
-            output.require_written(best.saver, *observers.logs)
+            _train_seeds(common, restarts, out, observers, plot, figures)
         elif folds and not (out or plot):
             say("not saved; use --out FILE to train a model on all of these examples and save it")
             output.require_written(*observers.logs)
@@ -189,6 +184,21 @@ def _json(wanted):
         yield figures
     if wanted:
         say(figures_as_json(figures))
+
+
+def _read(plan, load_data, checkpoint):
+    """The Dataset of a plan, for the schema of a checkpoint if there is one."""
+    schema = checkpoint.schema if checkpoint else None
+    with waiting(f"reading {plan.data}"):
+        return load_data(test=plan.test, schema=schema, training_rows=plan.rows_to_train_on)
+
+
+def _train_seeds(common, restarts, out, observers, plot, figures):
+    """Train several seeds, and keep and report the best; the figures of all are added to figures."""
+    best, of_all = several.best_of(*common, restarts, out, observers, announce)
+    figures |= of_all
+    report(best.run, best.progress, best.saver, plot, figures)
+    output.require_written(best.saver, *observers.logs)
 
 
 @contextmanager
