@@ -39,7 +39,8 @@ def _starts_of(lines) -> tuple[int, ...]:
 
 
 def as_tabs(line: str, starts: tuple[int, ...]) -> str:
-    """A line with tabs between its cells, and its end."""
+    """A line with tabs between its cells, and its end; a tab more if a word goes on into the next column."""
     text = line.rstrip("\r\n")
     cells = (text[a:b].replace("\t", " ").strip() for a, b in zip((0, *starts[1:]), (*starts[1:], None)))
-    return "\t".join(cells) * bool(text.strip()) + line[len(text) :]
+    goes_on = any(text[a - 1 : a].strip() and text[a : a + 1].strip() for a in starts[1:])
+    return "\t".join(cells) * bool(text.strip()) + "\t" * goes_on + line[len(text) :]

@@ -48,6 +48,14 @@ def test_a_fault_has_its_row(write):
         load(write("\n".join(lines), "trees.txt"))
 
 
+def test_a_word_that_goes_on_into_the_next_column_is_not_cut(write):
+    """Beyond the lines from which the columns were found."""
+    lines = 200 * archive().splitlines()
+    lines[11_000] = "{:8.2f}{:6d}  {:<20}".format(1.5, 7, "behindthefarhills")
+    with input_error("row 11001: the row has 5 columns, but the first row has 4"):
+        load(write("\n".join(lines), "trees.txt"))
+
+
 def test_names_that_are_not_above_their_columns(write):
     with input_error("separate columns by commas"):
         load(write("leaf count site tree\n" + archive(), "trees.txt"))
