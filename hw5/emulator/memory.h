@@ -20,7 +20,7 @@ struct Region {
     Shadow shadow;
     bool unset;    // a __constant__ that nobody has written
     uint64_t gap;  // the inaccessible bytes on both sides of allocated memory
-    bool heap;     // from malloc in a kernel
+    uint64_t heap;  // the launch in which malloc allocated it, from 1, or 0
 
     bool contains(uintptr_t address) const { return address - low < size; }
     uint64_t distance(uintptr_t address) const {
@@ -29,7 +29,7 @@ struct Region {
 };
 
 inline Region make_region(uintptr_t low, uint64_t size, Space space, const char *name) {
-    Region region = {low, size, space, {}, Shadow(size), false, 0, false};
+    Region region = {low, size, space, {}, Shadow(size), false, 0, 0};
     snprintf(region.name, sizeof region.name, "%s", name);
     return region;
 }
@@ -38,7 +38,7 @@ class Memory {
   public:
     // Allocate memory filled with 0xFF bytes (NaN in any floating-point type); null if there is none left. Inaccessible
     // pages on both sides catch accesses far out of bounds in both modes.
-    void *allocate(uint64_t size, const char *name, bool heap = false) {
+    void *allocate(uint64_t size, const char *name, uint64_t heap = 0) {
         const uint64_t gap = gap_size(size), whole = padded(size) + 2 * gap;
         char *pages = (char *)mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (pages == MAP_FAILED) return nullptr;
@@ -61,6 +61,11 @@ class Memory {
         regions_[i].shadow.release();
         memmove(regions_ + i, regions_ + i + 1, (size_t)(--count_ - i) * sizeof(Region));
         munmap((char *)low - gap, padded(size) + 2 * gap);
+    }
+
+    void release_heap(uint64_t launch) {
+        for (int i = count_; i-- > 0;)
+            if (regions_[i].heap == launch) release((void *)regions_[i].low);
     }
 
     Region *find(uintptr_t address) {

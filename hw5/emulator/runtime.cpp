@@ -50,7 +50,7 @@ static void await(unsigned groups_left, bool all) {
 static void *allocate(size_t size) {
     before_effect();
     checker().forget_regions();
-    return memory.allocate(size, "malloc", true);
+    return memory.allocate(size, "malloc", grid.number + 1);
 }
 static void release(void *address) {
     if (!address) return;
@@ -132,7 +132,10 @@ static void run(const Launch &launch, const Machine &m) {
     watchdog.start(launch.time_limit);
     grid.module->save_variables();
     run_grid();
-    if (m.faulted) grid.module->restore_variables();
+    if (m.faulted) {
+        grid.module->restore_variables();
+        memory.release_heap(grid.number + 1);
+    }
     watchdog.stop();
     fflush(output ? output : stdout);
 }

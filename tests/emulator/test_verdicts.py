@@ -229,6 +229,22 @@ def test_a_fault_leaves_variables_as_they_were(tmp_path):
         assert y[0] == 1
 
 
+def test_a_fault_frees_what_its_launch_allocated(tmp_path):
+    text = """
+__global__ void take(long long *y, int i) { char *p = new char[16]; p[i] = 1; *y = (long long)p; }
+__global__ void give_back(long long p) { delete[] (char *)p; }
+"""
+    emulator, y = Emulator(write_kernel(tmp_path, text), check=True), np.zeros(1, np.int64)
+    emulator.run("take", 1, 1, [y, 15])
+    for _ in range(3):
+        with pytest.raises(KernelFault, match="right after the end of array 'malloc'"):
+            emulator.run("take", 1, 1, [y.copy(), 16])
+    emulator.run("give_back", 1, 1, [int(y[0])])
+    only = emulator.allocate(8, "only")
+    with pytest.raises(KernelFault, match="array 'only'"):
+        emulator.launch("take", (1,), (1,), [int(only) + 8, i32(0)])
+
+
 @pytest.mark.parametrize(
     "text",
     [
