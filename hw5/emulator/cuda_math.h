@@ -52,6 +52,35 @@ HW5_BINARY(fmax) HW5_BINARY(fdim) HW5_BINARY(remainder) HW5_BINARY(nextafter)
 HW5_MIXED(pow) HW5_MIXED(fmod) HW5_MIXED(atan2) HW5_MIXED(hypot) HW5_MIXED(fmin) HW5_MIXED(fmax)
 #undef HW5_MIXED
 #undef HW5_WHOLE
+
+// Of other integers than int, and with one of them, as double.
+template <bool> struct hw5_if {};
+template <> struct hw5_if<true> {
+    using type = int;
+};
+template <bool condition> using hw5_when = typename hw5_if<condition>::type;
+template <class T> constexpr int hw5_number = 0;  // 1 for a number, 2 for one of these integers
+#define HW5_NUMBER(T, kind) template <> constexpr int hw5_number<T> = kind;
+HW5_NUMBER(unsigned, 2) HW5_NUMBER(long, 2) HW5_NUMBER(unsigned long, 2) HW5_NUMBER(long long, 2)
+HW5_NUMBER(unsigned long long, 2) HW5_NUMBER(bool, 1) HW5_NUMBER(char, 1) HW5_NUMBER(signed char, 1)
+HW5_NUMBER(unsigned char, 1) HW5_NUMBER(short, 1) HW5_NUMBER(unsigned short, 1) HW5_NUMBER(int, 1)
+HW5_NUMBER(float, 1) HW5_NUMBER(double, 1)
+#undef HW5_NUMBER
+#define HW5_UNARY(name)                                                      \
+    template <class X, hw5_when<(hw5_number<X> == 2)> = 0> static HW5_FOLDED inline double name(X x) { return ::name((double)x); }
+HW5_UNARY(fabs) HW5_UNARY(sqrt) HW5_UNARY(cbrt) HW5_UNARY(exp) HW5_UNARY(exp2) HW5_UNARY(expm1)
+HW5_UNARY(log) HW5_UNARY(log2) HW5_UNARY(log10) HW5_UNARY(log1p)
+HW5_UNARY(sin) HW5_UNARY(cos) HW5_UNARY(tan) HW5_UNARY(asin) HW5_UNARY(acos) HW5_UNARY(atan)
+HW5_UNARY(sinh) HW5_UNARY(cosh) HW5_UNARY(tanh) HW5_UNARY(erf) HW5_UNARY(erfc) HW5_UNARY(lgamma) HW5_UNARY(tgamma)
+HW5_UNARY(floor) HW5_UNARY(ceil) HW5_UNARY(trunc) HW5_UNARY(round) HW5_UNARY(rint) HW5_UNARY(nearbyint)
+#undef HW5_UNARY
+#define HW5_BINARY(name)                                                                                              \
+    template <class X, class Y, hw5_when<(hw5_number<X> * hw5_number<Y> >= 2)> = 0>                                     \
+    static inline double name(X x, Y y) { return ::name((double)x, (double)y); }
+HW5_BINARY(pow) HW5_BINARY(fmod) HW5_BINARY(atan2) HW5_BINARY(hypot) HW5_BINARY(copysign) HW5_BINARY(fmin)
+HW5_BINARY(fmax) HW5_BINARY(fdim) HW5_BINARY(remainder)
+#undef HW5_BINARY
+
 static inline float fma(float x, float y, float z) { return fmaf(x, y, z); }
 static inline void sincos(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
 static inline float modf(float x, float *whole) { return modff(x, whole); }

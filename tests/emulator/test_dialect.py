@@ -209,3 +209,14 @@ def test_divergence_is_reported_in_both_modes(check):
     emulator = Emulator([HERE / "bugs" / "divergent_vote.cu"], check=check)
     with pytest.raises(KernelFault, match="divergent_vote.cu:4"):
         Arrays(emulator).run("vote", (1,), (64,), np.ones(64, f32), np.ones(64, f32), i32(64))
+
+
+@pytest.mark.parametrize("include", ["", "#include <cmath>\n"], ids=["without a header", "with cmath"])
+def test_functions_of_any_integers(tmp_path, include):
+    text = """__global__ void k(double *y, unsigned n, int m, long long q, float f) {
+    y[0] = fmin(n - 3, m) + fmax(m, q) + pow(n, 2) + pow(2, n) + pow(2.0, q) + fmod(q, n);
+    y[1] = sqrt(n) + log2(sizeof(double)) + floor(q) + fmax(f, n) + hypot(n - 2, 4) + pow(f, n);
+}"""
+    emulator, y = Emulator(write_kernel(tmp_path, include + text)), np.zeros(2)
+    emulator.run("k", 1, 1, [y, 5, 7, 9, 0.5])
+    np.testing.assert_allclose(y, [2 + 9 + 25 + 32 + 512 + 4, 5**0.5 + 3 + 9 + 5 + 5 + 0.5**5])
