@@ -9,6 +9,7 @@ import numpy as np
 from hw5.datasets.dataset import Dataset, Examples
 from hw5.errors import InputError, did_you_mean
 from hw5.random_streams import Stream
+from hw5.tables.table import BEYOND_FLOAT32
 from hw5.text import listed
 
 
@@ -215,8 +216,8 @@ def _weight(weight, wanted):
         number = float(weight)
     except (ValueError, TypeError, OverflowError):
         number = math.nan
-    if not 0 <= number < math.inf:
-        raise InputError(f"--class-weight {wanted}: {weight!r} is not a weight; give a number of 0 or more")
+    if not 0 <= number < BEYOND_FLOAT32:
+        raise InputError(f"--class-weight {wanted}: {weight!r} is not a weight; give a float32 of 0 or more")
     return number
 
 

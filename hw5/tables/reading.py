@@ -63,7 +63,10 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
     notes += _drop_rows(records, gathered, chosen, reading)
     table = labelled(records, gathered, chosen)
     class_names, y = labels.classes_and_y(table, task)
-    fitting = Fitting(records, gathered, chosen, training_rows(y), reading, y if class_names else None, left_out)
+    rows = training_rows(y)
+    if not len(rows):
+        raise InputError(f"{records.where}: no example is left to train on; lower --validation or --holdout")
+    fitting = Fitting(records, gathered, chosen, rows, reading, y if class_names else None, left_out)
     columns = fitting.fit()
     warnings = fitting.warnings + summary_warnings(fitting) + one_hot_warnings(fitting)
     warnings += label_warnings(table.label, class_names, y, len(y)) if class_names else []

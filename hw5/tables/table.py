@@ -94,7 +94,8 @@ _NOT_A_NUMBER = {
     "feature": "correct it, or make the column categories with --categorical, or leave it out with --drop",
     "input": "correct it",
     "label": "correct it",
-    "target": "correct it, remove --task regression, or select a column of numbers with --label-column",
+    "target": "correct it, select columns of numbers with --label-column, or predict one column of classes without "
+    "--task regression or multilabel",
 }
 
 

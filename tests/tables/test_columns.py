@@ -316,3 +316,14 @@ def test_an_offset_from_a_checkpoint_may_be_a_whole_number_of_any_size(write):
     assert (
         load_inputs(write("leaf\n1\n2\n"), Schema(1, ("x", "y"), columns=columns)).tolist() == [[np.float32(-1e30)]] * 2
     )
+
+
+def test_no_row_to_train_on(write):
+    with input_error("trees.csv: no example is left to train on; lower --validation or --holdout"):
+        load(write(table(leaf=[1, 2, 3, 4])), training_rows=lambda y: np.arange(0))
+
+
+def test_a_target_of_text(write):
+    path = write("leaf,ripe,kind\n1,yes,2\n2,no,3\n3,yes,4\n")
+    with input_error("'yes' is not a number", "select columns of numbers", "without --task regression or multilabel"):
+        load(path, label_column="ripe,kind", task="multilabel")
