@@ -12,8 +12,10 @@ from hw5.errors import InputError
 from hw5.tables.bad_cells import bad_cell
 from hw5.tables.gathered import Gathered, Texts
 from hw5.tables.header import LABEL_NAMES
-from hw5.tables.table import Table, column_index, columns_of
+from hw5.tables.table import Table, as_option, column_index, columns_of
 from hw5.text import counted, listed, quoted
+
+_OF_LABELS_ALONE = ("label", "class", "target")  # a species or y may be a feature
 
 
 def label_positions(records, wanted: str | None) -> list[int]:
@@ -26,6 +28,17 @@ def label_positions(records, wanted: str | None) -> list[int]:
         position = records.label if position is None else position
         return [records.width - 1 if position is None else position]
     return positions_of(records, wanted)
+
+
+def other_label_names(records, chosen: list[int], left_out) -> list[str]:
+    """A warning for each column that is a feature, though its name is one of labels as well."""
+    features = (p for p in range(records.width) if p not in left_out and p not in chosen)
+    others = [p for p in features if records.names and records.names[p].lower() in _OF_LABELS_ALONE]
+    return [
+        f"{quoted(records.names[p])} is named like labels, too, and is a feature; if it says the class, leave it out with "
+        f"--drop {as_option(records.names[p], p)}, or choose it with --label-column"
+        for p in others
+    ]
 
 
 def _is_coordinate(names: list[str], name: str) -> bool:

@@ -19,6 +19,7 @@ from hw5.tables.label_columns import (
     drop_unlabelled,
     label_positions,
     labelled,
+    other_label_names,
     place_of,
     position_of,
 )
@@ -68,7 +69,8 @@ def _read(records, label_column, reading, task, training_rows, out) -> Table:
         raise InputError(f"{records.where}: no example is left to train on; lower --validation or --holdout")
     fitting = Fitting(records, gathered, chosen, rows, reading, y if class_names else None, left_out)
     columns = fitting.fit()
-    warnings = fitting.warnings + summary_warnings(fitting) + one_hot_warnings(fitting)
+    unsure = other_label_names(records, chosen, left_out) if label_column is None else []
+    warnings = unsure + fitting.warnings + summary_warnings(fitting) + one_hot_warnings(fitting)
     warnings += label_warnings(table.label, class_names, y, len(y)) if class_names else []
     X = encoded(gathered, columns, records.where, out)
     X = as_bytes(X, out) if columns.are_plain and are_pixels(X) else X

@@ -5,6 +5,7 @@ import pytest
 
 from hw5.datasets import load, open_inputs
 from hw5.tables.columns import LeftOut, Number
+from hw5.tables.table import Reading
 from tests.datasets.helpers import input_error
 from tests.tables.helpers import schema_of, text
 from tests.tables.test_columns import KINDS, table
@@ -193,3 +194,11 @@ def test_categories_that_are_nearly_all_numbers(write):
     assert not any(
         "made of categories" in warning for warning in load(write(table(size=sizes, leaf=SQUARES[:24]))).warnings
     )
+
+
+def test_two_columns_that_are_named_like_labels(write):
+    path = write(text([[i, KINDS[i % 2], "xy"[i * i % 3 % 2]] for i in range(30)], "leaf,class,Target"))
+    warned = "'Target' is named like labels, too, and is a feature"
+    assert any(warned in warning for warning in load(path).warnings)
+    assert not any(warned in warning for warning in load(path, label_column="class").warnings)
+    assert not any(warned in warning for warning in load(path, reading=Reading(drop=("Target",))).warnings)
