@@ -241,16 +241,21 @@ def warn_of(dataset):
 
 def require_another_file(path, option, *inputs):
     """Raise InputError if an output cannot be written or is also an input. Inputs may be None."""
+    _require_no_input(path, option, inputs)
+    require_writable(path, option)
+
+
+def _require_no_input(path, option, inputs):
     for taken in inputs:
         if taken not in (None, *BUILT_IN) and os.path.realpath(path) == os.path.realpath(taken):
             raise InputError(f"{option} {path} is also an input; choose another file")
-    require_writable(path, option)
 
 
 def require_picture(path, option, *inputs):
     """Raise InputError as require_another_file, or if the name is that of another kind of file than a PNG."""
+    _require_no_input(path, option, inputs)
     require_png(path, option)
-    require_another_file(path, option, *inputs)
+    require_writable(path, option)
 
 
 def require_png(path, option):
