@@ -77,7 +77,7 @@ STEPS = (
         ),
     ),
     Step(
-        "Two layers can",
+        "Two layers can learn it",
         "Eight hidden units bend the line. Three perceptrons are enough, too: XOR is AND of OR and NAND.",
         (
             "hw5 train --data xor --hidden 8 --epochs 50 --out xor-mlp.npz",
@@ -86,7 +86,7 @@ STEPS = (
         ),
     ),
     Step(
-        "A race in a CUDA kernel is found, without a GPU",
+        "Find a race in a CUDA kernel, without a GPU",
         "total.cu adds up the elements of each block. Thread 0 computes the sum, but thread 1 stores it, without a barrier "
         "between. On a GPU, the result is often right. The emulator reports the race, and exits with code 1.",
         ("hw5 emulate total.cu --kernel total --grid 4 --block 256 --args random:1000,zeros:4,1000",),
@@ -94,7 +94,7 @@ STEPS = (
         needs=_no_compiler,
     ),
     Step(
-        "A digit is drawn",
+        "Draw a digit",
         "A small convolutional network learns 8 x 8 digits, reads the one in seven.npy, and moves to a page to draw on: open "
         "digits.html in a browser.",
         (
