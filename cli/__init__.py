@@ -124,8 +124,11 @@ def _in_words(message):
 def _explain(error):
     """(exit code, message) for an error that the user can fix; (None, None) for a bug."""
     from hw5.errors import InputError, Interrupted, RunError, reason_of
+    from hw5.interrupts import is_interrupt
 
-    if isinstance(error, click.Abort):
+    if isinstance(error, Interrupted):
+        return 128 + error.signum, str(error)
+    if isinstance(error, click.Abort) or is_interrupt(error):
         return 130, "interrupted"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return 2, error.format_message().replace("Usage: ", "missing command\n\nUsage: ", 1)
@@ -142,8 +145,6 @@ def _explain(error):
     if isinstance(error, OSError):
         what = f"{error.filename}:" if error.filename else "standard output could not be written:"
         return 1, f"{what} {reason_of(error)}"
-    if isinstance(error, Interrupted):
-        return 128 + error.signum, str(error)
     for kind, code in ((InputError, 2), (RunError, 1)):
         if isinstance(error, kind):
             return code, str(error)

@@ -10,6 +10,7 @@ import numpy as np
 from hw5.cli.display import in_words, say, show_progress, waiting, warn
 from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError, Interrupted, RunError
+from hw5.interrupts import is_interrupt
 from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, worse_than_guessing
 from hw5.train.figures import figures_on, mean_and_std
 from hw5.train.folds import folds_of
@@ -136,7 +137,9 @@ def best_of(device, dataset, plan, source, n, out, observers, announce):
                 best = tried
                 if best.saver:
                     best.saver.save()
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not is_interrupt(error):
+            raise
         where = f"the best of the finished ones was saved to {out}" if out and best else "nothing was saved"
         raise Interrupted(f"interrupted in training {len(rows) + 1} of {n}; {where}", signal.SIGINT) from None
     if best is None:

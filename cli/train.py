@@ -18,6 +18,7 @@ from hw5.cli.signals import stoppable
 from hw5.datasets import BUILT_IN
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.files import require_writable, write_lock
+from hw5.interrupts import is_interrupt
 from hw5.nn.losses import LOSSES
 from hw5.plots import require_matplotlib
 from hw5.train.checkpoint import Checkpoint
@@ -221,9 +222,9 @@ def _train(run, saver, followers, plot, figures):
         _stop(saver, progress, signals[0])
     try:
         report(run, progress, saver, plot, figures)
-    except (KeyboardInterrupt, ImportError) as error:
-        if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
-            raise  # pybind11 makes an ImportError of an interrupt that comes while it loads a library
+    except BaseException as error:
+        if not is_interrupt(error):
+            raise
         where = f"; {saver.error or f'the model was saved to {saver.path}'}" if saver else ""
         raise Interrupted(f"interrupted after the training{where}", signal.SIGINT) from None
     output.require_written(saver, *followers)

@@ -5,6 +5,17 @@ import threading
 from contextlib import contextmanager
 
 
+def is_interrupt(error):
+    """Whether an exception is Ctrl-C, or was made of it.
+
+    Python 3.11 makes a RuntimeError of one in __set_name__, while a module is imported; pybind11 an ImportError, while it
+    loads a library.
+    """
+    while error and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error is not None
+
+
 @contextmanager
 def interruptible():
     """Yield a list that is empty until Ctrl-C; the second Ctrl-C raises KeyboardInterrupt, as outside.

@@ -17,6 +17,7 @@ import numpy as np
 from hw5.devices.cores import usable_cores
 from hw5.devices.launcher import launch
 from hw5.errors import InputError, RunError
+from hw5.interrupts import is_interrupt
 
 _SMALL = 1 << 16  # bytes of all sums together, which every rank adds up by itself: one exchange instead of two
 _PAUSE = 0.0005  # seconds between two looks for a message
@@ -129,14 +130,14 @@ class Ranks:
         try:
             yield
         except BaseException as error:
-            is_interrupt = isinstance(error, KeyboardInterrupt)
-            what = "interrupted" if is_interrupt else str(error) or type(error).__name__
-            if not isinstance(error, (InputError, RunError, KeyboardInterrupt)):
+            is_stopped = is_interrupt(error)
+            what = "interrupted" if is_stopped else str(error) or type(error).__name__
+            if not (is_stopped or isinstance(error, (InputError, RunError))):
                 what = f"{type(error).__name__}: {what}"
             with suppress(OSError):
                 os.write(self.voice, f"hw5: rank {self.rank}: {what}; all ranks end\n".encode(errors="replace"))
                 _wait_until_read(self.voice)
-            code = 130 if is_interrupt else 1
+            code = 130 if is_stopped else 1
             self._all.Abort(code)
             os._exit(code)  # it returns where the launcher is busy
 

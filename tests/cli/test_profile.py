@@ -63,9 +63,7 @@ def test_a_bound_of_a_step():
     assert [one["kernel"] for one in found] == ["hidden_uint8", "output_hidden", "update_uint8", "advance"]
     assert all(one["least_seconds"] == one["nbytes"] / 320e9 for one in found)
     out = hw5(*arguments, "--gpu", "t4").stdout
-    assert (
-        "4 launches, 4 of them one after another" in out and "at least 4 us on t4, a bound: 4 by the launches" in out
-    )
+    assert "4 launches, 4 of them one after another" in out and "at least 4 us on t4, a bound: 4 by the launches" in out
     for unused in ("--hidden", 8), ("--activation", "tanh"):
         sentence = refused("profile", "step", "--model", "linear", *unused)
         assert f"{unused[0]} has no effect on --model linear" in sentence
