@@ -1,4 +1,4 @@
-"""Arrays with several dimensions in shared or global memory, whose shapes check mode is told."""
+"""Tell check mode the shapes of arrays with several dimensions in shared or global memory."""
 
 from hw5.dialect.declarations import CONSTANT, DEVICE
 

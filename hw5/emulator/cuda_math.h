@@ -25,15 +25,17 @@ static inline bool signbit(double x) { return __builtin_signbit(x); }
 #else
 #define HW5_FOLDED constexpr
 #endif
+#define HW5_UNARY_FUNCTIONS(DO) \
+    DO(fabs) DO(sqrt) DO(cbrt) DO(exp) DO(exp2) DO(expm1) \
+    DO(log) DO(log2) DO(log10) DO(log1p) \
+    DO(sin) DO(cos) DO(tan) DO(asin) DO(acos) DO(atan) \
+    DO(sinh) DO(cosh) DO(tanh) DO(erf) DO(erfc) DO(lgamma) DO(tgamma) \
+    DO(floor) DO(ceil) DO(trunc) DO(round) DO(rint) DO(nearbyint)
 #define HW5_WHOLE template <int = 0>  // so that a file may have its own log2(int), which is then preferred
 #define HW5_UNARY(name)                                           \
     static HW5_FOLDED inline float name(float x) { return name##f(x); }      \
     HW5_WHOLE static HW5_FOLDED inline double name(int x) { return ::name((double)x); }
-HW5_UNARY(fabs) HW5_UNARY(sqrt) HW5_UNARY(cbrt) HW5_UNARY(exp) HW5_UNARY(exp2) HW5_UNARY(expm1)
-HW5_UNARY(log) HW5_UNARY(log2) HW5_UNARY(log10) HW5_UNARY(log1p)
-HW5_UNARY(sin) HW5_UNARY(cos) HW5_UNARY(tan) HW5_UNARY(asin) HW5_UNARY(acos) HW5_UNARY(atan)
-HW5_UNARY(sinh) HW5_UNARY(cosh) HW5_UNARY(tanh) HW5_UNARY(erf) HW5_UNARY(erfc) HW5_UNARY(lgamma) HW5_UNARY(tgamma)
-HW5_UNARY(floor) HW5_UNARY(ceil) HW5_UNARY(trunc) HW5_UNARY(round) HW5_UNARY(rint) HW5_UNARY(nearbyint)
+HW5_UNARY_FUNCTIONS(HW5_UNARY)
 #undef HW5_UNARY
 
 #define HW5_BINARY(name) static inline float name(float x, float y) { return name##f(x, y); }
@@ -68,12 +70,9 @@ HW5_NUMBER(float, 1) HW5_NUMBER(double, 1)
 #undef HW5_NUMBER
 #define HW5_UNARY(name)                                                      \
     template <class X, hw5_when<(hw5_number<X> == 2)> = 0> static HW5_FOLDED inline double name(X x) { return ::name((double)x); }
-HW5_UNARY(fabs) HW5_UNARY(sqrt) HW5_UNARY(cbrt) HW5_UNARY(exp) HW5_UNARY(exp2) HW5_UNARY(expm1)
-HW5_UNARY(log) HW5_UNARY(log2) HW5_UNARY(log10) HW5_UNARY(log1p)
-HW5_UNARY(sin) HW5_UNARY(cos) HW5_UNARY(tan) HW5_UNARY(asin) HW5_UNARY(acos) HW5_UNARY(atan)
-HW5_UNARY(sinh) HW5_UNARY(cosh) HW5_UNARY(tanh) HW5_UNARY(erf) HW5_UNARY(erfc) HW5_UNARY(lgamma) HW5_UNARY(tgamma)
-HW5_UNARY(floor) HW5_UNARY(ceil) HW5_UNARY(trunc) HW5_UNARY(round) HW5_UNARY(rint) HW5_UNARY(nearbyint)
+HW5_UNARY_FUNCTIONS(HW5_UNARY)
 #undef HW5_UNARY
+#undef HW5_UNARY_FUNCTIONS
 #define HW5_BINARY(name)                                                                                              \
     template <class X, class Y, hw5_when<(hw5_number<X> * hw5_number<Y> >= 2)> = 0>                                     \
     static inline double name(X x, Y y) { return ::name((double)x, (double)y); }

@@ -39,7 +39,7 @@ def _starts_of(lines) -> tuple[int, ...]:
 
 
 def as_tabs(line: str, starts: tuple[int, ...]) -> str:
-    """A line with tabs between its cells, and its end; a tab more if a word goes on into the next column."""
+    """Put tabs between the cells of a line; add one more if a word crosses into the next column."""
     text = line.rstrip("\r\n")
     cells = (text[a:b].replace("\t", " ").strip() for a, b in zip((0, *starts[1:]), (*starts[1:], None)))
     goes_on = any(text[a - 1 : a].strip() and text[a : a + 1].strip() for a in starts[1:])
