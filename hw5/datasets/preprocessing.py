@@ -217,7 +217,7 @@ def _weight(weight, wanted):
     except (ValueError, TypeError, OverflowError):
         number = math.nan
     if not 0 <= number < BEYOND_FLOAT32:
-        raise InputError(f"--class-weight {wanted}: {weight!r} is not a weight; give a float32 of 0 or more")
+        raise InputError(f"--class-weight {wanted}: {weight!r} is not a weight; give a number from 0 to 3.4e38")
     return number
 
 

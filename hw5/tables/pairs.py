@@ -13,9 +13,9 @@ _PAIR = re.compile(r"""\s*([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|[^\s,;="]*)\s*(?
 
 
 def is_pairs(lines: list[bytes]) -> bool:
-    """Whether lines have two or more pairs each, and nothing else."""
+    """Whether most lines have two or more pairs each, and nothing else; the others are refused when they are read."""
     found = [_pairs_of(line.decode("utf-8", "replace")) for line in lines]
-    return bool(found) and all(pairs and len(pairs) > 1 for pairs in found)
+    return sum(bool(pairs) and len(pairs) > 1 for pairs in found) > len(lines) / 2
 
 
 def read_pairs(path, wanted=frozenset(), label=None):
@@ -33,7 +33,7 @@ def read_pairs(path, wanted=frozenset(), label=None):
     if None in rows:
         number, line = lines[rows.index(None)]
         raise InputError(
-            f"{path}, row {number}: {quoted(line.strip())} is no row of name=value pairs, as those above; correct it or "
+            f"{path}, row {number}: {quoted(line.strip())} is no row of name=value pairs, as most others; correct it or "
             "remove the row"
         )
     table = pa.table({name: [row.get(name) for row in rows] for name in names_in(rows)})

@@ -36,4 +36,6 @@ def test_other_separators_orders_and_gaps(write):
 def test_a_row_that_has_no_pairs(write):
     with input_error("trees.csv, row 61: 'restarted' is no row of name=value pairs"):
         load(write("\n".join([*LINES, "restarted", LINES[0]])))
+    with input_error("trees.csv, row 2: 'it was far 1' is no row of name=value pairs"):
+        load(write("\n".join([LINES[0], "it was far 1", *LINES[1:]])))
     assert not is_pairs([b"site=far,oak"]) and not is_pairs([b"a=1"]) and not is_pairs([])
