@@ -11,7 +11,9 @@ ALL_DIFFERENT = 0.5  # values per row from which text is an ID or a name
 _NEARLY_ALL = 0.9  # values per row from which whole numbers may be IDs
 _ID_NAMES = {"id", "index", "row", "rowid", "row_id", "rownames", "row_names", "uuid", "guid", "key"}
 _UNNAMED = re.compile(r"unnamed: 0(\.\d+)*")  # as pandas names an index
-_ENDS_IN_ID = re.compile(r"([_ .-]id|[a-z](Id|ID))$")  # PassengerId and customer_id, but not humid
+_WITH_ID = re.compile(  # PassengerId, Customer ID and id_cliente, but not humid or GRID
+    r"(?i:[_ .-]id)$|[a-z](Id|ID)$|^(?i:id[_ .-])|^[Ii]d[A-Z]"
+)
 
 
 def index_or_id(fitting, name, position, i):
@@ -63,6 +65,6 @@ def check_first_numbers(fitting, i):
 
 
 def is_named_as_id(name):
-    """Whether a name is id, or ends in it."""
+    """Whether a name is id, or begins or ends in it as a word."""
     stripped = (name or "").strip()
-    return stripped.lower() == "id" or _ENDS_IN_ID.search(stripped) is not None
+    return stripped.lower() == "id" or _WITH_ID.search(stripped) is not None

@@ -31,6 +31,23 @@ def test_an_id_of_which_a_few_repeat_is_left_out(write):
     assert column == LeftOut("customer_id", "an ID: 55 different values in 60 rows")
 
 
+@pytest.mark.parametrize("name", ["Customer ID", "CUSTOMER_ID", "Tree-Id", "id_cliente", "ID Baum", "idArbre"])
+def test_ids_by_their_names(write, name):
+    ids = [(i * 7919 % 997) + 1000 for i in range(60)]
+    assert load(write(table(**{name: ids}, leaf=SQUARES))).columns.each[0] == LeftOut(
+        name, "an ID: all values are different"
+    )
+    (said,) = load(write(table(**{name: [i // 200 for i in ids]}, leaf=SQUARES))).warnings[:1]
+    assert "is named like an ID" in said
+
+
+@pytest.mark.parametrize("name", ["humid", "GRID", "Covid", "idle", "IDLE"])
+def test_names_that_end_or_begin_like_ids(write, name):
+    assert isinstance(
+        load(write(table(**{name: [i * 7919 % 997 for i in range(60)]}, leaf=SQUARES))).columns.each[0], Number
+    )
+
+
 def test_ids_without_a_name_of_which_a_few_repeat_are_warned_of(write):
     def warnings(numbers):
         cells = zip(numbers, SQUARES, (KINDS[n % 2] for n in range(60)))
