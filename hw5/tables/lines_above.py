@@ -69,7 +69,12 @@ def _padded_titles(rows: list) -> int:
     if len(rows) < titles + 2 or len(rows[titles]) < 3:
         return 0
     head, below = rows[titles], [row for row in rows[titles + 1 :] if len(row) == len(rows[titles])]
-    return titles if all(map(is_text, head)) or second_header(head, below) else 0
+    return titles if all(map(_is_name, head)) or second_header(head, below) else 0
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may name a column; `Missing` may, though it may stand for a missing value, too."""
+    return any(map(str.isalpha, cell)) and not is_numeric(cell)
 
 
 def _ragged_titles(rows: list) -> int:

@@ -13,7 +13,7 @@ from hw5.tables.dialect import Dialect
 from hw5.tables.encoding import Encoding
 from hw5.text import lines_of
 
-RULE = re.compile(rb"\|?[ \t]*:?-{3,}:?[ \t]*(?:[|+][ \t]*:?-{3,}:?[ \t]*)+\|?")  # below the names
+RULE = re.compile(rb"\|?[ \t]*:?-+:?[ \t]*(?:[|+][ \t]*:?-+:?[ \t]*)+\|?")  # below the names
 GRID = re.compile(rb"\+(?:[-=]+\+)+")  # above the names, and below them and the rows
 _HEAD = 1 << 22  # bytes of a file in which its head is looked for
 _LONGEST = 1 << 12  # characters of a line, as long as none was seen

@@ -61,7 +61,7 @@ def markdown(edges, rule="---", end="\n"):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("rule", ["---", ":---:", "-------:"])
+@pytest.mark.parametrize("rule", ["---", ":---:", "-------:", "-"])
 @pytest.mark.parametrize("edges", [True, False])
 def test_markdown(write, edges, rule, end):
     path = write(markdown(edges, rule, end), "trees.md")

@@ -122,6 +122,11 @@ def test_titles_with_delimiters(write, above):
     assert any("above the table" in note for note in data.notes)
 
 
+def test_a_title_above_a_name_that_also_means_missing(write):
+    data = load(write("Trees of the park,,\n" + text(NUMBERS, "leaf,Missing,kind")))
+    assert names_of(data) == ["leaf", "Missing"] and len(data.train.y) == 30
+
+
 def test_one_word_among_numbers_is_no_second_header(write):
     cells = [row[:] for row in NUMBERS]
     cells[0][0] = "tall"
