@@ -42,6 +42,7 @@ _SIGNS = {
 _NEEDED = dict.fromkeys(
     ("point", "grouping point", "1.234", "900", "1.230"), "."
 )  # in the cells; of the others, the comma
+AS_IN_TABLE = {"clear comma", "grouping point"}  # for a column that shows less, in a table of decimal commas
 _SETTLED_BY = {"1,234": "comma", "1.234": "grouping point"}
 _NONE = frozenset()
 _KNOWN = {}  # sets of signs, each once: there may be one for each of many columns

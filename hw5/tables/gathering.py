@@ -131,6 +131,14 @@ class _Pass:
         if cast_together([columns[p] for p in maybe]) is not None:
             gathered.numbers = maybe
             return
+        self._find_numbers(columns, maybe)
+        if self._signs.settle_by(gathered.numbers):
+            self._find_numbers(columns, maybe)
+
+    def _find_numbers(self, columns, maybe):
+        """Set which of some columns are numbers, and their units."""
+        gathered = self.gathered
+        gathered.numbers, gathered.units = [], {}
         for p in maybe:
             decimal = decimal_at(self.records, p)
             unit = cells.unit_of(columns[p], decimal)

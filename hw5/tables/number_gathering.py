@@ -5,7 +5,7 @@ import numpy as np
 from hw5.tables import cells
 from hw5.tables.arrow_columns import as_strings
 from hw5.tables.bad_cells import bad_cell
-from hw5.tables.decimals import POINT, decimal_at, decimal_of, may_be_thousands, signs_in
+from hw5.tables.decimals import AS_IN_TABLE, POINT, decimal_at, decimal_of, may_be_thousands, signs_in
 from hw5.tables.delimited import NotNumbers
 from hw5.tables.gathered import Gathered
 from hw5.tables.number_columns import as_float32, cast_together, fill_whole, has_gaps, numbers_together
@@ -48,6 +48,17 @@ class Signs:
             signs |= signs_in(columns[p], signs)
             records.decimals[p] = decimal_of(signs, records.decimal)
         return any(decimal != before.get(p, records.decimal) for p, decimal in records.decimals.items())
+
+    def settle_by(self, numbers) -> bool:
+        """Let columns be read like those of `numbers` with a decimal comma, if none has a point; whether any changes."""
+        seen, before = self._of_columns, dict(self._records.decimals)
+        if not any("clear comma" in seen[p] for p in numbers) or any("point" in seen[p] for p in numbers):
+            return False
+        for p, signs in seen.items():
+            if "comma" in signs or {"1.234", "900"} <= signs:
+                signs |= AS_IN_TABLE
+                self._records.decimals[p] = decimal_of(signs, self._records.decimal)
+        return self._records.decimals != before
 
 
 class Numbers:

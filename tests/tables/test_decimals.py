@@ -1,5 +1,7 @@
 """The decimal sign is that of the column, in all blocks of the training table and of a table to predict."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,16 @@ def test_ratings_with_a_decimal_comma_among_decimal_points(write):
 def test_a_list_of_two_codes_is_no_decimal_comma_in_a_table_of_decimal_points(write):
     rows = "".join(f'{i}.5,"{i % 2 + 1},{i % 3 + 3}",{"ab"[i % 2]}\n' for i in range(20))
     assert load(write(f"x,answers,kind\n{rows}")).columns.each[1].kind == "categories"
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+def test_columns_that_leave_their_sign_open_have_that_of_the_others(write, is_json):
+    rows = [[f"{i},{i:02d}", f"{20 + i},{i % 10}", ["900", "1.234", "2.531"][i % 3], "ab"[i % 2]] for i in range(12)]
+    lines = ["|a|b|n|k|", "|-|-|-|-|", *(f"|{'|'.join(row)}|" for row in rows)]
+    lines = [json.dumps(dict(zip("abnk", row))) for row in rows] if is_json else lines
+    data = load(write("\n".join(lines) + "\n"))
+    expected = [[i + i / 100, 20 + i + i % 10 / 10, [900, 1234, 2531][i % 3]] for i in range(12)]
+    np.testing.assert_allclose(numbers(data), expected, rtol=1e-6)
 
 
 def test_points_between_thousands_are_said(write):
