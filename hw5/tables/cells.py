@@ -108,8 +108,12 @@ DATE_FORMATS = (  # the first that fits all cells; day before month as most of t
     "%d%b%Y",
     "%d%b%Y:%H:%M:%S",
     "%Y/%m/%d %I:%M:%S %p",
+    "%Y%m%d",
 )
+WITHOUT_SIGNS = "%Y%m%d"  # such dates are numbers, too
+_WITHOUT_SIGNS = r"^(1[89]|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 _FIELDS = {  # of strptime, which takes "Jan 1974" for the 19th of January in the year 74
+    WITHOUT_SIGNS: r"\d{6}(?P<day>\d{2})",
     "%Y": r"\d{4}",
     "%y": r"\d{2}",
     "%d": r"(?P<day>\d{1,2})",
@@ -122,6 +126,7 @@ _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
     r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|\d{1,2}[A-Z]{3}\d{4}(:\d\d:\d\d:\d\d)?|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
 )
+_FIRST = 100  # cells, of which one is usually not missing
 _FROM_2050, _CENTURY = 2_524_608_000, 36_525 * 86_400  # seconds; two digits of a year mean 1950 to 2049
 _SUMMARY = re.compile(r"((grand |sub)?totals?|sum|averages?|mean|overall) *:?", re.IGNORECASE)
 _NAMED_ZONE = r" (GMT|UTC)([+-]\d{1,2}(:?\d\d)?)?$"  # the time is a local one, as the others of its column
@@ -323,6 +328,8 @@ def date_format(array, refused=()):
     import pyarrow.compute as pc
 
     present = pc.filter(array, pc.invert(missing_mask(array)))
+    if WITHOUT_SIGNS not in refused and are_dates_without_signs(present):
+        return WITHOUT_SIGNS
     if not len(present) or not is_datelike(present[0].as_py()) or not is_datelike(present[-1].as_py()):
         return None
     formats = [format for format in DATE_FORMATS if format not in refused]
@@ -331,6 +338,28 @@ def date_format(array, refused=()):
     if other in formats and other != found and _fits(present, other):
         return max(found, other, key=lambda format: _order_of(dates(present, format)[0]))
     return found
+
+
+def have_one_form(texts) -> bool:
+    """Whether texts are dates of one form."""
+    import pyarrow as pa
+
+    return date_format(pa.array(sorted(texts))) is not None
+
+
+def are_dates_without_signs(array) -> bool:
+    """Whether a pyarrow array of text or numbers has several days such as 20240131, and nothing else."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    some = (cell.as_py() for cell in array[:_FIRST])
+    first = next((cell for cell in some if not is_missing(str(cell or ""))), "")
+    if not re.match(_WITHOUT_SIGNS, str(first)):
+        return False
+    strings = array.cast(pa.string()).unique()
+    days = pc.utf8_trim_whitespace(strings.filter(pc.invert(missing_mask(strings))))
+    is_day = pc.all(pc.match_substring_regex(days, _WITHOUT_SIGNS)).as_py()
+    return len(days) > 2 and is_day and _fits(days, WITHOUT_SIGNS)
 
 
 def _fits(present, format) -> bool:
@@ -396,7 +425,9 @@ def _iso(strings):
 def _strptime(strings, format):
     import pyarrow.compute as pc
 
-    pattern = re.sub("%[A-Za-z]", lambda field: _FIELDS[field[0]], re.escape(format)).replace(r"\ ", r"\s+")
+    pattern = re.sub(f"{WITHOUT_SIGNS}$|%[A-Za-z]", lambda field: _FIELDS[field[0]], re.escape(format)).replace(
+        r"\ ", r"\s+"
+    )
     pattern = pattern.replace(r"\s+" + _FIELDS["%p"], r"\s*" + _FIELDS["%p"])
     strings = pc.if_else(pc.match_substring_regex(strings, f"^{pattern}$"), strings, None)
     times = pc.strptime(strings, format=format, unit="us", error_is_null=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from hw5.errors import InputError
 from hw5.tables.bad_cells import bad_cell
-from hw5.tables.cells import is_date, is_gap_word, is_number
+from hw5.tables.cells import WITHOUT_SIGNS, have_one_form, is_date, is_gap_word, is_number
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.decimals import POINT, decimal_at, said
 from hw5.tables.gathered import MOST_VALUES, Gathered
@@ -226,6 +226,8 @@ class Fitting:
 
     def _say_how_dates_are_read(self, position, format, seconds):
         how = []
+        if format == WITHOUT_SIGNS:
+            self.notes.append(f"{self.name(position)}: read the numbers as dates (YYYYMMDD)")
         if re.match("%d[-/]%m|%m[-/]%d", format):
             how.append("day before month" if format.startswith("%d") else "month before day")
         if "%y" in format:
@@ -256,7 +258,7 @@ class Fitting:
         if len(found) > max(20, ALL_DIFFERENT * present) or len(found) == present > 5:
             return LeftOut(name, _of_many_texts(found, present, position in self.gathered.categorical))
         self._warn_of_telltale(position, texts.codes[self.rows], len(found))
-        self._warn_of_numbers(position, found)
+        self._warn_of_others(position, found)
         if len(found) == 2:
             no, yes = sorted(found)
             return YesNo(name, no, yes, _short(found[yes] / present), gaps)
@@ -265,14 +267,24 @@ class Fitting:
             name, tuple(sorted(ordered[:MOST_CATEGORIES])), tuple(sorted(ordered[MOST_CATEGORIES:])), gaps
         )
 
-    def _warn_of_numbers(self, position, found: dict):
-        """Warn of categories of which most are numbers, as in a column with <0.1 for what is too small to be measured."""
-        others = [value for value in found if not is_number(value)]
-        if position not in self.gathered.categorical and 0 < len(others) < len(found) / 2:
+    def _warn_of_others(self, position, found: dict):
+        """Warn of categories of which most are numbers or dates, as in a column with <0.1 for what is too small."""
+        what, others = _mostly(found)
+        is_kind = what == "numbers" or what == "dates" and have_one_form(found.keys() - set(others))
+        if position not in self.gathered.categorical and others and is_kind:
             self.warnings.append(
-                f"{self.name(position)} is made of categories, as {quoted(others[0])} is no number, though most of its values "
-                "are; correct such cells, or leave them empty, to make it numbers"
+                f"{self.name(position)} is made of categories, as {quoted(others[0])} is no {what[:-1]}, though most of its "
+                f"values are; correct such cells, or leave them empty, to make it {what}"
             )
+
+
+def _mostly(found: dict) -> tuple[str, list]:
+    """What more than half of some texts are, numbers or dates, and the others; neither is ("", [])."""
+    for what, is_kind in (("numbers", is_number), ("dates", is_date)):
+        others = [value for value in found if not is_kind(value)]
+        if len(others) < len(found) / 2:
+            return what, others
+    return "", []
 
 
 def _several(names: list, most: int = 8) -> str:
@@ -283,10 +295,9 @@ def _of_many_texts(found: dict, present: int, is_of_categories: bool) -> str:
     """Why a column of text is left out; what most cells would be, if not all are."""
     if is_of_categories:
         return f"{len(found):,} different categories in {present:,} rows, such as names or IDs"
-    for what, is_kind in (("numbers", is_number), ("dates", is_date)):
-        others = [value for value in found if not is_kind(value)]
-        if len(others) < len(found) / 2:
-            return f"text: not all are {what} of one form{f', such as {quoted(others[0])}' if others else ''}"
+    what, others = _mostly(found)
+    if what:
+        return f"text: not all are {what} of one form{f', such as {quoted(others[0])}' if others else ''}"
     return f"text with {len(found):,} different values in {present:,} rows, such as names or IDs"
 
 

@@ -16,6 +16,7 @@ from hw5.tables.blocks import MOST_GROWTH, Blocks
 from hw5.tables.decimals import decimal_at
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.gathered import MOST_VALUES, Gathered, Texts
+from hw5.tables.ids import is_named_as_id
 from hw5.tables.label_cells import one_hot_labels, targets_in
 from hw5.tables.number_columns import cast_together
 from hw5.tables.number_gathering import Contradiction, Numbers, OtherDecimal, Signs
@@ -126,7 +127,7 @@ class _Pass:
     def _choose_numbers(self, columns):
         gathered = self.gathered
         no_numbers = self.as_text | gathered.categorical
-        maybe = [p for p in self._columns if p not in no_numbers]
+        maybe = [p for p in self._columns if p not in no_numbers and not self._are_dates(p, columns[p])]
         self._signs.observe(columns, [*maybe, *self._targets_at])
         if cast_together([columns[p] for p in maybe]) is not None:
             gathered.numbers = maybe
@@ -134,6 +135,12 @@ class _Pass:
         self._find_numbers(columns, maybe)
         if self._signs.settle_by(gathered.numbers):
             self._find_numbers(columns, maybe)
+
+    def _are_dates(self, position, column) -> bool:
+        """Whether the numbers of a column are dates such as 20240131, and it is not named as an ID."""
+        if cells.WITHOUT_SIGNS in self.refused.get(position, ()) or not cells.are_dates_without_signs(column):
+            return False
+        return not (self.records.names and is_named_as_id(self.records.names[position]))
 
     def _find_numbers(self, columns, maybe):
         """Set which of some columns are numbers, and their units."""

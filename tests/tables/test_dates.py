@@ -3,11 +3,13 @@
 import datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from hw5.datasets import load
-from hw5.tables import gathering
-from hw5.tables.columns import Date, LeftOut
+from hw5.tables import delimited, gathering
+from hw5.tables.columns import Date, LeftOut, Number
 from tests.tables.test_columns import table
 
 DAYS = [datetime.datetime(2011 + i // 12, i % 12 + 1, i % 27 + 1, 9, 30) for i in range(36)]
@@ -122,3 +124,50 @@ def test_dates_of_sas_and_of_forms(write, first, second, seconds):
     data = load(write(f"day,kind\n{first},a\n{second},b\n"))
     days = data.train.X[:, 0].astype(float)
     assert data.columns.each[0].kind == "date" and days[1] - days[0] == pytest.approx(seconds / 86_400, abs=1e-6)
+
+
+@pytest.mark.parametrize("gap", ["", "NA"])
+def test_dates_without_signs(write, gap):
+    texts = [d.strftime("%Y%m%d") for d in DAYS]
+    days, notes = days_of(write, texts)
+    np.testing.assert_allclose(days, since_1970([datetime.datetime(d.year, d.month, d.day) for d in DAYS]))
+    assert "'when': read the numbers as dates (YYYYMMDD)" in notes
+    with_gaps, _ = days_of(write, [gap, *texts[1:]])
+    np.testing.assert_allclose(with_gaps[1:], days[1:])
+
+
+def test_dates_without_signs_in_a_file_with_types(write, tmp_path):
+    path = tmp_path / "days.parquet"
+    days = [int(d.strftime("%Y%m%d")) for d in DAYS]
+    parquet.write_table(pa.table({"when": days, "leaf": range(36), "kind": ["ash", "yew"] * 18}), path)
+    assert isinstance(load(str(path)).columns.each[0], Date)
+
+
+@pytest.mark.parametrize(
+    "name, numbers",
+    [
+        ("tree_id", [20110101 + i for i in range(28)]),
+        ("when", [20110101 + i for i in range(40)]),
+        ("when", [*range(20110101, 20110120), 7]),
+        ("when", [20110101, 20110102] * 12),
+    ],
+)
+def test_numbers_that_are_no_dates(write, name, numbers):
+    assert not isinstance(load(write(table(**{name: numbers}, leaf=range(len(numbers))))).columns.each[0], Date)
+
+
+def test_a_late_row_may_show_that_numbers_are_no_dates(write, monkeypatch):
+    monkeypatch.setattr(delimited, "_BLOCK", 1 << 10)
+    numbers = [*(int(d.strftime("%Y%m%d")) for d in DAYS * 9), 20119999]
+    assert isinstance(column_of(write, numbers), Number)
+
+
+def test_a_word_among_dates_is_warned_of(write):
+    texts = [d.strftime("%Y-%m-%d") for d in DAYS[:12]] * 3 + ["Unknown"]
+    (said,) = [w for w in load(write(table(when=texts, leaf=range(37)))).warnings if "categories" in w]
+    assert said.startswith("'when' is made of categories, as 'Unknown' is no date")
+
+
+def test_groups_of_ages_are_no_dates(write):
+    texts = ["10-19", "20-29", "30-39", "40-49", "50+"] * 8
+    assert not any("no date" in w for w in load(write(table(age=texts, leaf=range(40)))).warnings)
