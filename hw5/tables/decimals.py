@@ -42,7 +42,7 @@ _SIGNS = {
 _NEEDED = dict.fromkeys(
     ("point", "grouping point", "1.234", "900", "1.230"), "."
 )  # in the cells; of the others, the comma
-AS_IN_TABLE = {"clear comma", "grouping point"}  # for a column that shows less, in a table of decimal commas
+AS_IN_TABLE = {"clear comma", "grouping point"}  # for a column that shows less, and is known to have decimal commas
 _SETTLED_BY = {"1,234": "comma", "1.234": "grouping point"}
 _NONE = frozenset()
 _KNOWN = {}  # sets of signs, each once: there may be one for each of many columns
@@ -108,8 +108,9 @@ def as_in_training(decimals: dict[int, str], signs: Sequence, default: str) -> d
 
 
 def _shown(signs, default):
-    has_shown = "point" in signs or ("comma" if default == COMMA else "clear comma") in signs
-    return decimal_of(signs, default) if has_shown else None
+    """What a column of numbers shows; 1,5 is a decimal comma, since a list of codes is no number."""
+    has_shown = "point" in signs or "comma" in signs
+    return decimal_of({*signs, *AS_IN_TABLE} if "comma" in signs else signs, default) if has_shown else None
 
 
 # -- what to say

@@ -40,6 +40,13 @@ def test_the_signs_of_training_are_those_of_a_table_to_predict_unless_it_shows_o
     assert words in notes and bool(words) == bool(notes)
 
 
+@pytest.mark.parametrize("row", ["1,5;oak, red", "12,5;oak, red"])
+def test_a_comma_that_may_part_codes_is_a_decimal_one_where_the_model_has_numbers(write, row):
+    columns = load(write("size;wood;kind\n1.5;ash;a\n2.25;oak;b\n3.5;ash;a\n4;oak;b\n")).columns
+    (X,), _ = for_model(write(f"size;wood\n{row}\n", "new.csv"), columns)
+    assert X[0] == float(row.partition(";")[0].replace(",", "."))
+
+
 @pytest.mark.parametrize(
     ("late", "early", "expected"),
     [("12,5", "1.234", [1234, 12.5]), ("12.5", "1.234", [1.234, 12.5]), ("1.234.567", "1.234", [1234, 1234567])],
