@@ -69,9 +69,8 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
     delimiters = DELIMITERS.replace(",", "") if _has_aligned_thousands(sample) else DELIMITERS
     candidates = forced[1] if forced else "\t" if suffix == ".tsv" and "\t" in sample else delimiters
     found = max((_reading(sample, each) for each in candidates), key=lambda reading: reading.score)
-    if not found.score[0] and not forced:
-        rare = _RARE + ":" * ("::" in sample.partition("\n")[0])
-        found = max([found, *(_reading(sample, each) for each in rare)], key=lambda reading: reading.score)
+    if not forced:
+        found = max([found, *_rare_readings(sample, found)], key=lambda reading: reading.score)
     sample, titles = without_titles(sample, found.delimiter, found.rows)
     is_loose = not found.score[0] or found.delimiter == BLANKS and _varies(rows_of(sample, BLANKS))
     starts = starts_of(lines_of(sample)) if is_loose and not forced else ()
@@ -81,6 +80,14 @@ def detect(sample: str, suffix: str = "", wanted: frozenset = frozenset(), label
         return _with_header(dialect, tabs, wanted, label)
     dialect = Dialect(found.delimiter, skipped=above + titles)
     return _with_header(_with_quotes(dialect, sample, rows_of(sample, found.delimiter)), sample, wanted, label)
+
+
+def _rare_readings(sample: str, found: "_Reading") -> list["_Reading"]:
+    """The sample with rare delimiters, if the usual ones fit it badly: `found` is the best of these."""
+    is_bad, is_loose = not found.score[0], found.delimiter == BLANKS or found.score[1] < 1
+    rare = _RARE + ":" * ("::" in sample.partition("\n")[0])
+    readings = [_reading(sample, each) for each in rare] if is_bad or is_loose else []
+    return [each for each in readings if is_bad or each.score[1] == 1 and len(each.rows[0]) > 2]
 
 
 def _has_aligned_thousands(sample: str) -> bool:

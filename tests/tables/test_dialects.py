@@ -294,6 +294,18 @@ def test_rare_delimiters(write, delimiter):
     assert data.feature_names == ("leaf", "bark") and data.notes == (f"took {delimiter!r} as the delimiter",)
 
 
+@pytest.mark.parametrize("wood", ["oak old", "oak, old"])
+def test_a_rare_delimiter_around_texts_with_blanks_or_commas(write, wood):
+    cells = [[i, [wood, "ash", f"{wood}, dry"][i % 3], "xy"[i % 2]] for i in range(12)]
+    data = load(write(text(cells, "leaf^wood^tree").replace(",", "^").replace("^ ", ", ")))
+    assert data.feature_names[0] == "leaf" and len(data.columns.each) == 2
+
+
+def test_a_formula_in_a_table_of_blanks(write):
+    data = load(write(text([["y", "~", f"x{i}", i, "ab"[i % 2]] for i in range(12)], "left sign right n kind", " ")))
+    assert len(data.columns.each) == 4
+
+
 @pytest.mark.parametrize(
     "form", ["{} zł", "USD {}", "US${}", "R$ {}", "{} руб.", "{} ₽", "Rs. {}", "₩{}", "kr. {}", "{}円"]
 )
