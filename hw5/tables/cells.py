@@ -126,7 +126,6 @@ _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
     r"|\d{1,2}[- ][A-Z][a-z]{2,8}[- ]\d{2,4}|\d{1,2}[A-Z]{3}\d{4}(:\d\d:\d\d:\d\d)?|[A-Z][a-z]{2,8} \d{1,2},? \d{4}"
 )
-_FIRST = 100  # cells, of which one is usually not missing
 _FROM_2050, _CENTURY = 2_524_608_000, 36_525 * 86_400  # seconds; two digits of a year mean 1950 to 2049
 _SUMMARY = re.compile(r"((grand |sub)?totals?|sum|averages?|mean|overall) *:?", re.IGNORECASE)
 _NAMED_ZONE = r" (GMT|UTC)([+-]\d{1,2}(:?\d\d)?)?$"  # the time is a local one, as the others of its column
@@ -328,7 +327,7 @@ def date_format(array, refused=()):
     import pyarrow.compute as pc
 
     present = pc.filter(array, pc.invert(missing_mask(array)))
-    if WITHOUT_SIGNS not in refused and are_dates_without_signs(present):
+    if len(present) and WITHOUT_SIGNS not in refused and are_dates_without_signs(present):
         return WITHOUT_SIGNS
     if not len(present) or not is_datelike(present[0].as_py()) or not is_datelike(present[-1].as_py()):
         return None
@@ -352,10 +351,9 @@ def are_dates_without_signs(array) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    some = (cell.as_py() for cell in array[:_FIRST])
-    first = next((cell for cell in some if not is_missing(str(cell or ""))), "")
-    if not re.match(_WITHOUT_SIGNS, str(first)):
-        return False
+    largest = str(pc.max(array).as_py() or "")
+    if not largest or not is_missing(largest) and not re.match(_WITHOUT_SIGNS, largest):
+        return False  # as of most columns, by one look
     strings = array.cast(pa.string()).unique()
     days = pc.utf8_trim_whitespace(strings.filter(pc.invert(missing_mask(strings))))
     is_day = pc.all(pc.match_substring_regex(days, _WITHOUT_SIGNS)).as_py()
