@@ -1,4 +1,4 @@
-// The arguments of a call from Python; hw5/devices/native/__init__.py has the same fields in the same order.
+// The arguments of a call from Python; hw5/devices/native/job.py has the same fields in the same order.
 #pragma once
 #include <cstdint>
 
