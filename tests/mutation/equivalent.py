@@ -40,8 +40,8 @@ EQUIVALENT = {
     ): _ONE_MORE,
     (
         "kernels/convolution.cu",
-        "weights[q * groups + f / 8][f % 8] = f < m ? W[i] : 0.0f;",
-        "weights[q * groups + f / 8][f % 8] = f < m ? W[i] : (0.0f + 0.25f);",
+        "weights[q * groups + f / FILTERS][f % FILTERS] = f < m ? W[i] : 0.0f;",
+        "weights[q * groups + f / FILTERS][f % FILTERS] = f < m ? W[i] : (0.0f + 0.25f);",
     ): "the sums of filters beyond the last are not stored",
     (
         "kernels/gradient_mean.cu",
