@@ -6,7 +6,7 @@
 // Z is (k, m), one example per row, and b is (m,); A and X have n = k m elements; a is the activation's parameter.
 // theta and theta' are in activations.cuh.
 //
-// Launch: forward, any two-dimensional grid of blocks (columns, rows); gradient, any one-dimensional grid. Threads loop.
+// Launch: forward, any two-dimensional grid of blocks (columns, rows); gradient, any one-dimensional one. Threads loop.
 // Moves 8 k m + 4 m bytes forward, 12 n bytes backward.
 #include "pack.cuh"
 

@@ -1,8 +1,8 @@
 // The activation functions theta and their derivatives, one row each.
 //
-// The file that includes this one defines ACTIVATION: activation.cu makes kernels of the rows, and the compiled CPU step
-// (hw5/devices/native/activations.h) makes vector code of them. So a row uses only arithmetic, comparisons, ?: and the
-// float functions that CUDA and functions.h share (expf, tanhf, ...).
+// The file that includes this one defines ACTIVATION: activation.cu makes kernels of the rows, and the compiled CPU
+// step (hw5/devices/native/activations.h) makes vector code of them. So a row uses only arithmetic, comparisons, ?: and
+// the float functions that CUDA and functions.h share (expf, tanhf, ...).
 //
 // Only X = theta(Z) is stored, so the derivative is a function of x = theta(z). a is the parameter of leaky ReLU (slope
 // for z < 0) and ELU (alpha); others ignore it. ELU needs expm1f: exp(z) - 1 loses the digits of small z. At the kink,

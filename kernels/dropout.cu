@@ -3,10 +3,10 @@
 //
 //     out_i = scale X_i   if pcg3d(first + i, *t, key) >= threshold,   else 0 X_i
 //
-// X and out have n elements, of which the first is number `first` of a minibatch: a part of it has the same mask as in the
-// whole. With threshold = share 2^32 and scale = 1 / (1 - share), the mean stays. The random numbers
-// depend on the element, the step *t and the key of the layer only, and need no memory: pcg3d is of Jarzynski and Olano,
-// "Hash Functions for GPU Rendering", JCGT 9 (3), 2020. *t is in device memory, so that a recorded launch can be replayed.
+// X and out have n elements, of which the first is number `first` of a minibatch: a part of it has the same mask as in
+// the whole. With threshold = share 2^32 and scale = 1 / (1 - share), the mean stays. The random numbers depend on the
+// element, the step *t and the key of the layer only, and need no memory: pcg3d is of Jarzynski and Olano, "Hash
+// Functions for GPU Rendering", JCGT 9 (3), 2020. *t is in device memory, so that a recorded launch can be replayed.
 //
 // Launch: any one-dimensional grid; threads loop. Moves 8 n bytes.
 #include "pack.cuh"

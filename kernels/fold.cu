@@ -1,6 +1,8 @@
 // The sum of patches by pixel: from the gradient of the patches to that of the images. The adjoint of unfold.
 //
-//     out[n, r, s, :] = sum_ij patches[(n, u, v), (i, j, :)],   (r, s) = (u stride - padding + i, v stride - padding + j)
+//     out[n, r, s, :] = sum_ij patches[(n, u, v), (i, j, :)]
+//
+// over the (u, v) and (i, j) with (r, s) = (u stride - padding + i, v stride - padding + j).
 //
 // patches is (k h' w', rows columns c), one patch per row; out is (k, h w c), one image per row. window.cuh has the
 // letters. No atomics: each thread sums what the windows that cover its pixel have of it, in the order of (i, j).

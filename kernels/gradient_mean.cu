@@ -3,7 +3,7 @@
 //     out_sj = scale sum_i Delta_ij + beta out_sj,   s slab <= i < min((s + 1) slab, k)     for each s < gridDim.y
 //
 // Delta is (k, m), one example per row; out is (gridDim.y, m), and not read if beta is 0. With one slab of k rows and
-// scale = alpha / k, this is alpha mean(Delta) + beta out. A tall Delta takes two launches: first one sum per slab, then
+// scale = alpha / k, this is alpha mean(Delta) + beta out. A tall Delta takes two launches: one sum per slab, then
 // the sum of these sums. No atomics: the order of additions depends on the shape only, so equal inputs give equal bits.
 //
 // Launch: block (columns, rows), rows a power of two; grid.x * columns >= m, grid.y * slab >= k;

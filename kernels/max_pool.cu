@@ -4,9 +4,9 @@
 //                         largest[n, u, v, :] = i columns + j of it, over the pixels in the image
 //     max_pool_gradient   A[n, r, s, :] = the sum of Delta[n, u, v, :] over the windows whose largest pixel (r, s) is
 //
-// X and A are (k, h w c), one image per row; out, Delta and largest (int32) are (k, h' w' c). window.cuh has the letters.
-// Ties go to the first pixel, and NaN is larger than any number, as in argmax. No atomics: each thread sums what the
-// windows that cover its pixel have for it, in the order of (i, j).
+// X and A are (k, h w c), one image per row; out, Delta and largest (int32) are (k, h' w' c). window.cuh has the
+// letters. Ties go to the first pixel, and NaN is larger than any number, as in argmax. No atomics: each thread sums
+// what the windows that cover its pixel have for it, in the order of (i, j).
 //
 // Launch: any two-dimensional grid of blocks (columns, rows) over what is written; threads loop.
 // Moves 4 k h w c + 8 k h' w' c bytes.

@@ -1,11 +1,11 @@
 // Mean pooling: the mean of the window's pixels, by channel.
 //
 //     mean_pool            out[n, u, v, :] = mean_ij X[n, u stride - padding + i, v stride - padding + j, :]
-//     mean_pool_gradient   A[n, r, s, :] = the sum of Delta[n, u, v, :] / |window (u, v)| over the windows that cover (r, s)
+//     mean_pool_gradient   A[n, r, s, :] = the sum of Delta[n, u, v, :] / |window (u, v)| over those that cover (r, s)
 //
-// X and A are (k, h w c), one image per row; out and Delta are (k, h' w' c). window.cuh has the letters. Only pixels in the
-// image count: |window (u, v)| is their number. No atomics: each thread sums over the windows that cover its pixel, in the
-// order of their pixels.
+// X and A are (k, h w c), one image per row; out and Delta are (k, h' w' c). window.cuh has the letters. Only pixels in
+// the image count: |window (u, v)| is their number. No atomics: each thread sums over the windows that cover its pixel,
+// in the order of their pixels.
 //
 // Launch: any two-dimensional grid of blocks (columns, rows) over what is written; threads loop.
 // Moves 4 k (h w c + h' w' c) bytes.

@@ -3,9 +3,9 @@
 //     X_out[i, :] = (X[row, :] - mean) * scale,   y_out[i, :] = y[row, :],   row = order[*first + offset + i]
 //
 // for i = 0 .. k-1. X is (N, d), uint8 (minibatch_uint8) or float32 (minibatch_float32); y is (N, q), with q = 1 for
-// classes, and has elements of 4 bytes; mean and scale are (d,); order has row numbers below N; X_out is (k, d) float32,
-// y_out is (k, q). *first is in device memory, so that recorded launches can be replayed for later minibatches: advance
-// adds `by` to it.
+// classes, and has elements of 4 bytes; mean and scale are (d,); order has row numbers below N; X_out is (k, d)
+// float32, y_out is (k, q). *first is in device memory, so that recorded launches can be replayed for later
+// minibatches: advance adds `by` to it.
 //
 // Launch: any block (columns, rows) with grid.x * rows >= k; threads loop over the columns. advance: one thread.
 // Moves (s + 4) k d + 8 k q + 4 k bytes, where s is the element size of X; mean and scale come from cache.

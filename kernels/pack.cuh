@@ -45,9 +45,9 @@ __device__ void for_each_pack(long long n, bool packs_of_four, Body body) {
     for (long long i = packed + thread; i < n; i += threads) body(Width<1>(), i);
 }
 
-// Call body(Width<N>, i, j) for packs (i, j) .. (i, j + N - 1) that cover each element of a (k, m) matrix once: packs of
-// four, which m must be a multiple of, or single elements. Works with any two-dimensional grid of blocks (columns, rows).
-// What body computes of j alone, a thread computes once for all its rows.
+// Call body(Width<N>, i, j) for packs (i, j) .. (i, j + N - 1) that cover each element of a (k, m) matrix once: packs
+// of four, which m must be a multiple of, or single elements. Works with any two-dimensional grid of blocks (columns,
+// rows). What body computes of j alone, a thread computes once for all its rows.
 template <int N, class Body>
 __device__ void for_each_in_rows_of(int k, int m, Body body) {
     const long long columns = static_cast<long long>(gridDim.x) * blockDim.x, rows = gridDim.y * blockDim.y;

@@ -10,8 +10,8 @@
 #include "pack.cuh"
 #include "sgd.cuh"
 
-extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__ V, const float *__restrict__ G, float eta,
-                                      float mu, float l1, float l2, int nesterov, long long n) {
+extern "C" __global__ void sgd_update(float *__restrict__ W, float *__restrict__ V, const float *__restrict__ G,
+                                      float eta, float mu, float l1, float l2, int nesterov, long long n) {
     for_each_pack(n, aligned(W, V, G), [=](auto width, long long i) {
         constexpr int N = decltype(width)::value;
         auto w = load<N>(W + i), v = load<N>(V + i);

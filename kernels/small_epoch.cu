@@ -1,13 +1,13 @@
-// Many training steps of a small softmax classifier, with at most one hidden layer, in one launch: all blocks stay on the
-// GPU, and wait for each other twice a step, which takes less time than launches.
+// Many training steps of a small softmax classifier, with at most one hidden layer, in one launch: all blocks stay on
+// the GPU, and wait for each other twice a step, which takes less time than launches.
 //
 //     X1 = theta(W1^T x),   Delta2 = w (softmax(W2^T X1) - Y),   Delta1 = (W2 Delta2) o theta'(X1)
 //     W <- W - eta/k X Delta^T in both layers, by the rule of sgd_update.cu or adam_update.cu
 //
-// lecture 14, "Using minibatches"; the 1 of x' = (1, x) makes b a column of W. Without a hidden layer (m2 = 0), W1 is W.
+// lecture 14, "Using minibatches"; the 1 of x' = (1, x) makes b a column of W. W1 is W if m2 = 0: no hidden layer.
 //
-// A block owns some units of the bottom layer: their W1, V1 and S1, and their columns of W2, V2 and S2, stay in its shared
-// memory until the end, with a copy of b2, which all blocks update alike. In a step
+// A block owns some units of the bottom layer: their W1, V1 and S1, and their columns of W2, V2 and S2, stay in its
+// shared memory until the end, with a copy of b2, which all blocks update alike. In a step
 //     1. it computes X1 of its units for all examples, and what they contribute to W2^T X1
 //        -- all blocks wait
 //     2. it sums the contributions to Z2 of a few examples, and computes their Delta2; the next minibatch is loaded
@@ -16,12 +16,12 @@
 // No atomics. Contributions are sums over parts of a few units, and all sums are in an order that depends on the shape
 // only: a GPU with fewer multiprocessors, whose blocks have more parts, gives the same bits.
 //
-// X (N, d) is uint8 or float32; mean, scale, order and y are as in minibatch.cu. Minibatches of k examples are taken from
-// order[0 .. n - 1]; the last one may be smaller. W1 is (m1, d) and W2 (m2, m1), as everywhere. theta is the number of a row
-// of activations.cuh, and a its parameter. weights, loss (k,) and correct (k,) are as in softmax.cu. eta is the learning
-// rate. With is_adam, *t is the number of updates before, and mu is not used. Workspace: parts, and X1 and Delta1 (k, m1)
-// and Delta (k, m2) of the last minibatch; without a hidden layer, Delta is Delta1. hw5/devices/small_network.py computes
-// the sizes.
+// X (N, d) is uint8 or float32; mean, scale, order and y are as in minibatch.cu. Minibatches of k examples are taken
+// from order[0 .. n - 1]; the last one may be smaller. W1 is (m1, d) and W2 (m2, m1), as everywhere. theta is the
+// number of a row of activations.cuh, and a its parameter. weights, loss (k,) and correct (k,) are as in softmax.cu.
+// eta is the learning rate. With is_adam, *t is the number of updates before, and mu is not used. Workspace: parts, and
+// X1 and Delta1 (k, m1) and Delta (k, m2) of the last minibatch; without a hidden layer, Delta is Delta1.
+// hw5/devices/small_network.py computes the sizes.
 //
 // Launch: cooperative; block (32, 16), grid.x * units >= m1. part is 1, 2, 4 or 8, and units a multiple of it.
 #include <cooperative_groups.h>
@@ -189,7 +189,8 @@ __device__ void store_network(Shared<Element> shared, const Network &network, co
 
 // X1 and Delta1 of the last minibatch.
 template <class Element>
-__device__ void store_workspace(Shared<Element> shared, const Network &network, const Plan &plan, Workspace space, int k) {
+__device__ void store_workspace(Shared<Element> shared, const Network &network, const Plan &plan, Workspace space,
+                                int k) {
     const int first = plan.first_unit(), m1 = network.bottom.m;
     for (int at = thread(); at < plan.units * k; at += THREADS) {
         const int u = at % plan.units, i = at / plan.units;
@@ -280,7 +281,8 @@ __device__ void contribute(Shared<Element> shared, const Plan &plan, float *part
     for (int at = thread(); at < plan.units / plan.part * each; at += THREADS) {
         const int c = at % m2, i = at / m2 % k, first = at / each * plan.part;
         float sum = 0.0f;
-        for (int u = first; u < first + plan.part; ++u) sum += shared.top.W[c * plan.units + u] * shared.X1[u * rows + i];
+        for (int u = first; u < first + plan.part; ++u)
+            sum += shared.top.W[c * plan.units + u] * shared.X1[u * rows + i];
         to[at] = sum;
     }
 }
@@ -302,8 +304,8 @@ __device__ void bottom_layer(Shared<Element> shared, const Network &network, con
 
 // -- 2. Delta of the top layer
 
-// z[at] = the sum of parts[at + p * stride] over p < count, for at < n. The order of the sum does not depend on n: few sums
-// are shared by CHAINS threads each.
+// z[at] = the sum of parts[at + p * stride] over p < count, for at < n. The order of the sum does not depend on n: few
+// sums are shared by CHAINS threads each.
 template <bool SHARED_BY_THREADS>
 __device__ void sum_parts(const float *parts, float *z, float *sums, int n, int count, size_t stride) {
     constexpr int AT_ONCE = SHARED_BY_THREADS ? THREADS / CHAINS : THREADS;
@@ -335,7 +337,8 @@ template <class Element>
 __device__ void top_layer(Shared<Element> shared, const Network &network, const Plan &plan, Workspace space, int k) {
     const int m = network.outputs(), count = network.has_hidden() ? plan.parts_of(network.bottom.m) : 1;
     const int share = (k + gridDim.x - 1) / gridDim.x;
-    const int first = min(share * static_cast<int>(blockIdx.x), k), last = min(first + share, k), n = (last - first) * m;
+    const int first = min(share * static_cast<int>(blockIdx.x), k), last = min(first + share, k);
+    const int n = (last - first) * m;
     const float *const parts = space.parts + first * m;
     float *const Z = shared.Delta() + first * m;
     if (n > THREADS / CHAINS)
@@ -406,8 +409,8 @@ __device__ void sum_gradient(Shared<Element> shared, const Plan &plan, int u, in
 }
 
 template <class Element>
-__device__ void update_bottom(Shared<Element> shared, const Rule &rule, const adam::Correction &by, const Plan &plan, int u,
-                              int k) {
+__device__ void update_bottom(Shared<Element> shared, const Rule &rule, const adam::Correction &by, const Plan &plan,
+                              int u, int k) {
     const int row = plan.row();
     for (int at = 4 * thread(); at < units_at_once<Element>(plan) * row; at += 4 * THREADS) {
         const int c = at % row, to = u * row + at;
@@ -428,8 +431,8 @@ __device__ void update_bottom(Shared<Element> shared, const Rule &rule, const ad
 
 // The block's elements of W2, and b2: eight lanes have an element at a time.
 template <class Element>
-__device__ void update_top(Shared<Element> shared, const Rule &rule, const adam::Correction &by, const Plan &plan, int k,
-                           int m2) {
+__device__ void update_top(Shared<Element> shared, const Rule &rule, const adam::Correction &by, const Plan &plan,
+                           int k, int m2) {
     constexpr int OF_ELEMENT = 8;
     const int units = plan.units, rows = plan.rows(), all = m2 * (units + 1), lane = threadIdx.x % OF_ELEMENT;
     for (int start = 0; start < all; start += THREADS / OF_ELEMENT) {
@@ -475,8 +478,8 @@ __device__ void swap(T &one, T &other) {
 }
 
 template <class Element>
-__device__ void train(Gathered<Element> inputs, Labels labels, const Network &network, Workspace space, const Rule &rule,
-                      const Plan &plan, int t, int n, float *memory) {
+__device__ void train(Gathered<Element> inputs, Labels labels, const Network &network, Workspace space,
+                      const Rule &rule, const Plan &plan, int t, int n, float *memory) {
     const auto grid = cooperative_groups::this_grid();
     __shared__ adam::Correction by;
     Shared<Element> shared(memory, network, plan);

@@ -9,7 +9,7 @@ namespace small_network {
 
 // -- the inputs of a layer: examples of the data, gathered and standardised, or the outputs of the layer below
 //
-// row(i) is the address of example i, columns<N>(c)(row) are its columns c .. c + N - 1, and column(c)(i) is one of them.
+// row(i) is the address of example i, columns<N>(c)(row) are its columns c .. c + N - 1, column(c)(i) one of them.
 
 template <class Element>
 struct Gathered {

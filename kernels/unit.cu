@@ -6,9 +6,9 @@
 //     threshold               out = predicted, the class: 1 if z > 0 or z is NaN, else 0
 //
 // Slides "Binary cross-entropy loss", "Quiz break: ReLU, square loss" and "Training the Perceptron". loss[i] += the sum
-// of J over the units, and correct[i] += 1 if all predicted are y (not in squared_error). -y ln p - (1 - y) ln(1 - p) is
-// ln(1 + exp(s)) with s = -z for y = 1 and s = z for y = 0, which does not cancel; written with exp(-|s|), it does not
-// overflow.
+// of J over the units, and correct[i] += 1 if all predicted are y (not in squared_error). -y ln p - (1 - y) ln(1 - p)
+// is ln(1 + exp(s)) with s = -z for y = 1 and s = z for y = 0, which does not cancel; written with exp(-|s|), it does
+// not overflow.
 //
 // Z and y are (k, m), with m = 1 in the last two; y has labels 0 or 1 (targets for squared_error); b is (m,), weights
 // is (2,); loss, correct and out are (k,).

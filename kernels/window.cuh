@@ -1,14 +1,15 @@
-// A window that moves over images, for convolutions and pooling: which pixels it has at a place, and which windows cover
-// a pixel.
+// A window that moves over images, for convolutions and pooling: which pixels it has at a place, and which windows
+// cover a pixel.
 //
-// An image is (h, w, c): pixel by pixel, a row of pixels after the other, the channels of a pixel adjacent. The window has
-// rows x columns pixels and is at h' x w' places, with
+// An image is (h, w, c): pixel by pixel, a row of pixels after the other, the channels of a pixel adjacent. The window
+// has rows x columns pixels and is at h' x w' places, with
 //
 //     h' = floor((h - rows + 2 padding + stride) / stride)          "2-D Convolution Layer with Stride and Padding"
 //
-// and likewise w'. At place (u, v), its pixel (i, j) is that of the image at (u stride - padding + i, v stride - padding + j),
-// or outside. As padding is below rows and columns, every place has a pixel in the image. An image and what a window makes
-// of it have less than 2^31 numbers each, and so have the places of a minibatch and a patch, which are sides of a matrix.
+// and likewise w'. At place (u, v), its pixel (i, j) is (u stride - padding + i, v stride - padding + j) of the image,
+// or outside. As padding is below rows and columns, every place has a pixel in the image. An image and what a window
+// makes of it have less than 2^31 numbers each, and so have the places of a minibatch and a patch, which are sides of a
+// matrix.
 #pragma once
 #include "pack.cuh"
 
@@ -75,7 +76,7 @@ struct Window {
                 body(i * columns.size + j, pixel(rows.start(u) + i, columns.start(v) + j));
     }
 
-    // Call body(i, u, v) for each pixel i of the window, in order, that covers the pixel (row, column), at place (u, v).
+    // Call body(i, u, v) for each pixel i of the window, in order, that covers the pixel (row, column), at (u, v).
     template <class Body>
     __device__ void for_each_covering(int row, int column, Body body) const {
         for (int i = rows.first_covering(row); i < rows.end_covering(row); i += rows.stride)
@@ -83,8 +84,8 @@ struct Window {
                 body(i * columns.size + j, rows.covering(row, i), columns.covering(column, j));
     }
 
-    // Call body(place, pixel) for each place at which the pixel (i, j) of the window is in the image, in order: in the rows
-    // of places first, first + step, ... of those.
+    // Call body(place, pixel) for each place at which the pixel (i, j) of the window is in the image, in order: in the
+    // rows of places first, first + step, ... of those.
     template <class Body>
     __device__ void for_each_place_of(int i, int j, int first, int step, Body body) const {
         for (int u = rows.first_place(i) + first; u < rows.end_place(i); u += step)

@@ -129,8 +129,8 @@ static void block_of_pixels(const Window &window, const Images &Delta, View W, i
         UNROLLED for (int q = 0; q < P; q++) A[q * s * window.c + c] = sums[c][q];
 }
 
-// f(x, P) for groups of P pixels of a row that are a stride apart, starting at x. At the edges, where fewer windows cover
-// a pixel, groups are small: a group is multiplied with the windows of all its pixels.
+// f(x, P) for groups of P pixels of a row that are a stride apart, starting at x. At the edges, where fewer windows
+// cover a pixel, groups are small: a group is multiplied with the windows of all its pixels.
 template <class F>
 INLINE void for_each_pixel_group(const Window &window, F f) {
     const int64_t s = window.stride;

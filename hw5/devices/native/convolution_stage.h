@@ -95,8 +95,8 @@ class PooledConvolution : public AnyConvolution {
             head.forward(Z.shape.size(), Z.all(), Z.all(), nullptr);
             with_size(pool, [&](auto rows, auto columns) {
                 for (int64_t x = 0; x < pool.columns; x++)
-                    max_of_pixels(Z.at(0, x * pool.stride), Z.row(), {{0, rows}, {0, columns}}, numbers_at(y, x), pool.c,
-                                  X.at(y, x), largest_at(y, x));
+                    max_of_pixels(Z.at(0, x * pool.stride), Z.row(), {{0, rows}, {0, columns}}, numbers_at(y, x),
+                                  pool.c, X.at(y, x), largest_at(y, x));
             });
         }
     }

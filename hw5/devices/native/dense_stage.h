@@ -29,7 +29,7 @@ class AnyDense : public Stage {
             for (int64_t i = 0; i < m; i++) Z[i] = broadcast(b[i]);
         const Matrix &W = weights.W.W;
         multiply_lanes(m, d, {W.row(0), W.stride(), 1}, below->X.view(), with_b,
-                    {reinterpret_cast<float *>(Z), LANES});
+                       {reinterpret_cast<float *>(Z), LANES});
     }
 
     void propagate(const Group &group, const Vector *Delta) const {
@@ -38,7 +38,7 @@ class AnyDense : public Stage {
         const Matrix &W = weights.W.W;
         if (below->learns)
             multiply_lanes(d, m, {W.row(0), 1, W.stride()},
-                        {const_cast<float *>(reinterpret_cast<const float *>(Delta)), LANES}, 0, below->A.view());
+                           {const_cast<float *>(reinterpret_cast<const float *>(Delta)), LANES}, 0, below->A.view());
     }
 };
 

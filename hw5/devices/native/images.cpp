@@ -171,7 +171,8 @@ class Worker {
     // Z^(L) of all examples, without its bias
     void predict() {
         for_each_part([&](int64_t part) {
-            for_each_group(0, job.examples, job.updates, {0, job.examples, 0}, part, [&](const Group &group) { forward(group); });
+            for_each_group(0, job.examples, job.updates, {0, job.examples, 0}, part,
+                           [&](const Group &group) { forward(group); });
         });
     }
 
@@ -191,7 +192,7 @@ class Worker {
         for_each_slice([&](const Slice &slice) { slice.weights->update(rule, slice.rows, k); });
     }
 
-    // The gradients of the slices of the minibatch in this process's share; then the sum over all shares, and the update
+    // The gradients of the slices of the minibatch in this process's share; then their sum over all, and the update
     void step_by_slices(int64_t start, int64_t t, const Rule &rule) {
         const int64_t parts = parts_of(job.slice);
         for_each_part([&](int64_t part) {
@@ -228,8 +229,8 @@ class Worker {
         });
     }
 
-    // work(group) in order for the groups in a part of a span of examples, which are offset from `start` in the order and
-    // belong to a minibatch of k.
+    // work(group) in order for the groups in a part of a span of examples, which are offset from `start` in the order
+    // and belong to a minibatch of k.
     template <class Work>
     void for_each_group(int64_t start, int64_t k, int64_t t, Span span, int64_t part, Work work) {
         const int64_t groups = groups_of(span.n), parts = parts_of(span.n), number = part - span.part;

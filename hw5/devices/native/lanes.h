@@ -35,7 +35,8 @@ class Images {
 
     explicit Images(Shape shape, Margins margins = {})
         : shape(shape), row_((margins.left + shape.w + margins.right) * shape.c),
-          first_(margins.rows * row_ + margins.left * shape.c), size_((shape.h + 2 * margins.rows) * row_), vectors_(size_) {}
+          first_(margins.rows * row_ + margins.left * shape.c), size_((shape.h + 2 * margins.rows) * row_),
+          vectors_(size_) {}
     Vector *at(int64_t y, int64_t x) const { return vectors_.at() + first_ + y * row_ + x * shape.c; }
     Vector *all() const { return at(0, 0); }
     View view() const { return {reinterpret_cast<float *>(all()), LANES}; }

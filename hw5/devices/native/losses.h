@@ -109,9 +109,9 @@ static constexpr decltype(&squared) LOSSES[] = {cross_entropy, binary_cross_entr
                                                 binary_cross_entropy};
 static const char LOSS_NAMES[] = "cross-entropy binary-cross-entropy squared perceptron multilabel-cross-entropy";
 
-// Delta / k, J, and whether the predictions are correct, of the examples with these rows of the data, at most LANES, one
-// per lane; Z contains the bias, and becomes Delta. Lanes without an example have weight 0. Several labels of an example
-// have weights of 1.
+// Delta / k, J, and whether the predictions are correct, of the examples with these rows of the data, at most LANES,
+// one per lane; Z contains the bias, and becomes Delta. Lanes without an example have weight 0. Several labels of an
+// example have weights of 1.
 INLINE Outcome outcome_of(const Job &job, const int64_t *rows, int64_t examples, int64_t k, View Z, int64_t m) {
     Vector y = {}, weight = {};
     for (int i = 0; i < examples; i++) {

@@ -19,7 +19,7 @@ struct Numbers {
     int operator()(int64_t i, int64_t j) const { return int(first + i * row + j * column); }
 };
 
-// The largest pixels x under a window, and their numbers. Ties go to the first pixel, and NaN is larger than any number.
+// The largest pixels x under a window, and their numbers. Ties go to the first, and NaN is larger than any number.
 INLINE void max_of_pixels(const Vector *x, int64_t row, Inside inside, Numbers number, int64_t channels, Vector *max,
                           Ints *argmax) {
     for (int64_t c = 0; c < channels; c++) {

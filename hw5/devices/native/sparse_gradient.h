@@ -1,4 +1,4 @@
-// The gradient of a convolution under max pooling: Delta is 0 except at the largest pixels, so only their patches count.
+// The gradient of a convolution under max pooling: Delta is 0 except at the largest pixels, whose patches alone count.
 //
 // The largest pixel differs from example to example, so here the numbers of a window's row lie in the lanes, of one
 // example after the other.
@@ -19,8 +19,8 @@ struct LargestPixels {
     const int32_t *starts;
 };
 
-// G (I, n) += Delta patch^T, for I rows of the window and V vectors of each; x0 is the first example's first number, and
-// the examples are `example` numbers apart. Of the last vector, only some lanes count.
+// G (I, n) += Delta patch^T, for I rows of the window and V vectors of each; x0 is the first example's first number,
+// and the examples are `example` numbers apart. Of the last vector, only some lanes count.
 template <int I, int V>
 static void block_of_patches(const LargestPixels &largest, const float *x0, int64_t example, int64_t row, float *G,
                              int64_t n, int64_t lanes_of_last) {

@@ -249,7 +249,7 @@ void Worker::maxout(int64_t l, Range units, const Chunk &chunk) const {
 void Worker::top_forward(const Chunk &chunk, Range units, Range inputs, const Matrix &Z) const {
     const auto &[W, b] = parameters(depth());
     multiply_nt(units.size(), chunk.rows, inputs.size(), W.W.view().from(units.begin, inputs.begin),
-             X(depth() - 1, chunk).view().from(0, inputs.begin), Z.view().from(units.begin, 0));
+                X(depth() - 1, chunk).view().from(0, inputs.begin), Z.view().from(units.begin, 0));
     if (inputs.begin > 0) return;
     for (int64_t j = units.begin; j < units.end; j++)
         for (int64_t r = 0; r < chunk.rows; r++) Z.row(j)[r] += b.W.row(0)[j];
@@ -369,7 +369,8 @@ void Worker::add_slices(int64_t l, Range units, Range inputs, const Chunk &chunk
     else
         for (int64_t row = rows.begin; row < rows.end; row += NN_ROWS)
             for (int64_t i = inputs.begin; i < inputs.end; i += BLOCK)
-                add_block(l, {row, std::min<int64_t>(row + NN_ROWS, rows.end)}, {i, std::min(i + BLOCK, inputs.end)}, parts, chunk);
+                add_block(l, {row, std::min<int64_t>(row + NN_ROWS, rows.end)}, {i, std::min(i + BLOCK, inputs.end)},
+                          parts, chunk);
     if (inputs.begin > 0) return;
     for (int64_t u = rows.begin; u < rows.end; u += LANES)
         for (const PartOfSlice &part : parts) add_biases(l, {u, std::min<int64_t>(u + LANES, rows.end)}, part, chunk);

@@ -40,10 +40,11 @@ inline Chunk next_chunk(const Chunk &chunk, const Job &job) {
     return {start, offset, std::min(rows, k - offset), k, (chunk.buffer + 1) % BUFFERS};
 }
 
-// The chunk after this one in this process's share of a minibatch, which ends at `end` in the order: whole slices of the
-// minibatch, or a part of one that is longer than a chunk
+// The chunk after this one in this process's share of a minibatch, which ends at `end` in the order: whole slices of
+// the minibatch, or a part of one that is longer than a chunk
 inline Chunk next_in_share(const Chunk &chunk, const Job &job, int64_t end) {
-    const int64_t start = chunk.start + chunk.rows, offset = start % job.batch_size, begin = offset - offset % job.slice;
+    const int64_t start = chunk.start + chunk.rows, offset = start % job.batch_size;
+    const int64_t begin = offset - offset % job.slice;  // of the slice
     const int64_t n = std::min(job.slice, job.batch_size - begin), chunks = (n + ROWS - 1) / ROWS;
     const int64_t rows = job.slice <= ROWS ? ROWS / job.slice * job.slice : (n + chunks - 1) / chunks;
     const int64_t most = job.slice <= ROWS ? end - start : begin + n - offset;
@@ -62,7 +63,8 @@ inline std::vector<PartOfSlice> parts_of(const Chunk &chunk, const Job &job) {
     for (int64_t row = 0; row < chunk.rows; row = parts.back().rows.end) {
         const int64_t slice = (chunk.offset + row) / job.slice, begin = slice * job.slice - chunk.offset;
         const int64_t end = std::min(begin + job.slice, job.batch_size - chunk.offset);
-        parts.push_back({{row, std::min(end, chunk.rows)}, slice - job.share_begin / job.slice, begin == row, end <= chunk.rows});
+        const Range rows{row, std::min(end, chunk.rows)};
+        parts.push_back({rows, slice - job.share_begin / job.slice, begin == row, end <= chunk.rows});
     }
     return parts;
 }

@@ -11,8 +11,8 @@ constexpr int64_t MAX_PARTS = 16;  // of a minibatch, each a task
 inline int64_t groups_of(int64_t k) { return (k + LANES - 1) / LANES; }
 inline int64_t parts_of(int64_t k) { return std::min(groups_of(k), MAX_PARTS); }
 
-// The examples of a minibatch, or of a slice of it, whose gradients are added up: n of them, from `offset` in the memory
-// of the examples, and the first of their parts
+// The examples of a minibatch, or of a slice of it, whose gradients are added up: n of them, from `offset` in the
+// memory of the examples, and the first of their parts
 struct Span {
     int64_t offset, n, part;
 };
