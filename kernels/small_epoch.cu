@@ -24,6 +24,8 @@
 // hw5/devices/small_network.py computes the sizes.
 //
 // Launch: cooperative; block (32, 16), grid.x * units >= m1. part is 1, 2, 4 or 8, and units a multiple of it.
+// Moves 24 (m1 (d + 1) + m2 (m1 + 1)) bytes for the weights, once; in a step s k d for x, of s bytes an element, and
+// 8 k m2 m1 / part for the contributions. Every block reads x and Delta2 of all examples, from cache.
 #include <cooperative_groups.h>
 
 #include "small_network.cuh"

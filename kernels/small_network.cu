@@ -22,6 +22,11 @@
 //     update   block 512; a block has a tile of 32 units and 32 columns of (x, 1); grid: tiles(d1, m1) + tiles(d2, m2),
 //              with tiles(d, m) = ceil(m / 32) ceil((d + 1) / 32)
 //     update_large   the same with block 256 and 64 instead of 32, for networks with many tiles
+//
+// Moves, where an element of the inputs has s bytes (1 for uint8, 4 for float32 and X1):
+//     hidden   s k d + 4 (m d + m + k m)
+//     output   s k d + 4 (m d + m + k m), and output_hidden another 4 k d for Delta1
+//     update   s k d + 4 k m + 8 m (d + 1) for each layer, and another 8 m (d + 1) for V and for S where they are used
 #include "small_network.cuh"
 #include "softmax.cuh"
 
