@@ -8,7 +8,7 @@ import math
 from contextlib import contextmanager
 from time import perf_counter
 
-from hw5.watch.server import Feed, serve
+from hw5.watch.server import Feed, Server
 from hw5.watch.snapshot import Snapshots
 
 _ALL_OF_FIRST = 200  # epochs, however short; later ones are passed on a few times a second
@@ -26,7 +26,7 @@ def watching(run, name, tell, warn):
     """
     watcher = Watcher(run, name, warn)
     try:
-        server = serve(watcher.feed)
+        server = Server(watcher.feed)
     except (OSError, RuntimeError) as error:  # no loopback, or no more threads
         warn(f"--watch has no page: {getattr(error, 'strerror', None) or error}; training continues")
         yield None

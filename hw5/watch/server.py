@@ -8,6 +8,7 @@ browser has a thread, which gets what it has not yet seen; a slow one misses pic
 import json
 import secrets
 import threading
+from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -67,7 +68,7 @@ def _page():
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers a request; self.server is a _Server."""
+    """Answers a request; self.server is a Server."""
 
     timeout = 30  # seconds that a browser may take to read or write
     server_version, sys_version = "hw5", ""
@@ -114,8 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the terminal is the training's."""
 
 
-class _Server(ThreadingHTTPServer):
-    """Serves a Feed on a free port."""
+class Server(ThreadingHTTPServer):
+    """Serves a Feed on a free port, from the start; address is what to open. Raises OSError and RuntimeError."""
 
     daemon_threads, block_on_close, request_queue_size = True, False, 16
 
@@ -128,10 +129,16 @@ class _Server(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
 
+    @contextmanager
     def listening(self):
-        return _Listening(self)
+        """Count a browser that follows, during the block."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
 
-    def count(self, change):
+    def _count(self, change):
         with self._left:
             self._listeners += change
             self._left.notify_all()
@@ -146,21 +153,3 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_):
         """Nothing: a browser that is closed in the middle of an answer is no error of the training."""
-
-
-class _Listening:
-    """Counts a browser that follows."""
-
-    def __init__(self, server):
-        self._server = server
-
-    def __enter__(self):
-        self._server.count(1)
-
-    def __exit__(self, *_):
-        self._server.count(-1)
-
-
-def serve(feed):
-    """The running server of a Feed; address is what to open. Raises OSError and RuntimeError."""
-    return _Server(feed)

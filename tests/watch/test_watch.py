@@ -23,7 +23,7 @@ from hw5.train.data_source import DataSource
 from hw5.train.run import Run
 from hw5.train.settings import Settings
 from hw5.watch import watching
-from hw5.watch.server import Feed, serve
+from hw5.watch.server import Feed, Server
 from tests.cli.helpers import hw5 as program
 from tests.cli.helpers import refused
 from tests.environment import python_path
@@ -35,7 +35,7 @@ NEEDS_COMPILER = pytest.mark.skipif(first_failure("emulator") is not None, reaso
 @pytest.fixture
 def server():
     feed = Feed()
-    running = serve(feed)
+    running = Server(feed)
     yield running
     running.close("over")
 
@@ -92,7 +92,7 @@ def test_only_this_machine_is_served(server):
 
 
 def test_a_browser_gets_all_epochs_and_the_latest_of_the_rest():
-    server = serve(Feed())
+    server = Server(Feed())
     for epoch in range(1, 4):
         server.feed.append("epoch", {"epoch": epoch})
         server.feed.publish("now", {"done": epoch})
@@ -222,7 +222,7 @@ def test_a_failure_of_the_page_is_no_failure_of_the_training(tmp_path, monkeypat
     result = program("train", "--epochs", 3, "--watch", "--out", tmp_path / "a.npz")
     assert result.stderr.count("--watch stops following: ValueError: no picture; training continues") == 1
     monkeypatch.setattr(
-        hw5.watch, "serve", lambda feed: (_ for _ in ()).throw(OSError(99, "Cannot assign requested address"))
+        hw5.watch, "Server", lambda feed: (_ for _ in ()).throw(OSError(99, "Cannot assign requested address"))
     )
     result = program("train", "--epochs", 3, "--watch", "--out", tmp_path / "b.npz")
     assert "--watch has no page: Cannot assign requested address; training continues" in result.stderr
