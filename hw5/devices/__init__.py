@@ -9,31 +9,32 @@ import re
 from hw5.errors import InputError, require_known
 
 
-def _cpu(_, threads, __):
+def _cpu(threads, **_):
     from hw5.devices.native import open_cpu
 
     return open_cpu(threads)
 
 
-def _numpy(*_):
+def _numpy(**_):
     from hw5.devices.cpu import CpuDevice
 
     return CpuDevice()
 
 
-def _cuda(precision, _, ordinal):
+def _cuda(precision, ordinal, persistent, **_):
     from hw5.devices.cuda.runtime import PyCudaRuntime
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
     runtime = PyCudaRuntime(kernel_sources(), precision, ordinal)
-    return KernelDevice("cuda", runtime, runtime.free_bytes() // 10 * 8, fuses=precision == "fp32")
+    most = runtime.free_bytes() // 10 * 8
+    return KernelDevice("cuda", runtime, most, fuses=precision == "fp32", persists=persistent)
 
 
-def _emulator(_, threads, __):
+def _emulator(threads, persistent, **_):
     from hw5.devices.emulated import EmulatorRuntime
     from hw5.devices.kernels import KernelDevice, kernel_sources
 
-    return KernelDevice("emulator", EmulatorRuntime(kernel_sources(), threads=threads))
+    return KernelDevice("emulator", EmulatorRuntime(kernel_sources(), threads=threads), persists=persistent)
 
 
 _OPEN = {"cpu": _cpu, "numpy": _numpy, "cuda": _cuda, "emulator": _emulator}
@@ -72,9 +73,7 @@ def open_device(name="auto", precision="fp32", threads=None, persistent=False):
         raise InputError(f"--precision {precision} needs --device cuda, and this is {name}; leave it out")
     if persistent and kind not in ("cuda", "emulator"):
         raise InputError(f"--persistent needs --device cuda or emulator, and this is {name}; leave it out")
-    device = _OPEN[kind](precision, threads, int(ordinal or 0))
-    if persistent:
-        device.persists = True
+    device = _OPEN[kind](precision=precision, threads=threads, ordinal=int(ordinal or 0), persistent=persistent)
     if ordinal:
         device.name = name  # its arithmetic is called the same on all GPUs
     return device

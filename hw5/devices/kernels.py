@@ -117,11 +117,14 @@ class KernelDevice(KernelImages, SmallNetworks, Device):
     dtype = np.dtype(np.float32)
     index_dtype = np.dtype(np.int32)
 
-    def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf, fuses=False):
-        """fuses: whether the steps of small networks are fused (kernels/small_network.cu)."""
-        self.name, self.runtime, self.most_resident_bytes, self.fuses = name, runtime, most_resident_bytes, fuses
+    def __init__(self, name, runtime: Runtime, most_resident_bytes=math.inf, fuses=False, persists=False):
+        """fuses: whether the steps of small networks are fused (kernels/small_network.cu).
+
+        persists: whether one launch trains many steps of a small network (kernels/small_epoch.cu).
+        """
+        self.name, self.runtime, self.most_resident_bytes = name, runtime, most_resident_bytes
+        self.fuses, self.persists = fuses, persists
         self.arithmetic = f"the CUDA kernels ({name})"
-        self.persists = False  # whether one launch trains many steps of a small network (kernels/small_epoch.cu)
         self._partial_sums, self._velocity = weakref.WeakKeyDictionary(), None
         self.first = self.upload(np.zeros(1, np.int32))  # added to the start of a minibatch in the order
 
