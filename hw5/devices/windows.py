@@ -5,8 +5,7 @@ An image is a row of h w c numbers, those of a pixel's channels side by side. A 
     h' = floor((h - i + 2 p + s) / s)        "From Perceptron to CNN", "2-D Convolution Layer with Stride and Padding"
 
 for i rows of the window, stride s and p rows of padding at either edge (the slide's p_h is both together), and likewise
-w'. What it covers at one place,
-i j c numbers, is a patch.
+w'. What it covers at one place, i j c numbers, is a patch.
 """
 
 from dataclasses import dataclass
