@@ -18,6 +18,7 @@ from hw5.nn.maxout import Maxout
 
 # What a window may be: 5, 5x3 (rows x columns), 3/2 (stride 2), 5+2 (padding 2), 3/2+1
 _WINDOW = r"(?P<rows>[0-9]+)(?:x(?P<columns>[0-9]+))?(?:/(?P<stride>[0-9]+))?(?:\+(?P<padding>[0-9]+))?"
+_MOST_SUMS = 128  # of the gradient of a convolution, each over a part of the images
 
 
 class _Windowed:
@@ -26,17 +27,22 @@ class _Windowed:
     form = re.compile(_WINDOW)
 
     def _read(self, text, stride):
-        """Set the window from the text of the layer; stride is the default, or None for the window's size."""
+        """Set the window from the text of the layer, and return its match; stride is the default, or None.
+
+        None stands for the size of a square window; another window needs a stride.
+        """
         found = self.form.fullmatch(text)
         if found is None:
             raise ValueError
-        rows, columns, its_stride, padding = (found[name] and int(found[name]) for name in _PARTS)
-        self._text, self._size = text, (rows, rows if columns is None else columns)
-        if columns not in (None, rows) and not (its_stride or stride):
-            raise ValueError  # the window's size is the stride of pooling, and here there are two
-        self._stride, self._padding = its_stride or stride or rows, padding or 0
-        if min(*self._size, self._stride) < 1 or its_stride == 0 or self._padding >= min(self._size):
+        rows = int(found["rows"])
+        columns, padding = int(found["columns"] or rows), int(found["padding"] or 0)
+        if stride is None and rows == columns:
+            stride = rows
+        stride = int(found["stride"] or stride or 0)
+        if min(rows, columns, stride) < 1 or padding >= min(rows, columns):
             raise ValueError
+        self._text, self._size, self._stride, self._padding = text, (rows, columns), stride, padding
+        return found
 
     def __str__(self):
         return f"{self.kind}:{self._text}"
@@ -58,10 +64,6 @@ class _Windowed:
         return window
 
 
-_PARTS = ("rows", "columns", "stride", "padding")
-_MOST_SUMS = 128  # of a gradient, each over a part of the images
-
-
 def require_units(number):
     """Return a number of units or filters. Raises ValueError unless it is a whole number from 1 to 2^31 - 1."""
     if isinstance(number, bool) or not isinstance(number, Integral) or not 1 <= number < 2**31:
@@ -76,8 +78,8 @@ class Convolution(_Windowed, Dense):
     form = re.compile(rf"(?P<filters>[0-9]+)x{_WINDOW}")
 
     def __init__(self, text, theta):
-        self._read(text, stride=1)
-        super().__init__(require_units(int(self.form.fullmatch(text)["filters"])), theta)
+        found = self._read(text, stride=1)
+        super().__init__(require_units(int(found["filters"])), theta)
 
     def over(self, shape):
         self.inputs, self.window = prod(shape), self._window_over(shape)
@@ -123,10 +125,8 @@ class MaxoutConvolution(Convolution, Maxout):
     """A convolution whose filters are the largest of several linear ones."""
 
 
-class MaxPool(_Windowed, Layer):
-    """The largest pixel of the window, by channel."""
-
-    kind = "pool"
+class _Pool(_Windowed, Layer):
+    """One number for the window's pixels, by channel."""
 
     def __init__(self, text, theta):
         self._read(text, stride=None)
@@ -134,6 +134,12 @@ class MaxPool(_Windowed, Layer):
     def over(self, shape):
         self.inputs, self.window = prod(shape), self._window_over(shape)
         self.shape = *self.window.places, shape[2]
+
+
+class MaxPool(_Pool):
+    """The largest pixel of the window, by channel."""
+
+    kind = "pool"
 
     def slot(self, device, X_in):
         s = super().slot(device, X_in)
@@ -146,11 +152,10 @@ class MaxPool(_Windowed, Layer):
         device.max_pool_gradient(s.A, s.largest, self.window, A)
 
 
-class MeanPool(MaxPool):
+class MeanPool(_Pool):
     """The mean of the window's pixels in the image, by channel."""
 
     kind = "meanpool"
-    slot = Layer.slot
 
     def forward(self, device, s, t):
         device.mean_pool(s.X_in, self.window, out=s.X)
