@@ -50,44 +50,43 @@ class Stepper:
         self.device.minibatch(self.data, order, start, space.X, space.y)
         self.network.forward(space)
 
-    def evaluate(self, rows, chunk=None, outputs=None):
+    def evaluate(self, rows, outputs=None):
         """Mean loss, accuracy and predicted classes (n,) of the examples data[rows]; rows on the host.
 
         For a regression, only the mean loss is meaningful. Of several labels, all must be right, and there is no class.
         outputs: an array (n, m) on the host that gets what outputs() returns, or None.
         """
-        chunk = chunk or self.chunk
-        network, tally = self.network, Tally(self.device, chunk)
+        network, tally = self.network, Tally(self.device, self.chunk)
         classes = self.device.empty((len(rows),), self.device.index_dtype)
-        for chunk_of_rows, space in self._forward_in_chunks(rows, chunk):
+        for chunk, space in self._forward_in_chunks(rows):
             Z, b = space.Z, network.layers[-1].b
-            network.loss.predict(self.device, Z, b, classes[chunk_of_rows])
+            network.loss.predict(self.device, Z, b, classes[chunk])
             if outputs is not None:
                 z = self.device.empty(Z.shape)  # a copy, for the gradient overwrites Z
                 self.device.copy(z, Z)
                 network.loss.output(self.device, z, b)
-                outputs[chunk_of_rows] = self.device.download(z)
+                outputs[chunk] = self.device.download(z)
             network.loss.gradient(self.device, Z, b, space.y, network.unit_weights, tally)
         loss, correct = tally.read()
         return loss / len(rows), correct / len(rows), self.device.download(classes)
 
-    def outputs(self, rows, chunk=None, output=None):
+    def outputs(self, rows, output=None):
         """The loss's output, or that of another Loss, for the examples data[rows]; their labels are not used.
 
         The softmax's probabilities (n, m), the sigmoid's of class 1 (n, 1) or of each label (n, m), or z itself (n, m).
         """
         output = output or self.network.loss.output
         P = np.empty((len(rows), self.network.outputs), self.device.dtype)
-        for chunk_of_rows, space in self._forward_in_chunks(rows, chunk or self.chunk):
+        for chunk, space in self._forward_in_chunks(rows):
             output(self.device, space.Z, self.network.layers[-1].b)
-            P[chunk_of_rows] = self.device.download(space.Z)
+            P[chunk] = self.device.download(space.Z)
         return P
 
-    def _forward_in_chunks(self, rows, chunk):
+    def _forward_in_chunks(self, rows):
         """Yield (its slice of rows, workspace after the forward pass) for each chunk."""
         order = self.device.upload(rows, self.device.index_dtype)
-        for start in range(0, len(rows), chunk):
-            stop = min(start + chunk, len(rows))
+        for start in range(0, len(rows), self.chunk):
+            stop = min(start + self.chunk, len(rows))
             space = self.space(stop - start)
             self.forward(order, start, space)
             yield slice(start, stop), space

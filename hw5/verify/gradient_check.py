@@ -137,9 +137,10 @@ def _check_layers(device, layers, theta, loss, m):
 def numerical_gradients(problem):
     """For each layer, and at last the input, [(sample of its elements, dJ/dw by these)] of W and b, or X."""
     stepper, rng = problem.on(CpuDevice(np.float64)), np.random.default_rng(1)
+    stepper.chunk = EXAMPLES
 
     def mean_loss():
-        return stepper.evaluate(np.arange(EXAMPLES), chunk=EXAMPLES)[0]
+        return stepper.evaluate(np.arange(EXAMPLES))[0]
 
     def of(array):
         sample = rng.permutation(array.size)[:SAMPLE]

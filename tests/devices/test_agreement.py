@@ -138,8 +138,10 @@ def test_streamed_data_give_the_same_bits_as_resident_data(launching, dtype, siz
         data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
         assert isinstance(data, StreamedData) == (most_resident_bytes < X.nbytes)
         network, tally = network_of(device, sizes), Tally(device, k)
-        device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
-        loss, accuracy, classes = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
+        stepper = device.stepper(network, data)
+        stepper.chunk = 16
+        stepper.train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
+        loss, accuracy, classes = stepper.evaluate(np.arange(0, n, 3))
         results.append((tally.read(), loss, accuracy, classes.tobytes(), network.parameters()[0][0].tobytes()))
     assert results[0] == results[1] == results[2]
 
@@ -163,8 +165,10 @@ def test_streamed_targets_give_the_same_bits_as_resident_targets(launching, dtyp
         device.most_resident_bytes = most_resident_bytes
         data = device.upload_data(X, y, np.full(20, 127.0, np.float32), np.full(20, 1 / 74, np.float32))
         network, tally = network_of(device, (20, 8, targets), loss="squared"), Tally(device, k)
-        device.stepper(network, data).train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
-        loss, *_ = device.stepper(network, data).evaluate(np.arange(0, n, 3), chunk=16)
+        stepper = device.stepper(network, data)
+        stepper.chunk = 16
+        stepper.train(device.upload(np.arange(n)[::-1], np.int32), k, Rates(0.1, 0.9), tally)
+        loss, *_ = stepper.evaluate(np.arange(0, n, 3))
         results.append((tally.read(), loss, device.stepper(network, data).outputs(np.arange(n)).tobytes()))
     assert results[0] == results[1]
 

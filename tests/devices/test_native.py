@@ -78,7 +78,8 @@ def test_evaluation_agrees_with_numpy(compiled, reference, sizes, loss, top):
     stepper, other = problem.on(compiled), problem.on(reference)
     expected = other.outputs(rows)
     np.testing.assert_allclose(stepper.outputs(rows), expected, rtol=0, atol=1e-5 * abs(expected).max())
-    loss, accuracy, classes = stepper.evaluate(rows, chunk=200)
+    stepper.chunk = 200
+    loss, accuracy, classes = stepper.evaluate(rows)
     expected_loss, expected_accuracy, expected_classes = other.evaluate(rows)
     assert loss == pytest.approx(expected_loss, rel=1e-5) and accuracy == expected_accuracy
     assert classes.tolist() == expected_classes.tolist()

@@ -93,8 +93,9 @@ def test_evaluation_agrees_with_numpy(compiled, reference, name):
     stepper, other = problem.on(compiled), problem.on(reference)
     outputs, expected = stepper.outputs(rows), other.outputs(rows)
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-5 * abs(expected).max())
-    assert stepper.outputs(rows, chunk=23).tobytes() == outputs.tobytes()
-    loss, accuracy, classes = stepper.evaluate(rows, chunk=40)
+    stepper.chunk = 23
+    assert stepper.outputs(rows).tobytes() == outputs.tobytes()
+    loss, accuracy, classes = stepper.evaluate(rows)
     expected_loss, expected_accuracy, expected_classes = other.evaluate(rows)
     assert loss == pytest.approx(expected_loss, rel=1e-5) and accuracy == expected_accuracy
     assert classes.tolist() == expected_classes.tolist()

@@ -101,12 +101,15 @@ def test_evaluate_and_outputs_use_the_given_rows_in_chunks():
     parameters, X, y = problem((6, 7, 4), k=50)
     device = CpuDevice(np.float64)
     network, data, rows = Network(device, parameters, "tanh"), upload(device, X, y), np.arange(48, 2, -3)
-    P = device.stepper(network, data).outputs(rows, chunk=5)
+    stepper = device.stepper(network, data)
+    stepper.chunk = 5
+    P = stepper.outputs(rows)
     H = np.tanh(X[rows] @ parameters[0][0].T + parameters[0][1])
     expected = np.exp(H @ parameters[1][0].T + parameters[1][1])
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(P, expected, rtol=1e-12)
-    loss, accuracy, classes = device.stepper(network, data).evaluate(rows, chunk=7)
+    stepper.chunk = 7
+    loss, accuracy, classes = stepper.evaluate(rows)
     assert loss == pytest.approx(-np.log(expected[np.arange(len(rows)), y[rows]]).mean(), rel=1e-12)
     assert accuracy == (expected.argmax(axis=1) == y[rows]).mean()
     assert (classes == expected.argmax(axis=1)).all()
