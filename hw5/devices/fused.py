@@ -61,6 +61,6 @@ class FusedStepper(RecordedStepper):
         for layer, slot in zip(hidden, space.slots):
             device.hidden_layer(data, order, start, layer, slot.X)
             below = slot, layer.theta
-        count = network.updates, int(rates.adam)
-        device.output_layer(data, order, start, top, network.class_weights, tally, space.Z, *count, below)
-        device.update_layers(data, order, start, network.layers, space.slots, rates, self._eta, network.updates)
+        t, weights = network.updates, network.class_weights
+        device.output_layer(data, order, start, top, weights, tally, space.Z, t, int(rates.adam), below)
+        device.update_layers(data, order, start, network.layers, space.slots, rates, self._eta, t)

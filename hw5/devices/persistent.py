@@ -46,15 +46,17 @@ class PersistentStepper(Stepper):
 
     def train(self, order, batch_size, rates, tally):
         n, k, network = len(order), self._k(batch_size), self.network
+        layers, weights, t = network.layers, network.class_weights, network.updates
         launch, space = self.launch(k), self.space(k)
         if self._parts is None or self._parts.size < launch.parts:
             self._parts = self.device.empty((launch.parts,))
         for start in range(0, n, MOST_STEPS * k):
             part = order[start : start + MOST_STEPS * k]
-            of_network = network.layers, space.slots, network.class_weights
-            self.device.train_small(self.data, part, k, launch, *of_network, rates, tally, network.updates, self._parts)
+            self.device.train_small(
+                self.data, part, k, launch, layers, space.slots, weights, rates, tally, t, self._parts
+            )
             if rates.adam:
-                self.device.advance(network.updates, -(-len(part) // k))
+                self.device.advance(t, -(-len(part) // k))
 
 
 def _refusal(needs):

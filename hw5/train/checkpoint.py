@@ -50,7 +50,7 @@ FORMAT = 5
 HISTORY = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 _LONG = 500  # epochs whose history is an array
 _LONG_TEXT = 1 << 16  # characters
-_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape")  # in Checkpoint's order
+_DESCRIBED = ("settings", "data", "class_names", "feature_names", "image_shape")  # always, by Checkpoint's names
 # Settings that older versions lack, and their defaults
 _NEWER = {"split_seed": None, "min_delta": 0.0, "shuffle": True, "standardise": True, "slices": 1}
 USUAL_ARITHMETIC = "the compiled step"  # not written, so that files are as they were before it was recorded
@@ -97,9 +97,16 @@ class Checkpoint:
     @property
     def schema(self):
         """The Schema with which hw5.datasets reads other data for the network."""
-        features = self.standardisation.mean.size
-        names = (self.class_names, self.feature_names, self.image_shape, self.data.label_column)
-        return Schema(features, *names, self.columns, self.target_names, self.settings.task == "multilabel")
+        return Schema(
+            features=self.standardisation.mean.size,
+            class_names=self.class_names,
+            feature_names=self.feature_names,
+            image_shape=self.image_shape,
+            label_column=self.data.label_column,
+            columns=self.columns,
+            target_names=self.target_names,
+            has_labels=self.settings.task == "multilabel",
+        )
 
     def save(self, path, like=None):
         """Write the checkpoint, atomically replacing any file at path (see atomic_write). Raises OSError."""
@@ -191,16 +198,17 @@ class Checkpoint:
             if description.pop("checksum") != _checksum(arrays, description):
                 raise InputError(f"{path} is damaged: its checksum does not match; use an earlier checkpoint")
             kinds = get_type_hints(cls)
+            is_long = "history" not in description
             checkpoint = cls(
-                _state(arrays, decode(int, description["layers"]), description["training"]),
-                Standardisation(arrays["mean"], arrays["scale"]),
-                *(decode(kinds[name], description[name]) for name in _DESCRIBED),
-                decode(kinds["history"], description["history"]) if "history" in description else _history(arrays),
-                Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None,
-                decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
-                decode(Columns, description["columns"]) if "columns" in description else None,
-                decode(str | None, description.get("label_type")),
-                decode(kinds["target_names"], description.get("target_names", [])),
+                state=_state(arrays, decode(int, description["layers"]), description["training"]),
+                standardisation=Standardisation(arrays["mean"], arrays["scale"]),
+                **{name: decode(kinds[name], description[name]) for name in _DESCRIBED},
+                history=_history(arrays) if is_long else decode(kinds["history"], description["history"]),
+                of_targets=_of_targets(arrays),
+                arithmetic=decode(str, description.get("arithmetic", USUAL_ARITHMETIC)),
+                columns=decode(Columns, description["columns"]) if "columns" in description else None,
+                label_type=decode(str | None, description.get("label_type")),
+                target_names=decode(kinds["target_names"], description.get("target_names", [])),
             )
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path} is not a hw5 checkpoint; pass a file written by hw5 train --out") from error
@@ -299,8 +307,22 @@ def _state(arrays, layers, description):
     previous = _pairs("before_W", "before_b", arrays, layers) if "before_W1" in arrays else None
     velocities = _pairs("V", "Vb", arrays, layers)
     squares = _pairs("S", "Sb", arrays, layers) if "S1" in arrays else None
-    position = (training.epoch, training.done, arrays["sums"])
-    return State(parameters, velocities, squares, *position, best, previous, training.ending)
+    return State(
+        parameters=parameters,
+        velocities=velocities,
+        squares=squares,
+        epoch=training.epoch,
+        done=training.done,
+        sums=arrays["sums"],
+        best=best,
+        previous_parameters=previous,
+        ending=training.ending,
+    )
+
+
+def _of_targets(arrays):
+    """The Standardisation of the targets, or None."""
+    return Standardisation(arrays["target_mean"], arrays["target_scale"]) if "target_mean" in arrays else None
 
 
 def _history(arrays):

@@ -47,11 +47,18 @@ class DataSource:
         if test is not None and test not in BUILT_IN:
             test = os.path.abspath(os.path.expanduser(test))
         X = dataset.train.X
-        pixels = (float(X.min()), float(X.max())) if dataset.image_shape else ()
         if dataset.columns:
             label_column = label_column or dataset.columns.label_option or None
-        source = (dataset.source, test, label_column, dataset.test is None, _digest(dataset.train))
-        return cls(*source, *(pixels or (None, None)), reading if dataset.columns and reading != Reading() else None)
+        return cls(
+            source=dataset.source,
+            test=test,
+            label_column=label_column,
+            is_held_out=dataset.test is None,
+            digest=_digest(dataset.train),
+            darkest=float(X.min()) if dataset.image_shape else None,
+            brightest=float(X.max()) if dataset.image_shape else None,
+            reading=reading if dataset.columns and reading != Reading() else None,
+        )
 
 
 def _moved(path, folder):

@@ -29,8 +29,7 @@ class Fold:
 
 def folds_of(dataset, n, settings):
     """The n >= 2 Folds of the examples that are not held out for testing. Raises InputError, as split_folds does."""
-    fractions = settings.validation, settings.holdout
-    folds = split_folds(dataset, n, *fractions, settings.seed_of_splits)
+    folds = split_folds(dataset, n, settings.validation, settings.holdout, settings.seed_of_splits)
     if not all("train" in rows for rows in folds):
         raise InputError(f"--folds {n} of {dataset.name} leaves no example to train on; lower --validation")
     return [Fold(number, rows) for number, rows in enumerate(folds, start=1)]

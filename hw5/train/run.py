@@ -33,8 +33,7 @@ class Run:
         start=None,
     ):
         self.dataset, self.settings, self.data_source = dataset, settings, data_source
-        fractions = settings.validation, settings.holdout
-        self.splits = splits or split_dataset(dataset, *fractions, settings.seed_of_splits)
+        self.splits = splits or split_dataset(dataset, settings.validation, settings.holdout, settings.seed_of_splits)
         if settings.patience and settings.validation:
             require_validation(self.splits, settings, "--patience")
         train = self.splits["train"]
@@ -125,17 +124,17 @@ class Run:
     def checkpoint(self):
         """The Checkpoint of this moment."""
         return Checkpoint(
-            self.training.state(),
-            self._standardised.of_features,
-            self.settings,
-            self.data_source,
-            self.dataset.class_names,
-            self.dataset.feature_names,
-            self.dataset.image_shape,
-            list(self.history),  # which grows
-            self._standardised.of_targets,
-            self.stepper.arithmetic,
-            self.dataset.columns,
+            state=self.training.state(),
+            standardisation=self._standardised.of_features,
+            settings=self.settings,
+            data=self.data_source,
+            class_names=self.dataset.class_names,
+            feature_names=self.dataset.feature_names,
+            image_shape=self.dataset.image_shape,
+            history=list(self.history),  # which grows
+            of_targets=self._standardised.of_targets,
+            arithmetic=self.stepper.arithmetic,
+            columns=self.dataset.columns,
             target_names=self.dataset.target_names,
         )
 

@@ -221,6 +221,12 @@ class Settings:
 
     def rates(self, epoch):
         """The rates of an epoch, counted from 1."""
-        adam = self.optimizer == "adam"
-        rates = learning_rate(self, epoch), self.momentum, self.l1, self.l2, self.nesterov
-        return Rates(*rates, adam, self.weight_decay)
+        return Rates(
+            eta=learning_rate(self, epoch),
+            momentum=self.momentum,
+            l1=self.l1,
+            l2=self.l2,
+            nesterov=self.nesterov,
+            adam=self.optimizer == "adam",
+            weight_decay=self.weight_decay,
+        )

@@ -167,10 +167,10 @@ class Training:
         """The State to continue from, for restore."""
         if self._last:  # the network has the best parameters by now
             return self._last
-        network, sums = self.network, self.tally.sums()
+        network, best, previous = self.network, self.best, self.previous_parameters
+        parameters, velocities, sums = network.parameters(), network.velocities(), self.tally.sums()
         squares = network.squares() if self.settings.optimizer == "adam" else None
-        progress = (network.parameters(), network.velocities(), squares, self.epoch, self.done, sums)
-        return State(*progress, self.best, self.previous_parameters, self.ending)
+        return State(parameters, velocities, squares, self.epoch, self.done, sums, best, previous, self.ending)
 
     def restore(self, state):
         """Continue from the state of a training with the same settings and data, bit for bit.
@@ -197,7 +197,10 @@ class Training:
         if epoch < self.settings.epochs:
             return None
         if self.settings.loss == "perceptron":
-            return _NOT_SEPARATED.format(epoch=epoch, mistakes=mistakes)
+            return (
+                f"epoch {epoch}, the last, still made mistakes ({mistakes:,}): the classes are not separated; if more "
+                "--epochs do not help, they are not linearly separable"
+            )
         if self.best and self.best.epoch < epoch:
             return f"the {self._watched} loss was lowest in epoch {self.best.epoch}; its weights are kept"
         return None
@@ -207,7 +210,7 @@ class Training:
         if not self.settings.tolerance:
             return None
         previous, self.previous_parameters = self.previous_parameters, self.network.parameters()
-        change, size = map(_norm, (_differences(previous, self.previous_parameters), self.previous_parameters))
+        change, size = _norm(_differences(previous, self.previous_parameters)), _norm(self.previous_parameters)
         warming_up = progress.epoch <= self.settings.warmup  # when small steps mean nothing
         if change <= self.settings.tolerance * size and not warming_up:
             share = change / (size or 1)
@@ -236,12 +239,6 @@ class Training:
         if self.settings.loss == "perceptron" and mistakes == 0:
             return f"epoch {progress.epoch} made no mistake: the classes are separated"
         return None
-
-
-_NOT_SEPARATED = (
-    "epoch {epoch}, the last, still made mistakes ({mistakes:,}): the classes are not separated; if more --epochs do "
-    "not help, they are not linearly separable"
-)
 
 
 def _differences(before, after):
