@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hw5.datasets.preprocessing import Standardisation
 from hw5.errors import InputError
 from hw5.export import html, onnx, torch
 from hw5.export.columns import columns_to_encode
@@ -37,8 +36,14 @@ def export(checkpoint, format, path, tested=None, float16=False, float64=False):
     that is the type of the input X. Raises InputError, and writes nothing, if a library is missing or there is no X;
     raises OSError.
     """
+    layers, columns = _layers_of(checkpoint), columns_to_encode(checkpoint)
+    if float64 and columns:
+        raise InputError(
+            "--float64 is for the input X of features, and this model takes the columns of its table by name, with "
+            "numbers as float64; leave it out"
+        )
     try:
-        content = FORMATS[format].encode(_Portable.of(checkpoint, tested, float16, float64))
+        content = FORMATS[format].encode(_Portable(checkpoint, layers, columns, tested, float16, float64))
     except ImportError as error:
         raise InputError(
             f"--format {format} needs a library that does not load ({error}): pip install {FORMATS[format].library}"
@@ -49,71 +54,50 @@ def export(checkpoint, format, path, tested=None, float16=False, float64=False):
 
 @dataclass(frozen=True)
 class _Portable:
-    """The exported network: layers [(layer, W, b), ...] from the input up, and their description.
+    """What is exported of a checkpoint.
 
-    W (m, d) and b (m,) are None in a layer without weights.
+    layers: [(layer, W, b), ...] from the input up; W (m, d) and b (m,) are None in a layer without weights. columns: of a
+    table with text, dates or gaps.
     """
 
     checkpoint: Any
-    standardisation: Standardisation
     layers: list
-    activation: str  # of the hidden layers, as Activation.of reads it
-    loss: str
-    class_names: tuple[str, ...]  # empty for a regression and for several labels
-    feature_names: tuple[str, ...] | None
-    target_names: tuple[str, ...]  # of several targets or labels of an example, else empty
-    columns: Columns | None = None  # of a table with text, dates or gaps
-    tested: Predicted | None = None
-    float16: bool = False
-    float64: bool = False
-
-    @classmethod
-    def of(cls, checkpoint, tested=None, float16=False, float64=False):
-        if float64 and columns_to_encode(checkpoint):
-            raise InputError(
-                "--float64 is for the input X of features, and this model takes the columns of its table by name, with "
-                "numbers as float64; leave it out"
-            )
-        *hidden, (W, b) = checkpoint.parameters
-        if checkpoint.of_targets:  # z / scale + mean
-            scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
-            W, b = W / scale[:, np.newaxis], b / scale + mean
-        elif len(W) < len(checkpoint.class_names):  # one z for two classes: the logits (0, z)
-            W, b = np.vstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
-        settings, pairs = checkpoint.settings, iter([*hidden, (W, b)])
-        layers = [(layer, *(next(pairs) if layer.weighted else (None, None))) for layer in checkpoint.layers()]
-        return cls(
-            checkpoint,
-            checkpoint.standardisation,
-            layers,
-            settings.activation,
-            settings.loss,
-            checkpoint.class_names,
-            checkpoint.feature_names,
-            checkpoint.target_names,
-            columns_to_encode(checkpoint),
-            tested,
-            float16,
-            float64,
-        )
+    columns: Columns | None
+    tested: Predicted | None
+    float16: bool
+    float64: bool
 
     @property
     def preprocessing(self):
-        return {"mean": self.standardisation.mean, "scale": self.standardisation.scale}
+        its = self.checkpoint.standardisation
+        return {"mean": its.mean, "scale": its.scale}
 
     @property
     def description(self):
         """Activation, loss, PyTorch's modules, and the names of classes and features, if any."""
-        modules = [text for text, _ in torch.modules(self.layers)]
-        names = {"modules": modules, "class_names": self.class_names, "feature_names": self.feature_names}
-        names |= {"target_names": self.target_names}
-        return {"activation": self.activation, "loss": self.loss} | {key: list(n) for key, n in names.items() if n}
+        its, modules = self.checkpoint, [text for text, _ in torch.modules(self.layers)]
+        names = {"modules": modules, "class_names": its.class_names, "feature_names": its.feature_names}
+        names |= {"target_names": its.target_names}
+        settings = {"activation": its.settings.activation, "loss": its.settings.loss}
+        return settings | {key: list(n) for key, n in names.items() if n}
 
     @property
     def weighted(self):
         """(number, layer, W, b) of the layers with weights, numbered from 1."""
         with_weights = (each for each in self.layers if each[0].weighted)
         return ((number, *each) for number, each in enumerate(with_weights, start=1))
+
+
+def _layers_of(checkpoint):
+    """The layers of a _Portable: the top one computes a logit for each class or label, or targets in their own units."""
+    *hidden, (W, b) = checkpoint.parameters
+    if checkpoint.of_targets:  # z / scale + mean
+        scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean
+        W, b = W / scale[:, np.newaxis], b / scale + mean
+    elif len(W) < len(checkpoint.class_names):  # one z for two classes: the logits (0, z)
+        W, b = np.vstack([np.zeros_like(W), W]), np.append(np.zeros_like(b), b)
+    pairs = iter([*hidden, (W, b)])
+    return [(layer, *(next(pairs) if layer.weighted else (None, None))) for layer in checkpoint.layers()]
 
 
 def _numpy(network):

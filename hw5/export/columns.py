@@ -4,7 +4,8 @@ import numpy as np
 
 from hw5.tables.columns import CYCLES, Categories, Date, LeftOut, Number, YesNo
 
-ML, FLOAT = "ai.onnx.ml", 1  # onnx.TensorProto.FLOAT
+ML = "ai.onnx.ml"
+FLOAT, INT64 = 1, 7  # as in onnx.TensorProto
 INPUT_TYPES = {Number: "DOUBLE", Date: "DOUBLE", YesNo: "STRING", Categories: "STRING"}
 
 

@@ -34,20 +34,19 @@ def encode(network):
 
 def described(network):
     """The model for model.js, and what the page needs besides. Raises InputError if an example has several answers."""
-    if network.target_names:
-        raise InputError(
-            f"--format html shows one class or number, and the model has {len(network.target_names)}; choose another "
-            "format"
-        )
     its, image_shape, tested = network.checkpoint, network.checkpoint.image_shape, network.tested
+    if its.target_names:
+        raise InputError(
+            f"--format html shows one class or number, and the model has {len(its.target_names)}; choose another format"
+        )
     return {
         "title": f"{_name(its.data.source)}: {written([layer for layer, *_ in network.layers])}",
         "about": _about(its),
         "layers": [_layer(*each, network.float16) for each in network.layers],
-        "mean": _floats(network.standardisation.mean),
-        "scale": _floats(network.standardisation.scale),
-        "loss": network.loss,
-        "class_names": list(network.class_names),
+        "mean": _floats(its.standardisation.mean),
+        "scale": _floats(its.standardisation.scale),
+        "loss": its.settings.loss,
+        "class_names": list(its.class_names),
         "image_shape": [*image_shape, 1][:3] if image_shape else None,
         "darkest": its.data.darkest,
         "brightest": its.data.brightest,
@@ -141,21 +140,26 @@ def _field(column, mean, deviation, seen):
     rest = [0] * column.gaps
     if isinstance(column, Number):
         named = {"name": column.name, "offset": column.offset, "rest": rest}
-        low, high = mean - 3 * deviation, mean + 3 * deviation
-        if seen is not None and seen.min() < seen.max():
-            low, high = max(low, float(seen.min())), min(high, float(seen.max()))
-        ends = {"low": low + column.offset, "high": high + column.offset}
-        return named | {"mean": mean + column.offset, "deviation": deviation} | ends
+        return named | _slider(column.offset, mean, deviation, seen)
     if isinstance(column, Date):
-        cycles = [CYCLES[cycle] for cycle in column.cycles]
         day = np.datetime64("1970-01-01") + int(column.origin + mean)
-        return {"name": column.name, "date": str(day), "origin": column.origin, "cycles": cycles, "rest": rest} | {
-            "deviation": deviation
-        }
+        named = {"name": column.name, "date": str(day), "origin": column.origin}
+        return named | {"cycles": [CYCLES[each] for each in column.cycles], "rest": rest, "deviation": deviation}
+    return {"name": column.name, "options": _options(column)}
+
+
+def _slider(offset, mean, deviation, seen):
+    low, high = mean - 3 * deviation, mean + 3 * deviation
+    if seen is not None and seen.min() < seen.max():
+        low, high = max(low, float(seen.min())), min(high, float(seen.max()))
+    return {"mean": mean + offset, "deviation": deviation, "low": low + offset, "high": high + offset}
+
+
+def _options(column):
+    """The values of a column that can be chosen, the rare ones as one, with their features."""
     values = [column.no, column.yes] if isinstance(column, YesNo) else [*column.values, *column.rare[:1]]
     shown = [*values[: -1 if isinstance(column, Categories) and column.rare else None]]
     shown += ["other"] * (len(values) - len(shown))
     features = np.zeros((len(values), len(column.features)), np.float32)
     column.encode((tuple(values), np.arange(len(values))), features)
-    options = [{"text": text, "features": row.tolist()} for text, row in zip(shown, features)]
-    return {"name": column.name, "options": options}
+    return [{"text": text, "features": row.tolist()} for text, row in zip(shown, features)]

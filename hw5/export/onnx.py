@@ -6,50 +6,57 @@ from math import prod
 
 import numpy as np
 
-from hw5.export.columns import FLOAT, INPUT_TYPES, ML, features
+from hw5.export.columns import FLOAT, INPUT_TYPES, INT64, ML, features
 from hw5.export.torch import channels_first
 from hw5.tables.columns import LeftOut
 
 
 def encode(network):
     """The file's bytes."""
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import helper
 
     columns = network.columns.numbered if network.columns else []
     inputs = {c.name: INPUT_TYPES[type(c)] for c in columns if not isinstance(c, LeftOut)}
     inputs = inputs or {"X": "DOUBLE" if network.float64 else "FLOAT"}
     graph = _Graph(helper.make_node, inputs)
-    mean, scale = (graph.keep(name, array) for name, array in network.preprocessing.items())
-    x = features(graph, columns) if columns else graph.add("Cast", "X", to=FLOAT) if network.float64 else "X"
-    x = graph.add("Mul", graph.add("Sub", x, mean), scale)
-    x = _through_layers(graph, network, x)
-    number, types = TensorProto.FLOAT, {"label": TensorProto.INT64, "class": TensorProto.STRING}
-    outputs = _outputs(graph, network, x)
+    outputs = _outputs(graph, network, _through_layers(graph, network, _standardised(graph, network, columns)))
+    width = 1 if columns else network.checkpoint.standardisation.mean.size
     model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "hw5",
-            [
-                helper.make_tensor_value_info(
-                    name, getattr(TensorProto, kind), ["N", 1 if columns else network.standardisation.mean.size]
-                )
-                for name, kind in inputs.items()
-            ],
-            [
-                helper.make_tensor_value_info(name, types.get(name.rstrip("_"), number), shape)
-                for name, shape in outputs
-            ],
-            [numpy_helper.from_array(np.asarray(array), name) for name, array in graph.arrays.items()],
-        ),
-        # with this IR version, supported by runtimes since 2022
+        _encoded(graph, {name: (kind, ["N", width]) for name, kind in inputs.items()}, outputs),
         opset_imports=[helper.make_opsetid("", 17)] + [helper.make_opsetid(ML, 3)] * bool(columns),
-        ir_version=8,
+        ir_version=8,  # supported by runtimes since 2022
         producer_name="hw5",
         producer_version=version("hw5"),
     )
     description = {key: json.dumps(x) if isinstance(x, list) else x for key, x in network.description.items()}
     helper.set_model_props(model, description)
     return model.SerializeToString()
+
+
+def _standardised(graph, network, columns):
+    """Append the features and their standardisation; return the name of x (N, d)."""
+    mean, scale = (graph.keep(name, array) for name, array in network.preprocessing.items())
+    x = features(graph, columns) if columns else graph.add("Cast", "X", to=FLOAT) if network.float64 else "X"
+    return graph.add("Mul", graph.add("Sub", x, mean), scale)
+
+
+_TYPES = {"label": "INT64", "class": "STRING"}  # of outputs; the others are FLOAT
+
+
+def _encoded(graph, inputs, outputs):
+    """The graph in ONNX's own types. inputs: {name: (type, shape)}, outputs: [(name, shape), ...]."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    def value(name, kind, shape):
+        return helper.make_tensor_value_info(name, getattr(TensorProto, kind), shape)
+
+    return helper.make_graph(
+        graph.nodes,
+        "hw5",
+        [value(name, kind, shape) for name, (kind, shape) in inputs.items()],
+        [value(name, _TYPES.get(name.rstrip("_"), "FLOAT"), shape) for name, shape in outputs],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in graph.arrays.items()],
+    )
 
 
 def _through_layers(graph, network, x):
@@ -108,9 +115,6 @@ _LAYERS = {
 }
 
 
-_INT64 = 7  # onnx.TensorProto.INT64
-
-
 class _Graph:
     """Nodes in the order of computation, and the constant arrays by name.
 
@@ -154,20 +158,21 @@ class _Graph:
 def _labels(graph, z, q):
     """The probability of each of q labels, and whether it is above one half."""
     P = graph.add("Sigmoid", z, output="probabilities")
-    label = graph.add("Cast", graph.add("Greater", P, 0.5), output="label", to=_INT64)
+    label = graph.add("Cast", graph.add("Greater", P, 0.5), output="label", to=INT64)
     return [(P, ["N", q]), (label, ["N", q])]
 
 
 def _outputs(graph, network, z):
     """Append the nodes that compute the outputs from z; return the outputs' names and shapes."""
-    if network.loss == "multilabel-cross-entropy":
-        return _labels(graph, z, len(network.target_names))
-    if not network.class_names:
-        return [(graph.add("Identity", z, output="prediction"), ["N", len(network.target_names) or 1])]
+    its, loss = network.checkpoint, network.checkpoint.settings.loss
+    if loss == "multilabel-cross-entropy":
+        return _labels(graph, z, len(its.target_names))
+    if not its.class_names:
+        return [(graph.add("Identity", z, output="prediction"), ["N", len(its.target_names) or 1])]
     outputs = []
-    if network.loss != "perceptron":  # a perceptron has no probabilities
+    if loss != "perceptron":  # a perceptron has no probabilities
         z = graph.add("Softmax", z, output="probabilities", axis=1)
-        outputs.append((z, ["N", len(network.class_names)]))
+        outputs.append((z, ["N", len(its.class_names)]))
     label = graph.add("ArgMax", z, output="label", axis=1, keepdims=0)
-    names = np.array(network.class_names, object)
+    names = np.array(its.class_names, object)
     return [*outputs, (label, ["N"]), (graph.add("Gather", names, label, output="class"), ["N"])]
