@@ -2,7 +2,7 @@
 
 import ctypes
 
-from hw5.devices.cuda.graphs import checked, why_no_bindings
+from hw5.devices.cuda.bindings import checked, why_no_bindings
 from hw5.errors import InputError
 
 
@@ -14,7 +14,7 @@ class CooperativeKernels:
 
     def __init__(self, code, ordinal):
         self._code, self._ordinal = code, ordinal
-        self._graphs, self._module, self._functions = None, None, {}
+        self._bindings, self._module, self._functions = None, None, {}
 
     def resident_blocks(self, kernel, threads, shared):
         """The number of blocks that can be resident, 0 if the GPU has no cooperative launches or less shared memory."""
@@ -22,10 +22,10 @@ class CooperativeKernels:
         device = self._call("cuDeviceGet", self._ordinal)
 
         def query(name):
-            attribute = getattr(self._graphs.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
+            attribute = getattr(self._bindings.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
             return self._call("cuDeviceGetAttribute", attribute, device)
 
-        static = self._call("cuFuncGetAttribute", _of_functions(self._graphs, "SHARED_SIZE_BYTES"), function)
+        static = self._call("cuFuncGetAttribute", _of_functions(self._bindings, "SHARED_SIZE_BYTES"), function)
         if not query("COOPERATIVE_LAUNCH") or static + shared > query("MAX_SHARED_MEMORY_PER_BLOCK_OPTIN"):
             return 0
         self._allow(function, shared)
@@ -39,12 +39,12 @@ class CooperativeKernels:
         values = tuple(value if type(value) is int else value.item() for value in args)
         types = tuple(ctypes.c_void_p if type(value) is int else _CTYPES[value.dtype.char] for value in args)
         sizes = (*grid, 1, 1)[:3] + (*block, 1, 1)[:3]
-        its_stream = self._graphs.CUstream(stream)
+        its_stream = self._bindings.CUstream(stream)
         self._call("cuLaunchCooperativeKernel", function, *sizes, shared, its_stream, (values, types))
 
     def close(self):
         if self._module is not None:
-            self._graphs.cuModuleUnload(self._module)
+            self._bindings.cuModuleUnload(self._module)
 
     def _function(self, kernel):
         if self._module is None:
@@ -52,7 +52,7 @@ class CooperativeKernels:
                 raise InputError(f"--persistent needs cuda-bindings: {reason}")
             from cuda.bindings import driver
 
-            self._graphs = driver
+            self._bindings = driver
             self._module = self._call("cuModuleLoadData", self._code)
         if kernel not in self._functions:
             self._functions[kernel] = self._call("cuModuleGetFunction", self._module, kernel.encode())
@@ -60,14 +60,16 @@ class CooperativeKernels:
 
     def _allow(self, function, shared):
         """Over 48 KB of shared memory must be asked for."""
-        self._call("cuFuncSetAttribute", function, _of_functions(self._graphs, "MAX_DYNAMIC_SHARED_SIZE_BYTES"), shared)
+        self._call(
+            "cuFuncSetAttribute", function, _of_functions(self._bindings, "MAX_DYNAMIC_SHARED_SIZE_BYTES"), shared
+        )
 
     def _call(self, name, *arguments):
-        return checked(self._graphs, getattr(self._graphs, name)(*arguments))
+        return checked(self._bindings, getattr(self._bindings, name)(*arguments))
 
 
 _CTYPES = {"i": ctypes.c_int, "f": ctypes.c_float}
 
 
-def _of_functions(graphs, name):
-    return getattr(graphs.CUfunction_attribute, f"CU_FUNC_ATTRIBUTE_{name}")
+def _of_functions(bindings, name):
+    return getattr(bindings.CUfunction_attribute, f"CU_FUNC_ATTRIBUTE_{name}")

@@ -3,19 +3,8 @@
 import threading
 import weakref
 
+from hw5.devices.cuda.bindings import checked
 from hw5.devices.cuda.contexts import is_this
-from hw5.errors import RunError
-
-
-def why_no_bindings():
-    """Why cuda-bindings, which records and replays CUDA graphs, cannot be used, or None if it can."""
-    try:
-        import cuda.bindings.driver  # noqa: F401
-    except Exception as error:  # whatever a broken installation raises
-        if isinstance(error, ModuleNotFoundError) and error.name in ("cuda", "cuda.bindings"):
-            return "cuda-bindings is not installed"
-        return f"cuda-bindings does not load ({error})"
-    return None
 
 
 class Recording:
@@ -30,35 +19,26 @@ class Recording:
         self._runtime._replay(self._executable)
 
 
-def capture(graphs, stream, work):
+def capture(bindings, stream, work):
     """The graph of what work() launches on a stream. Capture always ends, also after an exception."""
     # Relaxed, because the other modes forbid what CUDA does by itself, such as loading a kernel at its first launch.
     # _operation refuses what must not be recorded.
-    mode = graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+    mode = bindings.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
     try:
-        checked(graphs, graphs.cuStreamBeginCapture(stream, mode))
+        checked(bindings, bindings.cuStreamBeginCapture(stream, mode))
         work()
     except BaseException:
-        status, unfinished = graphs.cuStreamEndCapture(stream)
-        if status == graphs.CUresult.CUDA_SUCCESS:
-            graphs.cuGraphDestroy(unfinished)
+        status, unfinished = bindings.cuStreamEndCapture(stream)
+        if status == bindings.CUresult.CUDA_SUCCESS:
+            bindings.cuGraphDestroy(unfinished)
         raise
-    return checked(graphs, graphs.cuStreamEndCapture(stream))
-
-
-def checked(graphs, answer):
-    """What a function of cuda-bindings returned after its status. Raises RunError unless that is success."""
-    status, *values = answer
-    if status != graphs.CUresult.CUDA_SUCCESS:
-        _, text = graphs.cuGetErrorString(status)
-        raise RunError(f"a CUDA graph or cooperative launch failed: {text.decode() if text else status}")
-    return values[0] if values else None
+    return checked(bindings, bindings.cuStreamEndCapture(stream))
 
 
 def _destroy(registry, key, owner):
     if key in registry and is_this(owner):  # else it is left to destroy_all
-        graphs, executable = registry.pop(key)
-        graphs.cuGraphExecDestroy(executable)  # a launch that is still running completes
+        bindings, executable = registry.pop(key)
+        bindings.cuGraphExecDestroy(executable)  # a launch that is still running completes
 
 
 def destroy_all(registry):

@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 
 from hw5.compiler import version_lines
+from hw5.devices.cuda.bindings import why_no_bindings
 from hw5.devices.cuda.cublas import library_version, load, open_library, toolkits
+from hw5.devices.cuda.nvcc import find_nvcc
 from hw5.errors import InputError
 
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
@@ -78,8 +80,6 @@ def _dotted(version):
 
 def nvcc():
     """The build of CUDA's compiler."""
-    from hw5.devices.cuda.nvcc import find_nvcc
-
     lines = version_lines(find_nvcc().path)
     release = re.search(r"release (\d+)\.(\d+)", " ".join(lines))
     if release:
@@ -108,8 +108,6 @@ def pycuda():
 
 def cuda_headers():
     """The folder of cuda.h, in the toolkit of nvcc or another. Raises InputError if there is none, or no nvcc."""
-    from hw5.devices.cuda.nvcc import find_nvcc
-
     nvcc = Path(find_nvcc().path)
     folders = [toolkit / "include" for toolkit in (nvcc.parents[1], nvcc.resolve().parents[1], *toolkits())]
     found = next((folder for folder in folders if (folder / "cuda.h").is_file()), None)
@@ -149,8 +147,6 @@ def skcuda():
 
 def graphs():
     """The version of cuda-bindings. It is optional: without it, training is slower."""
-    from hw5.devices.cuda.graphs import why_no_bindings
-
     reason = why_no_bindings()
     if reason:
         return f"{reason}, so steps are launched one by one; to record them: pip install --upgrade cuda-bindings"

@@ -11,9 +11,10 @@ import threading
 import weakref
 
 from hw5.devices.cuda import cublas
+from hw5.devices.cuda.bindings import checked, why_no_bindings
 from hw5.devices.cuda.contexts import PrimaryContext, hold, release
 from hw5.devices.cuda.cooperative import CooperativeKernels
-from hw5.devices.cuda.graphs import Recording, capture, checked, destroy_all, why_no_bindings
+from hw5.devices.cuda.graphs import Recording, capture, destroy_all
 from hw5.devices.cuda.memory import Pool, Staging, pieces
 from hw5.devices.cuda.nvcc import compiled
 from hw5.errors import InputError, RunError
@@ -220,24 +221,24 @@ class PyCudaRuntime:
         """
         if self.cannot_record:
             return None
-        from cuda.bindings import driver as graphs
+        from cuda.bindings import driver as bindings
 
         self._recorded = set()
         try:
-            graph = capture(graphs, graphs.CUstream(self._stream.handle), work)
+            graph = capture(bindings, bindings.CUstream(self._stream.handle), work)
         finally:
             recorded, self._recorded = self._recorded, None
         try:
-            executable = checked(graphs, graphs.cuGraphInstantiate(graph, 0))
+            executable = checked(bindings, bindings.cuGraphInstantiate(graph, 0))
         finally:
-            graphs.cuGraphDestroy(graph)
-        self._graphs[int(executable)] = graphs, executable
+            bindings.cuGraphDestroy(graph)
+        self._graphs[int(executable)] = bindings, executable
         return Recording(self, executable, self._pool.holding(recorded))
 
     @_operation("replaying a recording")
     def _replay(self, executable):
-        graphs, _ = self._graphs[int(executable)]
-        checked(graphs, graphs.cuGraphLaunch(executable, graphs.CUstream(self._stream.handle)))
+        bindings, _ = self._graphs[int(executable)]
+        checked(bindings, bindings.cuGraphLaunch(executable, bindings.CUstream(self._stream.handle)))
 
 
 class _Branch:
