@@ -56,14 +56,17 @@ class Pool:
             allocation = self._driver.mem_alloc(size)
         except self._driver.MemoryError:
             self._free_unused()
-            try:
-                allocation = self._driver.mem_alloc(size)
-            except self._driver.MemoryError as error:
-                free, total = (f"{nbytes / 2**20:.0f} MiB" for nbytes in self._driver.mem_get_info())
-                needed = f"{size / 2**20:.1f} MiB are needed"
-                raise RunError(f"the GPU is out of memory: {needed}, {free} of {total} are free") from error
+            allocation = self._allocate_at_last(size)
         self._allocations[int(allocation)] = allocation
         return allocation
+
+    def _allocate_at_last(self, size):
+        try:
+            return self._driver.mem_alloc(size)
+        except self._driver.MemoryError as error:
+            free, total = (f"{nbytes / 2**20:.0f} MiB" for nbytes in self._driver.mem_get_info())
+            needed = f"{size / 2**20:.1f} MiB are needed"
+            raise RunError(f"the GPU is out of memory: {needed}, {free} of {total} are free") from error
 
     def _free_unused(self):
         for unused in self._unused.values():
