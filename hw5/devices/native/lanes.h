@@ -15,9 +15,6 @@ class Vectors {
     Matrix memory_;
 };
 
-// Whether a comes after b when the largest is sought: NaN is larger than any number.
-INLINE Ints is_larger(Vector a, Vector b) { return ~(a <= b) & (b == b); }
-
 struct Shape {
     int64_t h, w, c;
     int64_t size() const { return h * w * c; }

@@ -41,9 +41,9 @@ INLINE Prediction predict(View Z, int64_t m, Vector y) {
     Prediction best{load(Z.row(0)), {}, load(Z.row(0))};
     for (int64_t j = 1; j < m; j++) {
         Vector z = load(Z.row(j));
-        Ints better = (z > best.z) | ((z != z) & (best.z == best.z));
-        best.z = better ? z : best.z;
-        best.label = better ? broadcast(j) : best.label;
+        const Ints is_better = is_larger(z, best.z);
+        best.z = is_better ? z : best.z;
+        best.label = is_better ? broadcast(j) : best.label;
         best.at_y = y == float(j) ? z : best.at_y;
     }
     return best;

@@ -236,9 +236,9 @@ void Worker::maxout(int64_t l, Range units, const Chunk &chunk) const {
             for (int64_t piece = 1; piece < layer(l).pieces; piece++) {
                 const int64_t i = piece * piece_size + u;
                 Vector z = load(Z.row(r) + i) + load(b + i);
-                Ints is_larger = (z > max) | ((z != z) & (max == max));
-                max = is_larger ? z : max;
-                argmax = is_larger ? broadcast(float(piece)) : argmax;
+                const Ints is_better = is_larger(z, max);
+                max = is_better ? z : max;
+                argmax = is_better ? broadcast(float(piece)) : argmax;
             }
             store(X.row(r) + u, max);
             store(largest.row(r) + u, argmax);

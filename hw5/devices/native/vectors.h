@@ -56,6 +56,9 @@ INLINE void keep_in_register(Vector &a) {
 #endif
 }
 
+// Whether a comes after b when the largest is sought: NaN is larger than any number.
+INLINE Ints is_larger(Vector a, Vector b) { return ~(a <= b) & (b == b); }
+
 // Sums of adjacent lanes: those of a in the lower half of the result, those of b in the upper half.
 INLINE Vector add_pairs(Vector a, Vector b) { return SHUFFLE(a, b, EVEN_LANES) + SHUFFLE(a, b, ODD_LANES); }
 
