@@ -43,8 +43,8 @@ _DENSE = _tests(
 )
 _IMAGES = _tests("test_native_images", "steps_agree_with_numpy", "evaluation_agrees_with_numpy", "random_networks")
 _FOLDER = "hw5/devices/native"
-_FOR_IMAGES = ("images.cpp", "convolution*.h", "*_stage.h", "stage.h", "dropout.h", "head.h", "lanes.h", "pooling.h")
-_FOR_IMAGES += ("sparse_gradient.h", "weights.h")
+_FOR_IMAGES = ("images.cpp", "convolution*.h", "*_stage.h", "stage.h", "dropout.h", "lanes.h", "pooling.h")
+_FOR_IMAGES += ("sparse_gradient.h", "theta.h", "weights.h")
 
 PARTS = {
     "kernels": {"kernels/*.cu": None, "kernels/*.cuh": None},

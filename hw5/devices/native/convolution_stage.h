@@ -1,9 +1,9 @@
 // Convolutions as stages: alone, or together with the max pooling above.
 #pragma once
 #include "convolution.h"
-#include "head.h"
 #include "pooling.h"
 #include "sparse_gradient.h"
+#include "theta.h"
 #include "weights.h"
 
 // What all have in common. Z is computed some rows at a time, so that it stays in the L1 cache until it is X.
@@ -18,12 +18,12 @@ class AnyConvolution : public Stage {
   protected:
     const Window window;
     const ConvolutionWeights &weights;
-    const Head head;
+    const Theta theta;
     const Images Z, Delta;
 
-    AnyConvolution(const Stage *below, const Window &window, const ConvolutionWeights &weights, Head head, Shape shape,
-                   Margins margins, int64_t rows_of_Z)
-        : Stage(below, true, shape, margins), window(window), weights(weights), head(head),
+    AnyConvolution(const Stage *below, const Window &window, const ConvolutionWeights &weights, Theta theta,
+                   Shape shape, Margins margins, int64_t rows_of_Z)
+        : Stage(below, true, shape, margins), window(window), weights(weights), theta(theta),
           Z({rows_of_Z, window.columns, weights.layer.m}),
           Delta({window.rows, window.columns, weights.layer.m}, margins_of_Delta(window)) {}
 
@@ -49,14 +49,15 @@ class AnyConvolution : public Stage {
 
 class Convolution : public AnyConvolution {
   public:
-    Convolution(const Stage *below, const Window &window, const ConvolutionWeights &weights, Head head, Margins margins)
-        : AnyConvolution(below, window, weights, head, shape_of(window, weights.layer), margins, 1),
-          largest(head.is_maxout() ? X.shape.size() : 0) {}
+    Convolution(const Stage *below, const Window &window, const ConvolutionWeights &weights, Theta theta,
+                Margins margins)
+        : AnyConvolution(below, window, weights, theta, shape_of(window, weights.layer), margins, 1),
+          largest(theta.is_maxout() ? X.shape.size() : 0) {}
 
     void forward(const Group &) override {
         for (int64_t y = 0; y < window.rows; y++) {
             convolve(y, Z.all());
-            head.forward(X.row_size(), Z.all(), X.at(y, 0), largest.integers() + y * X.row_size());
+            theta.forward(X.row_size(), Z.all(), X.at(y, 0), largest.integers() + y * X.row_size());
         }
     }
 
@@ -69,7 +70,7 @@ class Convolution : public AnyConvolution {
 
     void fill_Delta(int64_t part) override {
         for (int64_t y = 0; y < window.rows; y++) {
-            head.backward(X.row_size(), A.at(y, 0), X.at(y, 0), largest.integers() + y * X.row_size(), Delta.at(y, 0));
+            theta.backward(X.row_size(), A.at(y, 0), X.at(y, 0), largest.integers() + y * X.row_size(), Delta.at(y, 0));
             add_bias_gradient(part, window.columns, weights.layer.m, Delta.at(y, 0));
         }
     }
@@ -80,8 +81,8 @@ class Convolution : public AnyConvolution {
 class PooledConvolution : public AnyConvolution {
   public:
     PooledConvolution(const Stage *below, const Window &window, const Window &pool, const ConvolutionWeights &weights,
-                      Head head, Margins margins)
-        : AnyConvolution(below, window, weights, head, {pool.rows, pool.columns, pool.c}, margins, pool.i), pool(pool),
+                      Theta theta, Margins margins)
+        : AnyConvolution(below, window, weights, theta, {pool.rows, pool.columns, pool.c}, margins, pool.i), pool(pool),
           is_sparse(is_sparse_faster(window, pool)), needs_Delta(!is_sparse || below->learns),
           largest(X.shape.size()), examples(LANES, is_sparse ? below->X.size() + LANES : 0) {}
 
@@ -92,7 +93,7 @@ class PooledConvolution : public AnyConvolution {
     void forward(const Group &) override {
         for (int64_t y = 0; y < pool.rows; y++) {
             for (int64_t i = 0; i < pool.i; i++) convolve(y * pool.stride + i, Z.at(i, 0));
-            head.forward(Z.shape.size(), Z.all(), Z.all(), nullptr);
+            theta.forward(Z.shape.size(), Z.all(), Z.all(), nullptr);
             with_size(pool, [&](auto rows, auto columns) {
                 for (int64_t x = 0; x < pool.columns; x++)
                     max_of_pixels(Z.at(0, x * pool.stride), Z.row(), {{0, rows}, {0, columns}}, numbers_at(y, x),
@@ -116,7 +117,7 @@ class PooledConvolution : public AnyConvolution {
 
     void fill_Delta(int64_t part) override {
         for (int64_t y = 0; y < pool.rows; y++)
-            head.backward(A.row_size(), A.at(y, 0), X.at(y, 0), nullptr, A.at(y, 0));
+            theta.backward(A.row_size(), A.at(y, 0), X.at(y, 0), nullptr, A.at(y, 0));
         add_bias_gradient(part, pool.rows * pool.columns, pool.c, A.all());
         if (!needs_Delta) return;
         with_size(pool, [&](auto rows, auto columns) {

@@ -1,8 +1,8 @@
 // Dense layers as stages: the hidden ones, and the top one with its loss.
 #pragma once
-#include "head.h"
 #include "losses.h"
 #include "stage.h"
+#include "theta.h"
 #include "weights.h"
 
 // C (m, LANES) = A (m, n) B (n, LANES) + beta C
@@ -44,21 +44,21 @@ class AnyDense : public Stage {
 
 class Dense : public AnyDense {
   public:
-    Dense(const Stage *below, const DenseWeights &weights, Head head)
-        : AnyDense(below, weights), head(head), Z(m), largest(X.shape.size()) {}
+    Dense(const Stage *below, const DenseWeights &weights, Theta theta)
+        : AnyDense(below, weights), theta(theta), Z(m), largest(X.shape.size()) {}
 
     void forward(const Group &) override {
         product(Z.at(), true);
-        head.forward(X.shape.size(), Z.at(), X.all(), largest.integers());
+        theta.forward(X.shape.size(), Z.at(), X.all(), largest.integers());
     }
 
     void backward(const Group &group) override {
-        head.backward(X.shape.size(), A.all(), X.all(), largest.integers(), Z.at());
+        theta.backward(X.shape.size(), A.all(), X.all(), largest.integers(), Z.at());
         propagate(group, Z.at());
     }
 
   private:
-    const Head head;
+    const Theta theta;
     const Vectors Z, largest;  // Z becomes Delta
 };
 

@@ -128,7 +128,7 @@ class Builder {
         return {padding, padding, padding};
     }
 
-    Head head(int64_t l) const { return {job.activation, float(job.alpha), layers[l].weights.pieces}; }
+    Theta theta(int64_t l) const { return {job.activation, float(job.alpha), layers[l].weights.pieces}; }
 
     template <class Kind>
     const Kind &weights(int64_t l) const {
@@ -137,7 +137,7 @@ class Builder {
 
     Made pooled(const Stage *below, int64_t l) const {
         return std::make_unique<PooledConvolution>(below, layers[l].window, layers[l + 1].window,
-                                                   weights<ConvolutionWeights>(l), head(l), margins_below(l + 2));
+                                                   weights<ConvolutionWeights>(l), theta(l), margins_below(l + 2));
     }
 
     Made stage(const Stage *below, int64_t l) const {
@@ -145,13 +145,13 @@ class Builder {
         const Margins margins = margins_below(l + 1);
         switch (layers[l].kind) {
         case CONVOLUTION:
-            return std::make_unique<Convolution>(below, window, weights<ConvolutionWeights>(l), head(l), margins);
+            return std::make_unique<Convolution>(below, window, weights<ConvolutionWeights>(l), theta(l), margins);
         case MAX_POOL: return std::make_unique<MaxPooling>(below, window, margins);
         case MEAN_POOL: return std::make_unique<MeanPooling>(below, window, margins);
         case DROPOUT: return std::make_unique<Dropout>(below, layers[l], margins);
         }
         if (l + 1 == job.depth) return std::make_unique<Top>(below, weights<DenseWeights>(l), job);
-        return std::make_unique<Dense>(below, weights<DenseWeights>(l), head(l));
+        return std::make_unique<Dense>(below, weights<DenseWeights>(l), theta(l));
     }
 };
 

@@ -1,10 +1,11 @@
-// From Z, which contains the bias, to X = theta(Z) or the largest of some pieces of Z, and back; for n vectors of X.
+// The activation of a layer: from Z, which contains the bias, to X = theta(Z) or the largest of some pieces of Z, and
+// back; for n vectors of X.
 #pragma once
 #include "activations.h"
 #include "job.h"
 #include "lanes.h"
 
-struct Head {
+struct Theta {
     int64_t activation;  // index in ACTIVATION_NAMES; not used for maxout
     float alpha;
     int64_t pieces;  // of Z for each X
@@ -14,16 +15,16 @@ struct Head {
     // largest becomes the number of the piece; only of maxout
     void forward(int64_t n, const Vector *Z, Vector *X, Ints *largest) const {
         if (is_maxout()) return maxout(n, Z, X, largest);
-        with_activation(activation, alpha, [&](auto theta) {
-            for (int64_t i = 0; i < n; i++) X[i] = theta.theta(Z[i]);
+        with_activation(activation, alpha, [&](auto f) {
+            for (int64_t i = 0; i < n; i++) X[i] = f.theta(Z[i]);
         });
     }
 
     // Delta = A o theta'(Z), or A at the largest piece and 0 at the others
     void backward(int64_t n, const Vector *A, const Vector *X, const Ints *largest, Vector *Delta) const {
         if (is_maxout()) return maxout_gradient(n, A, largest, Delta);
-        with_activation(activation, alpha, [&](auto theta) {
-            for (int64_t i = 0; i < n; i++) Delta[i] = A[i] * theta.derivative(X[i]);
+        with_activation(activation, alpha, [&](auto f) {
+            for (int64_t i = 0; i < n; i++) Delta[i] = A[i] * f.derivative(X[i]);
         });
     }
 
