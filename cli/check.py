@@ -8,7 +8,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import print_tables, table, waiting
-from hw5.cli.options import DeviceName
+from hw5.cli.parameter_types import DeviceName
 from hw5.devices import DEVICES
 from hw5.verify.gradient_check import check_gradients
 from hw5.verify.grading import check_kernels

@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from hw5.cli.options import OneOf
+from hw5.cli.parameter_types import OneOf
 
 
 @click.command("completion")

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from hw5.cli.options import File
+from hw5.cli.parameter_types import File
 from hw5.errors import InputError, did_you_mean, reason_of
 from hw5.opening import open_regular
 from hw5.text import quoted

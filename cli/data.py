@@ -12,7 +12,7 @@ import numpy as np
 
 from hw5.cli import options
 from hw5.cli.display import can_draw, described, print_tables, say, table, waiting, warn
-from hw5.cli.options import File
+from hw5.cli.parameter_types import File
 from hw5.datasets import BUILT_IN, load
 from hw5.datasets.arrays import labels_beside
 from hw5.datasets.fetch import SOURCES, fetch, find_downloaded

@@ -4,7 +4,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import figures_as_json, loss_name, print_tables, say, table, waiting
-from hw5.cli.options import File
+from hw5.cli.parameter_types import File
 from hw5.datasets import open_labelled
 from hw5.train.checkpoint import Checkpoint
 from hw5.train.evaluation import evaluation, evaluation_of_stream, worst_mistakes

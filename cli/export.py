@@ -6,7 +6,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import say, warn
-from hw5.cli.options import File, OneOf
+from hw5.cli.parameter_types import File, OneOf
 from hw5.cli.plan import given_options
 from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError

@@ -5,7 +5,7 @@ import numpy as np
 
 from hw5.cli import options
 from hw5.cli.display import say, waiting, warn
-from hw5.cli.options import File
+from hw5.cli.parameter_types import File, number
 from hw5.errors import InputError
 from hw5.lectures import adversarial as attack
 from hw5.lectures import approximation as fitting
@@ -29,7 +29,7 @@ def _out(name):
     return click.option("--out", type=File(), default=name, show_default=True, help="PNG file to write.")
 
 
-_seed = click.option("--seed", type=options.number("seed"), default=0, show_default=True, help="Random seed.")
+_seed = click.option("--seed", type=number("seed"), default=0, show_default=True, help="Random seed.")
 
 
 def _opened(out, device_name, *inputs):

@@ -6,7 +6,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import say, waiting
-from hw5.cli.options import File
+from hw5.cli.parameter_types import File
 from hw5.errors import require_known
 from hw5.plots import plot_model, require_matplotlib
 from hw5.train.checkpoint import Checkpoint

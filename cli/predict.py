@@ -13,7 +13,7 @@ import numpy as np
 from hw5.cli import options
 from hw5.cli.csv_output import CsvOutput
 from hw5.cli.display import is_terminal, waiting, warn
-from hw5.cli.options import File
+from hw5.cli.parameter_types import File
 from hw5.datasets import open_inputs
 from hw5.datasets.images import SUFFIXES, load_image
 from hw5.datasets.inputs import ArrayInputs

@@ -7,7 +7,7 @@ import click
 
 from hw5.cli import options
 from hw5.cli.display import print_tables, say, table, warn
-from hw5.cli.options import Layers
+from hw5.cli.parameter_types import Layers
 from hw5.cli.plan import given_options
 from hw5.dialect.instances import same_instance
 from hw5.emulator import occupancy

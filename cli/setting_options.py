@@ -2,7 +2,7 @@
 
 import click
 
-from hw5.cli.options import BatchSize, Known, OneOf, number
+from hw5.cli.parameter_types import BatchSize, Known, OneOf, number
 from hw5.devices.activations import ACTIVATIONS
 from hw5.train.defaults import UNSET
 from hw5.train.plan import DEFAULT

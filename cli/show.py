@@ -6,7 +6,8 @@ from dataclasses import asdict
 import click
 
 from hw5.cli.display import say
-from hw5.cli.options import File, as_json
+from hw5.cli.options import as_json
+from hw5.cli.parameter_types import File
 from hw5.nn.hidden import written
 from hw5.tables.descriptions import described
 from hw5.tables.table import Reading

@@ -10,7 +10,7 @@ import click
 
 from hw5.cli import config, options, output, ranks, several
 from hw5.cli.display import figures_as_json, say, show_progress, waiting, warn
-from hw5.cli.options import File, Layers, OneOf
+from hw5.cli.parameter_types import File, Layers, OneOf
 from hw5.cli.plan import given_options, require_same_arithmetic, resumed_plan
 from hw5.cli.run_report import announce, headline, report
 from hw5.cli.setting_options import settings

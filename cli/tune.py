@@ -19,7 +19,8 @@ from hw5.cli.display import (
     waiting,
     warn,
 )
-from hw5.cli.options import READING, File, Number, as_json, reading_of, require_another_file, warn_of
+from hw5.cli.options import READING, as_json, reading_of, require_another_file, warn_of
+from hw5.cli.parameter_types import File, Number
 from hw5.cli.plan import given_options
 from hw5.cli.signals import stoppable
 from hw5.cli.train import command as train

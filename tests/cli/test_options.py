@@ -1,14 +1,12 @@
-"""Options and parameter types shared by several commands."""
+"""Options shared by several commands."""
 
 import os
 import re
 
-import click
 import pytest
 
-from hw5.cli.options import BatchSize, Layers, Number, number, require_another_file
+from hw5.cli.options import require_another_file
 from hw5.errors import InputError
-from hw5.train.settings import RANGES
 from tests.cli.helpers import hw5, refused
 
 BAD_OPTIONS = {
@@ -66,39 +64,6 @@ def test_bad_options_are_one_sentence(case):
 
 def test_a_split_that_does_not_exist_is_one_sentence(digits):
     assert "did you mean 'train'?" in refused("eval", digits, "--split", "trian")
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "value"),
-    [
-        (Layers(), "128", (128,)),
-        (Layers(), "256, 128", (256, 128)),
-        (Layers(), "conv:6x5+2, pool:2,9", ("conv:6x5+2", "pool:2", 9)),
-        (Layers(), (16, 8), (16, 8)),  # already converted
-        (BatchSize(), "all", "all"),
-        (BatchSize(), "32", 32),
-        (Number(0, 1), "1e-3", 0.001),
-    ],
-)
-def test_values_are_converted(kind, text, value):
-    assert kind.convert(text, None, None) == value
-
-
-@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1.5", "-0.5", "many", ""])
-def test_numbers_are_finite_and_in_range(text):
-    with pytest.raises(click.BadParameter):
-        Number(0, 1).convert(text, None, None)
-
-
-@pytest.mark.parametrize("setting", RANGES)
-def test_an_option_accepts_the_same_numbers_as_its_setting(setting):
-    for text in ("-1", "0", "1", "0.5", "2"):
-        try:
-            taken = number(setting).convert(text, None, None)
-        except click.BadParameter:
-            taken = None
-        value = float(text) if "." in text else int(text)
-        assert (taken == value) == RANGES[setting].holds(value), text
 
 
 def test_an_output_cannot_be_an_input(tmp_path, monkeypatch):
