@@ -123,16 +123,12 @@ def bench_kernels(device, shapes=None):
                 yield Timing(kernel, (k, *window.image), seconds, k * bytes_of(window))
 
 
+@np.errstate(all="ignore")  # the arrays are the results of the calls before, which may overflow
 def _seconds(device, call):
     """Seconds per call, averaged over back-to-back calls, in each of REPEATS measurements.
 
     Calls are replayed from a recording if possible, so that Python's time for each does not count.
     """
-    with np.errstate(all="ignore"):  # the arrays are the results of the calls before, which may overflow
-        return _measured(device, call)
-
-
-def _measured(device, call):
     call()
     replay, calls_in_one = device.record(lambda: _repeat(call, IN_A_RECORDING)), IN_A_RECORDING
     if replay is None:
