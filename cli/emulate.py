@@ -17,7 +17,6 @@ from hw5.emulator import Emulator, KernelFault
 from hw5.emulator.runtime import ORDERS
 from hw5.errors import InputError
 from hw5.plots import require_matplotlib
-from hw5.plots.heat import plot_heat
 
 
 class Size(click.ParamType):
@@ -147,6 +146,8 @@ def _found(emulator, name):
 def _show_profile(found, plot, gpu, include, as_json):
     """Plot and print a Profile, with registers and the like of the kernel on a GPU."""
     if plot:
+        from hw5.plots.heat import plot_heat
+
         plot_heat(found, plot)
     made = resources_of(found.source, gpu, include) if gpu else {}
     if as_json:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hw5.plots import require_matplotlib
+from hw5.plots.style import BLUE, GREY, VERMILION, page
 
 _MOST_LINES, _AROUND, _LETTERS = 70, 2, 100
 
@@ -12,9 +12,6 @@ def plot_heat(profile, path):
 
     The cost is in sectors of global memory and wavefronts of shared memory; the red part is what is beyond the ideal.
     """
-    require_matplotlib()
-    from hw5.plots.style import page
-
     shown = _lines(profile)
     most = max((cost for _, _, cost, _ in shown), default=0) or 1
     with page(path, (11, 1.2 + 0.24 * len(shown)), f"{profile.kernel}: sectors and wavefronts by line") as figure:
@@ -38,8 +35,6 @@ def _lines(profile):
 
 
 def _draw(axes, shown, most):
-    from hw5.plots.style import BLUE, GREY, VERMILION
-
     rows = range(len(shown))
     ideals = [min(ideal, cost) for _, _, cost, ideal in shown]
     axes.barh(rows, [ideal / most for ideal in ideals], 0.9, color=BLUE, alpha=0.45, label="ideal")

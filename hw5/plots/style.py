@@ -61,10 +61,10 @@ def figure_of(size, title=""):
 def shown(name):
     """The name of a class, feature or file in a plot: one line, not too long.
 
-    matplotlib hides labels with a leading underscore; the name has none.
+    matplotlib hides labels with a leading underscore, so the name has none.
     """
     name = printable(name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}...")
-    return f" {name}" if name.startswith("_") else name  # legends leave such labels out
+    return f" {name}" if name.startswith("_") else name
 
 
 def _grid(n):
@@ -91,10 +91,10 @@ def class_styles(m):
 
 def show_image(axes, image, **options):
     """Show an image without ticks and with a thin frame."""
-    shown = axes.imshow(image, **options)
+    picture = axes.imshow(image, **options)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(linewidth=0.5, color=GREY)
-    return shown
+    return picture
 
 
 def pictures(X, image_shape):
