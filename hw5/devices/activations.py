@@ -131,15 +131,17 @@ class Activation:
         """The Activation named by text: tanh, leaky_relu, leaky_relu:0.01. Raises InputError."""
         if not isinstance(text, str):
             raise InputError(f"an activation is a name such as relu, not {text!r}; they are {', '.join(ACTIVATIONS)}")
-        name, _, parameter = text.partition(":")
+        name, colon, parameter = text.partition(":")
         if name not in FORMULAS:
             guess = did_you_mean(name, FORMULAS)
             raise InputError(f"there is no activation {name!r}{guess}; they are {', '.join(ACTIVATIONS)}")
         wanted = FORMULAS[name].parameter
-        if wanted is None and ":" in text:
+        if not colon:
+            return cls(name, wanted.default if wanted else 0.0)
+        if wanted is None:
             raise InputError(f"the activation {name} has no parameter; remove {':' + parameter!r}")
         try:
-            return cls(name, wanted.read(parameter) if ":" in text else wanted.default if wanted else 0.0)
+            return cls(name, wanted.read(parameter))
         except ValueError:
             raise InputError(f"{text!r}: the parameter of {name} is {wanted.meaning}, {wanted.range}") from None
 

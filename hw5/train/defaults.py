@@ -35,7 +35,10 @@ def _sgd(given):
 
 def _adam(given, n):
     epochs = min(max(_EXAMPLES_IN_ALL // n, _FEWEST_EPOCHS), _MOST_EPOCHS)
-    lr, penalty = (0.005, 4) if given.get("hidden", Settings.hidden) else (0.03 if n <= _MANY else 0.003, 1)
+    if given.get("hidden", Settings.hidden):
+        lr, penalty = 0.005, 4
+    else:
+        lr, penalty = 0.03 if n <= _MANY else 0.003, 1
     chosen = {"lr": lr, "epochs": epochs, "batch_size": 32 if n <= _MANY else 128, "l2": float(f"{penalty / n:.2g}")}
     if not any(given.get(name) for name in ("lr_schedule", "lr_step")):
         # Whatever --epochs is, so that a run that is resumed with more of them is the same as one that had them at once
