@@ -107,7 +107,7 @@ def step(ctx, inputs, model, hidden, classes, batch_size, optimizer, activation,
     hw5 profile step --inputs 28x28x1 --hidden conv:6x5+2,pool:2,120 --batch-size 128 --gpu h100
     """
     from hw5.devices.base import Rates
-    from hw5.verify.step_profile import SECONDS_OF_A_LAUNCH, profile_step
+    from hw5.verify.step_profile import profile_step
 
     if model == "linear":
         unused = next((name for name in ("hidden", "activation") if name in given_options(ctx)), None)
@@ -120,6 +120,12 @@ def step(ctx, inputs, model, hidden, classes, batch_size, optimizer, activation,
         bounds = [{"least_seconds": one.least_seconds(gpu), "gpu": gpu} if gpu else {} for one in found]
         of_kernels = [asdict(one) | bound for one, bound in zip(found, bounds)]
         return click.echo(json.dumps({"launches": of_kernels, "longest_path": longest}))
+    _print_launches(found, longest, batch_size, gpu)
+
+
+def _print_launches(found, longest, batch_size, gpu):
+    from hw5.verify.step_profile import SECONDS_OF_A_LAUNCH
+
     listing = table("kernel", "launches", "bytes", *([f"least time, {gpu} (us)"] if gpu else []))
     for one in found:
         bound = [f"{1e6 * one.least_seconds(gpu):.3g}"] if gpu else []

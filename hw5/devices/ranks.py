@@ -40,20 +40,7 @@ class Ranks:
         """The Ranks that the launcher started with these arguments. Raises InputError if they cannot train together."""
         launched = launch()
         started = f"the MPI launcher started {launched.ranks} processes"
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of another library's launcher, which is an error below
-                from mpi4py import MPI
-        except ImportError as error:
-            raise InputError(
-                f"{started}, and mpi4py, which connects them, is not installed; pip install 'hw5[mpi]', or start hw5 "
-                "without the launcher"
-            ) from error
-        except RuntimeError as error:
-            raise InputError(
-                f"{started}, and mpi4py finds no MPI library ({str(error).splitlines()[0]}); load the launcher's, or "
-                "pip install mpich and use its mpiexec"
-            ) from error
+        MPI = _imported_mpi(started)
         if MPI.COMM_WORLD.size != launched.ranks:
             library = MPI.Get_library_version().split("\n")[0].strip("\0 ")
             raise InputError(
@@ -140,6 +127,25 @@ class Ranks:
             code = 130 if is_stopped else 1
             self._all.Abort(code)
             os._exit(code)  # it returns where the launcher is busy
+
+
+def _imported_mpi(started):
+    """mpi4py's module MPI. Raises InputError, which begins with what was started."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of another library's launcher, which is an error of Ranks.join
+            from mpi4py import MPI
+    except ImportError as error:
+        raise InputError(
+            f"{started}, and mpi4py, which connects them, is not installed; pip install 'hw5[mpi]', or start hw5 "
+            "without the launcher"
+        ) from error
+    except RuntimeError as error:
+        raise InputError(
+            f"{started}, and mpi4py finds no MPI library ({str(error).splitlines()[0]}); load the launcher's, or "
+            "pip install mpich and use its mpiexec"
+        ) from error
+    return MPI
 
 
 def _wait_until_read(descriptor):

@@ -144,23 +144,13 @@ class Settings:
         require_known("learning rate schedule", self.schedule, SCHEDULES)
         if self.loss == "perceptron":
             self._check_perceptron()
-        if self.hidden and (theta := Activation.of(self.activation)).name not in ACTIVATIONS:
-            raise InputError(
-                f"gradients cannot train through {theta}, whose derivative is 0; choose another --activation, or "
-                "--model perceptron"
-            )
+        self._check_activation()
         check_schedule(self.schedule, self.lr_decay, self.lr_step)
         if self.warmup >= self.epochs:
             raise InputError(
                 f"--warmup {self.warmup} leaves no epoch at the full learning rate; choose fewer than --epochs"
             )
-        if self.optimizer == "adam" and (self.momentum or self.nesterov):
-            flag = "--momentum" if self.momentum else "--nesterov"
-            raise InputError(f"{flag} has no effect on Adam, which has a momentum of its own; leave it out")
-        if self.weight_decay and self.optimizer != "adam":
-            raise InputError("--weight-decay needs --optimizer adam; with sgd, --l2 has the same effect")
-        if self.nesterov and not self.momentum:
-            raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
+        self._check_optimizer()
         if self.class_weight is not None and (self.task != "classification" or self.model == "perceptron"):
             what = "perceptron" if self.model == "perceptron" else f"{self.task} model"
             raise InputError(f"--class-weight has no effect on a {what}; leave it out")
@@ -185,6 +175,23 @@ class Settings:
                 raise InputError(
                     f"{flag} has no effect on a perceptron, which learns from one mistake at a time; leave it out"
                 )
+
+    def _check_activation(self):
+        theta = Activation.of(self.activation)
+        if self.hidden and theta.name not in ACTIVATIONS:
+            raise InputError(
+                f"gradients cannot train through {theta}, whose derivative is 0; choose another --activation, or "
+                "--model perceptron"
+            )
+
+    def _check_optimizer(self):
+        if self.optimizer == "adam" and (self.momentum or self.nesterov):
+            flag = "--momentum" if self.momentum else "--nesterov"
+            raise InputError(f"{flag} has no effect on Adam, which has a momentum of its own; leave it out")
+        if self.weight_decay and self.optimizer != "adam":
+            raise InputError("--weight-decay needs --optimizer adam; with sgd, --l2 has the same effect")
+        if self.nesterov and not self.momentum:
+            raise InputError("--nesterov needs momentum; give --momentum, such as 0.9")
 
     @property
     def model(self):
