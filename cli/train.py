@@ -165,7 +165,10 @@ def command(
             run = Run(device, dataset, plan.settings, source, checkpoint, pause_every)
             if checkpoint:
                 require_same_arithmetic(checkpoint, resume, run.stepper, given)
-            say(headline(run, "a model of all folds: ")) if folds else announce(run)
+            if folds:
+                say(headline(run, "a model of all folds: "))
+            else:
+                announce(run)
             saver = Saver(run, out, every, keep or 0, warn) if out else None
             with _followers(run, log, tensorboard, watch) as followers:
                 _train(run, saver, followers, plot, figures)
