@@ -10,9 +10,7 @@ from functools import partial
 
 import pytest
 
-from hw5.compiler import find_compiler
 from hw5.devices.kernels import kernel_sources
-from hw5.errors import InputError
 from hw5.verify.contracts import CONTRACTS
 from hw5.verify.gradient_check import NETWORKS, check_gradients
 from hw5.verify.grading import Report
@@ -30,14 +28,6 @@ def test_gradients_as_a_table_and_as_json(monkeypatch):
     assert "784-128-10" in table and "of 1e-06" in table
     reports = json.loads(hw5("check", "gradients", "--json").stdout)
     assert reports[0]["sizes"] == [5, 3] and reports[0]["worst"] < reports[0]["tolerance"]
-
-
-@pytest.fixture(scope="module")
-def compiler():
-    try:
-        find_compiler()
-    except InputError as error:
-        pytest.skip(str(error))
 
 
 def graded(*arguments, code):

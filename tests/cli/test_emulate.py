@@ -5,9 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hw5.compiler import find_compiler
 from hw5.emulator.occupancy import nvcc_path
-from hw5.errors import InputError
 from tests.cli.helpers import hw5, refused
 
 TEXT = """#include <iostream>
@@ -19,14 +17,6 @@ template <typename T> __global__ void fill(T *x, T value) { x[threadIdx.x] = val
 __global__ void stop(int *x) { exit(1); }
 int main() { saxpy<<<4, 256>>>(1000, 2.0f, nullptr, nullptr); }
 """
-
-
-@pytest.fixture(scope="module")
-def compiler():
-    try:
-        find_compiler()
-    except InputError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -4,17 +4,9 @@ import json
 
 import pytest
 
-from hw5.compiler import find_compiler
-from hw5.errors import InputError
 from tests.cli.helpers import hw5, refused
 
-
-@pytest.fixture(scope="module", autouse=True)
-def compiler():
-    try:
-        find_compiler()
-    except InputError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("compiler")
 
 
 def test_our_kernels_read_and_write_whole_sectors():

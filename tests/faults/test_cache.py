@@ -24,7 +24,7 @@ from tests.environment import python_path
 
 from .test_trouble import in_a_mount
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiler")]
 
 ROOT = Path(__file__).parents[2]
 STEP = ROOT / "hw5" / "devices" / "native" / "step.cpp"
@@ -40,14 +40,6 @@ PLANTED = """
 #include <cstdlib>
 __attribute__((constructor)) static void run() { fclose(fopen(getenv("MARKER"), "w")); }
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiler():
-    try:
-        find_compiler()
-    except InputError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

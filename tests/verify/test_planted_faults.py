@@ -4,9 +4,7 @@ import shutil
 
 import pytest
 
-from hw5.compiler import find_compiler
 from hw5.devices.kernels import kernel_sources
-from hw5.errors import InputError
 from hw5.verify.contracts import CONTRACTS
 from hw5.verify.grading import check_kernels
 
@@ -172,14 +170,6 @@ PLANTED = {
     ),
     "the rest is dropped": ("dropout", "dropout.cu", ">= threshold;", "< threshold;", "expected"),
 }
-
-
-@pytest.fixture(scope="module")
-def compiler():
-    try:
-        find_compiler()
-    except InputError as error:
-        pytest.skip(str(error))
 
 
 def report_on(kernel, folder, change=lambda folder: None):
