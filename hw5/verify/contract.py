@@ -92,16 +92,6 @@ class Workbench:
 
 # -- test values
 
-FINITE_VALUES = {
-    "normal": lambda rng, shape: rng.normal(size=shape),
-    "large": lambda rng, shape: rng.normal(size=shape) * 1e4,
-    "outliers": lambda rng, shape: rng.normal(size=shape) * np.where(rng.random(shape) < 0.05, 1e3, 1),
-    "negative": lambda rng, shape: -50 * rng.random(shape) - 1,
-    "equal": lambda rng, shape: np.full(shape, 0.5),
-    "ties": lambda rng, shape: rng.integers(-1, 2, shape),
-    "denormal": lambda rng, shape: rng.normal(size=shape) * 1e-40,
-}
-
 
 def _with_specials(*specials):
     def values(rng, shape):
@@ -123,8 +113,17 @@ def _at_two_places(first, second):
     return values
 
 
-FINITE_VALUES["two maxima"] = _at_two_places(9, 9)
-FINITE_VALUES["kink"] = _with_specials(0, -0.0, 1e-7, -1e-7, 1e-30, -1e-30)
+FINITE_VALUES = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "large": lambda rng, shape: rng.normal(size=shape) * 1e4,
+    "outliers": lambda rng, shape: rng.normal(size=shape) * np.where(rng.random(shape) < 0.05, 1e3, 1),
+    "negative": lambda rng, shape: -50 * rng.random(shape) - 1,
+    "equal": lambda rng, shape: np.full(shape, 0.5),
+    "ties": lambda rng, shape: rng.integers(-1, 2, shape),
+    "denormal": lambda rng, shape: rng.normal(size=shape) * 1e-40,
+    "two maxima": _at_two_places(9, 9),
+    "kink": _with_specials(0, -0.0, 1e-7, -1e-7, 1e-30, -1e-30),
+}
 VALUES = FINITE_VALUES | {
     "one NaN": _at_two_places(np.nan, 1),
     "both infinities": _at_two_places(np.inf, -np.inf),
