@@ -48,19 +48,24 @@ def check_kernels(folder=None, by_nvcc=False):
     for contract in CONTRACTS:
         if contract.kernel in emulator.kernels:
             yield _grade(contract, device, emulator)
-        elif contract.kernel in compiled:
-            reason = "its blocks wait for each other, and what nvcc makes of that cannot run here; use --compiler host"
-            yield Report(contract.kernel, contract.file, "not tested", reason=reason)
-        elif contract.kernel in emulator.refused:
-            reason = emulator.refused[contract.kernel]
-            yield Report(contract.kernel, contract.file, "does not compile", reason=reason)
-        elif contract.file in broken:
-            yield Report(contract.kernel, contract.file, "does not compile", reason=broken[contract.file])
-        elif not contract.optional:
-            reason = f"no __global__ function has this name; add it, for example in {contract.file}"
-            for similar in _similar(contract.kernel, emulator.kernels):
-                reason += f" (is it {similar}, in {emulator.kernels[similar].source.name}?)"
-            yield Report(contract.kernel, contract.file, "missing", reason=reason)
+        elif report := _not_graded(contract, compiled, broken, emulator):
+            yield report
+
+
+def _not_graded(contract, compiled, broken, emulator):
+    """The Report on a kernel that the emulator does not have, or None if it is optional."""
+    kernel, file = contract.kernel, contract.file
+    if kernel in compiled:
+        reason = "its blocks wait for each other, and what nvcc makes of that cannot run here; use --compiler host"
+        return Report(kernel, file, "not tested", reason=reason)
+    if kernel in emulator.refused or file in broken:
+        return Report(kernel, file, "does not compile", reason=emulator.refused.get(kernel) or broken[file])
+    if contract.optional:
+        return None
+    reason = f"no __global__ function has this name; add it, for example in {file}"
+    for similar in _similar(kernel, emulator.kernels):
+        reason += f" (is it {similar}, in {emulator.kernels[similar].source.name}?)"
+    return Report(kernel, file, "missing", reason=reason)
 
 
 def _similar(name, kernels):
