@@ -2,7 +2,7 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const NAMES = { loss: "loss", accuracy: "accuracy" };
+const FIGURES = ["loss", "accuracy"];
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"]; // of Okabe and Ito
 let about = { epochs: 1, classes: [] }, epochs = [], drawing = false;
 
@@ -27,11 +27,11 @@ const written = (name, value) => (value === null ? "" : name.endsWith("accuracy"
 // -- figures and curves
 
 function showNow(now) {
-  const rows = Object.keys(NAMES).filter((name) => now[name] !== null || now[`validation_${name}`] !== null);
+  const rows = FIGURES.filter((name) => now[name] !== null || now[`validation_${name}`] !== null);
   const last = epochs.at(-1) ?? {};
   $("figures").tBodies[0].replaceChildren(...rows.map((name) => {
     const validation = now[`validation_${name}`] ?? last[`validation_${name}`] ?? null;
-    return element("tr", "", {}, element("th", NAMES[name], { scope: "row" }), element("td", written(name, now[name])), element("td", written(name, validation)));
+    return element("tr", "", {}, element("th", name, { scope: "row" }), element("td", written(name, now[name])), element("td", written(name, validation)));
   }));
   $("progress").value = now.done / about.epochs;
   $("progress").textContent = `${Math.round((100 * now.done) / about.epochs)} %`;
@@ -58,12 +58,12 @@ function chart(lines, label, points = []) {
 
 function showCurves() {
   drawing = false;
-  const charts = Object.keys(NAMES).flatMap((name) => {
+  const charts = FIGURES.flatMap((name) => {
     const lines = ["training", "validation"].map((split) => {
       const key = split === "training" ? name : `validation_${name}`;
       return { name: split, line: epochs.filter((row) => row[key] !== null).map((row) => [row.epoch, row[key]]) };
     }).filter(({ line }) => line.length);
-    return lines.length ? [chart(lines, NAMES[name])] : [];
+    return lines.length ? [chart(lines, name)] : [];
   });
   const key = element("p", "Training is solid, validation dashed.");
   $("curves").replaceChildren($("curves-title"), key, ...charts);
