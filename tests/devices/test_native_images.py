@@ -16,7 +16,7 @@ from hw5.devices import native
 from hw5.devices.activations import ACTIVATIONS
 from hw5.devices.base import Rates, Tally
 from hw5.devices.cpu import CpuDevice
-from hw5.devices.native import CompiledDevice
+from hw5.devices.native import CompiledDevice, library
 from hw5.errors import InputError
 from hw5.nn.hidden import layers_of, read_hidden
 from tests.devices.problems import RATES, ImageProblem, assert_same_step, bits
@@ -200,7 +200,7 @@ def test_examples_do_not_mix(compiled):
 @pytest.mark.parametrize("without", ["-mno-avx512f", "-mno-avx"])
 def test_processors_with_shorter_vectors(monkeypatch, reference, without):
     """8 and 4 floats, in half a cache line and less."""
-    monkeypatch.setattr(native, "_FLAGS", (*native._FLAGS, without))
+    monkeypatch.setattr(library, "FLAGS", (*library.FLAGS, without))
     monkeypatch.setattr(native, "_FLOPS_PER_THREAD", 1)
     device = CompiledDevice(2)
     for name in NETWORKS:

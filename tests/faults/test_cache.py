@@ -18,7 +18,8 @@ import pytest
 
 from hw5 import cache, scratch
 from hw5.compiler import build_shared_library, digest, find_compiler, with_includes
-from hw5.devices import native, open_device
+from hw5.devices import open_device
+from hw5.devices.native import library
 from hw5.errors import InputError
 from tests.environment import python_path
 
@@ -325,7 +326,7 @@ def test_a_folder_that_is_renamed_after_it_was_checked(tmp_path, monkeypatch, so
 @pytest.fixture(scope="module")
 def step():
     """The training step's library."""
-    return build_shared_library(STEP, native._FLAGS, [ROOT / "kernels"]).read_bytes()
+    return build_shared_library(STEP, library.FLAGS, [ROOT / "kernels"]).read_bytes()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from hw5.compiler import CompileError, find_compiler, with_includes
-from hw5.devices.native import _FLAGS
+from hw5.devices.native.library import FLAGS
 
 
 def programs(root, path):
@@ -31,5 +31,5 @@ def assembly(root, path):
 
 
 def _compile(root, source, *options):
-    arguments = ["-std=c++17", *_FLAGS, f"-I{root / 'kernels'}", *options, source.name]
+    arguments = ["-std=c++17", *FLAGS, f"-I{root / 'kernels'}", *options, source.name]
     find_compiler().run(arguments, source.parent, str(source))

@@ -3,6 +3,6 @@
 Without optimisation there are no fused multiply-adds, which the tolerance of some steps of Adam assumes.
 """
 
-from hw5.devices import native
+from hw5.devices.native import library
 
-native._FLAGS = ("-O0", *native._FLAGS[1:])
+library.FLAGS = ("-O0", *library.FLAGS[1:])

@@ -6,21 +6,17 @@ step.cpp is for networks of dense layers, images.cpp for those with other layers
 import ctypes
 import functools
 import math
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 
-from hw5.compiler import build_shared_library
-from hw5.devices.activations import Activation
 from hw5.devices.base import BETA1, BETA2, EPSILON
 from hw5.devices.cores import usable_cores
 from hw5.devices.cpu import CpuDevice
-from hw5.devices.native.job import Job, address, is_dense, layers_for_job
+from hw5.devices.native.job import Job, activation_of, address, is_dense, layers_for_job
+from hw5.devices.native.library import load
 from hw5.devices.stepper import Stepper
 from hw5.errors import InputError
 
-_FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-pthread")
 _FLOPS_PER_THREAD = 1_000_000  # of a minibatch: about 10 microseconds, for which one more thread pays off
 
 
@@ -34,7 +30,7 @@ class CompiledDevice(CpuDevice):
         """threads: maximum number to use (default: usable_cores()). Raises InputError if the code does not compile."""
         super().__init__()
         self.threads = threads or usable_cores()
-        self._step = _load("step.cpp")
+        self._step = load("step.cpp")
 
     @property
     def how(self):
@@ -49,7 +45,7 @@ class CompiledDevice(CpuDevice):
 
     @functools.cached_property
     def _images(self):
-        return _load("images.cpp")
+        return load("images.cpp")
 
     def _library_for(self, network, data):
         """The library that trains the network on the data. Raises InputError, with the reason, if there is none."""
@@ -103,7 +99,7 @@ class CompiledStepper(Stepper):
 
     def __init__(self, network, data, library):
         super().__init__(network, data, network.device.how)
-        theta = _activation_of(network)
+        theta = activation_of(network)
         self._train, self._predict = library.train, library.predict
         self._products = sum(layer.places * layer.fan_in * layer.units for layer in network.weighted)
         self.job = Job(
@@ -149,47 +145,7 @@ class CompiledStepper(Stepper):
             raise MemoryError("could not allocate memory or threads for the compiled step")
 
 
-def _activation_of(network):
-    """The Activation of the hidden layers; of a network without any, linear."""
-    return next((layer.theta for layer in network.weighted if layer.theta), Activation("linear"))
-
-
 def _useful_threads(most, products, k):
     """The number of threads that pay off for minibatches of k examples with this number of products each."""
     flops = 4 * k * products
     return max(1, min(most, flops // _FLOPS_PER_THREAD))
-
-
-class _Library:
-    """The compiled code: its functions, and its numbers for activations and losses by name."""
-
-    def __init__(self, library):
-        self.train, self.predict = library.hw5_train, library.hw5_predict
-        for function in (self.train, self.predict):
-            function.argtypes = [ctypes.POINTER(Job)]
-        self.activations, self.losses = (_numbers(library, names) for names in ("hw5_activations", "hw5_losses"))
-
-    def unsupported(self, network, data):
-        """Why the compiled step cannot train the network on the data, or None if it can."""
-        theta = _activation_of(network)
-        if theta.name not in self.activations and len(network.layers) > 1 and theta.pieces == 1:
-            return f"the compiled step does not have the activation {theta.name}"
-        if network.loss.name not in self.losses:
-            return f"the compiled step does not have the loss {network.loss.name}"
-        if data.X.dtype not in (np.uint8, np.float32) or not data.X.flags.c_contiguous:
-            return "the compiled step needs uint8 or float32 in C order"
-        return None
-
-
-def _numbers(library, names):
-    text = ctypes.c_char_p.in_dll(library, names).value.decode()
-    return {name: number for number, name in enumerate(text.split())}
-
-
-def _load(source):
-    """The _Library of a source file, compiled if needed."""
-    path = build_shared_library(Path(__file__).parent / source, _FLAGS, [Path(str(files("hw5.kernels")))])
-    try:
-        return _Library(ctypes.CDLL(str(path)))
-    except OSError as error:
-        raise InputError(f"the compiled step does not load: {error}") from error

@@ -2,6 +2,8 @@
 
 import ctypes
 
+from hw5.devices.activations import Activation
+
 _POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 EXCHANGE = ctypes.CFUNCTYPE(ctypes.c_int)
 _ARRAYS = ("W", "b", "V", "Vb", "S", "Sb")  # of a layer
@@ -97,6 +99,11 @@ def layers_for_job(network):
     kind, field = (Layer, "layers") if is_dense(network) else (ImageLayer, "image_layers")
     layers = [kind.of(layer) for layer in network.layers]
     return {field: (kind * len(layers))(*layers), "depth": len(layers)}
+
+
+def activation_of(network):
+    """The Activation of the hidden layers; of a network without any, linear."""
+    return next((layer.theta for layer in network.weighted if layer.theta), Activation("linear"))
 
 
 def is_dense(network):
