@@ -49,7 +49,10 @@ def evaluation_of_stream(model, stream, dataset, split):
     Which examples a split of the training data has is known when all labels are, so these are read twice.
     """
     size = model.chunk * -(-_AT_LEAST // model.chunk)  # so that the same examples are evaluated at once as in memory
-    subsets = lambda chosen=None: (Subset.whole(Examples(*part)) for part in stream.parts(size, chosen))  # noqa: E731
+
+    def subsets(chosen=None):
+        return (Subset.whole(Examples(*part)) for part in stream.parts(size, chosen))
+
     figures = None
     while not stream.is_settled:
         if dataset.source == model.checkpoint.data.source:

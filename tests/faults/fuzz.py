@@ -32,14 +32,14 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-import numpy.ma  # noqa: F401  NumPy imports it when it needs it, and the memory of that is not a reader's
+import numpy.ma  # NumPy imports it when it needs it, and the memory of that is not a reader's
 import openpyxl  # noqa: F401  not to count imports as memory of reading
 import pandas as pd
 import PIL.Image
 import pyarrow as pa
-import pyarrow.compute  # noqa: F401
-import pyarrow.csv  # noqa: F401
-import pyarrow.json  # noqa: F401
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.json
 import pyarrow.parquet
 import sklearn.datasets  # noqa: F401
 

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pandas  # noqa: F401  pyarrow imports it; not to count imports as memory of reading
-import pyarrow.compute  # noqa: F401
+import pyarrow.compute
 import pyarrow.csv  # noqa: F401
 import pytest
 

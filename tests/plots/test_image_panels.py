@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from hw5.datasets import Dataset, Examples, load  # noqa: E402
-from hw5.plots.style import pictures  # noqa: E402
-from tests.plots.test_plots import drawn, tiles, trained  # noqa: E402
+from hw5.datasets import Dataset, Examples, load
+from hw5.plots.style import pictures
+from tests.plots.test_plots import drawn, tiles, trained
 
 
 def coloured(n=120, shape=(6, 5, 3)):

@@ -5,24 +5,24 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-import matplotlib  # noqa: E402
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.colors import to_rgb  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
-from hw5.datasets import Dataset, Examples, load  # noqa: E402
-from hw5.devices import open_device  # noqa: E402
-from hw5.errors import InputError  # noqa: E402
-from hw5.metrics import confusion_matrix  # noqa: E402
-from hw5.plots import plot_model, plot_samples, plot_training  # noqa: E402
-from hw5.plots.panels import PANELS  # noqa: E402
-from hw5.plots.samples import draw_samples, sheet_size  # noqa: E402
-from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles, page, shown  # noqa: E402
-from hw5.plots.view import View  # noqa: E402
-from hw5.train.data_source import DataSource  # noqa: E402
-from hw5.train.predictor import Predictor  # noqa: E402
-from hw5.train.run import Run  # noqa: E402
-from hw5.train.settings import Settings  # noqa: E402
+from hw5.datasets import Dataset, Examples, load
+from hw5.devices import open_device
+from hw5.errors import InputError
+from hw5.metrics import confusion_matrix
+from hw5.plots import plot_model, plot_samples, plot_training
+from hw5.plots.panels import PANELS
+from hw5.plots.samples import draw_samples, sheet_size
+from hw5.plots.style import BLUE, CLASS_COLOURS, VERMILION, class_styles, page, shown
+from hw5.plots.view import View
+from hw5.train.data_source import DataSource
+from hw5.train.predictor import Predictor
+from hw5.train.run import Run
+from hw5.train.settings import Settings
 
 
 def trained(dataset, epochs=3, split="test", **settings):
