@@ -4,7 +4,7 @@ from hw5.cli import options, output, ranks
 from hw5.cli.display import described, in_words, say, task_in_words, warn
 from hw5.plots import plot_training
 from hw5.text import counted
-from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, advice, worse_than_guessing
+from hw5.train.advice import advice, guessing
 from hw5.train.figures import figures_on
 
 
@@ -37,16 +37,6 @@ def _resuming(training):
     return f"\nresuming in epoch {training.epoch}, after {training.done:,} of {len(training.rows):,} examples"
 
 
-def _guessing(run, figures):
-    """A sentence if the figures of the test split are no better than guessing, else None."""
-    if run.settings.task == "multilabel":
-        return None
-    if run.settings.task == "regression":
-        return NO_BETTER_THAN_THE_MEAN if figures["r2"] <= 0 else None
-    labels = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))
-    return worse_than_guessing(figures["accuracy"], *labels, run.dataset.class_names)
-
-
 def report(run, progress, saver, plot, figures):
     """Evaluate and plot the trained model, and say what was saved; the test figures are added to figures."""
     if progress is None:
@@ -54,12 +44,13 @@ def report(run, progress, saver, plot, figures):
         say("nothing left to train" + (f": {ending}" if ending else "; increase --epochs to continue"))
     elif progress.ending:
         say(progress.ending)
-    guessing = None
+    no_better = None
     if "test" in run.splits:
         test = figures["test"] = figures_on(run, "test")
-        guessing = _guessing(run, test)
+        train_y, test_y = (run.splits[name].examples.y[run.splits[name].rows] for name in ("train", "test"))
+        no_better = guessing(test, train_y, test_y, run.dataset.class_names)
         say(f"test {in_words(test, run.settings)} ({test['examples']:,} examples)")
-    if progress and not progress.ending and (what_to_do := guessing or advice(run.history, run.settings)):
+    if progress and not progress.ending and (what_to_do := no_better or advice(run.history, run.settings)):
         say(what_to_do)
     if saver and not saver.error:
         say(f"saved {saver.path}")

@@ -11,7 +11,7 @@ from hw5.cli.display import in_words, say, show_progress, waiting, warn
 from hw5.datasets import STANDARD_INPUT
 from hw5.errors import InputError, Interrupted, RunError
 from hw5.interrupts import is_interrupt
-from hw5.train.advice import NO_BETTER_THAN_THE_MEAN, worse_than_guessing
+from hw5.train.advice import guessing
 from hw5.train.figures import figures_on, mean_and_std
 from hw5.train.folds import folds_of
 from hw5.train.log import Log
@@ -92,19 +92,10 @@ def cross_validate(device, dataset, plan, source, n, load_data, observers, headl
         say(f"fold {fold.number} of {n}: {in_words(rows[-1], run.settings)} ({rows[-1]['examples']:,} examples)")
     mean, std = mean_and_std(rows)
     say(f"mean of {n} folds: {in_words(mean, plan.settings, std)} (± standard deviation)")
-    if guessing := _guessing(dataset, mean):
-        say(guessing)
-    return {"folds": rows, "mean": mean, "std": std}
-
-
-def _guessing(dataset, mean):
-    """A sentence if the mean figures are no better than guessing, else None."""
-    if "accuracy" in mean and not dataset.class_names:
-        return None
-    if not dataset.class_names:
-        return NO_BETTER_THAN_THE_MEAN if mean["r2"] <= 0 else None
     y = dataset.train.y
-    return worse_than_guessing(mean["accuracy"], y, y, dataset.class_names)
+    if no_better := guessing(mean, y, y, dataset.class_names):
+        say(no_better)
+    return {"folds": rows, "mean": mean, "std": std}
 
 
 class BestRun(NamedTuple):

@@ -10,8 +10,6 @@ _WORTH_IT = 0.002  # of the first loss: what is left to gain must matter
 _GAP = 1.2  # of the validation loss, relative to the training loss, that shows overfitting
 _RISE = 1.1  # of the loss above its lowest that is no fluctuation
 
-NO_BETTER_THAN_THE_MEAN = "no better than always predicting the mean: check the features"
-
 
 def diverged(epoch, rates):
     """What to say of a training whose loss is no longer finite."""
@@ -44,6 +42,15 @@ def advice(history, settings):
     improvement = watched[-2] - watched[-1]
     if improvement > max(_IMPROVEMENT * watched[-1], _WORTH_IT * watched[0]) and losses[-1] < losses[-2]:
         return f"still improving when the epochs ended: try --epochs {2 * settings.epochs}"
+    return None
+
+
+def guessing(figures, y_train, y_test, class_names):
+    """A sentence if the figures on y_test, as those of figures_on, are no better than guessing, else None."""
+    if class_names:
+        return worse_than_guessing(figures["accuracy"], y_train, y_test, class_names)
+    if figures.get("r2", 1) <= 0:
+        return "no better than always predicting the mean: check the features"
     return None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hw5.datasets import Dataset, Examples, load
 from hw5.devices.cpu import CpuDevice
-from hw5.train.advice import advice, worse_than_guessing
+from hw5.train.advice import advice, guessing, worse_than_guessing
 from hw5.train.data_source import DataSource
 from hw5.train.defaults import settings_for
 from hw5.train.run import Run
@@ -53,6 +53,13 @@ def test_worse_than_guessing():
     y_train, y_test = np.array([0, 1, 1]), np.array([1, 1, 0, 1])
     assert "always answering 'b', the commonest class (75.00%" in worse_than_guessing(0.75, y_train, y_test, ("a", "b"))
     assert worse_than_guessing(0.76, y_train, y_test, ("a", "b")) is None
+
+
+def test_guessing_is_the_mean_of_a_regression_and_nothing_of_several_labels():
+    y = np.zeros((4, 2))
+    assert "always predicting the mean" in guessing({"r2": 0.0, "rmse": 1.0}, y, y, ())
+    assert guessing({"r2": 0.1, "rmse": 1.0}, y, y, ()) is None
+    assert guessing({"accuracy": 0.0}, y, y, ()) is None
 
 
 def line_after(dataset=None, **given):
