@@ -12,7 +12,7 @@ ranks the second and an exchange.
 
 The model: a step on R ranks takes U + c k / R + E, of which U is the update of n weights, c the time of an example on
 one thread, and E the exchange of the sums: each rank sends 4 n (R - 1) / R bytes to the others, adds up what it gets,
-and sends as many again. U and c are of two steps of one rank, E of exchanges alone.
+and sends as many again. U and c are of two steps of one rank, E is of the bandwidth and latency of a network.
 """
 
 import argparse
@@ -217,18 +217,13 @@ def namespaces(rate, delay, folder):
 
 
 class Model:
-    """The seconds of a step, from those of one rank at two minibatches and of exchanges between two ranks."""
+    """The seconds of a step, from those of one rank at two minibatches."""
 
-    def __init__(self, n, steps, exchanges=None):
+    def __init__(self, n, steps):
         """steps: {k: seconds} of one rank, two of them."""
         (small, a), (large, b) = sorted(steps.items())
         self.n, self.c = n, (b - a) / (large - small)
         self.update = max(a - self.c * small, 0)
-        if exchanges:
-            self.per_number, self.at_least = np.polyfit(list(exchanges), list(exchanges.values()), 1)
-
-    def on_two(self, k):
-        return self.update + self.c * k / 2 + max(self.at_least, 0) + self.per_number * self.n
 
     def on(self, ranks, k, network):
         """With a network of NETWORKS, and as many slices as ranks or 8, of at least 16 examples."""
@@ -262,7 +257,7 @@ def measure(rounds, links):
     for network, hidden, _ in CELLS:
         if network not in model:
             alone[network] = {k: min(step("one rank", hidden, k)[1] for _ in range(rounds)) for k in (2048, 8192)}
-            model[network] = Model(WEIGHTS[network], alone[network], here)
+            model[network] = Model(WEIGHTS[network], alone[network])
     for rate, delay in links:
         with tempfile.TemporaryDirectory() as folder, namespaces(rate, delay, Path(folder)) as launcher:
             between |= apart((rate, delay), launcher, here, rounds)

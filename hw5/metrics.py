@@ -75,8 +75,9 @@ def balanced_accuracy(C):
     return float((C.diagonal()[examples > 0] / examples[examples > 0]).mean())
 
 
-def wilson_interval(correct, n, z=1.959964):
+def wilson_interval(correct, n):
     """The interval that holds a share of which `correct` of n were observed, with 95 % confidence (Wilson 1927)."""
+    z = 1.959964  # the 97.5 % quantile of the normal distribution
     p, squared = correct / n, z * z / n
     middle, half = p + squared / 2, z * np.sqrt(p * (1 - p) / n + squared / (4 * n))
     return float((middle - half) / (1 + squared)), float((middle + half) / (1 + squared))
