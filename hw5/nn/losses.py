@@ -25,20 +25,20 @@ from hw5.devices.activations import Activation
 class Loss:
     """A loss of the outputs z of the top layer; b (m,) is its bias, which Z (k, m) does not contain yet.
 
-    task: "classification", "multilabel" or "regression". units(m): of the top layer, for m classes, labels or targets.
-    y_type: of these on the host. gradient(device, Z, b, y, weights, tally) turns Z into Delta = dJ/dZ, and adds J and
-    correct predictions to tally. output(device, Z, b) turns Z into probabilities or numbers. On the host,
-    classes(outputs) has a column per class or label: probabilities if gives_probabilities, else 1 at the predicted
-    class. A regression has no classes.
+    task: "classification", "multilabel" or "regression". gradient(device, Z, b, y, weights, tally) turns Z into
+    Delta = dJ/dZ, and adds J and correct predictions to tally. output(device, Z, b) turns Z into probabilities or
+    numbers. On the host, classes(outputs) has a column per class or label: probabilities if gives_probabilities, else 1
+    at the predicted class. A regression has no classes. units(m): of the top layer, for m classes, labels or targets;
+    one each by default. y_type: of these on the host.
     """
 
     name: str
     task: str
-    units: Callable[[int], int]
-    y_type: type
     gradient: Callable
     output: Callable
     classes: Callable | None = None
+    units: Callable[[int], int] = lambda m: m
+    y_type: type = np.int32
     gives_probabilities: bool = False
 
     def predict(self, device, Z, b, out):
@@ -64,8 +64,6 @@ LOSSES = {
         Loss(
             "cross-entropy",
             "classification",
-            units=lambda m: m,
-            y_type=np.int32,
             gradient=lambda device, Z, b, y, weights, tally: device.softmax_cross_entropy(Z, b, y, weights, tally),
             output=lambda device, Z, b: device.softmax(Z, b),
             classes=lambda P: P,
@@ -75,7 +73,6 @@ LOSSES = {
             "binary-cross-entropy",
             "classification",
             units=lambda m: 1,
-            y_type=np.int32,
             gradient=lambda device, Z, b, y, weights, tally: device.sigmoid_cross_entropy(Z, b, y, weights, tally),
             output=_element_wise("sigmoid"),
             classes=lambda p: np.hstack([1 - p, p]),
@@ -84,8 +81,6 @@ LOSSES = {
         Loss(
             "multilabel-cross-entropy",
             "multilabel",
-            units=lambda m: m,
-            y_type=np.int32,
             gradient=lambda device, Z, b, y, weights, tally: device.sigmoid_cross_entropy(Z, b, y, weights, tally),
             output=_element_wise("sigmoid"),
             classes=lambda P: P,
@@ -94,7 +89,6 @@ LOSSES = {
         Loss(
             "squared",
             "regression",
-            units=lambda m: m,
             y_type=np.float32,
             gradient=lambda device, Z, b, y, weights, tally: device.squared_error(Z, b, y, tally),
             output=_element_wise("linear"),
@@ -103,7 +97,6 @@ LOSSES = {
             "perceptron",
             "classification",
             units=lambda m: 1 if m == 2 else m,
-            y_type=np.int32,
             gradient=lambda device, Z, b, y, weights, tally: device.perceptron(Z, b, y, tally),
             output=_element_wise("linear"),
             classes=_one_hot,

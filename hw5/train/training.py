@@ -125,12 +125,7 @@ class Training:
         while self.done < len(self.rows):
             stop = min(len(self.rows), self.done + self._pace.examples, self._next_pause())
             began = perf_counter()
-            read_ahead(self._X, self._orders.of(self.epoch)[self.done : 2 * stop - self.done])
-            with np.errstate(all="ignore"):  # a diverging step shows in its loss
-                self.stepper.train(self._order[self.done : stop], self.batch_size, rates, self.tally)
-            if stop == len(self.rows) and self.epoch < self.settings.epochs:
-                self._orders.of(self.epoch + 1)  # while a GPU is still busy
-            loss, correct = self.tally.read()
+            loss, correct = self._train_until(stop, rates)
             elapsed = perf_counter() - began
             self._pace.update(stop - self.done, elapsed)
             self.done, seconds = stop, seconds + elapsed
@@ -140,6 +135,15 @@ class Training:
             whole = seconds * stop / (stop - resumed_at)  # extrapolated for a resumed epoch
             progress = Progress(self.epoch, stop, len(self.rows), loss / stop, accuracy, whole)
             yield self._end_epoch(progress, stop - correct) if progress.epoch_ends else progress
+
+    def _train_until(self, stop, rates):
+        """Train on the examples before the stop-th of the epoch; return the epoch's sums, as Tally.read."""
+        read_ahead(self._X, self._orders.of(self.epoch)[self.done : 2 * stop - self.done])
+        with np.errstate(all="ignore"):  # a diverging step shows in its loss
+            self.stepper.train(self._order[self.done : stop], self.batch_size, rates, self.tally)
+        if stop == len(self.rows) and self.epoch < self.settings.epochs:
+            self._orders.of(self.epoch + 1)  # while a GPU is still busy
+        return self.tally.read()
 
     @property
     def how(self):
