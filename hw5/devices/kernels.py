@@ -281,10 +281,10 @@ class KernelDevice(KernelImages, SmallNetworks, Device):
     def advance(self, counter, by):
         self._launch("advance", (1,), (1,), counter, by)
 
-    def _launch(self, kernel, grid, block, *args, shared=0, **how):
+    def _launch(self, kernel, grid, block, *args, shared=0, cooperative=False):
         """Launch a kernel; arrays are passed as addresses, int as int32 and float as float32."""
         args = [_ARGUMENT[type(arg)](arg) if type(arg) in _ARGUMENT else arg for arg in args]
-        self.runtime.launch(kernel, grid, block, args, shared, **how)
+        self.runtime.launch(kernel, grid, block, args, shared, cooperative)
 
 
 _ARGUMENT = {DeviceArray: lambda array: array.address, int: np.int32, float: np.float32}

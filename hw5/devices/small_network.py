@@ -100,14 +100,13 @@ class SmallNetworks:
         (bottom, *_), (*_, top) = layers, layers
         (m1, d), m2 = bottom.W.shape, top.W.shape[0] if top is not bottom else 0
         number, alpha = (ELEMENTWISE.index(bottom.theta.name), float(bottom.theta.alpha)) if m2 else (0, 0.0)
-        arguments = (data.X, data.mean, data.scale, order, data.y, weights)
-        arguments += tuple(getattr(layer, name) for layer in (bottom, top) for name in _PARAMETERS)
-        below, above = slots[0], slots[-1]
-        arguments += (tally.loss, tally.correct, parts, below.X, below.Delta, above.Delta, len(order), k, d, m1, m2)
-        arguments += (launch.units, launch.part, int(launch.ahead))
-        arguments += (number, alpha, *_rule(rates, rates.eta, t))
-        how = {"shared": launch.shared, "cooperative": True}
-        self._launch(f"epoch_{data.X.dtype}", (launch.blocks,), EPOCH_BLOCK, *arguments, **how)
+        examples = (data.X, data.mean, data.scale, order, data.y, weights)
+        parameters = (getattr(layer, name) for layer in (bottom, top) for name in _PARAMETERS)
+        space = (tally.loss, tally.correct, parts, slots[0].X, slots[0].Delta, slots[-1].Delta)
+        sizes = (len(order), k, d, m1, m2, launch.units, launch.part, int(launch.ahead))
+        arguments = (*examples, *parameters, *space, *sizes, number, alpha, *_rule(rates, rates.eta, t))
+        grid = (launch.blocks,)
+        self._launch(f"epoch_{data.X.dtype}", grid, EPOCH_BLOCK, *arguments, shared=launch.shared, cooperative=True)
 
     def epoch_launch(self, dtype, k, d, m1, m2):
         """The EpochLaunch for features of this type with as many blocks as can be resident, and whether it fits."""

@@ -36,7 +36,7 @@ class Launches:
     def write(self, address, host):
         """Do nothing."""
 
-    def launch(self, kernel, grid, block, args, shared=0):
+    def launch(self, kernel, grid, block, args, shared=0, cooperative=False):
         self.made.append((kernel, grid, block, shared))
 
 
