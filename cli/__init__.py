@@ -138,7 +138,8 @@ def _explain(error):
     if isinstance(error, MemoryError):
         return (
             1,
-            f"not enough memory ({error}); use fewer examples, smaller layers (--hidden) or smaller minibatches (--batch-size)",
+            f"not enough memory ({error}); use fewer examples, smaller layers (--hidden) or smaller minibatches "
+            "(--batch-size)",
         )
     if isinstance(error, FileNotFoundError) and error.filename is None:  # from os.getcwd()
         return 2, "the current directory no longer exists; change to another one"

@@ -42,8 +42,8 @@ class Size(click.ParamType):
     "--args",
     "arguments",
     default="",
-    help="Arguments, separated by commas or spaces: zeros:N, ones:N, arange:N, random:N or FILE.npy for a pointer, null "
-    "for a null pointer, FILE.npy for a texture or surface, and numbers.",
+    help="Arguments, separated by commas or spaces: zeros:N, ones:N, arange:N, random:N or FILE.npy for a pointer, "
+    "null for a null pointer, FILE.npy for a texture or surface, and numbers.",
 )
 @click.option("--shared", type=click.IntRange(0), default=0, help="Bytes of dynamic shared memory.  [default: 0]")
 @click.option(

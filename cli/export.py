@@ -45,8 +45,8 @@ def command(ctx, checkpoint, format, out, float16, float64, data, test, label_co
         warn(f"{out} shows no test examples: {lacking}")
     if format != "onnx" and columns_to_encode(model):
         warn(
-            f"{out} has the network alone, whose {model.columns.width} features are made of the {len(model.columns.each)} "
-            "columns of the table; --format onnx takes the columns themselves"
+            f"{out} has the network alone, whose {model.columns.width} features are made of the "
+            f"{len(model.columns.each)} columns of the table; --format onnx takes the columns themselves"
         )
 
 

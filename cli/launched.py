@@ -25,5 +25,6 @@ def require_one_process(verb):
     launched = launch()
     if launched and launched.ranks > 1:
         raise InputError(
-            f"hw5 {verb} works in one process, and the MPI launcher started {launched.ranks}; start it without the launcher"
+            f"hw5 {verb} works in one process, and the MPI launcher started {launched.ranks}; start it without the "
+            "launcher"
         )

@@ -158,8 +158,8 @@ def activations(checkpoint, out, data, test, label_column, data_dir, device_name
         layers, title = derivatives.of_layers(view.model, view.X), view.title
     for layer in layers:
         say(
-            f"{layer.name}: θ′ is 0 for {layer.zero:.1%} and below {derivatives.SMALL:g} for {layer.small:.1%} of the units "
-            f"and examples; {layer.dead:.1%} of the units are 0 for all examples"
+            f"{layer.name}: θ′ is 0 for {layer.zero:.1%} and below {derivatives.SMALL:g} for {layer.small:.1%} of the "
+            f"units and examples; {layer.dead:.1%} of the units are 0 for all examples"
         )
     derivatives.draw(out, layers, title)
     say(f"saved {out}")

@@ -49,8 +49,8 @@ test = click.option("--test", metavar="PATH", type=File(), help="Labelled test d
 label_column = click.option(
     "--label-column",
     metavar="COLUMN",
-    help="Column with the labels of a table, by name or position (1 is the first, -1 the last); several columns for one-hot "
-    "classes, labels or targets.",
+    help="Column with the labels of a table, by name or position (1 is the first, -1 the last); several columns for "
+    "one-hot classes, labels or targets.",
 )
 
 text = click.option(

@@ -133,15 +133,16 @@ def _print_launches(found, longest, batch_size, gpu):
     print_tables(listing)
     launches, nbytes = sum(one.count for one in found), sum(one.nbytes for one in found)
     say(
-        f"{launches} launches, {longest} of them one after another, and {nbytes:,} bytes of global memory for a step of "
-        f"{batch_size} examples"
+        f"{launches} launches, {longest} of them one after another, and {nbytes:,} bytes of global memory for a step "
+        f"of {batch_size} examples"
     )
     if gpu:
         by_bandwidth = 1e6 * sum(one.least_seconds(gpu) for one in found)
         by_launches = 1e6 * SECONDS_OF_A_LAUNCH * longest
         say(
-            f"at least {max(by_bandwidth, by_launches):.3g} us on {gpu}, a bound: {by_launches:.3g} by the launches one after "
-            f"another, 1 us each in a CUDA graph, and {by_bandwidth:.3g} by its memory bandwidth, with nothing in its caches"
+            f"at least {max(by_bandwidth, by_launches):.3g} us on {gpu}, a bound: {by_launches:.3g} by the launches "
+            f"one after another, 1 us each in a CUDA graph, and {by_bandwidth:.3g} by its memory bandwidth, with "
+            "nothing in its caches"
         )
 
 

@@ -85,8 +85,8 @@ def open_device(ranks, settings, name, precision, threads, persistent):
         return open_named(name, precision, threads, persistent)
     if settings.slices == 1 and ranks.size > 1:
         raise InputError(
-            f"{ranks.size} ranks cannot share minibatches of one slice; add --slices {SLICES}, which rounds in another way, "
-            "or start one process"
+            f"{ranks.size} ranks cannot share minibatches of one slice; add --slices {SLICES}, which rounds in another "
+            "way, or start one process"
         )
     from hw5.train.ranks import open_on_ranks
 

@@ -58,7 +58,8 @@ SETTINGS = (  # name, type and help
     (
         "l2",
         number("l2"),
-        "L2 penalty on the weights.  [default: 4 / number of training examples, 1 / number for a linear model; 0 for sgd]",
+        "L2 penalty on the weights.  [default: 4 / number of training examples, 1 / number for a linear model; 0 for "
+        "sgd]",
     ),
     ("weight_decay", number("weight_decay"), "Decoupled weight decay of Adam (AdamW)."),
     ("class_weight", str, "Class weights: balanced, or NAME=WEIGHT,..."),

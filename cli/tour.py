@@ -87,16 +87,16 @@ STEPS = (
     ),
     Step(
         "Find a race in a CUDA kernel, without a GPU",
-        "total.cu adds up the elements of each block. Thread 0 computes the sum, but thread 1 stores it, without a barrier "
-        "between. On a GPU, the result is often right. The emulator reports the race, and exits with code 1.",
+        "total.cu adds up the elements of each block. Thread 0 computes the sum, but thread 1 stores it, without a "
+        "barrier between. On a GPU, the result is often right. The emulator reports the race, and exits with code 1.",
         ("hw5 emulate total.cu --kernel total --grid 4 --block 256 --args random:1000,zeros:4,1000",),
         code=1,
         needs=_no_compiler,
     ),
     Step(
         "Draw a digit",
-        "A small convolutional network learns 8 x 8 digits, reads the one in seven.npy, and moves to a page to draw on: open "
-        "digits.html in a browser.",
+        "A small convolutional network learns 8 x 8 digits, reads the one in seven.npy, and moves to a page to draw "
+        "on: open digits.html in a browser.",
         (
             "hw5 train --hidden conv:8x3+1,pool:2,32 --epochs 20 --out digits.npz",
             "hw5 predict digits.npz seven.npy --top 3",

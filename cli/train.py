@@ -52,7 +52,8 @@ from hw5.train.tensorboard import TensorBoard
 )
 @options.data(
     "digits",
-    f"Built-in data set ({', '.join(BUILT_IN)}), or path to a table, or to IDX, NPZ or NPY data; - reads standard input.",
+    f"Built-in data set ({', '.join(BUILT_IN)}), or path to a table, or to IDX, NPZ or NPY data; - reads standard "
+    "input.",
 )
 @options.reading
 @settings
@@ -74,8 +75,8 @@ from hw5.train.tensorboard import TensorBoard
     "--folds",
     metavar="N",
     type=click.IntRange(min=2),
-    help="Cross-validate: split the examples into N folds, and test a model on each that was trained on the others. With "
-    "--out, also train a model on all of them. --holdout is 0 unless given.",
+    help="Cross-validate: split the examples into N folds, and test a model on each that was trained on the others. "
+    "With --out, also train a model on all of them. --holdout is 0 unless given.",
 )
 @click.option(
     "--restarts",

@@ -29,7 +29,8 @@ class PersistentStepper(Stepper):
         launch, fits = self.device.epoch_launch(self.data.X.dtype, k, self.network.features, m1, *m2 or (0,))
         if not fits:
             raise _refusal(
-                f"room for {launch.blocks:,} blocks with {launch.shared / 1024:.0f} KB of shared memory at the same time"
+                f"room for {launch.blocks:,} blocks with {launch.shared / 1024:.0f} KB of shared memory at the same "
+                "time"
             )
         return launch
 

@@ -56,8 +56,8 @@ def export(checkpoint, format, path, tested=None, float16=False, float64=False):
 class _Portable:
     """What is exported of a checkpoint.
 
-    layers: [(layer, W, b), ...] from the input up; W (m, d) and b (m,) are None in a layer without weights. columns: of a
-    table with text, dates or gaps.
+    layers: [(layer, W, b), ...] from the input up; W (m, d) and b (m,) are None in a layer without weights. columns:
+    of a table with text, dates or gaps.
     """
 
     checkpoint: Any
@@ -89,7 +89,7 @@ class _Portable:
 
 
 def _layers_of(checkpoint):
-    """The layers of a _Portable: the top one computes a logit for each class or label, or targets in their own units."""
+    """The layers of a _Portable: the top one computes a logit for each class or label, or targets in their units."""
     *hidden, (W, b) = checkpoint.parameters
     if checkpoint.of_targets:  # z / scale + mean
         scale, mean = checkpoint.of_targets.scale, checkpoint.of_targets.mean

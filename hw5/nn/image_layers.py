@@ -51,15 +51,15 @@ class _Windowed:
         """The Window over images of this shape."""
         if len(shape) != 3:
             raise InputError(
-                f"{self} needs images, and gets {prod(shape)} numbers without a shape; give images, such as an .npz with X "
-                "(N, height, width), and put it before layers of units"
+                f"{self} needs images, and gets {prod(shape)} numbers without a shape; give images, such as an .npz "
+                "with X (N, height, width), and put it before layers of units"
             )
         window = Window(tuple(shape), self._size, self._stride, self._padding)
         if min(window.places) < 1:
             image, size = (" x ".join(map(str, sides)) for sides in (shape[:2], self._size))
             raise InputError(
-                f"{self} does not fit: the image there has {image} pixels, and the window {size}; choose a smaller window or "
-                "more padding"
+                f"{self} does not fit: the image there has {image} pixels, and the window {size}; choose a smaller "
+                "window or more padding"
             )
         return window
 

@@ -136,8 +136,8 @@ def _require_all(answers, arithmetic=None):
             raise InputError(f"rank {rank}: {answer}")
         if answer != arithmetic:
             raise InputError(
-                f"rank {rank} would compute by {answer}, and rank 0 by {arithmetic}, with other rounding errors; choose a "
-                "--device that all have"
+                f"rank {rank} would compute by {answer}, and rank 0 by {arithmetic}, with other rounding errors; "
+                "choose a --device that all have"
             )
 
 

@@ -229,8 +229,8 @@ class Training:
             self.best = Best(progress.epoch, loss, self.network.parameters())
         if progress.epoch - self.best.epoch >= self.settings.patience:
             return (
-                f"stopped early: the {self._watched} loss has not improved since epoch {self.best.epoch}, whose weights "
-                f"are kept (--patience {self.settings.patience})"
+                f"stopped early: the {self._watched} loss has not improved since epoch {self.best.epoch}, whose "
+                f"weights are kept (--patience {self.settings.patience})"
             )
         return None
 
