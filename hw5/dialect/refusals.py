@@ -46,6 +46,7 @@ _DIALECT = {
     "hw5_host",
     "hw5_constant",
     "hw5_assert_fail",
+    "hw5_builtin_trap",
     "hw5_ptx",
     "hw5_alignment",
 }  # to which cuda.h defines CUDA's

@@ -73,7 +73,10 @@ CHECK = Mode(
         "-fno-aggressive-loop-optimizations",  # or a loop ends where an index would be out of bounds
     ),
 )
-_CLANG = ("-Wno-invalid-constexpr",)  # an error there: CUDA's log is constant for nvcc
+_CLANG = (
+    "-Wno-invalid-constexpr",  # an error there: CUDA's log is constant for nvcc
+    "-fno-builtin-malloc",  # or an access outside what malloc returned is a trap, which does not say so much
+)
 
 
 def runtime_library(mode):

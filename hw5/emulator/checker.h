@@ -119,20 +119,25 @@ class Checker {
 
     // An index is outside the array in its type. If the array is in shared or global memory, its access reports more.
     void index_outside(Site site, const char *type, int64_t index, const void *frame) {
+        leave_open(site, frame);
+        open_.offset = index;
+        snprintf(open_.text, sizeof open_.text, "uses index %lld of an array %s", (long long)index, type);
+    }
+    void leave_open(Site site, const void *frame) {
         settle();
         open_ = {};
         open_.kind = FaultKind::out_of_bounds;
         open_.party = current_party(nullptr, frame);
         open_.party.site = site;
-        open_.offset = index;
-        snprintf(open_.text, sizeof open_.text, "uses index %lld of an array %s", (long long)index, type);
-        pending_ = Pending::index;
+        pending_ = Pending::outside;
     }
 
-    // An access is not aligned, or outside a variable. If it is in shared or global memory, it reports more itself.
+    // An access is not aligned, or outside a variable. If it is in shared or global memory, it reports more itself; of a
+    // null pointer, too, but clang++ may trap instead.
     void misplaced(Site site, uintptr_t address, uintptr_t alignment, const void *frame) {
         if (address & (alignment - 1)) misaligned_ = address;
         else if (is_on_stack(address, 1)) outside_local(site, frame);
+        else if (address < page) leave_open(site, frame), open_.address = address;
     }
     [[noreturn]] HW5_COLD_MEMBER void outside_local(Site site, const void *frame) {
         settle();
@@ -278,7 +283,7 @@ class Checker {
         record_count++;
     }
 
-    enum class Pending { nothing, store, index };
+    enum class Pending { nothing, store, outside };
     static constexpr int kept_reads = 4, most_read_races = 16, most_swaps = 64;
     static constexpr uintptr_t page = 4096;  // the alignment of variables in check mode, see source.py
 

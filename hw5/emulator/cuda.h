@@ -12,6 +12,8 @@
 // Without GNU's extensions: glibc declares every function for seven more types, which are two thirds of all there is to parse.
 #include <features.h>
 #undef __USE_GNU
+#undef __attribute_alloc_size__  // or clang++ takes what malloc returns for a local variable
+#define __attribute_alloc_size__(parameters)
 #include <math.h>
 #include <stdlib.h>
 #define __USE_GNU 1

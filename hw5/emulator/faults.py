@@ -1,5 +1,7 @@
 """KernelFault, and its message for each kind of fault that the runtime reports."""
 
+import re
+
 from hw5.errors import RunError
 
 # In the order of enum class FaultKind, Divergence, Space and AccessKind of interface.h
@@ -147,9 +149,12 @@ def _pointer(address):
     return ""
 
 
+_TYPE = re.compile(r"(?<=\w)\[")  # 'float[4]' with clang++, 'float [4]' with g++
+
+
 def _out_of_bounds(fault, thread, kernel):
     if fault.text:
-        return f"{thread} {_text(fault.text)}"
+        return f"{thread} {_TYPE.sub(' [', _text(fault.text))}"
     if _pointer(fault.address):
         verb = _VERBS[fault.party.access] if fault.size else "accesses"
         what = _bytes(fault.size) if fault.size else "memory"
@@ -197,8 +202,5 @@ _SENTENCES = {
     "assertion": lambda fault, thread, kernel: f"{thread} fails: {_text(fault.text)}",
     "arithmetic": lambda fault, thread, kernel: f"{thread} divides an integer by zero",
     "stack-overflow": lambda fault, thread, kernel: f"{thread} needs more than 256 KiB for its local variables",
-    "illegal": lambda fault, thread, kernel: (
-        f"{thread} executes an instruction that ends a program: __builtin_trap(), or, with clang++, an access outside a "
-        "local array"
-    ),
+    "illegal": lambda fault, thread, kernel: f"{thread} executes an instruction that ends a program",
 }

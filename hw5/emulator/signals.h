@@ -73,11 +73,19 @@ inline void on_tick(const siginfo_t *info, void *context) {
     if (grid.module->contains((uintptr_t)at.pc)) fail_timeout(interrupted_party(at));
 }
 
+// clang++'s -fsanitize=bounds executes such an instruction instead of an access that it knows to be outside.
+inline void outside_local(Fault &fault) {
+    fault.kind = FaultKind::out_of_bounds;
+    snprintf(fault.text, sizeof fault.text,
+             "accesses memory outside the local variable that the pointer is to, or through a null pointer");
+}
+
 [[noreturn]] inline void on_trap(int signal, const siginfo_t *info, void *context) {
     const auto address = (uintptr_t)info->si_addr;
     checker().settle();  // of an index that is out of bounds, after which clang++ may trap
     Fault fault = {};
     if (signal == SIGFPE) fault.kind = FaultKind::arithmetic;
+    else if (checking && (signal == SIGILL || signal == SIGTRAP)) outside_local(fault);
     else if (signal == SIGILL || signal == SIGTRAP || signal == SIGABRT) fault.kind = FaultKind::illegal;
     else if (machine().stacks.in_guard(address)) fault.kind = FaultKind::stack_overflow;
     else fault.kind = FaultKind::out_of_bounds;
