@@ -100,7 +100,7 @@ struct alignas(4096) Powers {  // alone on its pages
     Matrix mrg[2][mrg_sequence + 64];
 
     HW5_PLAIN Powers computed() {
-        Powers p;
+        __attribute__((uninitialized)) Powers p;  // or clang++ fills it by memset, which needs the runtime, at loading
         p.xorwow[0] = {{2}};
         for (int k = 1; k < xorwow_sequence + 64; k++) p.xorwow[k] = squared(p.xorwow[k - 1]);
         p.mrg[0][0] = {{{0, 1, 0}, {0, 0, 1}, {modulus[0] - 810728u, 1403580u, 0}}};
