@@ -211,6 +211,14 @@ def missing_mask(strings):
     return pc.or_(pc.is_null(strings), pc.is_in(lower, value_set=pa.array(sorted(MISSING), lower.type)))
 
 
+def _without(mask, strings):
+    """Text with nulls where a mask is true. if_else of pyarrow before 24 loses the end of text that is a slice."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.replace_with_mask(strings, mask, pa.scalar(None, strings.type))
+
+
 def unit_of(array, decimal=POINT):
     """The unit or currency that most numbers of a pyarrow array of text have, or ""."""
     import pyarrow.compute as pc
@@ -260,7 +268,7 @@ def numbers(array, decimal=POINT, also_missing=(), unit=""):
     if also_missing:
         trimmed = pc.utf8_trim_whitespace(array)
         missing = pc.or_(missing, pc.fill_null(pc.is_in(trimmed, value_set=pa.array(also_missing, array.type)), False))
-    present = pc.if_else(missing, None, array)
+    present = _without(missing, array)
     if not is_grouped:
         with suppress(pa.ArrowInvalid):
             values = pc.cast(present, pa.float64()).to_numpy(zero_copy_only=False)
@@ -316,7 +324,7 @@ def _plain(strings, decimal, unit, is_grouped):
     units = _units(parts)  # 12 cm and 3 kg are not one quantity
     text = pc.if_else(pc.or_(pc.equal(units, ""), pc.equal(units, unit)), text, None)
     plain = pc.match_substring_regex(strings, _WHOLE if is_grouped else _PLAIN)
-    return pc.if_else(plain, strings, pc.if_else(pc.equal(sign, "--"), None, text))
+    return pc.if_else(plain, strings, _without(pc.equal(sign, "--"), text))
 
 
 def date_format(array, refused=()):
@@ -388,7 +396,7 @@ def dates(array, format):
     import pyarrow.compute as pc
 
     missing = missing_mask(array)
-    present = pc.if_else(missing, None, pc.utf8_trim_whitespace(array))
+    present = _without(missing, pc.utf8_trim_whitespace(array))
     present = pc.replace_substring_regex(present, _NAMED_ZONE, "")
     times = _iso(present) if format == ISO else _strptime(present, format)
     seconds = pc.cast(times, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1e6

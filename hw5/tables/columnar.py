@@ -57,12 +57,15 @@ def _has_codes(type) -> bool:
     return types.is_dictionary(type) and (types.is_integer(type.value_type) or types.is_floating(type.value_type))
 
 
+_BYTES = ("binary", "large_binary", "binary_view")  # by their names: pyarrow 15 has no function for the last
+
+
 def _unreadable(type) -> str | None:
     import pyarrow.types as types
 
     if types.is_nested(type):
         return "several values"
-    return "bytes" if types.is_binary(type) or types.is_large_binary(type) or types.is_binary_view(type) else None
+    return "bytes" if str(type) in _BYTES else None
 
 
 def _flat(array):
@@ -87,6 +90,8 @@ def _flat(array):
         return pa.nulls(len(array), pa.string())
     if types.is_time(array.type):
         array = array.cast(pa.time32("s"), safe=False)
+    if types.is_timestamp(array.type) and array.type.unit == "ns":  # as pandas before 3 has; as text they are no dates
+        array = array.cast(pa.timestamp("us", array.type.tz), safe=False)
     return array.cast(pa.string())
 
 

@@ -89,6 +89,17 @@ def test_a_table_in_another_format(write, name):
         np.testing.assert_allclose(load_inputs(path, schema_of(csv)), csv.train.X, rtol=1e-6)
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_dates_in_nanoseconds(write, zone):
+    """As pandas before 3 has them."""
+    csv = load(write(TABLE.to_csv(index=False), "trees.csv"))
+    file = io.BytesIO()
+    TABLE.assign(day=TABLE.day.astype("datetime64[ns]").dt.tz_localize(zone)).to_parquet(file)
+    data = load(write(file.getvalue(), "trees.parquet"))
+    assert data.feature_names == csv.feature_names
+    np.testing.assert_allclose(data.train.X, csv.train.X, rtol=1e-6)
+
+
 def test_svmlight(write):
     lines = [f"{i % 2} " + " ".join(f"{j}:{x}" for j, x in enumerate(row, 1) if x) for i, row in enumerate(X)]
     data = load(write("\n".join(lines), "trees.txt"))
