@@ -9,9 +9,8 @@ def tables_in(declaration):
     for i, text in enumerate(tokens):
         if text not in ("thread_local", DEVICE, CONSTANT):
             continue
-        if tokens[i + 1] == "__attribute__":
-            i = tokens.index("thread_local", i) if text != "thread_local" else i
-            i += 2 + len(_parenthesised(tokens, i + 2))
+        while tokens[i + 1] == "__attribute__":
+            i += 1 + len(_parenthesised(tokens, i + 2))
         end = next((k for k in range(i, len(tokens)) if tokens[k] in (";", "{", "(", "=")), len(tokens))
         for k in range(i, end):
             if tokens[k] == "[" and "][" in "".join(tokens[k:end]) and tokens[k - 1].isidentifier():

@@ -62,6 +62,22 @@ _FACTORS = {
 _SUMS = {"f32": "float", "f16": "__half", "s32": "int", "f64": "double"}
 _SHAPES = {(T, 16, K) for T, depths in {"f16": (8, 16), "bf16": (8, 16), "tf32": (4, 8)}.items() for K in depths}
 _SHAPES |= {(T, M, K) for T in ("s8", "u8") for M, K in ((8, 16), (16, 16), (16, 32))} | {("f64", 8, 4)}
+# Numbers of 16 bits and pairs of them: the type, and that of the register. Functions of one, and of a pair
+_HALVES = {
+    "f16": ("__half", "uint16_t"),
+    "bf16": ("__nv_bfloat16", "uint16_t"),
+    "f16x2": ("__half2", "uint32_t"),
+    "bf16x2": ("__nv_bfloat162", "uint32_t"),
+}
+_OF_HALVES = {
+    "add": ("__hadd", "__hadd2"), "add.sat": ("__hadd_sat", "__hadd2_sat"),
+    "sub": ("__hsub", "__hsub2"), "sub.sat": ("__hsub_sat", "__hsub2_sat"),
+    "mul": ("__hmul", "__hmul2"), "mul.sat": ("__hmul_sat", "__hmul2_sat"),
+    "fma": ("__hfma", "__hfma2"), "fma.sat": ("__hfma_sat", "__hfma2_sat"), "fma.relu": ("__hfma_relu", "__hfma2_relu"),
+    "min": ("__hmin", "__hmin2"), "min.NaN": ("__hmin_nan", "__hmin2_nan"),
+    "max": ("__hmax", "__hmax2"), "max.NaN": ("__hmax_nan", "__hmax2_nan"),
+    "neg": ("__hneg", "__hneg2"), "abs": ("__habs", "__habs2"), "tanh": ("htanh", "h2tanh"), "ex2": ("hexp2", "h2exp2"),
+}  # fmt: skip
 # The result in terms of the operands a, b, c of type T
 _FUNCTIONS = {
     "ex2": "hw5_ptx::ex2{ftz}(a)", "lg2": "log2f(a)", "rcp": "hw5_ptx::rcp{ftz}(a)", "rsqrt": "(T)(1 / sqrt(a))",
@@ -93,6 +109,8 @@ class Translator:
         arguments = [o.strip() for o in re.split(r",(?![^{\[]*[}\]])", operands)] if operands.strip() else []
         parts = opcode.split(".")
         method = getattr(self, f"_{parts[0]}", None)
+        if parts[-1] in _HALVES and parts[0] in _OF_HALVES:
+            method = self._of_halves
         if method is None and parts[0] not in _FUNCTIONS:
             raise Unknown(f"the PTX instruction {opcode} is not one of those that the emulator knows")
         try:
@@ -114,6 +132,13 @@ class Translator:
         declared = "".join(f"const {T} {OWN}{n} = {self.read(o, T)}; " for n, o in zip("abc", a[1:4]))
         result = "uint32_t" if parts[0] in ("popc", "clz", "bfind") else T
         return "{ " + declared + self.write(a[0], text.replace("(T)", f"({T})"), result) + " }"
+
+    def _of_halves(self, parts, a):
+        T, R = _HALVES[parts[-1]]
+        name = ".".join(part for part in parts[:-1] if part not in ("rn", "approx"))
+        function = _OF_HALVES[name][parts[-1].endswith("x2")]
+        values = ", ".join(f"hw5_ptx::bits<{T}>({self.read(o, R)})" for o in a[1:])
+        return self.write(a[0], f"hw5_ptx::bits<{R}>({function}({values}))", R)
 
     def _mov(self, parts, a):
         T = _C[parts[-1]]
@@ -189,11 +214,14 @@ class Translator:
     def _cvt(self, parts, a):
         if parts[1:] in (["rn", each, "f32"] for each in ("f16", "bf16", "f16x2", "bf16x2")):
             return self._to_halves(parts[2], a)
-        if parts[1:] in (["f32", "f16"], ["f32", "bf16"]):
-            half = f"hw5_ptx::bits<{_FACTORS[parts[2]]}>({self.read(a[1], 'uint16_t')})"
-            return self.write(a[0], f"(float)({half})", "float")
-        T, F = _C[parts[-2]], _C[parts[-1]]
-        x = self.read(a[1], F)
+        if parts[-2] in ("f16", "bf16") and parts[1] == "rn":
+            number = self.read(a[1], _C[parts[-1]])
+            return self.write(a[0], f"hw5_ptx::bits<uint16_t>({_FACTORS[parts[-2]]}({number}))", "uint16_t")
+        if parts[-1] in ("f16", "bf16"):
+            F, x = "float", f"(float)hw5_ptx::bits<{_FACTORS[parts[-1]]}>({self.read(a[1], 'uint16_t')})"
+        else:
+            F, x = _C[parts[-1]], self.read(a[1], _C[parts[-1]])
+        T = _C[parts[-2]]
         if "sat" in parts and T == "float":
             return self.write(a[0], f"hw5_ptx::sat({x})", T)
         rounding = next(
@@ -292,8 +320,8 @@ class Translator:
 
     def _shf(self, parts, a):
         x, y, n = (self.read(o, "uint32_t") for o in a[1:4])
-        function = {"l": "__funnelshift_l", "r": "__funnelshift_r"}[parts[1]]
-        return self.write(a[0], f"{function}({x}, {y}, {n})", "uint32_t") if parts[2] == "wrap" else {}["clamp"]
+        function = {"l.wrap": "l", "r.wrap": "r", "l.clamp": "lc", "r.clamp": "rc"}[".".join(parts[1:3])]
+        return self.write(a[0], f"__funnelshift_{function}({x}, {y}, {n})", "uint32_t")
 
     def _bfe(self, parts, a):
         T = _C[parts[-1]]

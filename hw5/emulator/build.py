@@ -1,6 +1,7 @@
 """Compile the runtime of a mode, and a module library for each .cu file."""
 
 import json
+import os
 import platform
 import re
 from dataclasses import dataclass
@@ -160,8 +161,8 @@ _OWN = {  # headers that nvcc needs no include for, or that PTX needs, by what i
     "cuda_texture.h": r"tex[123]D|surf[123]D|TextureObject_t|SurfaceObject_t|CU(?:tex|surf)Object|cudaArray_t"
     r"|(?:texture|surface) ?<",
     "mma.h": r"\b(?:mma\.sync|ldmatrix)\.",
-    "cuda_fp16.h": r"\bcvt\.(?:rn\.|f32\.)f16",
-    "cuda_bf16.h": r"\bcvt\.(?:rn\.|f32\.)bf16",
+    "cuda_fp16.h": r"\b(?:add|sub|mul|fma|min|max|neg|abs|tanh|ex2|cvt)\.(?:\w+\.)*f16",
+    "cuda_bf16.h": r"\b(?:add|sub|mul|fma|min|max|neg|abs|tanh|ex2|cvt)\.(?:\w+\.)*bf16",
     "cub.h": r"\bcub\b",
 }
 
@@ -224,7 +225,8 @@ def preprocess(compiler, source, flags, output):
 
     They are headers of the host: of the CUDA samples, OpenCV, MPI and the like.
     """
-    missing, empty = [], output.parent / "missing"
+    missing, empty = [], output.parent.joinpath("missing", *9 * ["folder"])  # ../x.h is in one of these folders
+    empty.mkdir(parents=True, exist_ok=True)
     command = ["-E", "-x", "c++", "-include", str(HERE / "cuda.h"), "-isystem", str(HERE), "-idirafter", str(empty)]
     command += [*flags, source.name, "-o", str(output)]
     while True:
@@ -233,11 +235,12 @@ def preprocess(compiler, source, flags, output):
             return missing
         except CompileError as error:
             found = _MISSING.search(str(error))
-            if not found or found[1] in missing or ".." in found[1] or found[1].startswith("/"):
+            place = found and Path(os.path.normpath(empty / found[1]))
+            if not found or found[1] in missing or output.parent / "missing" not in place.parents:
                 raise
             missing.append(found[1])
-            (empty / found[1]).parent.mkdir(parents=True, exist_ok=True)
-            (empty / found[1]).touch()
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
 
 
 _TABLE = "<the emulator's table of kernels>"

@@ -65,6 +65,7 @@ namespace std {}
 #define __noinline__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __maxnreg__(registers)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __grid_constant__
 #define __builtin_assume(condition) ((void)0)

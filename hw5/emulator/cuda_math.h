@@ -281,6 +281,12 @@ static inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned by)
 static inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned by) {
     return (unsigned)(((unsigned long long)high << 32 | low) >> (by & 31));
 }
+static inline unsigned __funnelshift_lc(unsigned low, unsigned high, unsigned by) {
+    return by >= 32 ? low : __funnelshift_l(low, high, by);
+}
+static inline unsigned __funnelshift_rc(unsigned low, unsigned high, unsigned by) {
+    return by >= 32 ? high : __funnelshift_r(low, high, by);
+}
 static inline unsigned umin(unsigned x, unsigned y) { return x < y ? x : y; }
 static inline unsigned umax(unsigned x, unsigned y) { return x < y ? y : x; }
 static inline long long llmin(long long x, long long y) { return x < y ? x : y; }

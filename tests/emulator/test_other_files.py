@@ -30,6 +30,18 @@ CASES = {
         "set<float>",
         4,
     ),
+    "aligned tables": (
+        "__constant__ __align__(16) float m[2][2] = {{1, 2}, {3, 4}};\n__device__ __align__(8) int t[2];\n"
+        "__global__ void k(float *y, int n) { y[0] = m[1][0] + t[0]; }",
+        "k",
+        3,
+    ),
+    "a number of registers": ("__global__ __maxnreg__(64) void k(float *y, int n) { y[0] = 3; }", "k", 3),
+    "headers of folders above, which do not exist": (
+        '#include "../common/no_such.h"\n#include "../../no_such.h"\n__global__ void k(float *y, int n) { y[0] = 3; }',
+        "k",
+        3,
+    ),
     "extern after __shared__": (
         "__shared__ extern float s[];\n__global__ void k(float *y, int n) { s[0] = 3; y[0] = s[0]; }",
         "k",

@@ -430,3 +430,38 @@ def test_ptx_converts_to_and_from_16_bits(tmp_path, check):
     emulator.run("k", 1, 1, [y, z, 1.2345678, -3.3])
     assert [hex(bits) for bits in y] == ["0xc0533f9e", "0x3cf0c29a"]
     assert z[0] == np.float16(1.2345678) and z[1] == -3.296875
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_ptx_of_numbers_of_16_bits_and_pairs_of_them(tmp_path, check):
+    text = """__global__ void k(unsigned *y, unsigned a, unsigned b, unsigned short h, float *z, int *n) {
+    asm("sub.f16x2 %0, %1, %2;" : "=r"(y[0]) : "r"(a), "r"(b));
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(y[1]) : "r"(a), "r"(b), "r"(b));
+    asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(y[2]) : "r"(a), "r"(b));
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(y[3]) : "r"(0x40404040), "r"(0x40404040), "r"(0x40404040));
+    unsigned short twice;
+    asm("add.f16 %0, %1, %1;" : "=h"(twice) : "h"(h));
+    asm("cvt.f32.f16 %0, %1;" : "=f"(z[0]) : "h"(twice));
+    asm("cvt.rni.sat.s8.f16 %0, %1;" : "=r"(n[0]) : "h"(twice));
+    asm("cvt.rn.f16.s32 %0, %1;" : "=h"(h) : "r"(-3));
+    n[1] = h;
+}"""
+    emulator, a, b = Emulator(write_kernel(tmp_path, text), check=check), np.float16([3, 0.1]), np.float16([2, 7])
+    y, z, n = np.zeros(4, u32), np.zeros(1, f32), np.zeros(2, i32)
+    emulator.run("k", 1, 1, [y, a.view(u32)[0], b.view(u32)[0], np.float16(75.3).view(np.uint16), z, n])
+    expected = [a - b, (a.astype(f32) * b + b).astype(np.float16), np.maximum(a, b)]
+    assert y[:3].tolist() == [pair.view(u32)[0] for pair in expected]
+    assert y[3] == 0x41404140  # 3 * 3 + 3
+    assert z[0] == 2 * np.float16(75.3) and n.tolist() == [127, np.float16(-3).view(np.uint16)]
+
+
+def test_funnel_shifts_that_stop_at_32_bits(tmp_path):
+    text = """__global__ void k(unsigned *y, unsigned low, unsigned high) {
+    unsigned by = threadIdx.x ? 40 : 8, *out = y + 4 * threadIdx.x;
+    asm("shf.l.clamp.b32 %0, %1, %2, %3;" : "=r"(out[0]) : "r"(low), "r"(high), "r"(by));
+    asm("shf.r.clamp.b32 %0, %1, %2, %3;" : "=r"(out[1]) : "r"(low), "r"(high), "r"(by));
+    out[2] = __funnelshift_lc(low, high, by), out[3] = __funnelshift_rc(low, high, by);
+}"""
+    emulator, y = Emulator(write_kernel(tmp_path, text)), np.zeros(8, u32)
+    emulator.run("k", 1, 2, [y, 0x11223344, 0x55667788])
+    assert [hex(word) for word in y] == 2 * ["0x66778811", "0x88112233"] + 2 * ["0x11223344", "0x55667788"]
