@@ -34,7 +34,7 @@ _LIBCUPP |= {
     *(f"thread_scope{s}" for s in ("", "_thread", "_block", "_device", "_system")),
 }
 _CUB = {f"{scope}{what}" for scope in ("Block", "Warp") for what in ("Reduce", "Scan")} | set(
-    "BlockLoad BlockStore".split()
+    "BlockLoad BlockStore BlockRadixSort NullType".split()
 )
 _CUB |= {f"Block{what}Algorithm" for what in ("Reduce", "Scan", "Load", "Store")} | set(
     "Sum Max Min ArgMax ArgMin KeyValuePair".split()

@@ -1,4 +1,4 @@
-// CUB: reductions, scans, loads and stores of a block, and reductions and scans of a warp.
+// CUB: reductions, scans, loads and stores of a block, and reductions and scans of a warp. (Sorting: cub_sort.h)
 //
 // Reductions and scans of a warp, and reductions of a block, combine in the order of CUB's default algorithms; scans of a
 // block combine in the order of the threads.
@@ -161,25 +161,25 @@ template <class T, int x, BlockScanAlgorithm = BLOCK_SCAN_RAKING, int y = 1, int
     static constexpr int threads = x * y * z;
 
   public:
-    using TempStorage = hw5_space<T, threads + 1>;  // of each thread, and the result of all
+    using TempStorage = hw5_space<T, threads + 1>;  // of each thread, and what the block begins with
     BlockScan(TempStorage &space) : space_(space) {}
 
     template <class Op> HW5_CUB void InclusiveScan(T value, T &out, Op op, T &all, HW5_SITE) {
         all = share(value, op, file, line);
-        out = hw5_thread() ? op(space_[hw5_thread()], value) : value;
+        out = hw5_thread() ? op(before(), value) : value;
     }
     template <class Op> HW5_CUB void ExclusiveScan(T value, T &out, T initial, Op op, T &all, HW5_SITE) {
         all = share(value, op, file, line);
-        out = hw5_thread() ? op(initial, space_[hw5_thread()]) : initial;
+        out = hw5_thread() ? op(initial, before()) : initial;
     }
     template <int n, class Op> HW5_CUB void InclusiveScan(T (&items)[n], T (&out)[n], Op op, T &all, HW5_SITE) {
         all = share(hw5_combined(items, op), op, file, line);
-        T sum = hw5_thread() ? op(space_[hw5_thread()], items[0]) : items[0];
+        T sum = hw5_thread() ? op(before(), items[0]) : items[0];
         for (int i = 0; i < n; i++) out[i] = sum = i ? op(sum, items[i]) : sum;
     }
     template <int n, class Op> HW5_CUB void ExclusiveScan(T (&items)[n], T (&out)[n], T initial, Op op, T &all, HW5_SITE) {
         all = share(hw5_combined(items, op), op, file, line);
-        T sum = hw5_thread() ? op(initial, space_[hw5_thread()]) : initial;
+        T sum = hw5_thread() ? op(initial, before()) : initial;
         for (int i = 0; i < n; i++) {
             const T item = items[i];  // out may be the same array
             out[i] = sum;
@@ -229,27 +229,23 @@ template <class T, int x, BlockScanAlgorithm = BLOCK_SCAN_RAKING, int y = 1, int
     }
 
   private:
-    // Put what the threads before each have into its place; return the result of all threads.
+    // Put the results up to each thread into its place; return that of all threads. Check mode sees whether the storage
+    // is used again without a barrier: the places that a thread reads belong to others.
     template <class Op> HW5_CUB T share(T value, Op op, const char *file, int line) {
         space_[hw5_thread()] = value;
         __syncthreads(file, line);
-        if (hw5_thread() == 0) {
-            T sum = value;
-            for (int i = 1; i < threads; i++) {
-                const T item = space_[i];
-                space_[i] = sum;
-                sum = op(sum, item);
-            }
-            space_[threads] = sum;
-        }
+        if (hw5_thread() == 0)
+            for (int i = 1; i < threads; i++) space_[i] = op(space_[i - 1], space_[i]);
         __syncthreads(file, line);
-        return space_[threads];
+        return space_[threads - 1];
     }
+    // The result of the threads before this one, which is not the first
+    HW5_CUB T before() { return space_[hw5_thread() - 1]; }
     template <class Prefix> HW5_CUB T op_prefix(T value, Prefix &prefix, const char *file, int line) {
         const T all = share(value, cub::Sum(), file, line);
-        if (hw5_thread() == 0) space_[0] = prefix(all);
+        if (hw5_thread() == 0) space_[threads] = prefix(all);
         __syncthreads(file, line);
-        return hw5_thread() ? space_[0] + space_[hw5_thread()] : space_[0];
+        return hw5_thread() ? space_[threads] + before() : space_[threads];
     }
 
     TempStorage &space_;
@@ -260,41 +256,72 @@ template <bool striped, int threads, int n> struct hw5_place {
     int operator()(int i) const { return striped ? i * threads + hw5_thread() : hw5_thread() * n + i; }
 };
 
+// Algorithms that transpose exchange items through the storage, in a block or a warp. Each thread writes its place here, and
+// reads that of another, so check mode sees whether the storage is used again without a barrier.
+template <bool exchanges, bool in_warp, int threads> struct hw5_transpose {
+    using Storage = hw5_no_space;
+    static void run(Storage *, const char *, int) {}
+};
+template <bool in_warp, int threads> struct hw5_transpose<true, in_warp, threads> {
+    using Storage = hw5_space<int, threads>;
+    HW5_CUB static void run(Storage *space, const char *file, int line) {
+        const hw5_group<32> group;
+        const int first = in_warp ? hw5_thread() & ~31 : 0, all = in_warp && threads - first > 32 ? 32 : threads - first;
+        if (space) (*space)[hw5_thread()] = all;
+        if (in_warp) __syncwarp(group.mask(threads - first), file, line);
+        else __syncthreads(file, line);
+        if (space) *(volatile int *)&(*space)[first + (hw5_thread() - first + 1) % all];
+    }
+};
+
 template <class T, int x, int n, BlockLoadAlgorithm algorithm = BLOCK_LOAD_DIRECT, int y = 1, int z = 1, int = 0> class BlockLoad {
     static constexpr hw5_place<algorithm == BLOCK_LOAD_STRIPED, x * y * z, n> place = {};
+    using Transpose = hw5_transpose<(algorithm >= BLOCK_LOAD_TRANSPOSE), algorithm == BLOCK_LOAD_WARP_TRANSPOSE, x * y * z>;
 
   public:
-    using TempStorage = hw5_no_space;
-    BlockLoad() {}
-    BlockLoad(TempStorage &) {}
-    template <class From> HW5_CUB void Load(From from, T (&items)[n]) {
+    using TempStorage = typename Transpose::Storage;
+    BlockLoad() : space_(nullptr) {}
+    BlockLoad(TempStorage &space) : space_(&space) {}
+    template <class From> HW5_CUB void Load(From from, T (&items)[n], HW5_SITE) {
         for (int i = 0; i < n; i++) items[i] = from[place(i)];
+        Transpose::run(space_, file, line);
     }
-    template <class From> HW5_CUB void Load(From from, T (&items)[n], int valid) {
+    template <class From> HW5_CUB void Load(From from, T (&items)[n], int valid, HW5_SITE) {
         for (int i = 0; i < n; i++)
             if (place(i) < valid) items[i] = from[place(i)];
+        Transpose::run(space_, file, line);
     }
-    template <class From, class Default> HW5_CUB void Load(From from, T (&items)[n], int valid, Default otherwise) {
+    template <class From, class Default> HW5_CUB void Load(From from, T (&items)[n], int valid, Default otherwise, HW5_SITE) {
         for (int i = 0; i < n; i++) items[i] = otherwise;
-        Load(from, items, valid);
+        Load(from, items, valid, file, line);
     }
+
+  private:
+    TempStorage *space_;
 };
 
 template <class T, int x, int n, BlockStoreAlgorithm algorithm = BLOCK_STORE_DIRECT, int y = 1, int z = 1, int = 0> class BlockStore {
     static constexpr hw5_place<algorithm == BLOCK_STORE_STRIPED, x * y * z, n> place = {};
+    using Transpose = hw5_transpose<(algorithm >= BLOCK_STORE_TRANSPOSE), algorithm == BLOCK_STORE_WARP_TRANSPOSE, x * y * z>;
 
   public:
-    using TempStorage = hw5_no_space;
-    BlockStore() {}
-    BlockStore(TempStorage &) {}
-    template <class To> HW5_CUB void Store(To to, T (&items)[n]) {
+    using TempStorage = typename Transpose::Storage;
+    BlockStore() : space_(nullptr) {}
+    BlockStore(TempStorage &space) : space_(&space) {}
+    template <class To> HW5_CUB void Store(To to, T (&items)[n], HW5_SITE) {
+        Transpose::run(space_, file, line);
         for (int i = 0; i < n; i++) to[place(i)] = items[i];
     }
-    template <class To> HW5_CUB void Store(To to, T (&items)[n], int valid) {
+    template <class To> HW5_CUB void Store(To to, T (&items)[n], int valid, HW5_SITE) {
+        Transpose::run(space_, file, line);
         for (int i = 0; i < n; i++)
             if (place(i) < valid) to[place(i)] = items[i];
     }
+
+  private:
+    TempStorage *space_;
 };
 
 }  // namespace cub
+#include "cub_sort.h"
 #undef HW5_CUB

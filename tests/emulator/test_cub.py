@@ -48,6 +48,7 @@ __global__ void offsets(const int *x, int *before, int *to, int *all, int n) {
     Scan(temp.scan).ExclusiveSum(items, items, sum);
     __syncthreads();
     Store(temp.store).Store(before, items, n);
+    __syncthreads();
     Store(temp.store).Store(to, sums, n);
     if (threadIdx.x == 0) *all = sum;
 }
@@ -75,10 +76,10 @@ __global__ void warps(const float *x, float *sums, float *least, float *to, floa
     Scan(scans[i / 32]).InclusiveSum(x[i], to[i]);
     Scan(scans[i / 32]).ExclusiveScan(x[i], before[i], 1e9f, cub::Min());
 }
-__global__ void sort(int *x) {
-    typedef cub::BlockRadixSort<int, 64, 1> Sort;
-    __shared__ Sort::TempStorage temp;
-    Sort(temp).Sort(*(int(*)[1])x);
+__global__ void histogram(int *x) {
+    typedef cub::BlockHistogram<int, 64, 1, 8> Histogram;
+    __shared__ Histogram::TempStorage temp;
+    Histogram(temp).Histogram(*(int(*)[1])x, *(int(*)[8])x);
 }
 int main() {
     cub::DeviceReduce::Sum(nullptr, bytes, x, y, n);
@@ -156,26 +157,83 @@ def test_warps(emulator):
 
 
 def test_the_rest_of_cub_is_refused_by_name(emulator):
-    assert emulator.refused["sort"].endswith("cub::BlockRadixSort: the emulator does not have this part of CUB")
+    assert emulator.refused["histogram"].endswith("cub::BlockHistogram: the emulator does not have this part of CUB")
+
+
+SORT = """
+#include <cub/block/block_radix_sort.cuh>
+template <class Key, int n> __device__ void sort(Key *x, int *place, int first_bit, int end_bit, int how) {
+    typedef cub::BlockRadixSort<Key, 64, n, int> Sort;
+    __shared__ typename Sort::TempStorage temp;
+    Key keys[n];
+    int values[n];
+    for (int i = 0; i < n; i++) values[i] = threadIdx.x * n + i, keys[i] = x[values[i]];
+    if (how == 0) Sort(temp).Sort(keys, values, first_bit, end_bit);
+    else if (how == 1) Sort(temp).SortDescending(keys, values, first_bit, end_bit);
+    else Sort(temp).SortBlockedToStriped(keys, values, first_bit, end_bit);
+    for (int i = 0; i < n; i++) {
+        const int to = how == 2 ? i * 64 + threadIdx.x : threadIdx.x * n + i;
+        x[to] = keys[i], place[to] = values[i];
+    }
+}
+#define KERNEL(name, Key, n) \
+    __global__ void name(Key *x, int *place, int first, int end, int how) { sort<Key, n>(x, place, first, end, how); }
+KERNEL(int32, int, 3) KERNEL(uint8, unsigned char, 4) KERNEL(float32, float, 2) KERNEL(float64, double, 1)
+"""
+
+
+@pytest.mark.parametrize("how", [0, 1, 2])
+@pytest.mark.parametrize(
+    "kernel, n, first, end",
+    [
+        ("int32", 192, 0, 32),
+        ("int32", 192, 4, 9),
+        ("uint8", 256, 0, 8),
+        ("float32", 128, 0, 32),
+        ("float64", 64, 0, 64),
+    ],
+)
+def test_keys_and_values_are_sorted_by_bits(tmp_path, kernel, n, first, end, how):
+    x = (np.random.default_rng(0).standard_normal(n) * 50).astype(i32 if kernel == "uint8" else kernel).astype(kernel)
+    bits, place = x.view(f"u{x.itemsize}"), np.zeros(n, i32)
+    sign = bits.dtype.type(1 << (8 * x.itemsize - 1))
+    digits = bits if kernel == "uint8" else np.where((x.dtype.kind == "f") & (bits & sign > 0), ~bits, bits ^ sign)
+    digits = [int(d) >> first & (1 << (end - first)) - 1 for d in digits]
+    expected = np.argsort([-d for d in digits] if how == 1 else digits, kind="stable")
+    emulator = Emulator(write_kernel(tmp_path, SORT), check=True)
+    emulator.run(kernel, 1, 64, [x, place, first, end, how])
+    np.testing.assert_array_equal(place, expected)
 
 
 TWICE = """
 __global__ void k(const float *x, float *y) {
-    using Reduce = cub::BlockReduce<float, 64>;
-    __shared__ Reduce::TempStorage temp;
-    const float sum = Reduce(temp).Sum(x[threadIdx.x]);
+    __shared__ union { STORAGE } temp;
+    float a[1] = {x[threadIdx.x]}, b[1] = {x[threadIdx.x]};
+    FIRST;
     BARRIER;
-    const float most = Reduce(temp).Reduce(x[threadIdx.x], cub::Max());
-    if (threadIdx.x == 0) y[0] = sum, y[1] = most;
+    SECOND;
+    if (threadIdx.x == 0) y[0] = a[0], y[1] = b[0];
 }
 """
+REDUCE = ("cub::BlockReduce<float, 64>", "a[0] = {}.Sum(a[0])", "b[0] = {}.Reduce(b[0], cub::Max())")
+SCAN = ("cub::BlockScan<float, 64>", "{}.InclusiveSum(a[0], a[0])", "{}.ExclusiveSum(b[0], b[0])")
+LOAD = ("cub::BlockLoad<float, 64, 1, cub::BLOCK_LOAD_TRANSPOSE>", "{}.Load(x, a)", "{}.Load(x, b)")
+WARPS = ("cub::BlockLoad<float, 64, 1, cub::BLOCK_LOAD_WARP_TRANSPOSE>", "{}.Load(x, a)", "{}.Load(x, b)")
+STORE = ("cub::BlockStore<float, 64, 1, cub::BLOCK_STORE_TRANSPOSE>", "{}.Store(y, a)", "{}.Store(y, b)")
+SORTED = ("cub::BlockRadixSort<float, 64, 1>", "{}.Sort(a)", "{}.SortDescending(b)")
+PAIRS = [(each, each) for each in (REDUCE, SCAN, LOAD, WARPS, STORE, SORTED)]
+PAIRS += [(LOAD, SCAN), (SCAN, STORE), (SORTED, SCAN), (WARPS, SORTED)]
 
 
-def test_storage_that_is_used_again_needs_a_barrier(tmp_path):
-    x, y = np.ones(64, f32), np.zeros(2, f32)
-    right = write_kernel(tmp_path, TWICE.replace("BARRIER", "__syncthreads()"), "right.cu")
-    check_kernel(right, "k", 1, 64, [x, y], {1: np.array([64, 1], f32)})
-    wrong = Emulator(write_kernel(tmp_path, TWICE.replace("BARRIER", ""), "wrong.cu"), check=True)
+@pytest.mark.parametrize("first, second", PAIRS, ids=lambda each: each[0].partition("<")[0] + str(each is WARPS))
+def test_storage_that_is_used_again_needs_a_barrier(tmp_path, first, second):
+    text = TWICE.replace("STORAGE", f"{first[0]}::TempStorage first; {second[0]}::TempStorage second;")
+    text = text.replace("FIRST", first[1].format(f"{first[0]}(temp.first)"))
+    text = text.replace("SECOND", second[2].format(f"{second[0]}(temp.second)"))
+    x, y = np.ones(64, f32), np.zeros(64, f32)
+    right = write_kernel(tmp_path, text.replace("BARRIER", "__syncthreads()"), "right.cu")
+    Emulator(right, check=True).run("k", 1, 64, [x, y])
+    wrong = Emulator(write_kernel(tmp_path, text.replace("BARRIER", ""), "wrong.cu"), check=True)
     for wrong.order in ("forward", "reverse", "random", "warps"):
         with pytest.raises(KernelFault, match=r"of __shared__ 'temp' at wrong.cu:7, .* at wrong.cu:5") as caught:
             wrong.run("k", 1, 64, [x, y])
