@@ -56,6 +56,7 @@ class _Editor:
         self._source, self._check, self._references = source, check, reference_types(found)
         self._tables = {name for d in kept if d.kind != "function" for name, _ in tables_in(d)}
         self._called_later = recursive(kept) | pointed_to(kept)
+        self._elsewhere = {d.name for d in kept if {CONSTANT, "extern"} <= set(d.words)}
 
     def edits(self, declaration):
         edits, marks = self._of_bodies(declaration)
@@ -68,7 +69,7 @@ class _Editor:
         if references & declaration.names:
             edits += reference_edits(tokens, references, gap * is_bound)
         edits += index_edits(tokens) + overload_edits(tokens) + _pauses(tokens)
-        return [*edits, *_mark_edits(declaration, marks, gap)]
+        return [*edits, *_mark_edits(declaration, marks, gap, self._elsewhere)]
 
     def _of_bodies(self, declaration):
         """Edits within the bodies of functions, and {start of a mark: its text} of functions to be inlined."""
@@ -83,14 +84,19 @@ class _Editor:
         return edits, marks
 
 
-def _mark_edits(declaration, marks, gap):
-    """Edits that replace CUDA's marks by those in `marks` and, of variables, by the attributes `gap`."""
+def _mark_edits(declaration, marks, gap, elsewhere):
+    """Edits that replace CUDA's marks by those in `marks` and, of variables, by the attributes `gap`.
+
+    elsewhere: names of constants that are also declared `extern`.
+    """
     for token in declaration.tokens:
         if token.text in (DEVICE, GLOBAL, HOST):
             new = marks.get(token.start, gap if token.text == DEVICE else "")
             yield token.start, token.end, new or " " * len(token.text)  # columns stay
         elif token.text == CONSTANT:
-            linkage = "" if {"static", "extern"} & set(declaration.words) else "static "
+            linkage = (
+                "" if {"static", "extern"} & set(declaration.words) or declaration.name in elsewhere else "static "
+            )
             yield token.start, token.end, linkage + gap
 
 

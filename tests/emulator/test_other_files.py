@@ -36,6 +36,12 @@ CASES = {
         "k",
         3,
     ),
+    "a constant that a header declares": (
+        "extern __constant__ float c[];\n__global__ void k(float *y, int n) { y[0] = c[1]; }\n"
+        "__constant__ float c[2] = {1, 3};",
+        "k",
+        3,
+    ),
     "a number of registers": ("__global__ __maxnreg__(64) void k(float *y, int n) { y[0] = 3; }", "k", 3),
     "headers of folders above, which do not exist": (
         '#include "../common/no_such.h"\n#include "../../no_such.h"\n__global__ void k(float *y, int n) { y[0] = 3; }',
