@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-GLOBAL, DEVICE, HOST, CONSTANT = (
+GLOBAL, DEVICE, HOST, CONSTANT, BUILTIN = (
     "hw5_global",
     "hw5_device",
     "hw5_host",
     "hw5_constant",
+    "hw5_builtin",  # declared again, but known
 )  # as cuda.h defines CUDA's words
 _MARKS = {GLOBAL, DEVICE, CONSTANT, "thread_local"}
 _TYPES = {"struct", "class", "union", "enum"}

@@ -6,12 +6,12 @@ from hw5.dialect import inline_ptx, waiting
 from hw5.dialect.array_tables import table_edits, tables_in
 from hw5.dialect.calls import pointed_to, recursive
 from hw5.dialect.cuda_names import INDICES, index_edits, overload_edits
-from hw5.dialect.declarations import CONSTANT, DEVICE, GLOBAL, HOST, members
+from hw5.dialect.declarations import BUILTIN, CONSTANT, DEVICE, GLOBAL, HOST, members
 from hw5.dialect.references import is_reference, reference_edits, reference_types
 from hw5.dialect.tokens import blanked
 from hw5.errors import InputError
 
-_MARK = re.compile(rf"\b(?:{GLOBAL}|{DEVICE}|{HOST}|{CONSTANT})\b")
+_MARK = re.compile(rf"\b(?:{GLOBAL}|{DEVICE}|{HOST}|{CONSTANT}|{BUILTIN})\b")
 # Inlined, a structure that is passed or returned by value is copied by instructions that check mode sees.
 _INLINE = "__attribute__((always_inline)) "
 _INLINED = {"inline", "__inline__", "__inline"}

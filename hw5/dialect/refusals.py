@@ -45,6 +45,7 @@ _DIALECT = {
     "hw5_device",
     "hw5_host",
     "hw5_constant",
+    "hw5_builtin",
     "hw5_assert_fail",
     "hw5_builtin_trap",
     "hw5_ptx",

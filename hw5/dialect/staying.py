@@ -2,6 +2,7 @@
 
 import re
 
+from hw5.dialect.declarations import BUILTIN
 from hw5.dialect.instances import in_brackets
 from hw5.dialect.references import is_reference, reference_types
 
@@ -39,6 +40,8 @@ def _names_in_instances(found, instances):
 
 def _is_root(declaration, prototypes, namespaces):
     if declaration.kind == "function":
+        if BUILTIN in declaration.words:
+            return False
         marked = declaration.is_device and "constexpr" not in declaration.words
         return marked or (declaration.name in prototypes and declaration.name != "operator")
     if declaration.words[:2] == ["using", "namespace"]:

@@ -167,7 +167,11 @@ _OWN = {  # headers that nvcc needs no include for, or that PTX needs, by what i
 }
 
 
-_OF_OTHERS = {"cfloat": r"\b(?:FLT|DBL)_(?:MAX|MIN|EPSILON)\b"}  # which headers of the host include, such as OpenCV's
+_OF_OTHERS = {  # which headers of the host include, such as OpenCV's and PyTorch's
+    "cfloat": r"\b(?:FLT|DBL)_(?:MAX|MIN|EPSILON)\b",
+    str(HERE / "cuda_fp16.h"): r"\b(?:__half2?|half2|__half2float|__float2half\w*)\b|[<,] ?half>",
+    str(HERE / "cuda_bf16.h"): r"\b__nv_bfloat16\w*",
+}
 
 
 def _text(compiler, source, flags, preprocessed, mode):

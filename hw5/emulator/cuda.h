@@ -62,6 +62,7 @@ namespace std {}
 #define __host__ hw5_host
 #define __constant__ hw5_constant
 #define __managed__ hw5_device
+#define __device_builtin__ hw5_builtin
 #define __noinline__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)

@@ -42,6 +42,18 @@ CASES = {
         "k",
         3,
     ),
+    "a function of CUDA that is declared again": (
+        "extern __device__ __device_builtin__ void __syncthreads(void);\n"
+        "__global__ void k(float *y, int n) { __syncthreads(); y[0] = 3; }",
+        "k",
+        3,
+    ),
+    "halves of a header that does not exist": (
+        "#include <torch/extension.h>\n__device__ float of(__half x) { return x; }\n"
+        "__global__ void k(float *y, int n) { y[0] = of(__float2half(3)) + float(__nv_bfloat16(0.0f)); }",
+        "k",
+        3,
+    ),
     "a number of registers": ("__global__ __maxnreg__(64) void k(float *y, int n) { y[0] = 3; }", "k", 3),
     "headers of folders above, which do not exist": (
         '#include "../common/no_such.h"\n#include "../../no_such.h"\n__global__ void k(float *y, int n) { y[0] = 3; }',
