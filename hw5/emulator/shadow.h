@@ -31,12 +31,16 @@ struct Cell {
 };
 static_assert(sizeof(Cell) == 64, "");
 
+// Large pages are faster, but where few bytes of a very large array are used they would take too much memory.
+constexpr uint64_t least_in_large_pages = 4 << 20, most_in_large_pages = 256 << 20;  // bytes
+
 // Reserved address space, which takes memory only where it is used. Ends the launch if there is none.
 [[noreturn]] inline void fail_without_address_space();
 inline void *reserve_for_check(uint64_t bytes) {
     void *pages =
         mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pages == MAP_FAILED) fail_without_address_space();
+    if (bytes >= least_in_large_pages && bytes <= most_in_large_pages) madvise(pages, bytes, MADV_HUGEPAGE);
     return pages;
 }
 
