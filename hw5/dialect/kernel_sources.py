@@ -74,9 +74,12 @@ def _overloaded(kept):
 
 
 def _chosen(declaration, expression, overloads):
-    """The name of a kernel, with its parameters if another kernel has the name, and the expression that selects it."""
+    """The name of a kernel, with its parameters if another kernel has the name, and the expression that selects it.
+
+    Outside namespaces, functions of C may have the name too, such as exp.
+    """
     ambiguous = overloads.get((declaration.scopes, declaration.name))
-    if ambiguous is None:
+    if ambiguous is None and (declaration.scopes or declaration.linkage or "auto" in declaration.words):
         return declaration.name, expression
     types = _types(declaration)
     name = f"{declaration.name}({types})" if ambiguous else declaration.name

@@ -148,7 +148,8 @@ def _reason(token, before, after, declaration, own):
     name = token.text
     if not token.is_name or before in (".", ">") and after != "<":
         return None
-    if name in _HOST_ONLY and after in ("(", ";", ",", ")") and (after == "(" or before in ("=", "(", ",", "&")):
+    is_function = after == "(" or (after in (";", ",", ")") and before in ("=", "(", ",", "&"))
+    if name in _HOST_ONLY and name not in own and is_function:
         return f"{name}() is a function of the host; a kernel cannot call it"
     if name in _STREAMS and (before == "::" or after == "<" or before == "<"):
         return f"{name} is a stream of the host; use printf in a kernel"

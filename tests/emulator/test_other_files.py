@@ -54,6 +54,16 @@ CASES = {
         "k",
         3,
     ),
+    "a kernel with the name of a function of C": (
+        "__global__ void exp(float *y, int n) { y[0] = 2 + exp(0.0f); } int main() { exp<<<1, 1>>>(0, 0); }",
+        "exp",
+        3,
+    ),
+    "a kernel with the name of a function that only a host has": (
+        "__global__ void signal(float *y, int n) { y[0] = 3; }",
+        "signal",
+        3,
+    ),
     "a number of registers": ("__global__ __maxnreg__(64) void k(float *y, int n) { y[0] = 3; }", "k", 3),
     "headers of folders above, which do not exist": (
         '#include "../common/no_such.h"\n#include "../../no_such.h"\n__global__ void k(float *y, int n) { y[0] = 3; }',
