@@ -41,6 +41,23 @@ def overload_edits(tokens):
     ]
 
 
+_BULK = {"memcpy", "memmove", "memset"}
+
+
+def bulk_edits(tokens, own):
+    """Edits that make memcpy(...) and the like check mode's, unless the file has a function of that name."""
+    return [
+        (token.start, token.end, f"hw5_{token.text}")
+        for before, token, after in zip(tokens, tokens[1:], tokens[2:])
+        if token.text in _BULK - own and after.text == "(" and not _declares_or_selects(before)
+    ]
+
+
+def _declares_or_selects(token):
+    """Whether the token before a name makes it a member, or what a declaration declares."""
+    return token.text in (".", ">", "*", "&") or (token.is_name and token.text not in _BEFORE_AN_EXPRESSION)
+
+
 def _ends_a_name(token):
     """Whether the token before :: makes it std::exp or the like."""
     return token.text == ">" or (token.is_name and token.text not in _BEFORE_AN_EXPRESSION)

@@ -5,7 +5,7 @@ import re
 from hw5.dialect import inline_ptx, waiting
 from hw5.dialect.array_tables import table_edits, tables_in
 from hw5.dialect.calls import pointed_to, recursive
-from hw5.dialect.cuda_names import INDICES, index_edits, overload_edits
+from hw5.dialect.cuda_names import INDICES, bulk_edits, index_edits, overload_edits
 from hw5.dialect.declarations import BUILTIN, CONSTANT, DEVICE, GLOBAL, HOST, members
 from hw5.dialect.references import is_reference, reference_edits, reference_types
 from hw5.dialect.tokens import blanked
@@ -56,6 +56,7 @@ class _Editor:
         self._source, self._check, self._references = source, check, reference_types(found)
         self._tables = {name for d in kept if d.kind != "function" for name, _ in tables_in(d)}
         self._called_later = recursive(kept) | pointed_to(kept)
+        self._functions = {d.name for d in kept if d.kind == "function"}
         self._elsewhere = {d.name for d in kept if {CONSTANT, "extern"} <= set(d.words)}
 
     def edits(self, declaration):
@@ -69,6 +70,8 @@ class _Editor:
         if references & declaration.names:
             edits += reference_edits(tokens, references, gap * is_bound)
         edits += index_edits(tokens) + overload_edits(tokens) + _pauses(tokens)
+        if self._check:
+            edits += bulk_edits(tokens, self._functions)
         return [*edits, *_mark_edits(declaration, marks, gap, self._elsewhere)]
 
     def _of_bodies(self, declaration):

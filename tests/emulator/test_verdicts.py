@@ -61,6 +61,15 @@ WRONG = {
         "__global__ void k(float *y) { float t[4]; fill(t, 4); y[threadIdx.x] = t[threadIdx.x % 4]; }",
         "out-of-bounds", "accesses memory outside the local variable that the pointer is to",
     ),
+    "a fill beyond the end of a local array": (
+        "__global__ void k(float *y) { float t[4]; memset(t, 0, 5 * sizeof(float)); y[threadIdx.x] = t[threadIdx.x % 4]; }",
+        "out-of-bounds", "accesses memory outside the local variable that the pointer is to",
+    ),
+    "a copy from beyond the end of a local array": (
+        "__device__ void put(float *y, const float *t, int n) { memcpy(y, t, n * sizeof(float)); }"
+        "__global__ void k(float *y) { float t[4] = {1}; if (threadIdx.x == 0) put(y, t, 5); }",
+        "out-of-bounds", "accesses memory outside the local variable that the pointer is to",
+    ),
     "doubles after 4 bytes of shared memory": (
         "__global__ void k(float *y) { __shared__ char s[512]; double *d = (double *)(s + 4); d[threadIdx.x] = y[threadIdx.x];"
         "y[threadIdx.x] = d[threadIdx.x]; }",
@@ -193,6 +202,17 @@ RIGHT = {
             p[threadIdx.x].d = sum(&v.x, 4) + sum(&table[0][0], 12) + sum(&table[1][3], 5);
             if (threadIdx.x < 8) pair[threadIdx.x] = {1, 2};
             y[threadIdx.x] = p[threadIdx.x].d;
+        }""",
+    "fills and copies of local variables": """
+        #include <cstring>
+        struct Own { float a, b[3]; __device__ void memset(float v) { a = v; } };
+        __global__ void k(float *y) {
+            Own own;
+            std::memset(&own, 0, sizeof own);
+            float t[4];
+            memcpy(t, &own.a, 16), memmove(t + 1, t, 12), ::memcpy(own.b, t, sizeof own.b);
+            own.memset(3);
+            y[threadIdx.x] = own.b[2] + t[3] + own.a;
         }""",
     "the heap": """
         __global__ void k(float *y) {
