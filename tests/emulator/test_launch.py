@@ -1,7 +1,9 @@
 """Launches: arguments against the signature, the limits of a GPU, memory, and several modes in one process."""
 
 import gc
+import os
 import platform
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -236,3 +238,12 @@ def test_a_crash_ends_the_launch_only(tmp_path, check, body, kind, words):
         assert caught.value.kind == kind
         assert check or words in str(caught.value)
         assert Arrays(emulator).run("fine", (1,), (1,), np.zeros(1, i32))[0] == 5
+
+
+def test_the_time_in_which_other_programs_run_does_not_count(tmp_path):
+    text = "__global__ void k(int *y, int n) { for (int i = 0; i < n; i++) y[i % 8] += 1; }"
+    emulator, y = Emulator(write_kernel(tmp_path, text), check=True, time_limit=1), np.zeros(8, i32)
+    stop = f"sleep 0.05; kill -STOP {os.getpid()}; sleep 1.5; kill -CONT {os.getpid()}"
+    with subprocess.Popen(["sh", "-c", stop]):
+        emulator.run("k", 1, 1, [y, 2_000_000])
+    assert y.sum() == 2_000_000
