@@ -14,12 +14,14 @@ import threading
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 import pytest
 
 from hw5.datasets import fetch as fetching
 from hw5.datasets import load
+from hw5.datasets.deadline import Deadline
 from hw5.datasets.fetch import EMNIST, SOURCES, File, Source, fetch, find_downloaded
 from hw5.datasets.idx import FILES
 from hw5.errors import InputError, RunError
@@ -232,8 +234,14 @@ def test_offline(mnist, tmp_path, monkeypatch):
 
 def test_a_timeout(server, mnist, tmp_path, monkeypatch):
     service = http.server.HTTPServer(("127.0.0.1", 0), None)  # accepts connections, and never responds
-    monkeypatch.setattr(fetching, "_TIMEOUT", 0.1)
-    use(monkeypatch, (f"http://127.0.0.1:{service.server_port}/", *server.mirrors()), mnist)
+    silent = f"http://127.0.0.1:{service.server_port}/"
+
+    class Impatient(Deadline):
+        def open(self, request, timeout):
+            return super().open(request, 0.1 if request.full_url.startswith(silent) else timeout)
+
+    monkeypatch.setattr(fetching, "Deadline", Impatient)
+    use(monkeypatch, (silent, *server.mirrors()), mnist)
     try:
         assert download(tmp_path) == mnist
     finally:
@@ -404,7 +412,16 @@ SLOW = {  # what a server sends again and again
 def test_a_server_that_sends_a_byte_now_and_then(server, mnist, tmp_path, monkeypatch, kind):
     """The timeout begins anew with each, so the whole time is limited as well; then the next mirror has its turn."""
     first, again = SLOW[kind]
-    slow, stopped = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    slow, stopped, timers = socket.create_server(("127.0.0.1", 0)), threading.Event(), []
+
+    class Timer:
+        """Its time is over when the test says so, however fast the machine is."""
+
+        def __init__(self, _, when_over):
+            timers.append(when_over)
+
+        def start(self): ...
+        def cancel(self): ...
 
     def serve():
         while not stopped.is_set():
@@ -415,16 +432,19 @@ def test_a_server_that_sends_a_byte_now_and_then(server, mnist, tmp_path, monkey
             with connection, suppress(OSError):
                 connection.recv(10_000)
                 connection.sendall(b"HTTP/1.1 200 OK\r\n" + (first % len(images(mnist)) if b"%" in first else first))
-                while not stopped.wait(0.02):
+                for i in count():
+                    if i == 10:
+                        timers[-1]()
                     connection.sendall(again)
+                    if stopped.wait(0.02):
+                        return
 
     thread = threading.Thread(target=serve)
     thread.start()
-    monkeypatch.setattr(fetching, "_TIMEOUT", 0.3)
-    monkeypatch.setattr(fetching, "_SLOWEST", 1_000_000)
+    monkeypatch.setattr(threading, "Timer", Timer)
     use(monkeypatch, (f"http://127.0.0.1:{slow.getsockname()[1]}/",), {"train-images-idx3-ubyte.gz": images(mnist)})
     try:
-        with pytest.raises(RunError, match="slower than 1,000,000 bytes per second"):
+        with pytest.raises(RunError, match="slower than 10,000 bytes per second"):
             download(tmp_path)
         use(monkeypatch, (f"http://127.0.0.1:{slow.getsockname()[1]}/", *server.mirrors()), mnist)
         assert download(tmp_path) == mnist
@@ -433,6 +453,13 @@ def test_a_server_that_sends_a_byte_now_and_then(server, mnist, tmp_path, monkey
         slow.shutdown(socket.SHUT_RDWR)
         slow.close()
         thread.join()
+
+
+def test_the_time_of_a_response_ends():
+    near, far = socket.socketpair()
+    with Deadline(0.1) as deadline, near, far:
+        deadline._connections.append(near.dup())
+        assert far.recv(1) == b"" and deadline.is_over
 
 
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data:,x", "http://127.0.0.1:1/"])
