@@ -141,8 +141,14 @@ def _with_quotes(dialect: Dialect, sample: str, rows: list) -> Dialect:
     single = [cell for row in rows for cell in row if len(cell) > 1 and cell[0] == cell[-1] == "'"]
     if len(single) > max(1, len(rows) // 2) and '"' not in sample:
         dialect = replace(dialect, quote="'")
-    spaces = re.search(f"[{re.escape(dialect.delimiter)}][ \t]+{dialect.quote}(?!{dialect.quote})", sample) is not None
-    return replace(dialect, spaces=spaces and dialect.delimiter != BLANKS, escape=escape_of(sample))
+    return replace(dialect, spaces=_has_spaces(dialect, sample), escape=escape_of(sample))
+
+
+def _has_spaces(dialect: Dialect, sample: str) -> bool:
+    """Whether blanks are between a delimiter and a quote. One more tab is an empty cell, if tabs delimit."""
+    blanks, quote = " " if dialect.delimiter == "\t" else "[ \t]", dialect.quote
+    gap = f"{re.escape(dialect.delimiter)}{blanks}+{quote}(?!{quote})"
+    return dialect.delimiter != BLANKS and re.search(gap, sample) is not None
 
 
 def _has_quotes_in_text(sample: str, delimiter: str) -> bool:

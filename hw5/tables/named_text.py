@@ -63,10 +63,10 @@ def read_arff(path, wanted=frozenset(), label=None):
     lower = [name.lower() for name in names]
     label = lower.index("class") if "class" in lower else None
     body = "".join(lines_of(text)[line + 1 : line + 200])
-    if re.search(r"^\s*\{", body, re.MULTILINE):
+    if re.search(r"(?m)^[ \t]*\{", body):
         head.path = _dense(head, kinds, line + 1)
         return _NamedText(head, tuple(names), Dialect(skipped=line + 1, width=len(names)), label, nominal)
-    quotes = re.findall(r"(?m)(?:^|[,\t])[ \t]*(['\"])", body)  # before cells; others are in them
+    quotes = re.findall(r"(?m)(?:^|[,\t]) *(['\"])", body)  # before cells; others are in them
     quote = max("\"'", key=quotes.count)
     delimiter = "," if "," in body else "\t"
     escape = "\\" if f"\\{quote}" in body else None

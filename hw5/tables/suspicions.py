@@ -33,8 +33,8 @@ def summary_warnings(fitting: Fitting) -> list[str]:
 
 def _sums_up(value: str, others) -> bool:
     """Whether a text is that of the total of another one, as "north total" is."""
-    name = re.sub(r"(?i)[ :-]*\b(sub)?totals?$|^(sub)?total (of )?", "", value)
-    return name != value and name in others
+    name = re.sub(r"(?i)\b(sub)?totals?$|^(sub)?total (of )?", "", value)
+    return name != value and name.strip(" :-") in others
 
 
 def _alike(names) -> list[str]:
