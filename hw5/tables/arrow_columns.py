@@ -1,5 +1,7 @@
 """Columns of the batches that records give: pyarrow arrays of text or numbers."""
 
+import numpy as np
+
 
 def as_strings(array):
     """A pyarrow array as text."""
@@ -27,3 +29,18 @@ def without_blank_rows(columns: list) -> list:
         if not pc.any(blank).as_py():
             return columns
     return [array.filter(pc.invert(blank)) for array in columns]
+
+
+def as_numpy(array) -> np.ndarray:
+    """The numbers of a pyarrow array, NaN where null."""
+    if array.null_count:
+        return array.to_numpy(zero_copy_only=False)
+    return np.from_dlpack(array)  # to_numpy imports pandas where it is installed, which takes 0.2 s
+
+
+def without(mask, strings):
+    """Text with nulls where a mask is true. if_else of pyarrow before 24 loses the end of text that is a slice."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.replace_with_mask(strings, mask, pa.scalar(None, strings.type))

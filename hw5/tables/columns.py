@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw5.tables.cells import DATE_FORMATS
+from hw5.tables.dates import DATE_FORMATS
 from hw5.tables.decimals import DECIMALS, POINT
 
 _DAY = 86_400

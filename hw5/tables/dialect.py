@@ -8,11 +8,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from hw5.tables.cells import is_number, without_brackets
 from hw5.tables.decimals import DECIMAL_COMMA, signs_among
 from hw5.tables.fixed_width import as_tabs, starts_of
 from hw5.tables.header import LONG_TEXT, is_header, is_text, joined, second_header
 from hw5.tables.lines_above import without_lines_above, without_titles
+from hw5.tables.number_text import is_number, without_brackets
 from hw5.tables.sample_rows import BLANKS, DELIMITERS, escape_of, rows_of
 from hw5.text import lines_of, quoted
 

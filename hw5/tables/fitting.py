@@ -6,12 +6,14 @@ import numpy as np
 
 from hw5.errors import InputError
 from hw5.tables.bad_cells import bad_cell
-from hw5.tables.cells import WITHOUT_SIGNS, have_one_form, is_date, is_gap_word, is_number
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
+from hw5.tables.dates import WITHOUT_SIGNS, have_one_form, is_date
 from hw5.tables.decimals import POINT, decimal_at, said
 from hw5.tables.gathered import MOST_VALUES, Gathered
 from hw5.tables.ids import ALL_DIFFERENT, check_first_numbers, index_or_id, is_named_as_id, repeated_id
+from hw5.tables.missing import is_gap_word
 from hw5.tables.number_columns import has_gaps
+from hw5.tables.number_text import is_number
 from hw5.tables.table import as_option
 from hw5.text import quoted
 

@@ -5,7 +5,7 @@ Cells may have blanks in them, or be empty. Between two columns there is a posit
 
 from collections import Counter
 
-from hw5.tables.cells import is_number
+from hw5.tables.number_text import is_number
 
 _LEAST = 5  # lines
 

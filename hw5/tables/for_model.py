@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables import cells
 from hw5.tables.arrow_columns import as_strings, without_blank_rows
 from hw5.tables.bad_cells import bad_cell
 from hw5.tables.columns import Columns, Date, LeftOut, Number
+from hw5.tables.dates import date_format, seconds_of
 from hw5.tables.decimals import POINT, as_in_training, decimal_at, said_of_open
 from hw5.tables.gathered import Gathered, Texts
 from hw5.tables.gathering import require_readable
@@ -22,7 +22,9 @@ from hw5.tables.label_columns import (
     labelled,
     place_of,
 )
+from hw5.tables.missing import is_missing, is_missing_label
 from hw5.tables.number_columns import as_float32, has_gaps, numbers_together
+from hw5.tables.number_text import lacks_percent
 from hw5.tables.numeric import as_pixels
 from hw5.tables.reading import explained, name_apart, repeated_headers
 from hw5.tables.table import Schema, Table, training_label_column
@@ -189,7 +191,7 @@ class ForModel:
 
     def _look_for_percent(self, arrays, numbers) -> None:
         for column, position, _ in numbers:
-            if column.unit == "%" and cells.lacks_percent(arrays[position]):
+            if column.unit == "%" and lacks_percent(arrays[position]):
                 self.without_percent[place_of(self.records, position)] = None
 
     def _numbers(self, numbers, arrays, start) -> tuple[np.ndarray, bool]:
@@ -216,7 +218,7 @@ class ForModel:
     def _encode(self, column, array, out, position, start) -> None:
         strings = as_strings(array)
         if isinstance(column, Date):
-            seconds, bad = cells.dates(strings, column.format)
+            seconds, bad = seconds_of(strings, column.format)
             if bad is not None:
                 seconds, bad = self._dates_in_any_format(strings, seconds, bad)
             if bad is not None:
@@ -231,15 +233,15 @@ class ForModel:
             column.encode(seconds, out)
             return
         texts = Texts()
-        texts.add(strings, cells.is_missing)
+        texts.add(strings, is_missing)
         unknown = [code for code, value in enumerate(texts.values) if not column.known(value)]
         if unknown:
             self.unseen[column.name or f"column {position + 1}"] += int(np.isin(texts.codes, unknown).sum())
         column.encode((texts.values, texts.codes), out)
 
     def _dates_in_any_format(self, strings, seconds, bad):
-        format = cells.date_format(strings)
-        return cells.dates(strings, format) if format else (seconds, bad)
+        format = date_format(strings)
+        return seconds_of(strings, format) if format else (seconds, bad)
 
     def read(self, task: str) -> Table:
         """All rows with their labels, as a Table."""
@@ -285,7 +287,7 @@ class Labels:
             return self._numbers[-1]
         if len(chosen) > 1:
             return self.texts.add(one_hot_labels(records, block.columns, chosen, start), lambda text: False)
-        return self.texts.add(as_strings(block.columns[chosen[0]]), cells.is_missing_label)
+        return self.texts.add(as_strings(block.columns[chosen[0]]), is_missing_label)
 
     def finish(self) -> tuple[Table, np.ndarray]:
         """The Table of all rows that have a label, without features, and which rows these are, (N,)."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw5.tables import cells
+from hw5.tables.arrow_columns import as_numpy
 from hw5.tables.blocks import Blocks
 
 MOST_VALUES = 100_000  # distinct ones of a text column; with more it is left out
@@ -21,7 +21,7 @@ class Texts:
         """
         encoded = array.dictionary_encode()
         values = [None if v is None or missing(v) else v.strip() for v in encoded.dictionary.to_pylist()]
-        codes = cells.as_numpy(encoded.indices)
+        codes = as_numpy(encoded.indices)
         if self.is_overflown or self.most and len(self.index) + len(values) > self.most:
             self.is_overflown, self.index, values = True, {None: 0}, [None] * len(values)
         lookup = np.array([*(self.index.setdefault(v, len(self.index)) for v in values), -1], np.int32)

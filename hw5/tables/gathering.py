@@ -10,16 +10,18 @@ import numpy as np
 
 from hw5.errors import InputError
 from hw5.opening import require_memory
-from hw5.tables import cells
 from hw5.tables.arrow_columns import as_strings, without_blank_rows
 from hw5.tables.blocks import MOST_GROWTH, Blocks
+from hw5.tables.dates import WITHOUT_SIGNS, are_dates_without_signs, date_format, seconds_of
 from hw5.tables.decimals import decimal_at
 from hw5.tables.delimited import LONGEST_CELL, NotNumbers
 from hw5.tables.gathered import MOST_VALUES, Gathered, Texts
 from hw5.tables.ids import is_named_as_id
 from hw5.tables.label_cells import one_hot_labels, targets_in
+from hw5.tables.missing import is_gap_word, is_missing, is_missing_label
 from hw5.tables.number_columns import cast_together
 from hw5.tables.number_gathering import Contradiction, Numbers, OtherDecimal, Signs
+from hw5.tables.number_text import has_brackets, has_zeros_before, numbers_in, unit_of
 from hw5.tables.table import as_option
 from hw5.text import quoted
 
@@ -114,13 +116,13 @@ class _Pass:
         for p in self._columns:
             if p not in numbers:
                 strings, refused = as_strings(columns[p]), self.refused.get(p, ())
-                format = None if p in self.as_text else cells.date_format(strings, refused)
+                format = None if p in self.as_text else date_format(strings, refused)
                 if format:
                     gathered.dates[p] = (format, [])
                 else:
                     gathered.texts[p] = Texts(MOST_VALUES)
         if len(gathered.numbers) < _MANY:
-            gathered.padded = {p for p in gathered.numbers if cells.has_zeros_before(columns[p])}
+            gathered.padded = {p for p in gathered.numbers if has_zeros_before(columns[p])}
         if self.task == "classification":
             gathered.labels = Texts()
 
@@ -138,7 +140,7 @@ class _Pass:
 
     def _are_dates(self, position, column) -> bool:
         """Whether the numbers of a column are dates such as 20240131, and it is not named as an ID."""
-        if cells.WITHOUT_SIGNS in self.refused.get(position, ()) or not cells.are_dates_without_signs(column):
+        if WITHOUT_SIGNS in self.refused.get(position, ()) or not are_dates_without_signs(column):
             return False
         return not (self.records.names and is_named_as_id(self.records.names[position]))
 
@@ -148,7 +150,7 @@ class _Pass:
         gathered.numbers, gathered.units = [], {}
         for p in maybe:
             decimal = decimal_at(self.records, p)
-            unit = cells.unit_of(columns[p], decimal)
+            unit = unit_of(columns[p], decimal)
             if _are_numbers(columns[p], decimal, unit):
                 gathered.numbers.append(p)
                 gathered.units |= {p: unit} if unit else {}
@@ -158,9 +160,9 @@ class _Pass:
         gathered.rows += len(columns[0])
         numbers.add([columns[p] for p in gathered.numbers], start, len(columns[0]))
         for p, texts in gathered.texts.items():
-            texts.add(self._texts(columns, p), cells.is_missing)
+            texts.add(self._texts(columns, p), is_missing)
         for p, (format, parts) in gathered.dates.items():
-            seconds, bad = cells.dates(as_strings(columns[p]), format)
+            seconds, bad = seconds_of(as_strings(columns[p]), format)
             if bad is not None:
                 raise _OtherDates(p, format)
             parts.append(seconds)
@@ -191,20 +193,18 @@ class _Pass:
         if self.task != "classification":
             self._targets.append(targets_in(self.records, columns, self.labels, start))
             if (self._targets[-1] < 0).any():
-                self.gathered.bracketed |= {p for p in self.labels if cells.has_brackets(columns[p])}
+                self.gathered.bracketed |= {p for p in self.labels if has_brackets(columns[p])}
         elif len(self.labels) > 1:
             self.gathered.labels.add(one_hot_labels(self.records, columns, self.labels, start), lambda text: False)
         else:
-            self.gathered.labels.add(self._texts(columns, self.labels[0]), cells.is_missing_label)
+            self.gathered.labels.add(self._texts(columns, self.labels[0]), is_missing_label)
 
 
 def _are_numbers(array, decimal, unit) -> bool:
-    values, bad = cells.numbers(array, decimal, unit=unit)
+    values, bad = numbers_in(array, decimal, unit=unit)
     if bad is None:
         return True
     bad &= np.isnan(values)  # an infinite number is no text
     wrong, present = int(bad.sum()), int(np.isfinite(values).sum())
     words = as_strings(array).take(np.flatnonzero(bad)).unique().to_pylist()
-    return wrong < max(present, 1) and (
-        wrong <= max(1, present / 20) or len(words) == 1 and cells.is_gap_word(words[0])
-    )
+    return wrong < max(present, 1) and (wrong <= max(1, present / 20) or len(words) == 1 and is_gap_word(words[0]))

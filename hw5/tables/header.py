@@ -2,8 +2,10 @@
 
 import re
 
-from hw5.tables.cells import is_date, is_missing, is_number, without_brackets
+from hw5.tables.dates import is_date
 from hw5.tables.decimals import DECIMAL_COMMA
+from hw5.tables.missing import is_missing
+from hw5.tables.number_text import is_number, without_brackets
 
 LONG_TEXT = 200  # characters, of a text
 _YEAR = re.compile(r"\s*(1[5-9]|2[01])\d\d\s*")

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables import cells
 from hw5.tables.arrow_columns import as_strings
 from hw5.tables.bad_cells import bad_cell
 from hw5.tables.decimals import decimal_at
+from hw5.tables.number_text import numbers_in
 from hw5.tables.table import BEYOND_FLOAT32
 
 
 def targets(records, array, position: int, start: int) -> np.ndarray:
     """The targets of a regression, float64 with NaN where missing; InputError names a cell that is no number."""
-    values, bad = cells.numbers(array, decimal_at(records, position))
+    values, bad = numbers_in(array, decimal_at(records, position))
     with np.errstate(invalid="ignore"):
         bad = (np.abs(values) >= BEYOND_FLOAT32) | (False if bad is None else bad)
     if bad.any():

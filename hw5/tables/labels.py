@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from hw5.errors import InputError
-from hw5.tables.cells import is_missing_label
+from hw5.tables.missing import is_missing_label
 from hw5.tables.numeric import offsets
 from hw5.tables.table import Table, number
 from hw5.text import listed, quoted

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from hw5.tables import cells
+from hw5.tables.arrow_columns import as_numpy
+from hw5.tables.number_text import has_thousands, numbers_in
 from hw5.tables.table import BEYOND_FLOAT32
 
 
@@ -16,7 +17,7 @@ def cast_together(columns: list):
     try:
         same = all(array.type == columns[0].type for array in columns)
         arrays = [pa.concat_arrays(columns)] if same else columns
-        parts = [cells.as_numpy(pc.cast(array, pa.float64())) for array in arrays]
+        parts = [as_numpy(pc.cast(array, pa.float64())) for array in arrays]
         return np.concatenate(parts).reshape(len(columns), -1)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
@@ -29,14 +30,14 @@ def numbers_together(columns: list, decimals: list, n: int, gap_words=None, unit
 
     is_plain: whether all cells are written as programs write numbers.
     """
-    is_grouped = any(map(cells.has_thousands, columns, decimals))
+    is_grouped = any(map(has_thousands, columns, decimals))
     values = None if is_grouped else cast_together(columns) if columns else np.empty((0, n))
     bad, is_plain = {}, values is not None
     if not is_plain:
         values = np.empty((len(columns), n))
         for i, array in enumerate(columns):
             words = [gap_words[i]] if gap_words and gap_words[i] else ()
-            values[i], mask = cells.numbers(array, decimals[i], words, units[i] if units else "")
+            values[i], mask = numbers_in(array, decimals[i], words, units[i] if units else "")
             if mask is not None:
                 bad[i] = mask
     with np.errstate(invalid="ignore", over="ignore"):
@@ -58,7 +59,7 @@ def fill_whole(block: np.ndarray, columns: list, offsets: np.ndarray) -> bool:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         for feature, column, offset in zip(block.T, columns, offsets):
-            values = cells.as_numpy(column)
+            values = as_numpy(column)
             np.copyto(feature, values - offset if offset else values, casting="same_kind")
         return bool(np.isfinite(block.sum()))
 

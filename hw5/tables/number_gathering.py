@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from hw5.tables import cells
 from hw5.tables.arrow_columns import as_strings
 from hw5.tables.bad_cells import bad_cell
 from hw5.tables.decimals import AS_IN_TABLE, POINT, decimal_at, decimal_of, may_be_thousands, signs_in
 from hw5.tables.delimited import NotNumbers
 from hw5.tables.gathered import Gathered
+from hw5.tables.missing import is_gap_word
 from hw5.tables.number_columns import as_float32, cast_together, fill_whole, has_gaps, numbers_together
+from hw5.tables.number_text import has_brackets, lacks_percent
 from hw5.tables.numeric import offsets
 
 _MOST_BAD = 1000  # cells that are no numbers
@@ -105,9 +106,9 @@ class Numbers:
     def _note_forms(self, columns, units):
         """Note which columns have brackets, or numbers without the % of others."""
         gathered = self._gathered
-        gathered.bracketed |= {p for p, column in zip(gathered.numbers, columns) if cells.has_brackets(column)}
+        gathered.bracketed |= {p for p, column in zip(gathered.numbers, columns) if has_brackets(column)}
         percent = [(p, each) for p, each, unit in zip(gathered.numbers, columns, units) if unit == "%"]
-        gathered.partly_percent |= {p for p, each in percent if cells.lacks_percent(each)}
+        gathered.partly_percent |= {p for p, each in percent if lacks_percent(each)}
 
     def _keep_bad(self, i, column, values, mask, start):
         """Keep the cells in the mask, which are no numbers, and set them to NaN.
@@ -139,7 +140,7 @@ class Numbers:
     def _require_few_bad(self):
         """Raise Contradiction for columns of which too many cells are no numbers."""
         few = np.maximum(1, self._present / 20)
-        is_word = np.array([len(words) == 1 and cells.is_gap_word(*words) for words in self._words], bool)
+        is_word = np.array([len(words) == 1 and is_gap_word(*words) for words in self._words], bool)
         text = (self._bad > few) & ~is_word | (self._bad > 0) & (self._bad >= self._present)
         if text.any():
             raise Contradiction(*(self._gathered.numbers[i] for i in np.flatnonzero(text)))

@@ -5,9 +5,11 @@ import unicodedata
 
 import numpy as np
 
-from hw5.tables.cells import is_missing, is_number, is_summary
+from hw5.tables.bad_cells import is_summary
 from hw5.tables.fitting import MOST_CATEGORIES, Fitting
 from hw5.tables.gathered import Gathered, Texts
+from hw5.tables.missing import is_missing
+from hw5.tables.number_text import is_number
 from hw5.text import listed, quoted
 
 _MOST_ALIKE = 1000  # classes that are compared

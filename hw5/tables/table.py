@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw5.errors import InputError, require_known
-from hw5.tables.cells import is_missing
 from hw5.tables.columns import Columns
+from hw5.tables.missing import is_missing
 from hw5.text import quoted, shortened
 
 BEYOND_FLOAT32 = (2 - 2**-24) * 2.0**127  # the smallest number that float32 rounds to infinity

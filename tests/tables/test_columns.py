@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from hw5.datasets import load, load_inputs, open_inputs
-from hw5.tables import cells
+from hw5.tables import number_text
 from hw5.tables.columns import CYCLES, Categories, Columns, Date, LeftOut, Number, YesNo
 from hw5.tables.table import Reading, Schema
 from tests.datasets.helpers import input_error
@@ -277,9 +277,9 @@ def test_classes_keep_their_spelling(write, labels, classes):
 def test_plain_numbers_need_no_pattern_for_their_unit(monkeypatch, values):
     """RE2 would compile it anew for each of thousands of empty columns."""
     array = pa.array([v or None for v in values], pa.string())
-    assert cells.unit_of(array) == ""
-    monkeypatch.setattr(cells, "_PATTERN", {})
-    assert cells.unit_of(array) == ""
+    assert number_text.unit_of(array) == ""
+    monkeypatch.setattr(number_text, "_PATTERN", {})
+    assert number_text.unit_of(array) == ""
 
 
 def test_thousands_of_empty_columns(write):
