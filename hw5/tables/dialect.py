@@ -132,6 +132,8 @@ def _fitness(cell: str) -> float:
         return 1
     if _JOINED.search(cell) and re.fullmatch(r"[-+\d.,;|\s]+[^\d]*", cell):
         return 0
+    if cell.count('"') % 2 and any(each in cell for each in ",;\t|"):  # it has part of a cell in quotes
+        return 0
     return 0.5 if any(each in cell for each in ";\t|") else 1
 
 

@@ -272,6 +272,12 @@ def test_quotes_after_backslashes(write):
     assert data.class_names == ("x", "y") and len(data.train.y) == 12
 
 
+@pytest.mark.parametrize("bar", ["|", "\t", ";"])
+def test_a_delimiter_within_quotes_in_a_short_table(write, bar):
+    data = load(write(f'"leaf","tree"\n1.5,"ash{bar}0"\n2.5,"elm{bar}0"\n'))
+    assert data.class_names == (f"ash{bar}0", f"elm{bar}0") and data.feature_names == ("leaf",)
+
+
 def test_a_backslash_at_the_end_of_a_cell(write):
     data = load(
         write(text([[i, ['"C:\\"', '"D:\\a"', '"E:"'][i % 3], "xy"[i % 2]] for i in range(12)], "leaf,path,tree"))
