@@ -1,9 +1,11 @@
 """Launches: arguments against the signature, the limits of a GPU, memory, and several modes in one process."""
 
 import gc
-import os
 import platform
+import signal
 import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -240,10 +242,25 @@ def test_a_crash_ends_the_launch_only(tmp_path, check, body, kind, words):
         assert Arrays(emulator).run("fine", (1,), (1,), np.zeros(1, i32))[0] == 5
 
 
+LONG_LAUNCH = """
+import sys
+import numpy as np
+from hw5.emulator import Emulator
+
+emulator, y = Emulator(sys.argv[1], check=True, time_limit=1), np.zeros(8, np.int32)
+print("launched", flush=True)
+emulator.run("k", 1, 1, [y, 2_000_000])
+print(y.sum())
+"""
+
+
 def test_the_time_in_which_other_programs_run_does_not_count(tmp_path):
-    text = "__global__ void k(int *y, int n) { for (int i = 0; i < n; i++) y[i % 8] += 1; }"
-    emulator, y = Emulator(write_kernel(tmp_path, text), check=True, time_limit=1), np.zeros(8, i32)
-    stop = f"sleep 0.05; kill -STOP {os.getpid()}; sleep 1.5; kill -CONT {os.getpid()}"
-    with subprocess.Popen(["sh", "-c", stop]):
-        emulator.run("k", 1, 1, [y, 2_000_000])
-    assert y.sum() == 2_000_000
+    path = write_kernel(tmp_path, "__global__ void k(int *y, int n) { for (int i = 0; i < n; i++) y[i % 8] += 1; }")
+    command = [sys.executable, "-c", LONG_LAUNCH, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "launched\n"
+        time.sleep(0.05)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGCONT)
+        assert process.communicate()[0] == "2000000\n"
