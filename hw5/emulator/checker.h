@@ -145,7 +145,7 @@ class Checker {
         fault.kind = FaultKind::out_of_bounds;
         fault.party = current_party(nullptr, frame);
         fault.party.site = site;
-        snprintf(fault.text, sizeof fault.text, "accesses memory outside the local variable that the pointer is to");
+        snprintf(fault.text, sizeof fault.text, "accesses memory outside the local variable that its pointer points to");
         fail(fault);
     }
 

@@ -93,7 +93,7 @@ inline void on_tick(const siginfo_t *info, void *context) {
 inline void outside_local(Fault &fault) {
     fault.kind = FaultKind::out_of_bounds;
     snprintf(fault.text, sizeof fault.text,
-             "accesses memory outside the local variable that the pointer is to, or through a null pointer");
+             "accesses memory outside the local variable that its pointer points to, or through a null pointer");
 }
 
 [[noreturn]] inline void on_trap(int signal, const siginfo_t *info, void *context) {

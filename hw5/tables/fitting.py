@@ -275,7 +275,7 @@ class Fitting:
         is_kind = what == "numbers" or what == "dates" and have_one_form(found.keys() - set(others))
         if position not in self.gathered.categorical and others and is_kind:
             self.warnings.append(
-                f"{self.name(position)} is made of categories, as {quoted(others[0])} is no {what[:-1]}, though most of its "
+                f"{self.name(position)} became categories because {quoted(others[0])} is not a {what[:-1]}, though most of its "
                 f"values are; correct such cells, or leave them empty, to make it {what}"
             )
 

@@ -59,16 +59,16 @@ WRONG = {
     "the end of a local array that a function fills": (
         "__device__ void fill(float *t, int n) { for (int i = 0; i <= n; i++) t[i] = i; }"
         "__global__ void k(float *y) { float t[4]; fill(t, 4); y[threadIdx.x] = t[threadIdx.x % 4]; }",
-        "out-of-bounds", "accesses memory outside the local variable that the pointer is to",
+        "out-of-bounds", "accesses memory outside the local variable that its pointer points to",
     ),
     "a fill beyond the end of a local array": (
         "__global__ void k(float *y) { float t[4]; memset(t, 0, 5 * sizeof(float)); y[threadIdx.x] = t[threadIdx.x % 4]; }",
-        "out-of-bounds", "accesses memory outside the local variable that the pointer is to",
+        "out-of-bounds", "accesses memory outside the local variable that its pointer points to",
     ),
     "a copy from beyond the end of a local array": (
         "__device__ void put(float *y, const float *t, int n) { memcpy(y, t, n * sizeof(float)); }"
         "__global__ void k(float *y) { float t[4] = {1}; if (threadIdx.x == 0) put(y, t, 5); }",
-        "out-of-bounds", "accesses memory outside the local variable that the pointer is to",
+        "out-of-bounds", "accesses memory outside the local variable that its pointer points to",
     ),
     "doubles after 4 bytes of shared memory": (
         "__global__ void k(float *y) { __shared__ char s[512]; double *d = (double *)(s + 4); d[threadIdx.x] = y[threadIdx.x];"

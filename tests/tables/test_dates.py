@@ -165,7 +165,7 @@ def test_a_late_row_may_show_that_numbers_are_no_dates(write, monkeypatch):
 def test_a_word_among_dates_is_warned_of(write):
     texts = [d.strftime("%Y-%m-%d") for d in DAYS[:12]] * 3 + ["Unknown"]
     (said,) = [w for w in load(write(table(when=texts, leaf=range(37)))).warnings if "categories" in w]
-    assert said.startswith("'when' is made of categories, as 'Unknown' is no date")
+    assert said.startswith("'when' became categories because 'Unknown' is not a date")
 
 
 def test_groups_of_ages_are_no_dates(write):

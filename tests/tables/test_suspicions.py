@@ -204,12 +204,12 @@ def test_fractions_for_a_model_of_percent(write):
 
 
 def test_categories_that_are_nearly_all_numbers(write):
-    warned = "'lead' is made of categories, as '<0.1' is no number"
+    warned = "'lead' became categories because '<0.1' is not a number"
     lead = ["<0.1" if i % 2 else f"{i / 10}" for i in range(24)]
     assert any(warned in warning for warning in load(write(table(lead=lead, leaf=SQUARES[:24]))).warnings)
     sizes = [("S", "M", "L", "42")[i % 4] for i in range(24)]
     assert not any(
-        "made of categories" in warning for warning in load(write(table(size=sizes, leaf=SQUARES[:24]))).warnings
+        "became categories" in warning for warning in load(write(table(size=sizes, leaf=SQUARES[:24]))).warnings
     )
 
 

@@ -56,11 +56,12 @@ class Pool:
             allocation = self._driver.mem_alloc(size)
         except self._driver.MemoryError:
             self._free_unused()
-            allocation = self._allocate_at_last(size)
+            allocation = self._last_try(size)
         self._allocations[int(allocation)] = allocation
         return allocation
 
-    def _allocate_at_last(self, size):
+    def _last_try(self, size):
+        """Allocate memory after all that is unused was given back. Raises RunError."""
         try:
             return self._driver.mem_alloc(size)
         except self._driver.MemoryError as error:
